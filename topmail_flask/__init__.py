@@ -1,0 +1,1 @@
+"""Product views of a Flask store, delivered to TopMail."""

@@ -1,0 +1,1 @@
+"""What a product view is: plain frozen values, standard library only."""

@@ -1,0 +1,85 @@
+"""One shopper looked at one product."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from topmail_flask.domain.errors import InvalidValueError
+from topmail_flask.domain.product import Product
+from topmail_flask.domain.shopper import Shopper
+
+SESSION_LIMIT = 100
+
+
+def new_key() -> str:
+    """A fresh idempotency key (UUID 4): the same on every attempt to send one view."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class ProductView:
+    """A look at a product page.
+
+    :param product: what was seen, with its URL.
+    :param shopper: who saw it; None for a visitor nobody knows, whose view is never sent.
+    :param key: idempotency key of the view, sent with every attempt.
+    :param viewed_at: when it was seen, in seconds since the epoch. The API takes no time: it is
+        used for the view's maximum age and for repeats.
+    :param session_id: groups the views of one visit, at most 100 characters; never a cookie.
+    :raises InvalidValueError: the product has no URL, or the session id is too long.
+    """
+
+    product: Product
+    shopper: Shopper | None = None
+    key: str = field(default_factory=new_key)
+    viewed_at: float = field(default_factory=time.time)
+    session_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.product.url is None:
+            raise InvalidValueError("url", "is missing: a view needs the address of its page")
+        if self.session_id is not None and not 0 < len(self.session_id) <= SESSION_LIMIT:
+            raise InvalidValueError("session_id", f"must have 1 to {SESSION_LIMIT} characters")
+
+    def body(self) -> dict[str, str | int | float]:
+        """The body of ``POST /track/product-view``: only what is known, nothing else.
+
+        :raises InvalidValueError: nobody knows the shopper.
+        """
+        shopper, product = self.shopper, self.product
+        if shopper is None:
+            raise InvalidValueError("shopper", "is unknown: an anonymous view cannot be sent")
+        body: dict[str, str | int | float] = {}
+        if shopper.contact_id is not None:
+            body["contact_id"] = shopper.contact_id
+        elif shopper.email is not None:
+            body["email"] = shopper.email
+        body["product_id"] = product.id
+        body["product_name"] = product.name
+        for name in ("url", "variant_id", "image_url", "price", "currency", *_LABELS):
+            value = getattr(product, name)
+            if value is not None:
+                sent_as = "product_url" if name == "url" else name
+                body[sent_as] = _number(value) if isinstance(value, Decimal) else value
+        if self.session_id is not None:
+            body["session_id"] = self.session_id
+        return body
+
+    def body_bytes(self) -> bytes:
+        """:meth:`body` as the bytes that are sent, the same on every attempt."""
+        return json.dumps(self.body(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def __repr__(self) -> str:
+        return f"<ProductView {self.key} of product {self.product.id!r}>"
+
+
+_LABELS = ("category", "brand", "sku")
+
+
+def _number(price: Decimal) -> int | float:
+    # repr() of a float is the shortest text that reads back the same: 99.99 stays 99.99.
+    return int(price) if price == price.to_integral_value() else float(price)

@@ -1,0 +1,140 @@
+"""Why a view was not sent: one closed list, for signals, counters, headers and tests alike."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A reason why no view was sent. A member is its own text: ``Reason.ROBOT == "robot"``.
+
+    :ivar sentence: what happened, for people.
+    :ivar cure: what to do if the view should have been sent; empty when all is as it should be.
+    """
+
+    sentence: str
+    cure: str
+
+    def __new__(cls, value: str, sentence: str, cure: str = "") -> Reason:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        member.cure = cure
+        return member
+
+    # Is it the view of a page at all?
+    METHOD = "method", "Only a GET request is a look at a page."
+    STATUS = "status", "The final answer was not a page: its status is not 200."
+    NOT_HTML = (
+        "not_html",
+        "The answer is not an HTML page.",
+        "Mark a JSON endpoint with @product_page(callable), or call topmail.track(product).",
+    )
+    ATTACHMENT = "attachment", "The answer is a download."
+    PARTIAL = (
+        "partial",
+        "The request asked for a part of a page (htmx, Turbo or XMLHttpRequest).",
+        "Mark the route with @product_page if the part is a look at the product.",
+    )
+    PREFETCH = "prefetch", "The browser fetched the page ahead; nobody has seen it yet."
+    ROBOT = "robot", "The visitor is a robot."
+    EXCLUDED = "excluded", "The shop excludes this request (@topmail.exclude)."
+    SAMPLED_OUT = "sampled_out", "The shopper is outside the sample (TOPMAIL_SAMPLE_RATE)."
+    DISABLED = (
+        "disabled",
+        "Sending is switched off.",
+        "Set TOPMAIL_API_KEY; TOPMAIL_ENABLED must not be False; under TESTING it must be True.",
+    )
+    # May it be counted?
+    CONSENT = "consent", "The shopper has not consented to tracking."
+    PRIVACY_SIGNAL = "privacy_signal", "The browser asks not to be tracked (Sec-GPC or DNT)."
+    CONSENT_WITHDRAWN = "consent_withdrawn", "The shopper withdrew consent while the view waited."
+    # What was on the page?
+    NO_PRODUCT = (
+        "no_product",
+        "No product was found on the page.",
+        "Mark the route with @product_page, or see: flask topmail inspect PATH",
+    )
+    NO_BODY = (
+        "no_body",
+        "The page was streamed or not sent, so it could not be read.",
+        "Mark the route with @product_page or declare the product in its template.",
+    )
+    ENCODED = (
+        "encoded",
+        "The page was compressed before it could be read.",
+        "Call topmail.init_app(app) after the compressing extension's init_app.",
+    )
+    TOO_LARGE = (
+        "too_large",
+        "The page is larger than TOPMAIL_MAX_PAGE_BYTES.",
+        "Mark the route with @product_page or declare the product in its template.",
+    )
+    INCOMPLETE = (
+        "incomplete",
+        "A product was found, but without a name or an id.",
+        "Give the page's product both; flask topmail inspect shows what was read.",
+    )
+    INVALID_PRODUCT = (
+        "invalid_product",
+        "The product's id or name cannot be one.",
+        "An id has 1 to 100 characters and no control characters; a name is text.",
+    )
+    ID_TOO_LONG = (
+        "id_too_long",
+        "The product's id has more than 100 characters; an id is never cut.",
+        "Use a shorter identifier: @product_page(fields={'id': ...}).",
+    )
+    AMBIGUOUS = (
+        "ambiguous",
+        "The page shows several products and none is the page's own.",
+        "Mark the route with @product_page or declare the product in its template.",
+    )
+    LISTING = "listing", "The page is a listing: a category, a search, a cart."
+    FRONT_PAGE = "front_page", "The front page is no product page, whatever it promotes."
+    # Who saw it?
+    ANONYMOUS = "anonymous", "Nobody knows who the visitor is."
+    INVALID_SHOPPER = (
+        "invalid_shopper",
+        "The shopper's e-mail address or contact id cannot be one.",
+        "Let @topmail.shopper_loader return a Shopper, an e-mail address or None.",
+    )
+    # Does it count?
+    REPEAT = "repeat", "The same shopper saw the same product within TOPMAIL_REPEAT_WINDOW."
+    VETOED = "vetoed", "A before_send function of the shop returned None."
+    HOOK_FAILED = (
+        "hook_failed",
+        "A function of the shop (loader, adapter, consent, before_send) raised an error.",
+        "The log names the function and the type of the error.",
+    )
+    # What became of it on its way?
+    CONTACT_NOT_FOUND = (
+        "contact_not_found",
+        "TopMail does not know the contact.",
+        'Create the contact, or set TOPMAIL_UNKNOWN_CONTACTS = "create".',
+    )
+    REJECTED = (
+        "rejected",
+        "TopMail refused the view for good.",
+        "The log names the error code and the fields.",
+    )
+    REPLAYED_ERROR = (
+        "replayed_error",
+        "TopMail answered the same error to every attempt with this key.",
+        "flask topmail outbox retry sends it under a new key.",
+    )
+    EXPIRED = "expired", "The view waited longer than TOPMAIL_MAX_AGE."
+    OVERFLOW = (
+        "overflow",
+        "More views waited than the outbox holds; the oldest was dropped.",
+        "See flask topmail outbox status: why is nothing sent?",
+    )
+    TORN = "torn", "A line of the journal was damaged, as by a power cut."
+    INVALID_ROW = "invalid_row", "A row of the outbox is not a view; it was not sent."
+    UNDELIVERED = (
+        "undelivered",
+        "The process ended with the view in memory only.",
+        "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk.",
+    )
+    FORGOTTEN = "forgotten", "The shopper was forgotten (flask topmail forget)."
+    REMOVED = "removed", "Somebody removed the view from the outbox by hand."

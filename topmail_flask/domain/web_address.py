@@ -1,0 +1,55 @@
+"""Absolute http(s) addresses, as the API takes them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from topmail_flask.domain.errors import InvalidValueError
+
+MAX_ADDRESS = 2048
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\<>\"{}|^`]")
+# Everything that may stand in a URL unescaped, "%" included: what is escaped stays as it is.
+_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
+
+
+def web_address(value: object, field: str = "url") -> str:
+    """``value`` as an absolute http(s) URL in ASCII, without credentials and fragment.
+
+    The host is lower-case and punycode. An address of more than 2,048 characters loses its query
+    (rule R50); it is an error if that does not help.
+
+    :raises InvalidValueError: not text, not absolute, not http(s), or not a URL at all.
+    """
+    if not isinstance(value, str):
+        raise InvalidValueError(field, "must be text")
+    text = value.strip()
+    if _FORBIDDEN.search(text):
+        raise InvalidValueError(field, "has characters that no URL may have")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidValueError(field, "is not a URL") from None
+    if parts.scheme.lower() not in ("http", "https") or not host:
+        raise InvalidValueError(field, "must be an absolute http(s) URL")
+    netloc = _ascii_host(host, field) + (f":{port}" if port is not None else "")
+    path, query = quote(parts.path, safe=_SAFE), quote(parts.query, safe=_SAFE)
+    address = urlunsplit((parts.scheme.lower(), netloc, path, query, ""))
+    if len(address) > MAX_ADDRESS:
+        address = urlunsplit((parts.scheme.lower(), netloc, path, "", ""))
+    if len(address) > MAX_ADDRESS:
+        raise InvalidValueError(field, f"is longer than {MAX_ADDRESS} characters")
+    return address
+
+
+def _ascii_host(host: str, field: str) -> str:
+    if ":" in host:
+        return f"[{host}]"
+    try:
+        encoded = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise InvalidValueError(field, "has a host that no browser would look up") from None
+    if not re.fullmatch(r"[a-z0-9._-]+", encoded):
+        raise InvalidValueError(field, "has a host that no browser would look up")
+    return encoded
