@@ -33,8 +33,8 @@ class Product:
     :param variant_id: identifier of the chosen variant, at most 100 characters.
     :param image_url: absolute http(s) URL of one picture.
     :param price: in units of ``currency``, finite and from 0 to below 10**12: a Decimal, int,
-        float or machine text such as ``"9.99"``; kept as a Decimal. Only together with ``currency``: TopMail
-        would take a price without one for US dollars.
+        float or machine text such as ``"9.99"``; kept as a Decimal. Only together with
+        ``currency``: TopMail would take a price without one for US dollars.
     :param currency: three-letter ISO 4217 code.
     :param category: at most 100 characters, cut like the name.
     :param brand: at most 100 characters, cut like the name.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import Product
+from topmail_flask.domain.product import PRODUCT_FIELDS, Product
 from topmail_flask.domain.shopper import Shopper
 
 SESSION_LIMIT = 100
@@ -72,6 +73,25 @@ class ProductView:
     def body_bytes(self) -> bytes:
         """:meth:`body` as the bytes that are sent, the same on every attempt."""
         return json.dumps(self.body(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, object], *, key: str, viewed_at: float) -> ProductView:
+        """The view that :meth:`body` was made of, as a row of the outbox tells it.
+
+        :raises InvalidValueError: the body is not that of a view.
+        """
+        names = {"id": "product_id", "name": "product_name", "url": "product_url"}
+        told = {name: body.get(names.get(name, name)) for name in PRODUCT_FIELDS}
+        known_by = {name: body[name] for name in ("email", "contact_id") if name in body}
+        shopper = Shopper(**known_by)  # type: ignore[arg-type]  # checked at birth
+        session_id = body.get("session_id")
+        return cls(
+            product=Product(**told),  # type: ignore[arg-type]  # checked at birth
+            shopper=shopper,
+            key=key,
+            viewed_at=viewed_at,
+            session_id=session_id if isinstance(session_id, str) else None,
+        )
 
     def __repr__(self) -> str:
         return f"<ProductView {self.key} of product {self.product.id!r}>"

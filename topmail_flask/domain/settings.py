@@ -16,6 +16,7 @@ PREFIX = "TOPMAIL_"
 
 
 def setting(default: Any, checked: Check, sentence: str) -> Any:
+    """A field of :class:`Settings` with its check and the sentence of the reference page."""
     return field(default=default, metadata={"check": checked, "sentence": sentence})
 
 
