@@ -1,0 +1,187 @@
+"""The embeddable sandbox: a local TopMail for a test or a command."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from topmail_flask.sandbox.answers import Json
+from topmail_flask.sandbox.api import Api
+from topmail_flask.sandbox.faults import Faults, Order
+from topmail_flask.sandbox.keys import DEFAULT_KEYS, ApiKey
+from topmail_flask.sandbox.records import ReceivedRequest
+from topmail_flask.sandbox.server import SandboxServer
+from topmail_flask.sandbox.state_file import StateFile
+from topmail_flask.sandbox.website import create_site
+from topmail_flask.sandbox.workspace import Workspace
+
+
+class Sandbox:
+    """A local TopMail on real HTTP; as a context manager it serves while the block runs.
+
+    ::
+
+        with Sandbox(contacts=["shopper@example.com"]) as sandbox:
+            client = TopMailClient(api_key=sandbox.api_key, base_url=sandbox.base_url)
+            ...
+            [view] = sandbox.wait_for_views(1)
+
+    ``port`` 0 takes a free one and keeps it over :meth:`stop` and :meth:`start`. ``keys`` are the
+    API keys that are let in, the first of them is ``api_key``. ``state`` names a file that survives
+    a restart. ``keep`` bounds how many views, requests and conversions are remembered. ``clock``
+    (seconds since the epoch) and ``dice`` are for tests of time and chance.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        contacts: Iterable[str] = (),
+        keys: Sequence[ApiKey] = DEFAULT_KEYS,
+        state: str | Path | None = None,
+        keep: int = 100_000,
+        clock: Callable[[], float] = time.time,
+        dice: random.Random | None = None,
+    ) -> None:
+        """Prepare; nothing listens before :meth:`start`.
+
+        Raises :class:`ValueError` when ``state`` names a file of something else.
+        """
+        self._host = host
+        self._port = port
+        self._workspace = Workspace(contacts=contacts, keep=keep, clock=clock)
+        self._faults = Faults(dice or random.Random())  # noqa: S311 (chance, not secrecy)
+        self._api = Api(self._workspace, self._faults, keys)
+        self._state = None if state is None else StateFile(Path(state), self._workspace)
+        self._server: SandboxServer | None = None
+        site = create_site(self._workspace, self._faults, self._api.order, keys, host)
+        self._app = DispatcherMiddleware(site, {"/api/v1": self._api})
+        self.api_key = keys[0].secret
+
+    def start(self) -> None:
+        """Listen and serve in threads; raise :class:`OSError` when the port is taken."""
+        self._server = SandboxServer(self._host, self._port, self._app)
+        self._port = self._server.port
+        if self._state is not None:
+            self._state.start()
+
+    def stop(self) -> None:
+        """Refuse connections, cut the open ones, save the state; :meth:`start` serves again."""
+        if self._server is None:
+            return
+        self._faults.release()
+        self._server.stop()
+        self._server = None
+        if self._state is not None:
+            self._state.stop()
+
+    def __enter__(self) -> "Sandbox":
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the sandbox listens."""
+        return self._server is not None
+
+    @property
+    def url(self) -> str:
+        """The address of the web page, without a slash at its end."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def base_url(self) -> str:
+        """The address of the API, for ``TOPMAIL_BASE_URL``."""
+        return f"{self.url}/api/v1"
+
+    @property
+    def port(self) -> int:
+        """The TCP port; 0 as long as none was chosen."""
+        return self._port
+
+    @property
+    def views(self) -> list[Json]:
+        """The accepted product views, oldest first: see :class:`RecordedView`."""
+        with self._workspace.changed:
+            return [view.as_json() for view in self._workspace.views.values()]
+
+    @property
+    def contacts(self) -> list[Json]:
+        """The contacts of the workspace."""
+        with self._workspace.changed:
+            return [contact.as_json() for contact in self._workspace.contacts.values()]
+
+    @property
+    def conversions(self) -> list[Json]:
+        """The accepted conversions, oldest first."""
+        with self._workspace.changed:
+            return [conversion.as_json() for conversion in self._workspace.conversions.values()]
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        """Every request on ``/api/v1``, oldest first, those that met a fault included."""
+        with self._workspace.changed:
+            return list(self._workspace.requests.values())
+
+    @property
+    def rejected(self) -> list[ReceivedRequest]:
+        """The requests that were refused for what they are; ordered faults are not among them."""
+        return [request for request in self.requests if request.rejected]
+
+    def add_contact(self, email: str, **fields: Any) -> str:
+        """Add a contact and return its id; ``fields`` are those of :class:`Contact`."""
+        return self._workspace.add_contact(email, **fields).id
+
+    def order(self, **faults: Any) -> None:
+        """Order faults (see :class:`Order`) in the place of those before; without any, clear them.
+
+        Raises :class:`ValueError` for an order that makes no sense.
+        """
+        self._api.order(Order.read(faults))
+
+    def reset(self, *, keep_contacts: bool = False) -> None:
+        """Forget all calls and faults; the contacts become those of the start, or are kept."""
+        self.order()
+        self._workspace.clear(keep_contacts=keep_contacts)
+
+    def wait_for_views(self, count: int, timeout: float = 5.0) -> list[Json]:
+        """Return the views once there are ``count``.
+
+        Raises :class:`TimeoutError`, saying what came instead, after ``timeout`` seconds.
+        """
+        self._wait(lambda: len(self._workspace.views) >= count, f"{count} views", timeout)
+        return self.views
+
+    def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[ReceivedRequest]:
+        """Return the requests once ``count`` have come in, answered or not."""
+        self._wait(lambda: len(self._workspace.requests) >= count, f"{count} requests", timeout)
+        return self.requests
+
+    def _wait(self, enough: Callable[[], bool], what: str, timeout: float) -> None:
+        with self._workspace.changed:
+            if self._workspace.changed.wait_for(enough, timeout):
+                return
+            seen = [
+                f"  {each.method} {each.path} -> {each.status} {each.fault or each.error or ''}"
+                for each in self._workspace.requests.values()
+            ]
+            raise TimeoutError(
+                f"waited {timeout} s for {what}; there are {len(self._workspace.views)} views "
+                f"and {len(seen)} requests:\n" + "\n".join(seen[-20:])
+            )
