@@ -1,0 +1,1 @@
+"""Does this view count? Pure functions over plain values: requests, robots, consent, repeats."""

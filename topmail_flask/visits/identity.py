@@ -1,0 +1,47 @@
+"""Names for a view's parts that tell nobody who saw what: keyed digests."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+VISIT_SECONDS = 4 * 3600
+_KEY_LIMIT = blake2b.MAX_KEY_SIZE
+
+
+def digest(secret: bytes, *parts: str) -> str:
+    """A keyed digest of ``parts`` in 32 hexadecimal characters (BLAKE2b, a MAC by design).
+
+    Equal parts in equal order give equal digests in every process that knows the secret;
+    ``("ab", "c")`` and ``("a", "bc")`` differ.
+
+    :param secret: known to all worker processes of the shop, and to nobody else.
+    :raises ValueError: the secret is empty: then anybody could try out e-mail addresses.
+    """
+    if not secret:
+        raise ValueError("a digest needs a secret")
+    if len(secret) > _KEY_LIMIT:
+        secret = blake2b(secret).digest()
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=16, key=secret, person=b"topmail"
+    ).hexdigest()
+
+
+def visit_id(secret: bytes, shopper_identity: str, user_agent: str, at: float) -> str:
+    """The ``session_id`` of a view: one browser's views of one visit share it (F150).
+
+    It is derived, never stored: no cookie is set or read, and every worker process comes to the
+    same one. Without memory a visit cannot end "after half an hour without a view"; it is
+    bounded by a grid of four hours instead. The grid of each browser is shifted by an amount of
+    its own, so that no hour splits everybody's visits. Two looks ten minutes apart fall on two
+    sides of a line once in 24 times.
+
+    :param secret: as for :func:`digest`.
+    :param shopper_identity: :attr:`~topmail_flask.Shopper.identity`, or anything that stays.
+    :param user_agent: tells two browsers of a shopper apart; it cannot be read from the result.
+    :param at: when the view was, in seconds since the epoch.
+    :returns: 32 hexadecimal characters.
+    """
+    browser = digest(secret, "browser", shopper_identity, user_agent)
+    shift = int(browser[:8], 16) % VISIT_SECONDS
+    return digest(secret, "visit", browser, str(int(at + shift) // VISIT_SECONDS))
