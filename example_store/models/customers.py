@@ -1,0 +1,27 @@
+"""People with an account."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask_login import UserMixin
+from sqlalchemy.orm import Mapped, mapped_column
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from example_store.database import Model
+
+
+class Customer(UserMixin, Model):  # type: ignore[misc]  # Flask-Login has no types
+    __tablename__ = "customers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    since: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+    def set_password(self, password: str) -> None:
+        self.password_hash = generate_password_hash(password)
+
+    def has_password(self, password: str) -> bool:
+        return check_password_hash(self.password_hash, password)
