@@ -1,0 +1,35 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "shared machine",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("shared machine")
+
+
+def missing(what: str) -> None:
+    """Skip a test for want of ``what``; in CI a want is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have {what}")
+    pytest.skip(f"there is no {what} here")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The third-party corpus beside the checkout; it is never part of the project."""
+    beside = Path(__file__).parent.parent.parent / "shared" / "corpus"
+    place = Path(os.environ.get("TOPMAIL_CORPUS", beside))
+    if not place.is_dir():
+        pytest.skip(f"no corpus at {place}")
+    return place

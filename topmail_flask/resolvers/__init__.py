@@ -1,0 +1,1 @@
+"""Who saw it? Functions that find the shopper of the current request."""
