@@ -17,6 +17,20 @@ from topmail_flask.sandbox.workspace import Workspace
 
 _SHOWN = 200
 _COUNTERS = ("views", "rejected", "replays", "duplicates", "conversions", "requests")
+_NEXT_CALLS = (
+    ("answers 500", 500),
+    ("503", 503),
+    ("429, wait 7 s", {"status": 429, "headers": {"Retry-After": "7"}}),
+    ("401", 401),
+    ("403", 403),
+    ("404 contact", {"status": 404, "code": "contact_not_found"}),
+    ("is reset", "reset"),
+    ("is recorded, then reset", {"action": "reset", "recorded": True}),
+    ("hangs", "hang"),
+    ("drips", {"action": "drip", "interval_ms": 50}),
+    ("is cut short", "truncate"),
+    ("closes after", "close_after"),
+)
 Record = RecordedView | ReceivedRequest | Conversion
 
 
@@ -33,6 +47,20 @@ class Entry:
     def id(self) -> str:
         """The row's id in the page."""
         return f"{self.kind}-{self.record.number}"
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key of the call, or None."""
+        return getattr(self.record, "idempotency_key", None)
+
+    @property
+    def announcement(self) -> str:
+        """What a screen reader says when the row arrives."""
+        if self.kind in {"view", "duplicate"}:
+            return f"{self.kind}: {self.body['product_name']}, {self.record.email}"
+        if self.kind == "rejected":
+            return f"rejected: {self.record.error['message']}"
+        return self.kind
 
     @property
     def search(self) -> str:
@@ -70,7 +98,9 @@ class Page:
         self._workspace = workspace
         self._faults = faults
         self._keys = keys
-        jinja.filters.update(clock=_clock, instant=_instant, money=_money, seconds=_seconds)
+        jinja.filters.update(
+            clock=_clock, instant=_instant, money=_money, seconds=_seconds, tail=_tail
+        )
 
     def show(self) -> str:
         """``GET /``, filtered by ``?q=`` and ``?show=`` for browsers without JavaScript."""
@@ -90,6 +120,7 @@ class Page:
                 order=self._faults.order,
                 counters=self._counters(),
                 keys=self._keys,
+                next_calls=_NEXT_CALLS,
                 url=request.host_url.rstrip("/"),
             )
 
@@ -109,12 +140,11 @@ class Page:
             html = self._render("order.html", order=self._faults.order)
             yield {"list": "orders", "id": "order", "html": html}
         else:
-            records: dict[str, dict[Any, Any]] = {
-                "view": workspace.views,
-                "conversion": workspace.conversions,
-                "request": {},
-            }
-            record = records[what].get(identity) or _told(workspace.requests.get(identity))
+            record = (
+                workspace.views.get(identity)
+                or workspace.conversions.get(identity)
+                or _with_row(workspace.requests.get(identity))
+            )
             if record is not None:
                 entry = entry_of(record)
                 html = self._render("entry.html", entry=entry)
@@ -123,8 +153,8 @@ class Page:
                 yield from self._fragments("faults", None) if self._faults.order.script else ()
 
     def _entries(self) -> list[Entry]:
-        told = [each for each in self._workspace.requests.values() if _told(each)]
-        records: list[Record] = [*self._workspace.views.values(), *told]
+        calls = [each for each in self._workspace.requests.values() if _with_row(each)]
+        records: list[Record] = [*self._workspace.views.values(), *calls]
         records += self._workspace.conversions.values()
         records.sort(key=lambda record: record.number, reverse=True)
         return [entry_of(record) for record in records]
@@ -137,7 +167,7 @@ class Page:
         return self._jinja.get_template(template).render(**values)
 
 
-def _told(call: ReceivedRequest | None) -> ReceivedRequest | None:
+def _with_row(call: ReceivedRequest | None) -> ReceivedRequest | None:
     """Return a call that has a row of its own: it was refused or met a fault."""
     return call if call is not None and (call.rejected or call.fault) else None
 
@@ -156,6 +186,10 @@ def _clock(seconds: float) -> str:
 
 def _money(price: float) -> str:
     return f"{price:,}" if isinstance(price, int) else f"{price:,.2f}"
+
+
+def _tail(key: str) -> str:
+    return key if len(key) <= 10 else f"…{key[-8:]}"
 
 
 def _seconds(seconds: float) -> str:
