@@ -1,0 +1,130 @@
+"""What an answer of the API means: a value, or the exception that names the reaction."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+from topmail_flask.delivery.retries import retry_after
+from topmail_flask.delivery.transport import Answer
+from topmail_flask.domain.errors import (
+    CallRejected,
+    Conflict,
+    ContactNotFound,
+    DeliveryError,
+    RateLimited,
+    RetryLater,
+    SendingBlocked,
+    SuspiciousAnswer,
+)
+from topmail_flask.domain.receipt import Contact, Receipt
+
+# A code or a field's name is text from outside: only what looks like one is passed on.
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,63}\Z")
+_PASSING = (408, 425, 407)
+_CURES = {
+    "unauthorized": "The key is missing, wrong or revoked: set TOPMAIL_API_KEY to a valid one",
+    "forbidden": "The key lacks a permission for this call: grant it in TopMail, or use another",
+    "limit_reached": "The limit of the TopMail plan is reached",
+    "workspace_not_found": "The key's workspace is gone: set TOPMAIL_API_KEY to another's",
+    "wrong_address": "This is not the API: check TOPMAIL_BASE_URL",
+    "redirect": "The API does not redirect: check TOPMAIL_BASE_URL",
+    "contact_not_found": "Create the contact first: POST /contacts",
+    "suspicious_endpoint": "This is not the API's answer: check TOPMAIL_BASE_URL, and for a proxy "
+    "or a log-in page in between",
+}
+
+
+def receipt(answer: Answer) -> Receipt | DeliveryError:
+    """What became of a view."""
+    found = _content(answer)
+    if isinstance(found, DeliveryError):
+        return found
+    ids = (_text(found.get(name)) for name in ("id", "contact_id", "product_id", "viewed_at"))
+    return Receipt(*ids)
+
+
+def contact(answer: Answer) -> Contact | DeliveryError:
+    """One contact, as it was made."""
+    found = _content(answer)
+    if isinstance(found, DeliveryError):
+        return found
+    return _contact(found) or _suspicious(answer)
+
+
+def contacts(answer: Answer) -> list[Contact] | DeliveryError:
+    """The contacts that a search found."""
+    found = _content(answer, list)
+    if isinstance(found, DeliveryError):
+        return found
+    return [one for each in found if isinstance(each, dict) and (one := _contact(each))]
+
+
+def _contact(told: dict[str, Any]) -> Contact | None:
+    name, subscribed = _text(told.get("id")), told.get("subscribed")
+    if name is None:
+        return None
+    known = subscribed if isinstance(subscribed, bool) else None
+    return Contact(name, _text(told.get("email")), known)
+
+
+def _content(answer: Answer, kind: type[Any] = dict) -> Any:
+    """What ``data`` holds, or the error."""
+    if not 200 <= answer.status < 300:
+        return reaction(answer)
+    told = _json_object(answer)
+    found = told.get("data")
+    return found if isinstance(found, kind) else _suspicious(answer)
+
+
+def reaction(answer: Answer) -> DeliveryError:
+    """The error of an answer that is no success."""
+    status, error = answer.status, _json_object(answer).get("error")
+    told = error if isinstance(error, dict) else {}
+    text = told.get("code")
+    code = text if isinstance(text, str) and _CODE.match(text) else ""
+    if status == 429:
+        wait = retry_after(answer.headers, time.time())
+        return RateLimited("rate_limited", status=status, cure="Wait", wait=wait or 60.0)
+    if status >= 500 or status in _PASSING or status < 200:
+        wait = retry_after(answer.headers, time.time(), with_reset=False)
+        return RetryLater(code or "server_error", status=status, wait=wait)
+    if status < 400:
+        return SendingBlocked("redirect", status=status, cure=_CURES["redirect"])
+    if status == 401:
+        return SendingBlocked("unauthorized", status=status, cure=_CURES["unauthorized"])
+    if status == 403:
+        code = "limit_reached" if code == "limit_reached" else "forbidden"
+        return SendingBlocked(code, status=status, cure=_CURES[code])
+    if status == 404:
+        if code == "contact_not_found":
+            return ContactNotFound(code, status=status, cure=_CURES[code])
+        code = code if code in _CURES else "wrong_address"
+        return SendingBlocked(code, status=status, cure=_CURES[code])
+    if status == 409:
+        return Conflict(code or "conflict", status=status, cure="The key is in use; try later")
+    path = told.get("path")
+    fields = (path,) if isinstance(path, str) and _FIELD.match(path) else ()
+    cure = f"Field: {path}" if fields else ""
+    return CallRejected(code or "rejected", status=status, fields=fields, cure=cure)
+
+
+def _suspicious(answer: Answer) -> SuspiciousAnswer:
+    code = "suspicious_endpoint"
+    return SuspiciousAnswer(code, status=answer.status, cure=_CURES[code])
+
+
+def _json_object(answer: Answer) -> dict[str, Any]:
+    """The body, if it is a JSON object; else an empty one."""
+    try:
+        told = json.loads(answer.body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 200 else None

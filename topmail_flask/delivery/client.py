@@ -1,0 +1,187 @@
+"""TopMail's API, as a shop or a script calls it."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import metadata
+from types import TracebackType
+from typing import TypeVar
+from urllib.parse import quote
+
+from topmail_flask.delivery import answers
+from topmail_flask.delivery.retries import Quota, quota
+from topmail_flask.delivery.transport import Answer, Transport, keep_queries_out_of_the_log
+from topmail_flask.domain.errors import Conflict, DeliveryError, InvalidValueError
+from topmail_flask.domain.product_view import ProductView, new_key
+from topmail_flask.domain.receipt import Contact, Receipt
+from topmail_flask.domain.secret import Secret
+from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
+
+VIEW_PATH = "/track/product-view"
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_Value = TypeVar("_Value")
+
+
+class TopMailClient:
+    """Calls to TopMail, one at a time, each with its own answer. No thread, no file, no retry.
+
+    It may be shared between threads and survives a fork. Neither redirects nor the proxies,
+    ``.netrc`` and CA bundles of the environment are followed. Usable in a ``with`` statement::
+
+        with TopMailClient("tm_live_…") as client:
+            receipt = client.track_product_view(view)
+
+    Every method raises one of :class:`~topmail_flask.DeliveryError`: ``RetryLater`` (and its kinds
+    ``RateLimited``, ``Conflict``, ``SuspiciousAnswer``), ``SendingBlocked``, ``CallRejected`` (and
+    ``ContactNotFound``).
+
+    :param api_key: ``tm_live_…`` or ``tm_test_…``.
+    :param base_url: https, or http on this machine (the sandbox).
+    :param timeout: seconds to connect and to wait for an answer: a pair, or one for both. A call
+        ends 15 s after its connection is open, however slowly the answer comes.
+    :param proxy: URL of a proxy.
+    :param ca: file of CA certificates (PEM) instead of certifi's.
+    :param connections: calls that may be under way at once, 1 to 64; further ones wait.
+    :raises ConfigurationError: one of these is wrong.
+    """
+
+    def __init__(
+        self,
+        api_key: str | Secret,
+        *,
+        base_url: str = "https://api.topmail.so/api/v1",
+        timeout: float | tuple[float, float] = (3.05, 5.0),
+        proxy: str | Secret | None = None,
+        ca: str | None = None,
+        connections: int = 4,
+    ) -> None:
+        settings = Settings(
+            api_key=api_key,  # type: ignore[arg-type]  # each is checked and turned at birth
+            base_url=base_url,
+            timeout=timeout,  # type: ignore[arg-type]
+            proxy=proxy,  # type: ignore[arg-type]
+            ca=ca,
+            senders=connections,
+        )
+        self._transport = Transport(settings, f"topmail-flask/{_version()}")
+        self.quota: Quota | None = None
+        """What the last answer said about the rate limit."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> TopMailClient:
+        """The client that an app's settings describe.
+
+        :raises ConfigurationError: they hold no API key.
+        """
+        return cls(
+            settings.api_key or "",
+            base_url=settings.base_url,
+            timeout=settings.timeout,
+            proxy=settings.proxy,
+            ca=settings.ca,
+            connections=settings.senders,
+        )
+
+    def track_product_view(self, view: ProductView) -> Receipt:
+        """Record a view. Called again with the same view it sends the same idempotency key.
+
+        :raises InvalidValueError: nobody knows the view's shopper.
+        """
+        return _raised(self.post_view(view.key, view.body_bytes()))
+
+    def create_contact(self, shopper: Shopper, *, subscribed: bool = False) -> Contact:
+        """Create the shopper's contact, or find it if it exists already.
+
+        :param subscribed: whether the shopper agreed to marketing mail. A contact that exists
+            keeps what it has.
+        :raises InvalidValueError: the shopper has no e-mail address.
+        """
+        made = self.post_contact(shopper, subscribed=subscribed)
+        if isinstance(made, Conflict):
+            found = _raised(self._found(shopper.email or ""))
+            return found or _raised(made)
+        return _raised(made)
+
+    def find_contact(self, email: str) -> Contact | None:
+        """The contact with this address (in any case), or None.
+
+        The API takes the address in the query of the URL, where tracing tools may see it; nothing
+        in this package calls this method by itself.
+
+        :raises InvalidValueError: not an e-mail address.
+        """
+        return _raised(self._found(Shopper(email=email).email or ""))
+
+    def close(self) -> None:
+        """Close the connections. A later call opens them anew."""
+        self._transport.close()
+
+    def post_view(self, key: str, body: bytes) -> Receipt | DeliveryError:
+        """Record a view by its bytes; the error is returned, so that no frame keeps them.
+
+        :raises InvalidValueError: the key is not one of 1 to 64 letters, digits, ``-`` and ``_``.
+        """
+        if not _KEY.match(key):
+            raise InvalidValueError("key", "must have 1 to 64 letters, digits, - and _")
+        answer = self._exchange("POST", VIEW_PATH, body, key)
+        return answer if isinstance(answer, DeliveryError) else answers.receipt(answer)
+
+    def post_contact(self, shopper: Shopper, *, subscribed: bool) -> Contact | DeliveryError:
+        """Create a contact; the error is returned. :class:`Conflict` says that it exists."""
+        if shopper.email is None:
+            raise InvalidValueError("email", "is missing: a contact is created by its address")
+        told: dict[str, str | bool] = {"email": shopper.email, "subscribed": subscribed}
+        for name in ("first_name", "last_name"):
+            value = getattr(shopper, name)
+            if value is not None:
+                told[name] = value
+        body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+        answer = self._exchange("POST", "/contacts", body, new_key())
+        return answer if isinstance(answer, DeliveryError) else answers.contact(answer)
+
+    def _found(self, email: str) -> Contact | DeliveryError | None:
+        keep_queries_out_of_the_log()
+        answer = self._exchange("GET", f"/contacts?search={quote(email, safe='')}&limit=1000")
+        told = answer if isinstance(answer, DeliveryError) else answers.contacts(answer)
+        if isinstance(told, DeliveryError):
+            return told
+        wanted = email.casefold()
+        return next((one for one in told if (one.email or "").casefold() == wanted), None)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None = None, key: str | None = None
+    ) -> Answer | DeliveryError:
+        answer = self._transport.exchange(method, path, body=body, key=key)
+        if isinstance(answer, Answer):
+            self.quota = quota(answer.headers)
+        return answer
+
+    def __enter__(self) -> TopMailClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "<TopMailClient>"
+
+
+def _raised(outcome: _Value | DeliveryError) -> _Value:
+    """The value; an error is raised here, where no frame holds a key or an address."""
+    if isinstance(outcome, DeliveryError):
+        raise outcome
+    return outcome
+
+
+def _version() -> str:
+    try:
+        return metadata.version("topmail-flask")
+    except metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,171 @@
+"""Connections to the API: one TLS context, a deadline for every answer, nothing from outside.
+
+``requests`` stays the library that a shop's tests can mock; what it decides by the environment or
+anew for each call (proxies, ``.netrc``, CA bundles, redirects, cookies) is decided here, once.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import ssl
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import certifi
+import urllib3
+from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+DEADLINE = 15.0
+"""Seconds that one call may take after its connection is open, however slowly the answer drips."""
+
+
+class StaleConnectionError(ConnectionError):
+    """A kept connection had been closed by the other side when it was used again."""
+
+
+class ApiAdapter(HTTPAdapter):
+    """The way to one base URL: at most ``size`` connections, kept open.
+
+    :param base_url: where every call goes.
+    :param size: connections at the most; a call beyond that waits for one.
+    :param proxy: URL of a proxy, or None.
+    :param ca: file of CA certificates, or None for certifi's.
+    :raises OSError: the CA file cannot be read or holds no certificates.
+    """
+
+    def __init__(self, base_url: str, *, size: int, proxy: str | None, ca: str | None) -> None:
+        self._base_url = base_url
+        self._proxy = proxy
+        self._tls: ssl.SSLContext | None = None
+        if base_url.startswith("https:") or (proxy or "").startswith("https:"):
+            self._tls = create_urllib3_context()
+            self._tls.load_verify_locations(ca or certifi.where())
+        super().__init__(
+            pool_connections=1,
+            pool_maxsize=size,
+            pool_block=True,
+            # urllib3 would raise at a Retry-After that it cannot read.
+            max_retries=urllib3.Retry(
+                0, read=False, redirect=False, respect_retry_after_header=False
+            ),
+        )
+        self._size = size
+        self._pool = self._new_pool()
+
+    def renew(self) -> None:
+        """Have the next call open a new connection; calls under way keep theirs."""
+        self._pool = self._new_pool()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As requests does it, with the one TLS context."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
+
+    def get_connection_with_tls_context(self, *_args: Any, **_kwargs: Any) -> Any:
+        """The one pool: nothing about it depends on the request."""
+        return self._pool
+
+    def cert_verify(self, conn: Any, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing to add: the TLS context verifies, and holds its certificates already."""
+
+    def request_url(self, request: PreparedRequest, _proxies: Any) -> str:
+        """Path and query; the whole address where a proxy forwards plain HTTP."""
+        url = cast(str, request.url)
+        return url if self._proxy and url.startswith("http:") else request.path_url
+
+    def _new_pool(self) -> HTTPConnectionPool:
+        if self._proxy is None:
+            source = self.poolmanager
+            source.clear()
+        else:
+            source = self.proxy_manager_for(
+                self._proxy,
+                num_pools=1,
+                maxsize=self._size,
+                block=True,
+                ssl_context=self._tls,
+                proxy_ssl_context=self._tls,
+            )
+            source.clear()
+        pool: HTTPConnectionPool = source.connection_from_url(self._base_url)
+        secure = pool.scheme == "https"
+        pool.ConnectionCls = _SecureConnection if secure else _Connection
+        return pool
+
+
+class _Deadlined(HTTPConnection):
+    """A connection whose answers have a deadline, and which knows whether it was used before."""
+
+    _answered = 0
+
+    def connect(self) -> None:
+        self._answered = 0
+        super().connect()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        deadline = time.monotonic() + DEADLINE
+        # http.client makes its answers by calling this attribute.
+        self.response_class = cast(Any, partial(_DeadlinedResponse, deadline=deadline))
+        self._or_stale(partial(super().request, *args, **kwargs))
+
+    def getresponse(self) -> Any:
+        answer = self._or_stale(super().getresponse)
+        self._answered += 1
+        return answer
+
+    def _or_stale(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except ConnectionError:
+            if not self._answered:
+                raise
+        raise StaleConnectionError("a kept connection was closed")
+
+
+class _Connection(_Deadlined):
+    pass
+
+
+class _SecureConnection(_Deadlined, HTTPSConnection):
+    pass
+
+
+class _DeadlinedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, deadline: float, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_UntilDeadline(self.fp.detach(), sock, deadline))
+
+
+class _UntilDeadline(io.RawIOBase):
+    """Bytes of a socket until a moment of the monotonic clock.
+
+    A socket's own time-out begins anew with every byte that arrives.
+    """
+
+    def __init__(self, inner: Any, sock: Any, deadline: float) -> None:
+        self._inner = inner
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer was not complete in time")
+        pause = self._sock.gettimeout()
+        if pause is None or left < pause:
+            self._sock.settimeout(left)
+        return cast("int | None", self._inner.readinto(buffer))
+
+    def close(self) -> None:
+        if not self.closed:
+            self._inner.close()
+        super().close()
