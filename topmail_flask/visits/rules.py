@@ -86,6 +86,4 @@ def refused_response(
 
 
 def _holds_a_product(mimetype: str) -> bool:
-    return (
-        mimetype == "application/json" or mimetype.endswith("+json") or mimetype == _TURBO_STREAM
-    )
+    return mimetype == "application/json" or mimetype.endswith("+json") or mimetype == _TURBO_STREAM
