@@ -1,0 +1,231 @@
+"""Currencies: ISO 4217 codes, the signs that people write instead, and what a unit is worth.
+
+The table of active codes is the ``iso4217`` package's; it is read at the first use, because most
+processes that import this package never meet a price.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache
+
+# Signs that stand for one currency wherever they are written (rule R45), in lower case.
+_OWN_SIGNS = {
+    sign: code
+    for code, signs in {
+        "EUR": "€ euro euros eur",
+        "GBP": "£ gbp",
+        "USD": "usd us$ u$s",
+        "CAD": "ca$ c$ can$ cdn$",
+        "AUD": "a$ au$",
+        "NZD": "nz$",
+        "HKD": "hk$",
+        "SGD": "s$",
+        "MXN": "mx$",
+        "TWD": "nt$",
+        "ARS": "ar$",
+        "COP": "co$",
+        "CLP": "cl$",
+        "DOP": "rd$",
+        "TTD": "tt$",
+        "BBD": "bds$",
+        "BRL": "r$",
+        "CHF": "chf sfr sfr.",
+        "INR": "₹",
+        "KRW": "₩ 원",
+        "RUB": "₽ руб руб. рублей",
+        "PLN": "zł zl",
+        "CZK": "kč",
+        "TRY": "₺ tl",
+        "ILS": '₪ nis ش"ח',
+        "THB": "฿ บาท",
+        "VND": "₫ đ vnđ",
+        "UAH": "₴ грн грн.",
+        "KZT": "₸ тг",
+        "NGN": "₦",
+        "GEL": "₾ ლ ლარი",
+        "AZN": "₼",
+        "AMD": "֏",
+        "LAK": "₭",
+        "KHR": "៛",
+        "MNT": "₮",
+        "BDT": "৳",
+        "PYG": "₲",
+        "CRC": "₡",
+        "AFN": "؋",
+        "HUF": "ft",
+        "IDR": "rp rp.",
+        "MYR": "rm",
+        "JPY": "円",
+        "CNY": "元 rmb",
+        "KES": "ksh kshs",
+        "TZS": "tsh",
+        "UGX": "ush",
+        "GHS": "gh₵ ₵",
+        "UZS": "so'm",
+        "MKD": "ден",
+        "RSD": "дин дин.",
+        "PEN": "s/.",
+        "XAF": "fcfa",
+        "PAB": "b/.",
+        "EGP": "£e e£ ج.م",
+        "IRR": "ریال",
+        "LKR": "රු",
+        "AED": "د.إ",
+        "SAR": "ر.س",
+        "QAR": "ر.ق",
+        "OMR": "ر.ع",
+        "YER": "ر.ي",
+        "KWD": "د.ك",
+        "BHD": "د.ب",
+        "JOD": "د.أ د.ا",
+        "IQD": "د.ع",
+        "TND": "د.ت",
+        "LYD": "د.ل",
+        "DZD": "د.ج دج",
+        "MAD": "د.م",
+        "LBP": "ل.ل",
+        "SYP": "ل.س",
+    }.items()
+    for sign in signs.split()
+}
+_DOLLARS = (
+    "USD CAD AUD NZD HKD SGD TWD BBD BMD BND BSD BZD FJD GYD JMD KYD LRD NAD SBD SRD TTD XCD "
+    "ARS CLP COP CUP DOP MXN UYU"
+)
+# A sign that several currencies share: it says something only when the shop's own is among them.
+# One that no currency of the table has is here as well, with none: ten rials are one toman.
+_SHARED_SIGNS = {
+    sign: frozenset(codes.split())
+    for sign, codes in {
+        "$": _DOLLARS,
+        "£": "GBP EGP FKP GIP LBP SDG SHP SSP SYP",
+        "¥": "JPY CNY",
+        "kr": "SEK NOK DKK ISK",
+        "kr.": "SEK NOK DKK ISK",
+        "rs": "INR PKR LKR NPR MUR SCR",
+        "rs.": "INR PKR LKR NPR MUR SCR",
+        "lei": "RON MDL",
+        "leu": "RON MDL",
+        "лв": "KGS BGN",
+        "лв.": "KGS BGN",
+        "р": "RUB BYN",
+        "р.": "RUB BYN",
+        "₱": "PHP CUP",
+        "fr": "CHF",
+        "fr.": "CHF",
+        "cfa": "XAF XOF",
+        "din": "RSD DZD",
+        "br": "BYN ETB",
+        "درهم": "AED MAD",
+        "ريال": "SAR QAR OMR YER IRR",
+        "جنيه": "EGP SDG",
+        "دينار": "KWD BHD JOD IQD TND LYD DZD",
+        "تومان": "",
+        "₿": "",
+        "btc": "",
+        "eth": "",
+        "ƒ": "ANG AWG XCG",
+        "R": "ZAR",
+    }.items()
+}
+LONGEST_SIGN = max(map(len, (*_OWN_SIGNS, *_SHARED_SIGNS)))
+# Currencies of which a US dollar buys a hundred units or more.
+_SMALL_UNITS = (
+    "AMD AOA ARS BIF CDF CLP COP CRC DJF DZD GNF GYD HUF IDR IQD IRR ISK JMD JPY KES KHR KMF KPW "
+    "KRW KZT LAK LBP LKR LRD MGA MMK MNT MWK NGN NPR PKR PYG RSD RWF SDG SLE SOS SSP SYP TZS UGX "
+    "UZS VES VND VUV XAF XOF XPF YER"
+)
+_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
+_MOST_DECIMALS = 4
+# An artefact of binary floats, like 19.990000000000002, has at least this many digits.
+_FLOAT_DIGITS = 15
+
+
+@cache
+def _units() -> dict[str, int]:
+    """Minor units (decimals) of each active code; precious metals and test codes have none."""
+    from iso4217 import raw_table  # noqa: PLC0415  (reading the table takes 30 ms)
+
+    return {
+        code: int(units)
+        for code, row in raw_table.items()
+        if code and (units := str(row["CcyMnrUnts"])).isdigit()
+    }
+
+
+def is_active(code: str) -> bool:
+    """Whether ``code`` is an active ISO 4217 code of money, in upper case."""
+    return code in _units()
+
+
+def sign_currency(sign: str, default: str | None) -> str | None:
+    """The code that a sign stands for in a shop whose currency is ``default`` (rule R45).
+
+    None: the sign does not say, because several currencies share it and ``default`` is not one.
+    """
+    shared = _shared(sign)
+    if shared is not None and default in shared:
+        return default
+    return sign.upper() if _is_code(sign) else _OWN_SIGNS.get(sign.casefold())
+
+
+def is_sign(text: str) -> bool:
+    """Whether ``text`` is a currency's sign or code, in full."""
+    return text.casefold() in _OWN_SIGNS or _shared(text) is not None or _is_code(text)
+
+
+def _shared(sign: str) -> frozenset[str] | None:
+    codes = _SHARED_SIGNS.get(sign)
+    return _SHARED_SIGNS.get(sign.casefold()) if codes is None else codes
+
+
+def _is_code(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isupper() and is_active(text)
+
+
+def currency_code(value: object, default: str | None) -> str | None:
+    """The active ISO 4217 code that ``value`` names (rules R45, R46).
+
+    :param value: a code in any case, or a sign. None, empty text and ``XXX`` ("no currency") say
+        nothing: then it is the default.
+    :param default: the shop's currency; a shared sign such as ``$`` or ``kr`` is read by it.
+    :returns: None for what is named and is no currency of the table (``BTC``, ``US``, ``840``):
+        such a price must not pass for one in the shop's currency.
+    """
+    if value is None:
+        return default
+    if not isinstance(value, str) or len(value) > 20:
+        return None
+    text = value.strip()
+    code = text.upper()
+    if not text or code == "XXX":
+        return default
+    if len(code) == 3 and code.isascii() and is_active(code):
+        return code
+    return sign_currency(text, default)
+
+
+def minor_units(currency: str | None) -> int:
+    """Decimals of a currency's amounts: 0 for JPY, 3 for KWD; 2 when it is not in the table."""
+    return 2 if currency is None else _units().get(currency, 2)
+
+
+def rounded(amount: Decimal, currency: str | None) -> Decimal:
+    """``amount`` rounded half up to the currency's minor units (rule R47)."""
+    return amount.quantize(Decimal(1).scaleb(-minor_units(currency)), context=_CONTEXT)
+
+
+def sane(amount: Decimal, currency: str | None) -> bool:
+    """Whether ``amount`` can be a price (rule R49): finite, not negative, of plausible size.
+
+    The most is 10,000,000; but 10**10 in currencies of small units (VND, IDR, LAK, IRR and others
+    of which a dollar buys a hundred or more), where 10,000,000 is the price of a telephone. More
+    than 4 decimals are no price either, unless a binary float left them behind.
+    """
+    if not amount.is_finite() or amount < 0:
+        return False
+    if amount > (10_000_000_000 if currency and currency in _SMALL_UNITS else 10_000_000):
+        return False
+    _, digits, exponent = amount.normalize(_CONTEXT).as_tuple()
+    return int(exponent) >= -_MOST_DECIMALS or len(digits) >= _FLOAT_DIGITS
