@@ -1,0 +1,85 @@
+"""What a page told about its product, and why: for people as much as for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from topmail_flask.domain.product import Product
+from topmail_flask.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTrace:
+    """Where one field of the product came from.
+
+    :ivar field: name of the field, as in :class:`Product`.
+    :ivar source: ``declared``, ``template``, ``json_ld``, ``microdata``, ``open_graph``,
+        ``breadcrumbs``, ``canonical`` or ``request``.
+    :ivar raw: what stood there, as text of at most 200 characters.
+    :ivar value: what became of it, as text.
+    """
+
+    field: str
+    source: str
+    raw: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two sources say different things of one product; the first one was believed (rule R36)."""
+
+    field: str
+    source: str
+    value: str
+    other_source: str
+    other_value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Something that was read and not used.
+
+    :ivar what: a field, a product's name, or a block such as ``JSON-LD block 2``.
+    :ivar why: the rule or the fault, in words.
+    """
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a decision came about.
+
+    :ivar fields: one entry for each field of the product.
+    :ivar conflicts: fields of which the sources say different things.
+    :ivar rejected: what was read and not used, and why.
+    :ivar candidates: the products among which none could be chosen, when that is the reason.
+    :ivar related: names of products that the page only mentions.
+    :ivar repairs: what had to be mended in the structured data to read it.
+    """
+
+    fields: tuple[FieldTrace, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    candidates: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+
+NOTHING = Trace()
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The product of a page, or the reason why there is none.
+
+    :ivar product: the product with its URL, or None.
+    :ivar reason: why :attr:`product` is None; None when there is a product.
+    :ivar trace: where every field came from, and what was rejected.
+    """
+
+    product: Product | None = None
+    reason: Reason | None = None
+    trace: Trace = NOTHING
