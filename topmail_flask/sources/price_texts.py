@@ -17,15 +17,16 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-_MOST_DIGITS = 15
+_LONGEST = 20
 _GROUPED = re.compile(
     r"\d{1,3}(?:(?:,\d\d)+,\d{3}(?:\.\d+)?|(?:([.,'])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+|[.,]\d\d?)?)"
 )
 _PLAIN = re.compile(r"\d*(?:[.,]\d+)?")
 # "35€99": the sign stands where the decimal sign would.
 _SIGN_FOR_POINT = re.compile(r"(?<=\d)(?:€(?=\d{1,3}(?!\d))|[£$](?=\d\d(?!\d))|€ (?=\d\d$))")
+_SPLIT_NUMBER = re.compile(r"(?<=\d) (?=[.,]\d\d(?!\d))")  # "39 ,90"
 _SPLIT_DOLLAR = re.compile(r"\b(US|AU|CA|NZ|HK|MX|NT|CAN|A|C|S|R) \$")
-_ROUND = re.compile(r"\s*[,.:]\s?[-–—]+")  # "50,-" and "1'299.–"
+_ROUND = re.compile(r"\s*[,.:/]\s?[-–—]+")  # "50,-", "1'299.–" and "1,999/-"
 _RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*", re.IGNORECASE)
 _PERCENT = re.compile(r"\s*[%٪]")
 _UNIT = re.compile(
@@ -43,13 +44,15 @@ _NOT_THE_PRICE = re.compile(
 )
 # ... and behind these one that is, unless there is a better one.
 _INSTALMENT = re.compile(
-    r"(?:\d ?[x×] ?(?:de|of|à|a|von|zu)?|payments? of|rate[ns]? (?:of|von)) ?$", re.IGNORECASE
+    r"(?:^ ?[x×]|[x×] (?:de|of|à|a|von|zu)|payments? of|rate[ns]? (?:of|von)) ?$", re.IGNORECASE
 )
 _WITHOUT_TAX = re.compile(
     r"\b(?:exc|excl|excluding|ex|exkl|zzgl|netto|hors|sans|bez|senza|χωρίς)\b\.?[^\d]*",
     re.IGNORECASE,
 )
-_AND_WITHOUT_TAX = re.compile(r"\s*\(?(?:HT|exc?l?\.|ex\.? (?:vat|gst|tax)|zzgl|netto|bez dph)\b")
+_AND_WITHOUT_TAX = re.compile(
+    r"\s*\(?(?:HT|exc(?:l\.?|luding)?\b|ex\.? (?:vat|gst|tax)|zzgl|netto|bez dph)\b"
+)
 # Languages that write 1,234.50; most others write 1.234,50.
 _POINT_LANGUAGES = (
     *("en", "zh", "ja", "ko", "th", "he", "hi", "bn", "ta", "te", "mr", "ur", "ms", "sw", "mt"),
@@ -103,7 +106,7 @@ def lowest_price(
 
 
 def _numbers(text: str) -> list[_Number]:
-    text = _SPLIT_DOLLAR.sub(r"\1$", _sign_behind(text))
+    text = _SPLIT_DOLLAR.sub(r"\1$", _SPLIT_NUMBER.sub("", _sign_behind(text)))
     matches = list(_NUMBER.finditer(text))
     gaps = [
         text[start:end]
@@ -113,7 +116,8 @@ def _numbers(text: str) -> list[_Number]:
             strict=True,
         )
     ]
-    behind = not _sign_at_end(gaps[0])  # signs follow their numbers in this text
+    first = next((at for at, match in enumerate(matches) if _is_numeral(match.group())), 0)
+    behind = not _sign_at_end(gaps[first])  # signs follow their numbers in this text
     numbers: list[_Number] = []
     for index, match in enumerate(matches):
         before, after = gaps[index], _ROUND.sub("", gaps[index + 1], count=1)
@@ -137,6 +141,12 @@ def _numbers(text: str) -> list[_Number]:
             )
         )
     return numbers
+
+
+def _is_numeral(text: str) -> bool:
+    """Whether it is grouped like an amount; dates, versions and telephone numbers are not."""
+    text = text.replace(" ", "").replace("\u066b", ".")
+    return bool(_PLAIN.fullmatch(text) or _GROUPED.fullmatch(text)) and len(text) <= _LONGEST
 
 
 def _sign_behind(text: str) -> str:
@@ -221,9 +231,7 @@ def _amount(text: str, currency: str | None, decimal: str | None) -> Decimal | N
         text, decimal = text.replace(",", "").replace("\u066b", "."), "."
     if text[0] in ".,":
         text = text[1:] if len(text) > 3 else f"0{text}"
-    if sum(map(str.isdigit, text)) > _MOST_DIGITS:
-        return None
-    if not _PLAIN.fullmatch(text) and not _GROUPED.fullmatch(text):
+    if not _is_numeral(text):
         return None
     separators = [character for character in text.replace("'", "") if character in ".,"]
     point = None
