@@ -58,12 +58,16 @@ class Product(Model):
     @property
     def price(self) -> Decimal:
         """The lowest price that a customer can buy at now."""
-        prices = [variant.price for variant in self.variants if variant.available]
-        return min(prices or [variant.price for variant in self.variants])
+        return min(self._prices)
 
     @property
     def has_several_prices(self) -> bool:
-        return len({variant.price for variant in self.variants}) > 1
+        return len(self._prices) > 1
+
+    @property
+    def _prices(self) -> set[Decimal]:
+        on_sale = [variant for variant in self.variants if variant.available]
+        return {variant.price for variant in on_sale or self.variants}
 
     def variant(self, sku: str | None) -> Variant | None:
         return next((variant for variant in self.variants if variant.sku == sku), None)

@@ -1,0 +1,156 @@
+"""``python -m example_store.demo``: a local TopMail and the shop, until Ctrl-C.
+
+``SANDBOX_PORT`` (default 8025) and ``PORT`` (default 5000) change the ports.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import URLError
+
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from example_store.demo_shoppers import DEMO_SHOPPERS
+from example_store.factory import create_app
+
+HOST = "127.0.0.1"
+PATIENCE = 20.0
+"""Seconds that the sandbox may take to answer."""
+
+
+class CannotStart(Exception):
+    """The demonstration cannot start; the message is one line with the cure."""
+
+
+def main() -> int:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        _run_until(stop)
+    except CannotStart as problem:
+        print(problem, file=sys.stderr)  # noqa: T201  this is a command
+        return 1
+    print("\nBoth have stopped.")  # noqa: T201
+    return 0
+
+
+def _run_until(stop: threading.Event) -> None:
+    sandbox_port, shop_port = _port("SANDBOX_PORT", 8025), _port("PORT", 5000)
+    if sandbox_port == shop_port:
+        raise CannotStart(f"PORT and SANDBOX_PORT are both {shop_port}: give them two ports.")
+    with _sandbox(sandbox_port, stop), _shop(shop_port, sandbox_port):
+        if not stop.is_set():
+            _say_what_to_do(f"http://{HOST}:{shop_port}", f"http://{HOST}:{sandbox_port}")
+        stop.wait()
+
+
+def _port(variable: str, default: int) -> int:
+    """The port that a variable asks for, if it is a free one."""
+    text = os.environ.get(variable) or str(default)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise CannotStart(f"{variable} must be a number from 1 to 65535, and is {text!r}.")
+    port = int(text)
+    with socket.socket() as probe:
+        # As the servers themselves do: a port whose last connections are closing counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            raise CannotStart(
+                f"Port {port} is not for everyone: set {variable} above 1023."
+            ) from None
+        except OSError:
+            cure = f"{variable}={port + 1 if port < 65535 else port - 1} make demo"
+            raise CannotStart(
+                f"Port {port} is taken. Stop what listens there, or choose another: {cure}"
+            ) from None
+    return port
+
+
+@contextmanager
+def _sandbox(port: int, stop: threading.Event) -> Iterator[None]:
+    contacts = ",".join(shopper.email for shopper in DEMO_SHOPPERS if shopper.is_contact)
+    command = [sys.executable, "-m", "topmail_flask.sandbox", "--port", str(port)]
+    child = subprocess.Popen(  # noqa: S603  the command is our own
+        [*command, "--contacts", contacts],
+        stdout=subprocess.DEVNULL,
+        # A group of its own: Ctrl-C reaches the shop alone, which then stops the sandbox.
+        process_group=0,
+    )
+    try:
+        _wait_until_it_answers(child, port, stop)
+        yield
+    finally:
+        child.terminate()
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _wait_until_it_answers(
+    child: subprocess.Popen[bytes], port: int, stop: threading.Event
+) -> None:
+    tries = int(PATIENCE / 0.1)
+    for _ in range(tries):
+        if stop.wait(0.1):
+            return
+        if child.poll() is not None:
+            raise CannotStart(f"The sandbox ended at once with status {child.returncode}.")
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=1):
+                return
+        except (URLError, OSError):
+            continue
+    raise CannotStart(f"The sandbox did not answer on port {port} within {PATIENCE:.0f} seconds.")
+
+
+@contextmanager
+def _shop(port: int, sandbox_port: int) -> Iterator[None]:
+    os.environ["SANDBOX_PORT"] = str(sandbox_port)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    app = create_app({"TOPMAIL_SITE_URL": f"http://{HOST}:{port}"})
+    server: BaseWSGIServer = make_server(HOST, port, app, threaded=True)
+    serving = threading.Thread(target=server.serve_forever, name="shop")
+    serving.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+def _say_what_to_do(shop: str, sandbox: str) -> None:
+    known, stranger = DEMO_SHOPPERS[0], DEMO_SHOPPERS[-1]
+    print(  # noqa: T201
+        f"""
+  The shop      {shop}
+  The sandbox   {sandbox}   (a local TopMail: views arrive on this page)
+
+  1. Open both, side by side.
+  2. Log in to the shop: {shop}/log-in
+     {known.email} with the password {known.password}
+  3. Look at a product. The view is on the sandbox's page within a second.
+  4. Log in as {stranger.email} ({stranger.password}), who is no contact there:
+     each look is refused with contact_not_found, as the account page tells.
+
+  Ctrl-C stops both.
+""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
