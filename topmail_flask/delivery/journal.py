@@ -1,0 +1,131 @@
+"""One view, one write: the only thing that a request waits for."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from topmail_flask.delivery import segments
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.place import prepare
+from topmail_flask.delivery.segments import Segment
+
+_log = logging.getLogger("topmail_flask.delivery")
+CHECK_INTERVAL = 0.5
+RETRY_INTERVAL = 1.0
+SEGMENT_BYTES = 4 * 1024 * 1024
+_PASSING = (errno.ENOSPC, errno.EDQUOT)
+MAX_BYTES = 64 * 1024 * 1024
+
+
+class Journal:
+    """The journal of this process: a file of its own in ``directory``, made at the first append.
+
+    No lock is taken that anybody could wait for: it may be used from any thread, greenlet, signal
+    handler or finaliser. A forked child notices itself and begins a file of its own.
+
+    :param directory: the app's directory, see :mod:`topmail_flask.delivery.place`.
+    :param durable: every line reaches the disk before :meth:`append` returns
+        (``TOPMAIL_SYNCHRONOUS = "FULL"``).
+    :param max_bytes: bytes of journals that may wait in the directory for a leader.
+    :param segment_bytes: size at which a new file is begun.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durable: bool = False,
+        max_bytes: int = MAX_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._directory = directory
+        self._durable = durable
+        self._max_bytes = max_bytes
+        self._segment_bytes = segment_bytes
+        self._clock = clock
+        self._monotonic = monotonic
+        self._segment: Segment | None = None
+        self._stranded: list[Segment] = []
+        self._check_at = 0.0
+        self._retry_at = 0.0
+        self.degraded = ""
+
+    def append(self, entry: Entry) -> bool:
+        """Writes one entry. Never raises, never waits.
+
+        :returns: False if it is not on the disk: the caller keeps it.
+        """
+        try:
+            return self._append(entry)
+        except (OSError, ValueError) as error:
+            if not isinstance(error, OSError) or error.errno not in _PASSING:
+                self._segment = None
+                self._retry_at = self._monotonic() + RETRY_INTERVAL
+            self._warn(error)
+            return False
+
+    def close(self) -> None:
+        """Lets go of the file; the leader imports the rest of it and removes it."""
+        self._segment = None
+
+    def _append(self, entry: Entry) -> bool:
+        segment, now = self._segment, self._monotonic()
+        if segment is None or now >= self._check_at or segment.pid != os.getpid():
+            segment = self._checked(segment, now)
+            if segment is None:
+                return False
+        # The newline in front gives every line a fresh start, whatever another write left behind.
+        line = b"\n" + entry.to_line()
+        written = os.write(segment.fd, line)
+        if written < len(line):
+            segment.abandon(line[:written])
+            raise OSError(errno.ENOSPC, "the disk is full")
+        if self.degraded:
+            self.degraded = ""
+        return True
+
+    def _checked(self, segment: Segment | None, now: float) -> Segment | None:
+        self._check_at = now + CHECK_INTERVAL
+        if segment is not None and segment.pid == os.getpid():
+            if not segment.in_place:
+                self._stranded.append(segment)
+            elif os.fstat(segment.fd).st_size < self._segment_bytes:
+                return segment
+        self._segment = None
+        if now < self._retry_at:
+            return None
+        prepare(self._directory)
+        waiting = sum(path.stat().st_size for path in segments.listed(self._directory))
+        if waiting > self._max_bytes:
+            raise OSError(errno.EDQUOT, "the journals are full: nobody delivers from them")
+        self._segment = Segment.create(self._directory, now=self._clock(), durable=self._durable)
+        while self._stranded:
+            self._carry_over(self._stranded.pop(), self._segment)
+        return self._segment
+
+    def _carry_over(self, stranded: Segment, to: Segment) -> None:
+        """Saves what nobody has imported from a file that was moved or deleted (fault F193)."""
+        if stranded.pid != os.getpid():
+            return
+        source = segments.OpenSegment(stranded.path, stranded.reader, dead=False)
+        start = 0
+        while chunk := source.read(start, segments.CHUNK):
+            lines = segments.lines_of(chunk)
+            if lines:
+                os.write(to.fd, b"\n" + b"\n\n".join(lines) + b"\n")
+            segments.erase(stranded.reader, start, start + len(chunk))
+            start += len(chunk)
+        _log.warning("TopMail: a journal file was moved or deleted; its views were saved.")
+
+    def _warn(self, error: Exception) -> None:
+        sentence = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if sentence != self.degraded:
+            _log.warning("TopMail: views are kept in memory only. %s.", sentence)
+        self.degraded = sentence

@@ -1,0 +1,129 @@
+"""The files of the journals: made locked, read by the leader, erased in place, removed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from topmail_flask.delivery.held_files import HeldFile, held_here, inode_of, lock
+
+SUFFIX = ".journal"
+UNBORN = ".new"
+CHUNK = 256 * 1024
+ABANDONED = b"\x18\n"
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Segment(HeldFile):
+    """One file of lines that this process appends to. Every line begins and ends with a newline.
+
+    A second descriptor, without ``O_APPEND``, reads and erases. Both are closed together: the
+    closing of either drops the lock (fault F199).
+    """
+
+    __slots__ = ("_reader",)
+
+    @classmethod
+    def create(cls, directory: Path, *, now: float, durable: bool = False) -> Segment:
+        """A new segment, already locked when it appears under its name.
+
+        :param now: seconds since the epoch; segments are imported in this order.
+        :param durable: each write waits for the disk.
+        :raises OSError: it cannot be made or locked.
+        """
+        name = f"{int(now * 1e6):016x}-{os.getpid():x}-{secrets.token_hex(8)}{SUFFIX}"
+        path, unborn = directory / name, directory / f"{name}{UNBORN}"
+        flags = _FLAGS | os.O_CREAT | os.O_EXCL | os.O_APPEND | (os.O_DSYNC if durable else 0)
+        fd = os.open(unborn, flags, 0o600)
+        segment = cls(path, fd, inode_of(os.fstat(fd)))
+        segment.claim()
+        if not lock(fd):
+            raise OSError("a new journal file is locked by somebody else")
+        os.rename(unborn, path)
+        return segment
+
+    def __init__(self, path: Path, fd: int, inode: tuple[int, int, int]) -> None:
+        super().__init__(path, fd, inode)
+        self._reader = -1
+
+    @property
+    def reader(self) -> int:
+        """The descriptor to read and erase with."""
+        if self._reader < 0:
+            # By descriptor, for the file may have lost its name.
+            self._reader = os.open(f"/proc/self/fd/{self.fd}", os.O_RDWR | os.O_CLOEXEC)
+        return self._reader
+
+    def abandon(self, part: bytes) -> None:
+        """Erases what a short write left at the end, so that it is never taken for a torn line."""
+        end = os.lseek(self.fd, 0, os.SEEK_CUR)
+        if os.pread(self.reader, len(part), end - len(part)) == part:
+            erase(self.reader, end - len(part), end)
+
+    def release(self) -> None:
+        reader, self._reader = self._reader, -1
+        if reader >= 0:
+            with suppress(OSError):
+                self._close(reader)
+        super().release()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSegment:
+    """A segment open for import.
+
+    :ivar fd: to read and erase with.
+    :ivar dead: whether its owner is gone. Its lock is then held while this is open.
+    """
+
+    path: Path
+    fd: int
+    dead: bool
+
+    def read(self, start: int, size: int) -> bytes:
+        """Up to ``size`` bytes of whole lines; with the unfinished last one of a dead owner."""
+        chunk = os.pread(self.fd, size, start)
+        end = chunk.rfind(b"\n") + 1
+        return chunk if self.dead and len(chunk) < size else chunk[:end]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[OpenSegment]:
+    """Opens a segment of any process, this one included.
+
+    :raises OSError: it is gone, or cannot be opened.
+    """
+    own = held_here(path)
+    if isinstance(own, Segment):
+        yield OpenSegment(path, own.reader, dead=False)
+        return
+    fd = os.open(path, _FLAGS)
+    try:
+        yield OpenSegment(path, fd, dead=lock(fd))
+    finally:
+        os.close(fd)
+
+
+def listed(directory: Path) -> list[Path]:
+    """The segments in a directory, the oldest first."""
+    try:
+        names = [name for name in os.listdir(directory) if name.endswith(SUFFIX)]
+    except FileNotFoundError:
+        return []
+    return [directory / name for name in sorted(names)]
+
+
+def erase(fd: int, start: int, end: int) -> None:
+    """Overwrites whole lines with zeros, and a mark at their end that nothing was lost here."""
+    if end - start < len(ABANDONED):
+        return
+    os.pwrite(fd, b"\0" * (end - start - len(ABANDONED)) + ABANDONED, start)
+
+
+def lines_of(chunk: bytes) -> list[bytes]:
+    """The lines in it that say something: not the erased, not the abandoned, not the empty."""
+    return [line for line in chunk.split(b"\n") if line and not line.endswith(ABANDONED[:1])]
