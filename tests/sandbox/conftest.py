@@ -31,6 +31,9 @@ class Client:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.call("POST", "/track/product-view", json={**VIEW, **changes}, headers=headers)
 
+    def view_stream(self) -> requests.Response:
+        return self.call("POST", "/track/product-view", json=VIEW, stream=True)
+
     def close(self) -> None:
         self._session.close()
 

@@ -82,7 +82,7 @@ class Api:
         """Put an order in force; its rate limit starts with an empty window."""
         self._limit = RateLimit(order.rate_limit, SECONDS[order.per], self._workspace.clock)
         self._faults.place(order)
-        self._workspace.note_faults()
+        self._workspace.note("faults")
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
@@ -140,10 +140,10 @@ class Api:
         operation, arguments = self._find_operation(request)
         if operation.permission not in key.permissions:
             raise ApiError(
-                403, "forbidden", f"this API key lacks the permission {operation.permission}"
+                403, "forbidden", f"This API key lacks the permission {operation.permission}"
             )
         if len(request.body) > BODY_LIMIT:
-            raise ApiError(413, "payload_too_large", f"the body must be at most {BODY_LIMIT} bytes")
+            raise ApiError(413, "payload_too_large", f"The body must be at most {BODY_LIMIT} bytes")
         answers = self._workspace.answers
         idempotency_key = request.idempotency_key if request.method != "GET" else None
         same = fingerprint(request.method, request.path, request.body)
@@ -168,7 +168,7 @@ class Api:
         try:
             operation, arguments = _OPERATIONS.match(request.path, request.method)
         except NotFound:
-            raise ApiError(404, "not_found", f"there is no {request.path}") from None
+            raise ApiError(404, "not_found", f"There is no {request.path}") from None
         except MethodNotAllowed as refusal:
             allowed = ", ".join(sorted(set(refusal.valid_methods or ()) - {"HEAD"}))
             error = ApiError(405, "method_not_allowed", f"{request.path} takes {allowed}")

@@ -132,5 +132,5 @@ def ordered_answer(step: Step) -> Answer:
     """Return the answer that a step asks for: its body, or TopMail's error shape."""
     if step.body is not None:
         return Answer(step.status, step.body, step.headers, step.content_type)
-    error = ApiError(step.status, step.code, "this answer was ordered in the sandbox")
+    error = ApiError(step.status, step.code, "This answer was ordered in the sandbox")
     return error.answer().with_headers(*step.headers)

@@ -123,13 +123,13 @@ def read_body(body: bytes, content_type: str) -> Json:
     anything but an object.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise _malformed("the Content-Type must be application/json")
+        raise _malformed("The Content-Type must be application/json")
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise _malformed(f"the body is not valid JSON ({error})") from None
+        raise _malformed(f"The body is not valid JSON ({error})") from None
     if not isinstance(value, dict):
-        raise _malformed(f"the body must be an object, not {_type_name(value)}")
+        raise _malformed(f"The body must be an object, not {_type_name(value)}")
     return value
 
 
@@ -149,7 +149,7 @@ def check_body(body: Json, fields: Sequence[Field]) -> None:
     for name in body:
         if name not in known:
             raise ApiError(
-                400, "validation_error", "this field is not part of the contract", name[:100]
+                400, "validation_error", f"{name[:100]} is not a field of the contract", name[:100]
             )
 
 

@@ -48,7 +48,7 @@ class RememberedAnswers:
             raise ApiError(
                 409,
                 "idempotency_conflict",
-                "this Idempotency-Key was used with another request: each operation needs its own",
+                "This Idempotency-Key was used with another request: each operation needs its own",
             )
         return found
 

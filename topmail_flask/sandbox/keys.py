@@ -52,18 +52,18 @@ def authenticate(headers: Headers, keys: Iterable[ApiKey]) -> ApiKey:
     if authorization is not None:
         scheme, _, secret = authorization.partition(" ")
         if scheme.lower() != "bearer":
-            raise _unauthorized("the Authorization header must be: Bearer tm_test_…")
+            raise _unauthorized("The Authorization header must be: Bearer tm_test_…")
     else:
         secret = headers.get("X-API-Key") or ""
         if not secret:
-            raise _unauthorized("the API key is missing: send Authorization: Bearer tm_test_…")
+            raise _unauthorized("The API key is missing: send Authorization: Bearer tm_test_…")
     secret = secret.strip()
     for key in keys:
         if key.secret == secret:
             return key
     if secret.startswith("tm_live_"):
-        raise _unauthorized("this is a live key: it belongs in production, not in a sandbox")
-    raise _unauthorized("the API key is unknown or revoked")
+        raise _unauthorized("This is a live key: it belongs in production, not in a sandbox")
+    raise _unauthorized("The API key is unknown or revoked")
 
 
 def _unauthorized(message: str) -> ApiError:

@@ -204,7 +204,7 @@ def _contact_named(workspace: Workspace, body: Json) -> Contact:
         raise invalid("email", "or contact_id is required")
     if contact is None:
         raise ApiError(
-            404, "contact_not_found", "the contact does not exist: create it with POST /contacts"
+            404, "contact_not_found", "The contact does not exist: create it with POST /contacts"
         )
     return contact
 
@@ -212,7 +212,7 @@ def _contact_named(workspace: Workspace, body: Json) -> Contact:
 def _contact_at(workspace: Workspace, contact_id: str) -> Contact:
     contact = workspace.contacts.get(contact_id)
     if contact is None:
-        raise ApiError(404, "contact_not_found", "there is no contact with this id")
+        raise ApiError(404, "contact_not_found", "There is no contact with this id")
     return contact
 
 

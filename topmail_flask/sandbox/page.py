@@ -49,6 +49,11 @@ class Entry:
         return f"{self.kind}-{self.record.number}"
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The filters that show the row."""
+        return ("view", "duplicate") if self.kind == "duplicate" else (self.kind,)
+
+    @property
     def key(self) -> str | None:
         """The idempotency key of the call, or None."""
         return getattr(self.record, "idempotency_key", None)
@@ -109,7 +114,7 @@ class Page:
             entries = [
                 each
                 for each in self._entries()
-                if query.casefold() in each.search and show in {"all", each.kind}
+                if query.casefold() in each.search and show in ("all", *each.kinds)
             ]
             return self._jinja.get_template("page.html").render(
                 entries=entries[:_SHOWN],

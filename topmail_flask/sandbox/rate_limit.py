@@ -28,7 +28,7 @@ class RateLimit:
         taken = self._current(key, now)
         if len(taken) >= self._limit:
             wait = taken[0] + self._window - now if taken else self._window
-            error = ApiError(429, "rate_limited", f"more than {self._limit} requests in the window")
+            error = ApiError(429, "rate_limited", f"More than {self._limit} requests in the window")
             error.headers = (("Retry-After", str(max(1, math.ceil(wait)))),)
             raise error
         taken.append(now)

@@ -77,6 +77,7 @@ class Sandbox:
         self._faults.release()
         self._server.stop()
         self._server = None
+        self._workspace.note("stopped")  # wakes the event streams, which find their pages gone
         if self._state is not None:
             self._state.stop()
 

@@ -108,12 +108,19 @@ def _read_step(step: Mapping[str, Any] | str | int) -> Step:
         wanted["body"] = body.encode()
     elif body is not None and not isinstance(body, bytes):
         wanted["body"] = json.dumps(body).encode()
-    headers = wanted.get("headers", ())
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    wanted["headers"] = tuple((str(name), str(value)) for name, value in pairs)
-    if any("\r" in part or "\n" in part for pair in wanted["headers"] for part in pair):
-        raise ValueError("headers must not contain line breaks")
+    wanted["headers"] = _read_headers(wanted.get("headers", {}))
+    for name in ("interval_ms", "size"):
+        if not isinstance(wanted.get(name, 0), int | float) or wanted.get(name, 0) < 0:
+            raise ValueError(f"{name} must be a number of 0 or more")
     wanted.setdefault("code", _CODES.get(status, "server_error"))
     wanted.setdefault("recorded", action in _RECORDED)
     wanted.setdefault("size", _SIZES.get(action, 0))
     return Step(**wanted)
+
+
+def _read_headers(headers: Any) -> tuple[tuple[str, str], ...]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    read = tuple((str(name), str(value)) for name, value in pairs)
+    if any("\r" in part or "\n" in part for pair in read for part in pair):
+        raise ValueError("headers must not contain line breaks")
+    return read

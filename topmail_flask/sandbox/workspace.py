@@ -43,7 +43,8 @@ class Workspace:
         self.changes: deque[Change] = deque(maxlen=_CHANGES)
         self._seeds = tuple(contacts)
         self._keep = keep
-        self._change_number = 0
+        # from the clock: a page that outlives a restart then sees that it missed something
+        self._change_number = int(time.time() * 1_000_000)
         self._number = 0
         self.contacts: dict[str, Contact] = {}
         self._forget_calls()
@@ -69,7 +70,7 @@ class Workspace:
         """Add a contact; ``fields`` are those of :class:`Contact`. Raises ApiError (409)."""
         with self.changed:
             if self.find_contact(email) is not None:
-                raise ApiError(409, "duplicate", "a contact with this e-mail address exists")
+                raise ApiError(409, "duplicate", "A contact with this e-mail address exists")
             defaults = {"id": str(uuid.uuid4()), "created_at": timestamp(self.clock())}
             return self.store_contact(Contact(email=email, **{**defaults, **fields}))
 
@@ -78,7 +79,7 @@ class Workspace:
         with self.changed:
             other = self.find_contact(contact.email)
             if other is not None and other.id != contact.id:
-                raise ApiError(409, "duplicate", "a contact with this e-mail address exists")
+                raise ApiError(409, "duplicate", "A contact with this e-mail address exists")
             before = self.contacts.get(contact.id)
             if before is not None:
                 del self._ids_by_email[before.email.casefold()]
@@ -172,10 +173,10 @@ class Workspace:
             self._note("conversion", conversion.id)
             return conversion
 
-    def note_faults(self) -> None:
-        """Tell those who watch that other faults are ordered now."""
+    def note(self, what: str) -> None:
+        """Tell those who watch of a change that is not the workspace's own."""
         with self.changed:
-            self._note("faults", None)
+            self._note(what, None)
 
     @property
     def change_number(self) -> int:

@@ -47,7 +47,7 @@ function settle() {
   const show = wanted.get("show");
   let shown = 0;
   for (const row of feed.children) {
-    const fits = (show === "all" || row.dataset.kind === show) && row.dataset.search.includes(words);
+    const fits = (show === "all" || row.dataset.kind.split(" ").includes(show)) && row.dataset.search.includes(words);
     row.hidden = !fits;
     shown += fits;
   }
@@ -83,7 +83,9 @@ async function post(path, body) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-  if (!answer.ok) byId("announcement").textContent = (await answer.json()).error.message;
+  const problem = byId("problem");
+  problem.hidden = answer.ok;
+  if (!answer.ok) problem.textContent = (await answer.json()).error.message;
   return answer.ok;
 }
 
@@ -134,6 +136,8 @@ document.addEventListener("click", async ({ target }) => {
   if (!button) return;
   const { copy, create, step, filter: words } = button.dataset;
   if (copy) {
+    getSelection().selectAllChildren(byId(copy));
+    if (!navigator.clipboard) return; // only on a page of this machine: elsewhere, Ctrl-C
     await navigator.clipboard.writeText(byId(copy).textContent);
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), 1500);
