@@ -1,6 +1,7 @@
 """Server-sent events: what changed, rendered, to every page that is open."""
 
 import json
+import time
 from collections.abc import Iterator
 
 from flask import Response, request
@@ -10,6 +11,7 @@ from topmail_flask.sandbox.workspace import Change, Workspace
 
 _HEARTBEAT = 15.0
 _AT_ONCE = 200
+_PACE = 0.05
 
 
 class LiveEvents:
@@ -40,12 +42,12 @@ class LiveEvents:
                 continue
             yield self._event(newest, changes, complete=missed == len(changes))
             since = newest
+            time.sleep(_PACE)  # a burst of calls is few events of many rows
 
     def _event(self, number: int, changes: list[Change], *, complete: bool) -> bytes:
         """Return one event; ``reload`` where there is more to say than fragments can."""
-        whats = {(what, identity) for _, what, identity in changes}
-        if not complete or len(whats) > _AT_ONCE or ("reset", None) in whats:
+        distinct = list(dict.fromkeys((what, identity) for _, what, identity in changes))
+        if not complete or ("reset", None) in distinct:
             return f"id: {number}\nevent: reload\ndata: {{}}\n\n".encode()
-        ordered = list(dict.fromkeys((what, identity) for _, what, identity in changes))
-        update = json.dumps(self._page.update(ordered))
+        update = json.dumps(self._page.update(distinct[-_AT_ONCE:]))
         return f"id: {number}\nevent: update\ndata: {update}\n\n".encode()
