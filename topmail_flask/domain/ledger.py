@@ -1,4 +1,4 @@
-"""The books, as a shop reads them: what was accepted, what became of it, and whether all is well."""
+"""The books as a shop reads them: what was accepted, what became of it, is all well?"""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Stats:
     :ivar expired: views that waited longer than ``TOPMAIL_MAX_AGE``.
     :ivar dropped: views given up for any other reason (repeat, overflow, consent withdrawn ...).
     :ivar pending: views still waiting, in the journals, the outbox or memory.
-    :ivar reasons: how many views were not sent, by :class:`~topmail_flask.Reason`; includes those that
-        this process never accepted (robots, anonymous visitors ...).
+    :ivar reasons: how many views were not sent, by :class:`~topmail_flask.Reason`; includes those
+        that this process never accepted (robots, anonymous visitors ...).
     """
 
     accepted: int = 0
@@ -41,9 +41,9 @@ class Stats:
 class Health:
     """Whether views reach TopMail.
 
-    :ivar state: ``"healthy"``; ``"disabled"`` (nothing is sent, as configured); ``"degraded"`` (views
-        are kept in memory only); ``"paused"`` (no calls until :attr:`until`); ``"stuck"`` (the sender
-        does not move); ``"blackout"`` (views wait, and none was delivered for minutes).
+    :ivar state: ``"healthy"``; ``"disabled"`` (nothing is sent, as configured); ``"degraded"``
+        (views are kept in memory only); ``"paused"`` (no calls until :attr:`until`); ``"stuck"``
+        (the sender does not move); ``"blackout"`` (views wait, none was delivered for minutes).
     :ivar reason: why, e.g. ``"unauthorized"`` or ``"rate_limited"``; empty when healthy.
     :ivar cure: what to do about it.
     :ivar until: when a pause ends, in seconds since the epoch.
