@@ -1,6 +1,7 @@
 """``python -m example_store.demo``: a local TopMail and the shop, until Ctrl-C.
 
-``SANDBOX_PORT`` (default 8025) and ``PORT`` (default 5000) change the ports.
+``SANDBOX_PORT`` (default 8025) and ``PORT`` (default 5000) change the ports;
+``INSTANCE_PATH`` is a folder for the shop's database in place of ``instance``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.error import URLError
 
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -120,7 +122,13 @@ def _wait_until_it_answers(
 def _shop(port: int, sandbox_port: int) -> Iterator[None]:
     os.environ["SANDBOX_PORT"] = str(sandbox_port)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    app = create_app({"TOPMAIL_SITE_URL": f"http://{HOST}:{port}"})
+    config: dict[str, Any] = {
+        "TOPMAIL_SITE_URL": f"http://{HOST}:{port}",
+        "TOPMAIL_DEBUG_HEADER": True,
+    }
+    if "INSTANCE_PATH" in os.environ:
+        config["INSTANCE_PATH"] = os.environ["INSTANCE_PATH"]
+    app = create_app(config)
     server: BaseWSGIServer = make_server(HOST, port, app, threaded=True)
     serving = threading.Thread(target=server.serve_forever, name="shop")
     serving.start()

@@ -48,4 +48,4 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]
     street = StringField("Street and number", [DataRequired("Where to?"), Length(max=200)])
     postcode = StringField("Postcode", [DataRequired("The postcode, please."), Length(max=12)])
     city = StringField("Town", [DataRequired("The town, please."), Length(max=100)])
-    country = SelectField("Country", choices=[(name, name) for name in COUNTRIES])
+    country = SelectField("Country", choices=list(COUNTRIES))
