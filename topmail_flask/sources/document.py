@@ -1,0 +1,135 @@
+"""A page as bytes in UTF-8, with its head and its tree read at most once, when asked for."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from itertools import accumulate
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from topmail_flask.sources.head import Head
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.I)
+_SELF_CONTAINED = frozenset(
+    b"area base br col embed hr img input link meta param source track wbr p li dt dd option tr td "
+    b"th thead tbody tfoot colgroup html head body path circle rect line polyline polygon ellipse "
+    b"use stop image animate fegaussianblur feoffset feblend".split()
+)
+_TAGS = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
+# An HTML parser looks up all open elements for many a tag: depth times tags is its true cost.
+_FEW_TAGS = 1_500
+_DEPTH_LIMIT = 600
+_WORK_LIMIT = 10_000_000
+
+
+def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
+    """The page in UTF-8: by its byte order mark, ``charset``, its ``<meta charset>``, or as it is.
+
+    Bytes that are no text in that character set stay harmless (rule R3).
+    """
+    if isinstance(html, str):
+        return html.encode("utf-8", "replace")
+    for mark, name in _BOMS:
+        if html.startswith(mark):
+            return html.removeprefix(mark) if name == "utf-8" else _recode(html, name)
+    if charset is None and b"\0" in html[:4] and len(html) > 4:
+        charset = "utf-16-be" if html[0] == 0 else "utf-16-le"
+    if charset is None:
+        found = _META_CHARSET.search(html, 0, 1024)
+        # A page that can be read as ASCII so far as to name UTF-16 is not in UTF-16 (WHATWG).
+        charset = found[1].decode("ascii", "replace") if found else None
+        if charset is not None and charset.lower().startswith("utf-"):
+            return html
+    return html if charset is None else _recode(html, charset)
+
+
+def _recode(html: bytes, charset: str) -> bytes:
+    try:
+        name = codecs.lookup(charset.strip(" \t\"'")).name
+        if name in ("utf-8", "ascii"):
+            return html
+        if name == "iso8859-1":  # what browsers read under that name
+            name = "cp1252"
+        return html.decode(name, "replace").encode("utf-8", "replace")
+    except (LookupError, ValueError, UnicodeError, AssertionError):
+        return html
+
+
+class _Weights(dict[bytes, int]):
+    def __missing__(self, name: bytes) -> int:
+        weight = 0 if name.lower() in _SELF_CONTAINED else 1
+        if len(self) < 5_000:
+            self[name] = weight
+        return weight
+
+
+def _too_deep(html: bytes) -> bool:
+    """Whether parsing the page could take more than linear time (fault F121)."""
+    if html.count(b"<") <= _FEW_TAGS:
+        return False
+    weights = _Weights()
+    depths = list(
+        accumulate(
+            -weights[name] if closing else weights[name] for closing, name in _TAGS.findall(html)
+        )
+    )
+    return bool(depths) and (max(depths) > _DEPTH_LIMIT or sum(depths) > _WORK_LIMIT)
+
+
+class Document:
+    """One page and its address.
+
+    :ivar html: the page in UTF-8.
+    :ivar url: absolute URL that was asked for.
+    :ivar notes: what could not be read, for the trace.
+    """
+
+    __slots__ = ("_head", "_tree", "html", "notes", "url")
+
+    def __init__(self, html: bytes, url: str) -> None:
+        self.html = html
+        self.url = url
+        self.notes: list[tuple[str, str]] = []
+        self._head: Head | None = None
+        self._tree: LexborHTMLParser | None = None
+
+    @property
+    def head(self) -> Head:
+        """Links, metas and title, read without a tree."""
+        if self._head is None:
+            self._head = Head(self.html)
+        return self._head
+
+    @property
+    def tree(self) -> LexborHTMLParser:
+        """The parsed page; an empty one when parsing it would take too long."""
+        if self._tree is None:
+            html = self.html
+            if _too_deep(html):
+                self.notes.append(("markup", "is nested too deeply to be read (F121)"))
+                html = b""
+            self._tree = LexborHTMLParser(html)
+        return self._tree
+
+    def headings(self) -> list[str]:
+        """The texts of the first-level headings."""
+        return [node_text(node) for node in self.tree.css("h1")[:20]]
+
+
+def node_text(node: LexborNode) -> str:
+    """The visible text under a node: without scripts and styles."""
+    parts: list[str] = []
+    for one in node.traverse(include_text=True):
+        if one.tag == "-text":
+            parent = one.parent
+            if parent is None or parent.tag not in ("script", "style", "template", "noscript"):
+                parts.append(one.text_content or "")
+    return " ".join("".join(parts).split())

@@ -1,0 +1,137 @@
+"""The JSON-LD blocks of a page (rules R5 to R8), found by their bytes.
+
+A block that stands in plain view is cut out of the page without parsing it. Only where a comment,
+a ``<noscript>``, a ``<template>`` or another script might hide one, the tree decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selectolax.lexbor import LexborNode
+
+from topmail_flask.sources.document import Document
+from topmail_flask.sources.head import attributes
+from topmail_flask.sources.json_repair import BrokenJsonError, read_json
+from topmail_flask.sources.markers import json_ld_marker
+
+BLOCK_LIMIT = 20
+BYTES_LIMIT = 512 * 1024
+_POSITION_LIMIT = 2_000
+_START_TAG = 4_096
+_HIDING = (
+    (b"<!--", b"-->"),
+    (b"<script", b"</script"),
+    (b"<noscript", b"</noscript"),
+    (b"<template", b"</template"),
+    (b"<textarea", b"</textarea"),
+)
+
+
+def read_blocks(document: Document, repairs: list[str]) -> list[Any]:
+    """The JSON documents of the page's JSON-LD blocks, in their order; equal blocks once.
+
+    :param repairs: receives what had to be mended. What could not be is a note of the document.
+    """
+    documents: list[Any] = []
+    seen = set()
+    for number, block in enumerate(_blocks(document), 1):
+        text = block.decode("utf-8", "replace").strip()
+        if text in seen:
+            continue
+        seen.add(text)
+        try:
+            found, step = read_json(text)
+        except BrokenJsonError as error:
+            document.notes.append((f"JSON-LD block {number}", error.place))
+            continue
+        if step:
+            repairs.append(f"JSON-LD block {number}: {step}")
+        documents += [one for one in found if isinstance(one, (dict, list))]
+    return documents
+
+
+def _blocks(document: Document) -> list[bytes]:
+    html = document.html
+    marker = json_ld_marker(html)
+    if marker is None:
+        return []
+    blocks: list[bytes] = []
+    passed = 0
+    for at in _positions(html, marker):
+        if at < passed:
+            continue
+        start = _script_before(html, at)
+        if start < 0:
+            continue
+        attribute, inside = attributes(html, start + 7)
+        if inside <= at or not _is_json_ld(attribute.get("type", "")):
+            continue
+        end = html.find(b"</script", inside)
+        if end < 0:
+            end = html.find(b"</SCRIPT", inside)
+        if end < 0:
+            break
+        if any(_may_hide(html, *pair, start, end + 8) for pair in _HIDING):
+            return _blocks_of_tree(document)
+        passed = end
+        if end - inside <= BYTES_LIMIT:
+            blocks.append(html[inside:end])
+        if len(blocks) == BLOCK_LIMIT:
+            break
+    return blocks
+
+
+def _positions(html: bytes, marker: bytes) -> list[int]:
+    found: list[int] = []
+    end = html.rfind(marker)
+    while end >= 0 and len(found) < _POSITION_LIMIT:
+        found.append(end)
+        end = html.rfind(marker, 0, end)
+    found.reverse()
+    return found
+
+
+def _script_before(html: bytes, at: int) -> int:
+    start = html.rfind(b"<script", max(0, at - _START_TAG), at)
+    if start < 0:
+        start = html.rfind(b"<SCRIPT", max(0, at - _START_TAG), at)
+    return start
+
+
+def _is_json_ld(media_type: str) -> bool:
+    return media_type.partition(";")[0].strip().lower() == "application/ld+json"
+
+
+def _may_hide(html: bytes, opening: bytes, closing: bytes, start: int, end: int) -> bool:
+    """Whether the part from start to end may stand between ``opening`` and ``closing``.
+
+    Looks at the nearer end of the page: before a block in the head, behind one at the bottom.
+    """
+    if start <= len(html) - end:
+        opened = html.rfind(opening, 0, start)
+        return opened >= 0 and html.find(closing, opened + 4, start) < 0
+    closed = html.find(closing, end)
+    return closed >= 0 and html.find(opening, end, closed) < 0
+
+
+def _blocks_of_tree(document: Document) -> list[bytes]:
+    blocks: list[bytes] = []
+    for script in document.tree.css("script[type]"):
+        if not _is_json_ld(script.attributes.get("type") or "") or _is_hidden(script):
+            continue
+        block = (script.text_content or "").encode("utf-8", "replace")
+        if len(block) <= BYTES_LIMIT:
+            blocks.append(block)
+        if len(blocks) == BLOCK_LIMIT:
+            break
+    return blocks
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if parent.tag in ("noscript", "template"):
+            return True
+        parent = parent.parent
+    return False

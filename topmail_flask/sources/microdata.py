@@ -1,0 +1,168 @@
+"""The microdata of a page (rules R16, R17), in the shape of schema.org nodes.
+
+The algorithm is the WHATWG's, with what shops need beyond it: ``content`` counts on any element,
+and a picture is looked for inside a container.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from topmail_flask.sources.document import node_text
+from topmail_flask.sources.schema_org import RELATED, Node, Seen
+
+ITEM_LIMIT = 500
+PROPERTY_LIMIT = 5_000
+_NESTING_LIMIT = 16
+_SOURCES = frozenset("img audio video source iframe embed track".split())
+_LINKS = frozenset("a link area".split())
+_IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.I)
+# Names are written in any case by hand; these are the ones that are read (a page in the corpus
+# has "pricecurrency", and browsers' tools forgave it).
+_NAMES = {
+    name.lower(): name
+    for name in (
+        "name image brand manufacturer category sku mpn productID gtin gtin8 gtin12 gtin13 gtin14 "
+        "isbn offers price priceCurrency lowPrice highPrice priceSpecification availability "
+        "itemCondition priceValidUntil itemListElement item position url inProductGroupWithID "
+        "isVariantOf hasVariant productGroupID itemOffered mainEntityOfPage identifier propertyID"
+    ).split()
+}
+
+
+class Microdata:
+    """Reader of one tree."""
+
+    def __init__(self, tree: LexborHTMLParser) -> None:
+        self._tree = tree
+        self._left = PROPERTY_LIMIT
+        self._by_id: dict[str, LexborNode] | None = None
+
+    def roots(self) -> list[Node]:
+        """The top-level items, in the order of the page."""
+        roots = []
+        for node in self._tree.css("[itemscope]")[: 4 * ITEM_LIMIT]:
+            attributes = node.attributes
+            if attributes.get("itemprop") or not attributes.get("itemtype"):
+                continue
+            if not _in_noscript(node):
+                roots.append(self._item(node, frozenset()))
+            if len(roots) == ITEM_LIMIT or self._left <= 0:
+                break
+        return roots
+
+    def _item(self, scope: LexborNode, above: frozenset[int]) -> Node:
+        above |= {scope.mem_id}
+        attributes = scope.attributes
+        item: Node = {"@type": (attributes.get("itemtype") or "").split()}
+        if attributes.get("itemid"):
+            item["@id"] = attributes["itemid"]
+        for node in self._properties(scope, attributes.get("itemref")):
+            names = [_NAMES.get(one.lower(), one) for one in _itemprop(node).split()]
+            if not names or names[0] in RELATED - {"itemListElement", "item", "itemOffered"}:
+                continue
+            value = self._value(node, names, above)
+            if value is None or value == "":
+                continue
+            for name in names:
+                item.setdefault(name, []).append(value)
+        return item
+
+    def _properties(self, scope: LexborNode, references: str | None) -> list[LexborNode]:
+        """The elements that hold the item's properties; not those of items inside it."""
+        found: list[LexborNode] = []
+        waiting = _children(scope)
+        for name in (references or "").split()[:20]:
+            referred = self._ids().get(name)
+            if referred is not None and referred.mem_id != scope.mem_id:
+                waiting.insert(0, referred)
+        seen = {scope.mem_id}
+        while waiting and self._left > 0:
+            node = waiting.pop()
+            if node.mem_id in seen:
+                continue
+            seen.add(node.mem_id)
+            attributes = node.attributes
+            if "itemprop" in attributes:
+                self._left -= 1
+                found.append(node)
+            if "itemscope" not in attributes and node.tag not in ("template", "noscript"):
+                waiting += _children(node)
+        return found
+
+    def _value(self, node: LexborNode, names: list[str], above: frozenset[int]) -> Any:
+        attributes = node.attributes
+        content = attributes.get("content")
+        if content and content.strip():
+            return content.strip()
+        if "itemscope" in attributes:
+            if node.mem_id in above or len(above) >= _NESTING_LIMIT:
+                return None
+            return self._item(node, above)
+        if names[0] == "image":
+            return _image(node)
+        tag = node.tag or ""
+        for tags, attribute in (
+            (_SOURCES, "src"),
+            (_LINKS, "href"),
+            (("object",), "data"),
+            (("data", "meter"), "value"),
+            (("time",), "datetime"),
+        ):
+            value = attributes.get(attribute)
+            if tag in tags and value and not (tag == "a" and names[0] in ("name", "brand")):
+                return value.strip()
+        return Seen(node_text(node))
+
+    def _ids(self) -> dict[str, LexborNode]:
+        if self._by_id is None:
+            self._by_id = {}
+            for node in self._tree.css("[id]")[:20_000]:
+                self._by_id.setdefault(node.attributes.get("id") or "", node)
+        return self._by_id
+
+
+def _itemprop(node: LexborNode) -> str:
+    return node.attributes.get("itemprop") or ""
+
+
+def _children(node: LexborNode) -> list[LexborNode]:
+    """The child elements, last first, so that they are taken from a stack in their order."""
+    children = []
+    child = node.last_child
+    while child is not None:
+        if child.is_element_node:
+            children.append(child)
+        child = child.prev
+    return children
+
+
+def _in_noscript(node: LexborNode) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if parent.tag in ("noscript", "template"):
+            return True
+        parent = parent.parent
+    return False
+
+
+def _image(node: LexborNode) -> str | None:
+    """The address of the picture that an element is, holds or links to (rule R17)."""
+    picture = node if node.tag in ("img", "source") else node.css_first("img")
+    if picture is not None:
+        attributes = picture.attributes
+        for name in ("src", "data-src", "data-original", "data-lazy-src"):
+            value = (attributes.get(name) or "").strip()
+            if value and not value.startswith("data:"):
+                return value
+        for name in ("srcset", "data-srcset"):
+            value = (attributes.get(name) or "").strip()
+            if value:
+                return value.split(",")[0].split()[0] if value.split(",")[0].split() else None
+    href = (node.attributes.get("href") or "").strip()
+    if href and (node.tag == "link" or _IMAGE.search(href)):
+        return href
+    return None

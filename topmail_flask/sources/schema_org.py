@@ -1,0 +1,149 @@
+"""The vocabulary of schema.org: which types are products, and what a value says as text.
+
+JSON-LD, microdata and OpenGraph are all brought into one shape, a dict with ``@type`` and the
+properties of schema.org; the readers of fields know only that shape.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from topmail_flask.domain.text import clean
+
+Node = dict[str, Any]
+
+PRODUCTS = frozenset(
+    "product individualproduct productmodel someproducts vehicle car motorcycle motorizedbicycle "
+    "busorcoach book drug dietarysupplement".split()
+)
+GROUPS = frozenset(["productgroup"])
+OFFERS = frozenset(["offer", "aggregateoffer", "offerforpurchase", "offerforlease"])
+LISTINGS = frozenset("collectionpage searchresultspage itemlist offercatalog".split())
+PAGES = frozenset("webpage itempage productpage".split())
+ARTICLES = frozenset(
+    "article newsarticle blogposting reportagenewsarticle analysisnewsarticle opinionnewsarticle "
+    "reviewnewsarticle techarticle scholarlyarticle liveblogposting recipe".split()
+)
+# What a product or a page mentions without being about it (rule R13).
+RELATED = frozenset(
+    "isRelatedTo isSimilarTo isAccessoryOrSparePartFor isConsumableFor itemListElement item "
+    "itemOffered hasOfferCatalog makesOffer review reviews itemReviewed mentions potentialAction "
+    "subjectOf isPartOf".split()
+)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
+_NO_TYPES: frozenset[str] = frozenset()
+DEPTH_LIMIT = 64
+
+
+class Seen(str):
+    """Text that a shopper sees, as opposed to machine text of an attribute or of JSON."""
+
+    __slots__ = ()
+
+
+def types(node: Mapping[str, Any]) -> frozenset[str]:
+    """The types of a node: last segments of ``@type``, in lower case (rule R12)."""
+    named = node.get("@type")
+    if isinstance(named, str):
+        return frozenset((short_type(named),))
+    if isinstance(named, list):
+        return frozenset(short_type(one) for one in named[:20] if isinstance(one, str))
+    return _NO_TYPES
+
+
+def short_type(name: str) -> str:
+    """``https://schema.org/Product/``, ``schema:Product`` and ``product`` are all ``product``."""
+    if len(name) > 200:
+        return ""
+    name = name.strip().rstrip("/").lower()
+    return name[max(name.rfind("/"), name.rfind(":"), name.rfind("#")) + 1 :]
+
+
+def each(value: object) -> Iterator[Any]:
+    """The values of a property, whether it holds one or a list, lists of lists included."""
+    if not isinstance(value, list):
+        if value is not None:
+            yield value
+        return
+    waiting = [iter(value)]
+    while waiting:
+        for one in waiting[-1]:
+            if isinstance(one, list):
+                if len(waiting) < DEPTH_LIMIT:
+                    waiting.append(iter(one))
+                    break
+            elif one is not None:
+                yield one
+        else:
+            waiting.pop()
+
+
+def plain(text: str) -> str:
+    """Text without character references, tags and superfluous white space (rule R9)."""
+    if "&" in text:
+        text = html.unescape(text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    return clean(text)
+
+
+def text_of(value: object, lang: str | None = None) -> str:
+    """The first text of a value; of several languages the page's own, then the first (R55)."""
+    if type(value) is str:
+        return plain(value)
+    first = ""
+    for one in each(value):
+        said, language = one, None
+        if isinstance(one, dict):
+            said, language = one.get("@value"), one.get("@language")
+        text = plain(said) if isinstance(said, str) else ""
+        if text and (lang is None or not isinstance(language, str)):
+            return first or text
+        if text and isinstance(language, str) and lang is not None:
+            if language[:2].lower() == lang[:2].lower():
+                return text
+            first = first or text
+    return first
+
+
+def scalar_text(value: object) -> str:
+    """The first text or number of a value, as text: 123.0 is ``123`` (rule R34)."""
+    for one in each(value):
+        if isinstance(one, dict):
+            one = one.get("@value", one.get("value"))  # noqa: PLW2901
+        if isinstance(one, str):
+            text = plain(one)
+        elif isinstance(one, bool):
+            continue
+        elif isinstance(one, int):
+            text = str(one)
+        elif isinstance(one, float) and one.is_integer():
+            text = str(int(one))
+        else:
+            continue
+        if text:
+            return text
+    return ""
+
+
+def name_of(value: object, lang: str | None = None) -> str:
+    """The text of a value, or the ``name`` of a thing."""
+    for one in each(value):
+        text = text_of(one, lang)
+        if not text and isinstance(one, dict):
+            text = text_of(one.get("name"), lang)
+        if text:
+            return text
+    return ""
+
+
+def short(value: object) -> str:
+    """A raw value for the trace, at most 200 characters and never a deep structure."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(str(key) for key in list(value)[:8])[:190] + "}"
+    if isinstance(value, list):
+        return short(value[0]) if value else ""
+    return value[:200] if isinstance(value, str) else repr(value)[:200]
