@@ -26,14 +26,19 @@ def page_address(url: str, settings: Settings, identifiers: Collection[str] = ()
 
     :raises InvalidValueError: ``url`` is no absolute http(s) URL.
     """
+    return web_address(unchecked_page_address(url, settings, identifiers))
+
+
+def unchecked_page_address(url: str, settings: Settings, identifiers: Collection[str] = ()) -> str:
+    """The same, to be checked where it ends up: in a :class:`~topmail_flask.Product`."""
     try:
         parts = urlsplit(url[:_LONGEST_REQUEST])
     except ValueError:
         raise InvalidValueError("url", "is not a URL") from None
     query = parts.query and _identifying_query(parts.query, settings, identifiers)
     if settings.site_url is None:
-        return web_address(urlunsplit((parts.scheme, parts.netloc, parts.path, query, "")))
-    return web_address(_on_site(settings.site_url, parts.path) + (f"?{query}" if query else ""))
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+    return _on_site(settings.site_url, parts.path) + (f"?{query}" if query else "")
 
 
 def _on_site(site_url: str, path: str) -> str:
@@ -81,7 +86,7 @@ def _host(hostname: str | None) -> str:
 
 
 def image_address(value: str, settings: Settings, page: str) -> str:
-    """The address of a picture that is known by a URL, a path or a file name (rule T6).
+    """The address of a picture that is known by a URL, a path or a file name (rule T6), unchecked.
 
     :param value: pictures as text (``data:`` and bare base64) are refused before they are read.
     :param page: address of the page, which a path from ``/`` is joined with; a bare file name
@@ -95,10 +100,10 @@ def image_address(value: str, settings: Settings, page: str) -> str:
         raise InvalidValueError("image_url", "is missing")
     if not text.startswith("//") and "://" not in text[:10]:
         text = _based(text, settings, page)
-    try:
-        return web_address(urljoin(page, text), "image_url")
-    except ValueError as error:
-        raise InvalidValueError("image_url", getattr(error, "problem", "is not a URL")) from None
+    if text.startswith("/") and not text.startswith("//"):
+        end_of_host = page.find("/", len("https://"))
+        return (page if end_of_host < 0 else page[:end_of_host]) + text
+    return f"{page.partition(':')[0]}:{text}" if text.startswith("//") else text
 
 
 def _based(text: str, settings: Settings, page: str) -> str:

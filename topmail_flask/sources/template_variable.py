@@ -12,7 +12,12 @@ from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.settings import Settings
 from topmail_flask.sources.money import read_money
-from topmail_flask.sources.page_addresses import image_address, own_address, page_address
+from topmail_flask.sources.page_addresses import (
+    image_address,
+    own_address,
+    page_address,
+    unchecked_page_address,
+)
 from topmail_flask.sources.prices import Price
 from topmail_flask.sources.reading import Place, Reader, is_undefined, safely_settled, text_of
 
@@ -91,7 +96,7 @@ class _ObjectReader:
         self._fields = fields or {}
         self._settings = settings
         self._page_url = page_url
-        self._page = page_address(page_url, settings)
+        self._page = unchecked_page_address(page_url, settings)
         self._rejected: dict[str, str] = {} if rejected is None else rejected
         value = safely_settled(value)
         if (
@@ -125,7 +130,10 @@ class _ObjectReader:
         values["brand"] = self._first("brand", _BRANDS, _label)
         values["image_url"] = self._first("image_url", _IMAGES, self._image)
         values["url"] = self._first("url", ("url",), self._own_address) or self._address(values)
-        return Product.from_fields(values, self._rejected)
+        try:
+            return Product(**{field: kept for field, kept in values.items() if kept is not None})  # type: ignore[arg-type]
+        except InvalidValueError:
+            return Product.from_fields(values, self._rejected)
 
     def _first(
         self, field: str, names: tuple[str, ...], use: Callable[[object], T | None]
@@ -197,7 +205,7 @@ class _ObjectReader:
             for value in (*map(values.get, ("id", "sku", "variant_id")), self._reader.look("slug"))
             if isinstance(value, (str, UUID)) or (isinstance(value, int) and value < 10**100)
         }
-        return page_address(self._page_url, self._settings, known)
+        return unchecked_page_address(self._page_url, self._settings, known)
 
 
 def _identifier(value: object) -> object | None:
