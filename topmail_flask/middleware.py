@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import application_uri, request_uri
 
-from werkzeug.http import parse_cookie, parse_options_header
+from werkzeug.http import parse_options_header
 
 from topmail_flask.boundary import Boundary
 from topmail_flask.delivery.front_door import Delivery
@@ -21,15 +21,13 @@ from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.rendered_page import RenderedPage
 from topmail_flask.domain.settings import PREFIX, Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.environ_visitor import Environ, EnvironVisitor
 from topmail_flask.signals import send, view_delivered, view_dropped
 from topmail_flask.sources.encodings import readable
 from topmail_flask.tracker import Tracker
-from topmail_flask.visits.consent import cookie_banner_consent
 from topmail_flask.visits.rules import refused_request, refused_response
 from topmail_flask.watched_answer import Headers, WatchedAnswer
 
-Environ = dict[str, Any]
 # Whoever tells of a request puts itself here: of two that see it, one tells.
 OBSERVER = "topmail.observer"
 
@@ -63,16 +61,17 @@ class TopMailMiddleware:
     not wait for is no view. The signals' sender is the middleware. A Flask app inside that has a
     :class:`~topmail_flask.TopMail` of its own tells of its pages itself.
 
-    The four callables get the request's environ as the application left it, so a Django middleware
-    may say who the shopper is by ``request.META["shop.email"] = request.user.email``. They run
-    after the application's answer is complete and before the server closes it. One that raises
-    costs the view, never the page.
+    The callables get the request's environ as the application left it, so a Django middleware may
+    say who the shopper is by ``request.META["shop.email"] = request.user.email``. They run after
+    the application's answer is complete and before the server closes it. One that raises costs the
+    view, never the page.
 
     :param wsgi_app: the application.
     :param api_key: TopMail API key; without one nothing is sent.
     :param shopper: ``environ -> Shopper | e-mail address | None``.
-    :param consent: ``environ -> True | False | None``; without it the cookies of common cookie
-        banners are read.
+    :param consent: ``environ -> True | False | None`` (no decision yet: return False there if the
+        shop needs an opt-in), or the policy, ``"opt-in"`` or ``"opt-out"``: then the cookies of
+        common cookie banners are read.
     :param exclude: ``environ -> bool``: whether the shop leaves this request out.
     :param before_send: takes each view before it is sent; returns it, a changed one, or None.
     :param settings: the settings of :class:`~topmail_flask.domain.settings.Settings` by their
@@ -87,18 +86,19 @@ class TopMailMiddleware:
         *,
         api_key: str | None = None,
         shopper: Callable[[Environ], object] | None = None,
-        consent: Callable[[Environ], bool | None] | None = None,
+        consent: Callable[[Environ], bool | None] | str | None = None,
         exclude: Callable[[Environ], object] | None = None,
         before_send: Callable[[ProductView], ProductView | None] | None = None,
         **settings: Any,
     ) -> None:
-        chosen = {"api_key": api_key, **settings}
+        reader = consent if callable(consent) else None
+        chosen = {"api_key": api_key, "consent": None if reader else consent, **settings}
         self.settings = Settings.from_config(
             {PREFIX + name.upper(): value for name, value in chosen.items()}
         )
         self.wsgi_app = wsgi_app
         self.boundary = Boundary()
-        self._visitor = partial(_Visitor, shopper=shopper, consent=consent, exclude=exclude)
+        self._visitor = partial(EnvironVisitor, shopper=shopper, consent=reader, exclude=exclude)
         key = self.settings.api_key
         # Without a key nothing is sent: no other process has to come to the same digests.
         secret = key.reveal().encode() if key else os.urandom(16)
@@ -184,7 +184,8 @@ class TopMailMiddleware:
         if visit.refusal is not None or not answer.complete:
             self._tracker.refuse(visit.refusal or Reason.NO_BODY)
             return
-        html, unread = None, Reason.TOO_LARGE
+        html: bytes | None = None
+        unread: Reason | None = Reason.TOO_LARGE
         if answer.body is not None:
             html, unread = readable(answer.body, visit.encoding, self.settings.max_page_bytes)
         page = RenderedPage(
@@ -216,37 +217,3 @@ class TopMailMiddleware:
 
     def _tell_dropped(self, view: ProductView, reason: Reason) -> None:
         send(view_dropped, self, self.boundary, view=view, product=view.product, reason=reason)
-
-
-class _Visitor:
-    """Asks the shop's functions about a request."""
-
-    def __init__(
-        self,
-        environ: Environ,
-        shopper: Callable[[Environ], object] | None,
-        consent: Callable[[Environ], bool | None] | None,
-        exclude: Callable[[Environ], object] | None,
-    ) -> None:
-        self._environ = environ
-        self._shopper = shopper
-        self._consent = consent
-        self._exclude = exclude
-
-    def shopper(self) -> Shopper | None:
-        told = self._shopper(self._environ) if self._shopper else None
-        if isinstance(told, str):
-            return Shopper(email=told) if told.strip() else None
-        if told is None or isinstance(told, Shopper):
-            return told
-        raise TypeError("shopper returns a Shopper, an e-mail address or None")
-
-    def consents(self, shopper: Shopper | None) -> bool | None:  # noqa: ARG002  the environ tells
-        if self._consent is None:
-            has_cookies = "HTTP_COOKIE" in self._environ
-            return cookie_banner_consent(parse_cookie(self._environ)) if has_cookies else None
-        told = self._consent(self._environ)
-        return told if told is None else bool(told)
-
-    def is_excluded(self) -> bool:
-        return self._exclude is not None and bool(self._exclude(self._environ))
