@@ -3,10 +3,9 @@ from datetime import datetime
 import pytest
 import requests
 
+from tests.sandbox.conftest import VIEW, Client
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.sandbox.keys import CONTACTS_ONLY, FULL_ACCESS, READ_ONLY
-
-from .conftest import VIEW, Client
 
 
 @pytest.mark.parametrize(

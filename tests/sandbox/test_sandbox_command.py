@@ -70,6 +70,12 @@ def test_a_taken_port_is_one_clear_line() -> None:
     )
 
 
+def test_a_contact_that_is_no_address_is_one_clear_line() -> None:
+    result = CliRunner().invoke(sandbox_command, ["--contacts", "ada@example.com,eve"])
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert "eve must be an e-mail address" in result.output
+
+
 def test_an_address_that_is_not_ours_is_one_clear_line() -> None:
     result = CliRunner().invoke(sandbox_command, ["--host", "192.0.2.1", "--port", "0"])
     assert (result.exit_code, result.output.count("\n")) == (1, 1)

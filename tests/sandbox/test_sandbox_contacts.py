@@ -1,8 +1,7 @@
 import pytest
 
+from tests.sandbox.conftest import Client
 from topmail_flask.sandbox import Sandbox
-
-from .conftest import Client
 
 
 def test_a_contact_is_created_subscribed_unless_the_call_says_otherwise(client: Client) -> None:

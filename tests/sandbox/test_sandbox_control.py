@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.sandbox.conftest import Client
 from topmail_flask.sandbox import ApiKey, Sandbox
-
-from .conftest import Client
 
 
 def control(sandbox: Sandbox, path: str, body: Any = None) -> Any:

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.sandbox.conftest import VIEW, Client
 from topmail_flask.sandbox import Sandbox
-
-from .conftest import VIEW, Client
 
 
 def test_a_script_says_what_becomes_of_the_next_calls(sandbox: Sandbox, client: Client) -> None:
@@ -47,6 +46,31 @@ def test_a_connection_is_reset_before_or_after_the_view_is_recorded(
         "true" if recorded else None
     )
     assert len(sandbox.views) == 1
+
+
+def test_an_error_is_answered_to_a_view_that_was_recorded(sandbox: Sandbox, client: Client) -> None:
+    """F053"""
+    sandbox.order(script=[{"status": 500, "recorded": True}])
+    assert client.view(key="k1").status_code == 500
+    assert len(sandbox.views) == 1
+    assert client.view(key="k1").headers["Idempotent-Replayed"] == "true"
+    assert len(sandbox.views) == 1
+
+
+def test_ordered_headers_replace_the_usual_ones(sandbox: Sandbox, client: Client) -> None:
+    """F008, F009, F030"""
+    reset = "2026-01-01T00:00:00Z"
+    sandbox.order(
+        script=[
+            {"status": 429, "headers": {"x-ratelimit-reset": reset}},
+            {"status": 429, "headers": [["Retry-After", "1"], ["Retry-After", "2"]]},
+            {"status": 302, "headers": {"Location": "http://127.0.0.1:9/"}},
+        ]
+    )
+    assert client.view().headers["X-RateLimit-Reset"] == reset
+    assert client.view().headers["Retry-After"] == "1, 2"
+    answer = client.call("POST", "/track/product-view", json=VIEW, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "http://127.0.0.1:9/")
 
 
 def test_a_hanging_call_gets_no_answer_until_the_order_is_replaced(sandbox: Sandbox) -> None:

@@ -1,8 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.sandbox.conftest import VIEW, Client
 from topmail_flask.sandbox import Sandbox
-
-from .conftest import VIEW, Client
 
 
 def test_the_same_key_and_body_replays_the_first_answer_without_a_second_view(

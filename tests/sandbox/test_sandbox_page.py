@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.sandbox.conftest import Client
 from topmail_flask.sandbox import Sandbox
-
-from .conftest import Client
 
 
 class Page:
@@ -77,6 +76,17 @@ def test_a_refused_call_appears_with_its_reason_and_field(page: Page, client: Cl
     row = page.next_row("feed")["html"]
     assert "price must be a number, not a string" in row
     assert "<code>price</code>" in row
+
+
+def test_a_script_is_told_as_long_as_a_step_of_it_is_left(
+    sandbox: Sandbox, page: Page, client: Client
+) -> None:
+    sandbox.order(script=["pass", "close_after"])
+    assert "next call: pass" in page.next_row("orders")["html"]
+    client.view()
+    assert "next call: close_after" in page.next_row("orders")["html"]
+    client.view()
+    assert "None ordered" in page.next_row("orders")["html"]
 
 
 def test_an_unknown_contact_can_be_created_from_the_page(

@@ -2,9 +2,8 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox.conftest import VIEW, Client
 from topmail_flask.sandbox import Sandbox
-
-from .conftest import VIEW, Client
 
 
 def error_of(answer: Any) -> tuple[int, str, str | None]:

@@ -17,8 +17,10 @@ class Answer:
     content_type: str = "application/json"
 
     def with_headers(self, *headers: tuple[str, str]) -> "Answer":
-        """Return this answer with ``headers`` after its own."""
-        return Answer(self.status, self.body, self.headers + headers, self.content_type)
+        """Return this answer with those of ``headers`` that it does not have yet."""
+        own = {name.lower() for name, _ in self.headers}
+        added = tuple(pair for pair in headers if pair[0].lower() not in own)
+        return Answer(self.status, self.body, self.headers + added, self.content_type)
 
 
 def success(status: int, content: Json) -> Answer:

@@ -16,9 +16,10 @@ from topmail_flask.sandbox.faults import SECONDS, Faults, Order, ordered_answer
 from topmail_flask.sandbox.fields import read_body
 from topmail_flask.sandbox.idempotency import fingerprint
 from topmail_flask.sandbox.keys import ApiKey, authenticate
-from topmail_flask.sandbox.operations import Call, Operation, Outcome
+from topmail_flask.sandbox.operations import Call, Operation
 from topmail_flask.sandbox.rate_limit import RateLimit
 from topmail_flask.sandbox.records import ReceivedRequest
+from topmail_flask.sandbox.script import Step
 from topmail_flask.sandbox.wire import perform
 from topmail_flask.sandbox.workspace import Workspace
 
@@ -99,12 +100,12 @@ class Api:
             )
         )
         released = self._faults.released
-        step = self._faults.next_step()
+        step = self._next_step()
         if step is None or step.recorded:
             request, answer = self._deal_with(request)
-        else:
-            answer = ordered_answer(step).with_headers(*self._limit.headers(""))
         if step is not None:
+            if step.action == "answer" or not step.recorded:
+                answer = ordered_answer(step).with_headers(*self._limit.headers(""))
             silent = step.action in {"reset", "hang"}
             request = replace(request, fault=str(step), status=None if silent else answer.status)
         delay = self._faults.delay()
@@ -117,6 +118,13 @@ class Api:
         response = Response(answer.body, answer.status, content_type=answer.content_type)
         response.headers.extend(answer.headers)
         return response(environ, start)
+
+    def _next_step(self) -> Step | None:
+        """Return what shall become of this call; None for the ordinary answer."""
+        step = self._faults.next_step()
+        if step is not None:
+            self._workspace.note("faults")
+        return None if step is None or step.action == "pass" else step
 
     def _deal_with(self, request: ReceivedRequest) -> tuple[ReceivedRequest, Answer]:
         """Return the ordinary answer, and the request with what became of it."""
@@ -156,13 +164,8 @@ class Api:
         body = read_body(request.body, content_type) if operation.has_body else {}
         outcome = operation.perform(self._workspace, Call(request, body, **arguments))
         if idempotency_key is not None:
-            self._remember(key, idempotency_key, same, outcome)
+            answers.remember(key.label, idempotency_key, same, outcome.answer, outcome.view_id)
         return outcome.answer
-
-    def _remember(self, key: ApiKey, idempotency_key: str, same: str, outcome: Outcome) -> None:
-        self._workspace.answers.remember(
-            key.label, idempotency_key, same, outcome.answer, outcome.view_id
-        )
 
     def _find_operation(self, request: ReceivedRequest) -> tuple[Operation, dict[str, Any]]:
         try:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from topmail_flask.sandbox.fields import email as check_email
 from topmail_flask.sandbox.sandbox import Sandbox
+from topmail_flask.sandbox.website import is_loopback
 
 _KEEP = 5_000
 """Records of each kind: weeks of a developer's clicking, a few megabytes."""
@@ -25,6 +27,10 @@ _KEEP = 5_000
 def sandbox_command(port: int, host: str, state: Path | None, contacts: str) -> None:
     """Run a local TopMail, with a page that shows what arrives."""
     emails = [email.strip() for email in contacts.split(",") if email.strip()]
+    for email in emails:
+        complaint = check_email(email)
+        if complaint is not None:
+            raise click.ClickException(f"--contacts: {email} {complaint}.")
     try:
         sandbox = Sandbox(host=host, port=port, state=state, contacts=emails, keep=_KEEP)
         sandbox.start()
@@ -42,6 +48,8 @@ def sandbox_command(port: int, host: str, state: Path | None, contacts: str) -> 
             f'    TOPMAIL_API_KEY = "{sandbox.api_key}"\n\n'
             "  Then open the page, and look at a product. Ctrl-C stops.\n"
         )
+        if not is_loopback(host):
+            click.echo("  Other machines can reach it, and it asks nobody for a password.\n")
         threading.Event().wait()
     except KeyboardInterrupt:
         click.echo("  The sandbox has stopped.")

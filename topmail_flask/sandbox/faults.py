@@ -110,11 +110,10 @@ class Faults:
         return self._released
 
     def next_step(self) -> Step | None:
-        """Return what becomes of the call that has just come in: None for the ordinary answer."""
+        """Return the step for the call that has just come in; None when nothing is ordered."""
         with self._lock:
             if self._script:
-                step = self._script.popleft()
-                return None if step.action == "pass" else step
+                return self._script.popleft()
             if self._order.outage:
                 return Step("answer", status=503)
             if self._order.error_rate and self._dice.random() < self._order.error_rate:

@@ -154,8 +154,6 @@ class Page:
                 entry = entry_of(record)
                 html = self._render("entry.html", entry=entry)
                 yield {"list": "feed", "id": entry.id, "html": html}
-            if what == "request":
-                yield from self._fragments("faults", None) if self._faults.order.script else ()
 
     def _entries(self) -> list[Entry]:
         calls = [each for each in self._workspace.requests.values() if _with_row(each)]

@@ -106,7 +106,7 @@ class ReceivedRequest:
     """A request on ``/api/v1``; ``path`` is what follows that prefix.
 
     ``status`` is None as long as there is no answer, and for ever if the order was to give none.
-    ``error`` is the body of an error answer; ``fault`` names the ordered fault that this call met.
+    ``error`` says why the call was refused; ``fault`` names the ordered fault that it met.
     """
 
     number: int
@@ -128,8 +128,8 @@ class ReceivedRequest:
 
     @property
     def rejected(self) -> bool:
-        """Whether the call itself was refused, not by an order."""
-        return self.error is not None and self.fault is None
+        """Whether the call was refused for what it is, not by an order."""
+        return self.error is not None
 
     def as_json(self) -> dict[str, Any]:
         """Return the call without its headers: they hold the API key."""

@@ -15,7 +15,8 @@ A step is a mapping, or short: ``"reset"`` for ``{"action": "reset"}`` and ``503
 ``gzip_bomb``    a small compressed body that unpacks to ``size`` bytes (200 MB)
 
 ``recorded`` says whether the call is dealt with first, as if the fault were on the way back; it is
-true for drip, truncate and close_after, false for the others.
+true for drip, truncate and close_after, false for the others. An ``answer`` that is recorded is
+the ordered one all the same: the view is there, and the client hears of an error.
 """
 
 import json
@@ -101,7 +102,7 @@ def _read_step(step: Mapping[str, Any] | str | int) -> Step:
     status = wanted.setdefault("status", 500)
     if not isinstance(status, int) or not 200 <= status <= 599:
         raise ValueError("status must be a whole number from 200 to 599")
-    if action == "answer" and status < 400 and "body" not in wanted:
+    if action == "answer" and status < 300 and "body" not in wanted:
         raise ValueError('an ordered success needs a body; take "pass" for the ordinary answer')
     body = wanted.get("body")
     if isinstance(body, str):

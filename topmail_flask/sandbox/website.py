@@ -11,11 +11,15 @@ from topmail_flask.sandbox.live import LiveEvents
 from topmail_flask.sandbox.page import Page
 from topmail_flask.sandbox.workspace import Workspace
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http: https:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a server that listens on ``host``."""
+    return host in {"127.0.0.1", "::1", "localhost"}
 
 
 def create_site(
@@ -27,7 +31,7 @@ def create_site(
 ) -> Flask:
     """Return the application for everything outside ``/api/v1``."""
     site = Flask(__name__, static_url_path="/_sandbox/static")
-    if host in _LOOPBACK:
+    if is_loopback(host):
         # a page on the internet could otherwise reach us under a name of its own (DNS rebinding)
         site.config["TRUSTED_HOSTS"] = ["127.0.0.1", "[::1]", "localhost", ".localhost"]
     page = Page(site.jinja_env, workspace, faults, keys)

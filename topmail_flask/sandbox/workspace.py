@@ -201,7 +201,11 @@ class Workspace:
             self.counters["views"] = len(self.views)
             self.counters["conversions"] = len(self.conversions)
             self.counters["duplicates"] = sum(bool(v.duplicate_of) for v in self.views.values())
-            self._number = max((view.number for view in self.views.values()), default=0)
+            known: list[RecordedView | Conversion] = [
+                *self.views.values(),
+                *self.conversions.values(),
+            ]
+            self._number = max((each.number for each in known), default=0)
             for view in self.views.values():
                 self._last_seen[view.contact_id, view.body["product_id"]] = (view.id, view.time)
             self._seed()
