@@ -30,7 +30,7 @@ _ROUND = re.compile(r"\s*[,.:/]\s?[-–—]+")  # "50,-", "1'299.–" and "1,999
 _RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*", re.IGNORECASE)
 _PERCENT = re.compile(r"\s*[%٪]")
 _UNIT = re.compile(
-    r"\s?(?:[mcd]?[lm]|[kmµ]?g|oz|lbs?|ft|[kmgt]b|mah|[kmg]?hz|k?w|v|pcs|stk|x|°|\"|″|'')(?!\w)",
+    r"\s?(?:[mcd]?[lm]|[kmµ]?g|oz|lbs?|ft|[kmgt]b|mah|[kmg]?hz|k?w|v|pcs|stk|x|p|¢|ct|°|\"|″|'')(?!\w)",
     re.IGNORECASE,
 )
 _PER_UNIT = re.compile(
@@ -120,15 +120,19 @@ def _numbers(text: str) -> list[_Number]:
     behind = not _sign_at_end(gaps[first])  # signs follow their numbers in this text
     numbers: list[_Number] = []
     for index, match in enumerate(matches):
-        before, after = gaps[index], _ROUND.sub("", gaps[index + 1], count=1)
+        before, after = gaps[index], gaps[index + 1]
+        if round_sum := _ROUND.match(after):
+            after = after[round_sum.end() :]
         left, right = _sign_at_end(before), _sign_at_start(after)
         if behind and index and left and before.strip() == left:
             left = ""  # it is the sign of the number before
         if not behind and index + 1 < len(matches) and right and after.strip() == right:
             right = ""  # it is the sign of the number behind
-        before = before.rstrip().removesuffix(left) if left else before
+        before = before.rstrip(" :").removesuffix(left) if left else before
         outer = _sign_at_end(before) if left else ""
-        after = after.lstrip().removeprefix(right) if right else after
+        after = after.lstrip(" .").removeprefix(right) if right else after
+        if index + 1 < len(matches):
+            after += matches[index + 1].group()
         numbers.append(
             _Number(
                 text=match.group(),
@@ -180,7 +184,7 @@ def _sign_at_start(text: str) -> str:
 
 def _may_be_price(number: _Number) -> bool:
     before, after = number.before, number.after
-    if _PERCENT.match(after) or before.rstrip().endswith(("%", "٪")):
+    if _PERCENT.match(after) or (not number.priced and before.endswith(("%", "٪"))):
         return False
     if before.endswith("-") and not number.joined and (len(before) < 2 or not before[-2].isalnum()):
         return False  # "-5"
