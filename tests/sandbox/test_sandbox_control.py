@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 
+import topmail_flask.sandbox
 from tests.sandbox.conftest import Client
 from topmail_flask.sandbox import ApiKey, Sandbox
 
@@ -100,6 +101,13 @@ def test_a_workspace_has_the_keys_it_is_given() -> None:
         assert client.call("GET", "/contacts").status_code == 200
         assert client.view().status_code == 403
         client.close()
+
+
+def test_the_sandbox_shares_no_code_with_the_client_that_it_checks() -> None:
+    for file in Path(topmail_flask.sandbox.__file__).parent.glob("*.py"):
+        for line in file.read_text().splitlines():
+            if line.lstrip().startswith(("from topmail_flask", "import topmail_flask")):
+                assert line.startswith("from topmail_flask.sandbox"), file
 
 
 def test_the_state_file_survives_a_restart_with_its_idempotency_keys(tmp_path: Path) -> None:

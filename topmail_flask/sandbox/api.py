@@ -19,7 +19,6 @@ from topmail_flask.sandbox.keys import ApiKey, authenticate
 from topmail_flask.sandbox.operations import Call, Operation
 from topmail_flask.sandbox.rate_limit import RateLimit
 from topmail_flask.sandbox.records import ReceivedRequest
-from topmail_flask.sandbox.script import Step
 from topmail_flask.sandbox.wire import perform
 from topmail_flask.sandbox.workspace import Workspace
 
@@ -99,8 +98,11 @@ class Api:
                 body=http.stream.read(BODY_LIMIT + 1),
             )
         )
-        released = self._faults.released
-        step = self._next_step()
+        step, released = self._faults.next_step()
+        if step is not None:
+            self._workspace.note("faults")
+        if step is not None and step.action == "pass":
+            step = None
         if step is None or step.recorded:
             request, answer = self._deal_with(request)
         if step is not None:
@@ -118,13 +120,6 @@ class Api:
         response = Response(answer.body, answer.status, content_type=answer.content_type)
         response.headers.extend(answer.headers)
         return response(environ, start)
-
-    def _next_step(self) -> Step | None:
-        """Return what shall become of this call; None for the ordinary answer."""
-        step = self._faults.next_step()
-        if step is not None:
-            self._workspace.note("faults")
-        return None if step is None or step.action == "pass" else step
 
     def _deal_with(self, request: ReceivedRequest) -> tuple[ReceivedRequest, Answer]:
         """Return the ordinary answer, and the request with what became of it."""

@@ -90,13 +90,12 @@ class Faults:
         with self._lock:
             self._order = order
             self._script = deque(read_script(order.script))
-        self.release()
+            self._release()
 
     def release(self) -> None:
         """End every answer that hangs, drips or is held back."""
         with self._lock:
-            self._released.set()
-            self._released = threading.Event()
+            self._release()
 
     @property
     def order(self) -> Order:
@@ -104,27 +103,32 @@ class Faults:
         with self._lock:
             return Order(**{**vars(self._order), "script": tuple(self._script)})
 
-    @property
-    def released(self) -> threading.Event:
-        """Set by the next :meth:`release`."""
-        return self._released
+    def next_step(self) -> tuple[Step | None, threading.Event]:
+        """Return the step for the call that has just come in, and what its end is told by.
 
-    def next_step(self) -> Step | None:
-        """Return the step for the call that has just come in; None when nothing is ordered."""
+        There is no step when nothing is ordered.
+        """
         with self._lock:
-            if self._script:
-                return self._script.popleft()
-            if self._order.outage:
-                return Step("answer", status=503)
-            if self._order.error_rate and self._dice.random() < self._order.error_rate:
-                return Step("answer", status=500)
-            return None
+            return self._next_step(), self._released
 
     def delay(self) -> float:
         """Return how long this answer is held back, in seconds."""
         with self._lock:
             jitter = self._dice.random() * self._order.jitter_ms
             return (self._order.latency_ms + jitter) / 1000
+
+    def _next_step(self) -> Step | None:
+        if self._script:
+            return self._script.popleft()
+        if self._order.outage:
+            return Step("answer", status=503)
+        if self._order.error_rate and self._dice.random() < self._order.error_rate:
+            return Step("answer", status=500)
+        return None
+
+    def _release(self) -> None:
+        self._released.set()
+        self._released = threading.Event()
 
 
 def ordered_answer(step: Step) -> Answer:

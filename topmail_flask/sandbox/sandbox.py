@@ -64,7 +64,12 @@ class Sandbox:
         self.api_key = keys[0].secret
 
     def start(self) -> None:
-        """Listen and serve in threads; raise :class:`OSError` when the port is taken."""
+        """Listen and serve in threads; raise :class:`OSError` when the port is taken.
+
+        A sandbox that runs already is left as it is.
+        """
+        if self.running:
+            return
         self._server = SandboxServer(self._host, self._port, self._app)
         self._port = self._server.port
         if self._state is not None:

@@ -80,7 +80,7 @@ class StateFile:
                 [Conversion(**each) for each in state["conversions"]],
                 state["answers"],
             )
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise ValueError(f"{self._path} is not a state file of this sandbox") from error
 
     def _keep_saving(self) -> None:
