@@ -65,7 +65,12 @@ from topmail_flask.sources.prices import Price, machine_amount, read_price
         ("129,00 € (-15%)", "129"),
         ("SAVE 20% Rs164.00", "164"),
         ("12.05.2024 €5", "5"),
+        ("100,00 € zzgl. 4,90 € Versand", "100"),
         # None at all
+        ("$1.2k", None),
+        ("12만원", None),
+        ("$1e5", None),
+        ("99¢", None),
         ("Free", None),
         ("gratis", None),
         ("Call for price", None),

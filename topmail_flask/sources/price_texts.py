@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from topmail_flask.sources import currencies
+from topmail_flask.sources import currencies, price_words
 
 _NUMBER = re.compile(
     r"""(?<!\d)
@@ -28,31 +28,6 @@ _SPLIT_NUMBER = re.compile(r"(?<=\d) (?=[.,]\d\d(?!\d))")  # "39 ,90"
 _SPLIT_DOLLAR = re.compile(r"\b(US|AU|CA|NZ|HK|MX|NT|CAN|A|C|S|R) \$")
 _ROUND = re.compile(r"\s*[,.:/]\s?[-–—]+")  # "50,-", "1'299.–" and "1,999/-"
 _RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*", re.IGNORECASE)
-_PERCENT = re.compile(r"\s*[%٪]")
-_UNIT = re.compile(
-    r"\s?(?:[mcd]?[lm]|[kmµ]?g|oz|lbs?|ft|[kmgt]b|mah|[kmg]?hz|k?w|v|pcs|stk|x|p|¢|ct|°|\"|″|'')(?!\w)",
-    re.IGNORECASE,
-)
-_PER_UNIT = re.compile(
-    r"\s*(?:/|per\b|pro\b|je\b)\s*(?:\d|[kc]?[gml]\b|oz|lb|m2|st|pc|un)", re.IGNORECASE
-)
-# Behind these words stands an amount of money that is not the product's price ...
-_NOT_THE_PRICE = re.compile(
-    r"\b(?:sav(?:e|ings?)|discount|rabatt|rebate|spar(?:e|en|t)|économisez|ahorr\w+|shipping|delivery"
-    r"|versand\w*|livraison|envío|frete|orders?)\b(?!.*\bprice)",
-    re.IGNORECASE,
-)
-# ... and behind these one that is, unless there is a better one.
-_INSTALMENT = re.compile(
-    r"(?:^ ?[x×]|[x×] (?:de|of|à|a|von|zu)|payments? of|rate[ns]? (?:of|von)) ?$", re.IGNORECASE
-)
-_WITHOUT_TAX = re.compile(
-    r"\b(?:exc|excl|excluding|ex|exkl|zzgl|netto|hors|sans|bez|senza|χωρίς)\b\.?[^\d]*",
-    re.IGNORECASE,
-)
-_AND_WITHOUT_TAX = re.compile(
-    r"\s*\(?(?:HT|exc(?:l\.?|luding)?\b|ex\.? (?:vat|gst|tax)|zzgl|netto|bez dph)\b"
-)
 # Languages that write 1,234.50; most others write 1.234,50.
 _POINT_LANGUAGES = (
     *("en", "zh", "ja", "ko", "th", "he", "hi", "bn", "ta", "te", "mr", "ur", "ms", "sw", "mt"),
@@ -88,7 +63,11 @@ def lowest_price(
     numbers = [number for number in _numbers(text) if _may_be_price(number)]
     if len(numbers) > 1:
         numbers = _with_sign(numbers)
-        numbers = [number for number in numbers if not _is_remark(number)] or numbers
+        numbers = [
+            number
+            for number in numbers
+            if not (number.bracketed or price_words.is_a_remark(number.before, number.after))
+        ] or numbers
     priced: list[tuple[Decimal, str | None]] = []
     for number in numbers:
         code = _code(number.signs, currency)
@@ -183,16 +162,12 @@ def _sign_at_start(text: str) -> str:
 
 
 def _may_be_price(number: _Number) -> bool:
-    before, after = number.before, number.after
-    if _PERCENT.match(after) or (not number.priced and before.endswith(("%", "٪"))):
-        return False
+    before = number.before
     if before.endswith("-") and not number.joined and (len(before) < 2 or not before[-2].isalnum()):
         return False  # "-5"
-    if _NOT_THE_PRICE.search(before):
+    if price_words.is_another_amount(before, number.after):
         return False
-    if number.priced:
-        return True
-    return not (before[-1:].isalpha() or _UNIT.match(after))
+    return number.priced or not price_words.is_a_measure(before, number.after)
 
 
 def _with_sign(numbers: list[_Number]) -> list[_Number]:
@@ -205,16 +180,6 @@ def _with_sign(numbers: list[_Number]) -> list[_Number]:
     return [number for number in numbers if number.priced] or [
         number for number in numbers if number.text[-3:-2] in (".", ",")
     ]
-
-
-def _is_remark(number: _Number) -> bool:
-    return bool(
-        number.bracketed
-        or _PER_UNIT.match(number.after)
-        or _INSTALMENT.search(number.before)
-        or _WITHOUT_TAX.search(number.before)
-        or _AND_WITHOUT_TAX.match(number.after)
-    )
 
 
 def _code(signs: tuple[str, ...], currency: str | None) -> str | None:
