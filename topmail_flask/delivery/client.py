@@ -66,8 +66,7 @@ class TopMailClient:
             senders=connections,
         )
         self._transport = Transport(settings, f"topmail-flask/{_version()}")
-        self.quota: Quota | None = None
-        """What the last answer said about the rate limit."""
+        self._quota: Quota | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> TopMailClient:
@@ -141,6 +140,11 @@ class TopMailClient:
         answer = self._exchange("POST", "/contacts", body, new_key())
         return answer if isinstance(answer, DeliveryError) else answers.contact(answer)
 
+    def take_quota(self) -> Quota | None:
+        """What the last answer said about the rate limit; once."""
+        told, self._quota = self._quota, None
+        return told
+
     def _found(self, email: str) -> Contact | DeliveryError | None:
         keep_queries_out_of_the_log()
         answer = self._exchange("GET", f"/contacts?search={quote(email, safe='')}&limit=1000")
@@ -155,7 +159,7 @@ class TopMailClient:
     ) -> Answer | DeliveryError:
         answer = self._transport.exchange(method, path, body=body, key=key)
         if isinstance(answer, Answer):
-            self.quota = quota(answer.headers)
+            self._quota = quota(answer.headers)
         return answer
 
     def __enter__(self) -> TopMailClient:

@@ -1,0 +1,106 @@
+"""The leader at home in a daemon thread of a web process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from topmail_flask.delivery.leader import Leader
+from topmail_flask.delivery.notices import logger
+from topmail_flask.delivery.outbox import Outbox
+
+RETRY_INTERVAL = 1.0
+
+
+class Background:
+    """Keeps one thread alive that leads or waits to lead; begun by the first accepted view.
+
+    :param make_leader: what the thread runs; called anew for each thread.
+    """
+
+    def __init__(
+        self,
+        make_leader: Callable[[], Leader],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make_leader = make_leader
+        self._monotonic = monotonic
+        self.restarts = 0
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the thread: after a fork it is the parent's, and so may be every lock."""
+        self._pid = os.getpid()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._retry_at = 0.0
+        self.leader: Leader | None = None
+
+    def wake(self) -> None:
+        """A view was accepted: the leader should know, and there should be one. Never waits."""
+        if self._pid != os.getpid():
+            self.begin_anew()
+        thread, leader = self._thread, self.leader
+        if thread is None or leader is None or not thread.is_alive():
+            self._start()
+        elif leader.sender is not None:
+            leader.bell.ring()
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """The books, while the thread of this process leads."""
+        sender = self.leader.sender if self.leader and self._pid == os.getpid() else None
+        return sender.outbox if sender else None
+
+    @property
+    def stuck_for(self) -> float | None:
+        """Seconds since the turn that is going on in this process began."""
+        beat = self.leader.beat if self.leader and self._pid == os.getpid() else None
+        return None if beat is None else self._monotonic() - beat
+
+    def end_by(self, moment: float) -> None:
+        """Tell the thread to end; see :meth:`await_end`."""
+        if self.leader is not None and self._pid == os.getpid():
+            self.leader.end_by(moment)
+
+    def await_end(self, moment: float) -> bool:
+        """Wait for the thread's end until a moment of the monotonic clock."""
+        thread = self._thread
+        if thread is None or self._pid != os.getpid() or thread is threading.current_thread():
+            return True
+        thread.join(max(0.0, moment - self._monotonic()))
+        return not thread.is_alive()
+
+    def _start(self) -> None:
+        # Whoever comes second, a signal handler in between included, leaves it to the first.
+        if sys.is_finalizing() or not self._starting.acquire(blocking=False):
+            return
+        try:
+            now = self._monotonic()
+            alive = self._thread is not None and self._thread.is_alive()
+            if alive or now < self._retry_at:
+                return
+            self._retry_at = now + RETRY_INTERVAL
+            if self._thread is not None:
+                self.restarts += 1
+            leader = self._make_leader()
+            thread = threading.Thread(
+                target=_run, args=(leader,), name="topmail-leader", daemon=True
+            )
+            thread.start()
+            self.leader, self._thread = leader, thread
+        except RuntimeError:
+            logger.warning("TopMail: no thread could be started; views wait until one can be.")
+        finally:
+            self._starting.release()
+
+
+def _run(leader: Leader) -> None:
+    try:
+        leader.run()
+    except BaseException as error:  # noqa: BLE001  # the next accepted view starts another thread
+        logger.warning("TopMail: the sender's thread ended: %s.", type(error).__name__)

@@ -1,0 +1,90 @@
+"""The sender threads: each waits for a job, makes its calls, and reports."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from topmail_flask.delivery.bells import Bell
+from topmail_flask.delivery.contacts import Attempt, Job, Outcome
+from topmail_flask.domain.errors import RetryLater
+
+
+class Crew:
+    """Up to ``size`` daemon threads, begun when they are needed and used by one leader.
+
+    :param attempt: what a sender does with a job; it may take as long as it takes.
+    :param reported: rung when an outcome can be taken.
+    """
+
+    def __init__(self, size: int, attempt: Attempt, reported: Bell) -> None:
+        self._size = size
+        self._attempt = attempt
+        self._reported = reported
+        self._senders: list[_Sender] = []
+        self._outcomes: deque[Outcome] = deque()
+        self._under_way: dict[str, Job] = {}
+
+    @property
+    def under_way(self) -> list[Job]:
+        """The jobs that were given and not yet reported."""
+        return list(self._under_way.values())
+
+    def give(self, job: Job) -> bool:
+        """Have a sender do the job. Returns False if no thread could be started for it.
+
+        The leader gives no more jobs at a time than the crew's size.
+        """
+        sender = next((one for one in self._senders if one.job is None), None)
+        if sender is None:
+            sender = _Sender(self._attempt, self._outcomes, self._reported)
+            try:
+                sender.start()
+            except RuntimeError:  # too many threads, or the interpreter is about to end
+                return False
+            self._senders.append(sender)
+        self._under_way[job.row.entry.key] = job
+        sender.job = job
+        sender.bell.ring()
+        return True
+
+    def take(self) -> list[Outcome]:
+        """The outcomes since the last time."""
+        taken = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
+        for outcome in taken:
+            self._under_way.pop(outcome.job.row.entry.key, None)
+        return taken
+
+    def dismiss(self) -> None:
+        """Let the threads end, each after the call that it is making; wait for none."""
+        for sender in self._senders:
+            sender.dismissed = True
+            sender.bell.ring()
+
+
+class _Sender(threading.Thread):
+    def __init__(self, attempt: Attempt, outcomes: deque[Outcome], reported: Bell) -> None:
+        super().__init__(name="topmail-sender", daemon=True)
+        self._attempt = attempt
+        self._outcomes = outcomes
+        self._reported = reported
+        self.bell = Bell()
+        self.job: Job | None = None
+        self.dismissed = False
+
+    def run(self) -> None:
+        while self.bell.wait() and not self.dismissed:
+            job = self.job
+            if job is None:
+                continue
+            outcome = self._outcome(job)
+            self.job = job = None
+            self._outcomes.append(outcome)
+            self._reported.ring()
+
+    def _outcome(self, job: Job) -> Outcome:
+        try:
+            return self._attempt(job)
+        except BaseException as error:  # noqa: BLE001  # no view is lost to a mistake of ours
+            kind = type(error).__name__.lower()
+        return Outcome(job, RetryLater(f"unexpected_{kind}"))

@@ -1,0 +1,247 @@
+"""The front door of delivery: what the store calls, and all that it waits for."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from topmail_flask.delivery import exits
+from topmail_flask.delivery.background import Background
+from topmail_flask.delivery.bells import Bell
+from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.contacts import attempt
+from topmail_flask.delivery.crew import Crew
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.leader import Leader
+from topmail_flask.delivery.memory_ring import MemoryRing
+from topmail_flask.delivery.notices import logger
+from topmail_flask.delivery.outbox import Outbox
+from topmail_flask.delivery.place import app_directory
+from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
+from topmail_flask.delivery.sender import Sender
+from topmail_flask.delivery.standing import health_of
+from topmail_flask.domain.ledger import Health, Stats
+from topmail_flask.domain.product_view import ProductView, new_key
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
+
+FLUSH_INTERVAL = 0.02
+
+
+class Delivery:
+    """Takes views over from the store and sees to it that they reach TopMail.
+
+    Nothing is opened or started before the first accepted view. It may be used from any thread,
+    greenlet, signal handler or finaliser, and goes on in a forked child.
+
+    :param settings: of the app.
+    :param app_name: tells the app from others that share ``directory``.
+    :param directory: where each app has its own directory; None: in memory only.
+    :param secret: keys the digests by which shoppers are told apart in the files.
+    :param on_delivered: called with each view that TopMail took, and its receipt.
+    :param on_dropped: called with each accepted view that will not be sent, and the reason.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        app_name: str,
+        directory: Path | None,
+        secret: bytes,
+        on_delivered: OnDelivered | None = None,
+        on_dropped: OnDropped | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._receivers = Receivers(on_delivered, on_dropped)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._digest_key = hashlib.blake2b(
+            secret, digest_size=32, person=b"topmail_shopper"
+        ).digest()
+        self._enabled = settings.api_key is not None and settings.enabled is not False
+        self._directory = directory and app_directory(directory, app_name, settings.api_key)
+        self._journal: Journal | None = None
+        if self._directory is not None:
+            durable = settings.synchronous == "FULL"
+            self._journal = Journal(self._directory, durable=durable, clock=clock)
+        self._ring = MemoryRing()
+        self._home = Background(self._make_leader, monotonic=monotonic)
+        self._reader: Outbox | None = None
+        self._ended = False
+        self._registered = False
+
+    def accept(self, view: ProductView) -> Reason | None:
+        """Take over a view. Never raises, and waits for one write to a file at the most.
+
+        :returns: None; or why the view is not accepted.
+        """
+        if not self._enabled:
+            return Reason.DISABLED
+        if view.shopper is None:
+            return Reason.ANONYMOUS
+        try:
+            identity = self._identity(view.shopper)
+            seen = f"{identity}\0{view.product.id}\0{view.product.variant_id or ''}"
+            entry = Entry.of_view(view, identity=identity, repeat=self._digest(seen))
+        except ValueError:
+            return Reason.INVALID_PRODUCT
+        self._keep(entry)
+        return None
+
+    def withdraw(self, shopper: Shopper) -> None:
+        """Drop what waits for a shopper who has withdrawn consent."""
+        if not self._enabled:
+            return
+        identity = self._identity(shopper)
+        for entry in self._ring.forget({identity}, Reason.CONSENT_WITHDRAWN):
+            self._receivers.dropped(entry, Reason.CONSENT_WITHDRAWN)
+        self._keep(Entry("withdrawal", new_key(), self._clock(), identity))
+
+    def stats(self) -> Stats:
+        """The books of this machine's outbox, with what this process holds in memory."""
+        books, here = self._books().stats(), self._ring.stats()
+        reasons = dict(books.reasons)
+        for reason, count in here.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+        return replace(
+            books,
+            accepted=books.accepted + here.accepted,
+            dropped=books.dropped + here.dropped,
+            pending=books.pending + here.pending,
+            reasons=reasons,
+        )
+
+    def health(self) -> Health:
+        """Whether views reach TopMail, as far as this machine knows."""
+        if not self._enabled:
+            return Health("disabled")
+        books = self._books()
+        journal = self._journal.degraded if self._journal else ""
+        return health_of(
+            books.standing(),
+            degraded=books.degraded or journal,
+            stuck_for=self._home.stuck_for,
+            pending=books.pending() + len(self._ring),
+            now=self._clock(),
+        )
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until nothing waits any more, for ``timeout`` seconds at the most.
+
+        :returns: whether that was reached.
+        """
+        end = self._monotonic() + timeout
+        pause = Bell()
+        while self._books().pending() + len(self._ring):
+            if self._monotonic() >= end:
+                return False
+            self._wake()
+            pause.wait(FLUSH_INTERVAL)
+        return True
+
+    def close(self) -> None:
+        """Send what can be sent within ``TOPMAIL_SHUTDOWN_TIMEOUT``, and end the threads.
+
+        What could not be sent stays on the disk. A view accepted later is kept there as well.
+        """
+        moment = self._monotonic() + self.exit_budget
+        self.end_by(moment)
+        self.await_end(moment)
+
+    @property
+    def exit_budget(self) -> float:
+        """Seconds that the end of the process may wait."""
+        return self._settings.shutdown_timeout
+
+    def end_by(self, moment: float) -> None:
+        """Begin to end; see :meth:`await_end`."""
+        self._ended = True
+        self._home.end_by(moment)
+
+    def await_end(self, moment: float) -> None:
+        """Wait for the threads until a moment of the monotonic clock, and let go of the files."""
+        self._home.await_end(moment)
+        self._pour()
+        lost = self._ring.take(len(self._ring))
+        if lost:
+            logger.warning("TopMail: %d views were in memory only and are lost.", len(lost))
+        for entry in lost:
+            self._receivers.dropped(entry, Reason.UNDELIVERED)
+        if self._journal is not None:
+            self._journal.close()
+
+    def begin_anew(self) -> None:
+        """Forget threads and files: they are the parent's, after a fork."""
+        self._home.begin_anew()
+        self._ended = False
+        self._reader = None
+
+    def _keep(self, entry: Entry) -> None:
+        if self._journal is None or not self._journal.append(entry):
+            for dropped in self._ring.put(entry):
+                self._receivers.dropped(dropped, Reason.OVERFLOW)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._ended or self._settings.delivery == "worker":
+            return
+        if not self._registered:
+            self._registered = True
+            exits.register(self)
+        self._home.wake()
+
+    def _pour(self) -> None:
+        if self._journal is not None and len(self._ring):
+            self._ring.pour(self._journal.append)
+
+    def _books(self) -> Outbox:
+        """The leader's books if they are in this process's memory only, else the files'."""
+        leading = self._home.outbox
+        if leading is not None:
+            return leading
+        if self._reader is None:
+            self._reader = Outbox(self._directory, self._settings, clock=self._clock)
+        return self._reader
+
+    def _make_leader(self) -> Leader:
+        bell = Bell()
+        return Leader(
+            self._directory,
+            partial(self._open_sender, bell),
+            bell,
+            while_waiting=self._pour,
+            monotonic=self._monotonic,
+        )
+
+    def _open_sender(self, bell: Bell, directory: Path | None) -> Sender:
+        client = TopMailClient.of(self._settings)
+        return Sender(
+            Outbox(directory, self._settings, clock=self._clock),
+            Crew(self._settings.senders, partial(attempt, client), bell),
+            self._settings,
+            self._receivers,
+            directory=directory,
+            quota=client.take_quota,
+            journal=self._journal if directory else None,
+            ring=self._ring,
+            clock=self._clock,
+            monotonic=self._monotonic,
+        )
+
+    def _identity(self, shopper: Shopper) -> str:
+        return self._digest(shopper.identity)
+
+    def _digest(self, text: str) -> str:
+        return hashlib.blake2b(text.encode(), digest_size=16, key=self._digest_key).hexdigest()
+
+    def __repr__(self) -> str:
+        return "<Delivery>"

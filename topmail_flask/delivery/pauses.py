@@ -1,0 +1,165 @@
+"""How fast, and whether at all, calls may be made now: one pace for all senders of a machine.
+
+Arithmetic only: ``now`` is a monotonic clock's reading in seconds, the dice an argument.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from topmail_flask.delivery.retries import Quota, pause_until_reset
+from topmail_flask.domain.errors import (
+    DeliveryError,
+    RateLimited,
+    RetryLater,
+    SendingBlocked,
+    SuspiciousAnswer,
+)
+
+FAILURES_TO_OPEN = 5
+"""Failures in a row after which calls stop but for one probe at a time."""
+LONGEST_PROBE_INTERVAL = 30.0
+BLOCKED_PROBE_INTERVAL = 300.0
+SUSPICIONS_TO_PAUSE = 4
+RATE_LIMITED = "rate_limited"
+"""The one reason for a pause that ends by itself: no call has to prove that it is over."""
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """No calls until a moment, and then one, whose answer decides.
+
+    :ivar until: by the monotonic clock.
+    :ivar reason: why, e.g. ``"unauthorized"`` or ``"connection_refused"``.
+    :ivar cure: what to do about it.
+    """
+
+    until: float
+    reason: str
+    cure: str = ""
+
+
+class Pace:
+    """Rate, breaker, pauses and quota together.
+
+    Until a call succeeds, and after each failure, only one call is under way at a time: a key that
+    is wrong, or an API that is down, is found out by one call and not by many.
+
+    :param senders: calls under way at the most.
+    :param rate: calls per second at the most, also in the first second.
+    :param dice: a number from 0 to 1 at each call.
+    """
+
+    def __init__(
+        self, *, senders: int, rate: float, dice: Callable[[], float] = random.random
+    ) -> None:
+        self._senders = senders
+        # Bursts and what flows in after them stay below the rate together.
+        self._burst = max(1.0, rate * 0.05)
+        self._inflow = rate - self._burst if rate >= 4 else rate
+        self._tokens = self._burst
+        self._counted_at: float | None = None
+        self._dice = dice
+        self._proven = False
+        self._failures = 0
+        self._suspicions = 0
+        self._left: int | None = None
+        self._quota_ends = 0.0
+        self.pause: Pause | None = None
+
+    def room(self, now: float, under_way: int) -> int:
+        """How many calls may start now, while so many are under way."""
+        self._flow_in(now)
+        if self.wait_of_pause(now):
+            return 0
+        if self.pause and self.pause.reason == RATE_LIMITED:
+            self.pause = None
+        most = self._senders if self._proven and self.pause is None else 1
+        room = min(most - under_way, int(self._tokens))
+        if self._left is not None and now < self._quota_ends:
+            room = min(room, max(self._left, 0 if under_way else 1))
+        return max(room, 0)
+
+    def wait(self, now: float) -> float:
+        """Seconds until a call may start, as far as the clock decides; 0: at once."""
+        self._flow_in(now)
+        missing = max(0.0, 1.0 - self._tokens)
+        return max(self.wait_of_pause(now), missing / self._inflow)
+
+    def wait_of_pause(self, now: float) -> float:
+        """Seconds that are left of a pause."""
+        return max(0.0, self.pause.until - now) if self.pause else 0.0
+
+    def hold(self, pause: Pause) -> None:
+        """Begin a pause that somebody else saw a reason for."""
+        self.pause = pause
+        self._proven = False
+
+    def started(self, calls: int = 1) -> None:
+        """Count calls that have begun."""
+        self._tokens -= calls
+        if self._left is not None:
+            self._left -= calls
+
+    def quota(self, left: Quota, under_way: int, now: float, wall: float) -> None:
+        """Take in what an answer said about the rate limit.
+
+        :param wall: seconds since the epoch.
+        """
+        wait = pause_until_reset(left, wall)
+        if wait and (self.pause is None or self.pause.until <= now):
+            self.hold(Pause(now + wait, RATE_LIMITED, "The limit of calls is used up; wait"))
+        self._left = left.remaining - under_way
+        self._quota_ends = now + (60.0 if left.reset is None else min(left.reset - wall, 900.0))
+
+    def answered(self, now: float) -> None:
+        """The API took a call, or refused it for its own sake: the way is open."""
+        self._failures = self._suspicions = 0
+        if self.pause is None or self.pause.until <= now:
+            self.pause = None
+            self._proven = True
+
+    def failed(self, error: DeliveryError, now: float, wall: float) -> Pause | None:
+        """A call failed in a way that concerns every call.
+
+        :returns: the pause that begins now, if one does.
+        """
+        self._proven = False
+        wait = self._wait_after(error, wall)
+        if wait is None:
+            return None
+        pause = Pause(now + wait, error.code, str(error))
+        if self.pause is None or pause.until > self.pause.until:
+            self.pause = pause
+        return self.pause
+
+    def _wait_after(self, error: DeliveryError, wall: float) -> float | None:
+        if isinstance(error, RateLimited):
+            return error.wait or 60.0
+        if isinstance(error, SendingBlocked):
+            return until_tomorrow(wall) if error.code == "limit_reached" else BLOCKED_PROBE_INTERVAL
+        if isinstance(error, SuspiciousAnswer):
+            self._suspicions += 1
+            if self._suspicions >= SUSPICIONS_TO_PAUSE:
+                return BLOCKED_PROBE_INTERVAL
+        self._failures += 1
+        asked = error.wait if isinstance(error, RetryLater) else None
+        opened = self._failures - FAILURES_TO_OPEN
+        if opened < 0:
+            return asked
+        interval = min(LONGEST_PROBE_INTERVAL, 2.0 ** min(opened, 10))
+        return max(interval * (0.8 + 0.4 * self._dice()), asked or 0.0)
+
+    def _flow_in(self, now: float) -> None:
+        if self._counted_at is not None:
+            gained = max(0.0, now - self._counted_at) * self._inflow
+            self._tokens = min(self._burst, self._tokens + gained)
+        self._counted_at = now
+
+
+def until_tomorrow(wall: float) -> float:
+    """Seconds until the next day begins (UTC)."""
+    return DAY - wall % DAY

@@ -1,0 +1,188 @@
+"""What follows from an outcome: for the view, for its contact, and for the pace of all calls."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from topmail_flask.delivery.contacts import Job, Outcome, with_contact_id
+from topmail_flask.delivery.notices import Notices
+from topmail_flask.delivery.outbox import Outbox, Row
+from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace, until_tomorrow
+from topmail_flask.delivery.retries import backoff
+from topmail_flask.domain.errors import (
+    CallRejected,
+    Conflict,
+    ContactNotFound,
+    DeliveryError,
+    RateLimited,
+    RetryLater,
+    SendingBlocked,
+)
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.settings import Settings
+
+CONFLICTS_TO_DIE = 4
+SAME_ERRORS_TO_DIE = 5
+MOST_HISTORIES = 10_000
+
+
+@dataclass(slots=True)
+class _History:
+    """What is remembered of a view that was tried: lost with the leader, which only asks more.
+
+    :ivar by_id: the shopper is told by contact id. A view that was tried keeps its bytes.
+    """
+
+    by_id: bool
+    conflicts: int = 0
+    created: bool = False
+    same_errors: int = 0
+    error: str = ""
+    successes_before: int = 0
+
+
+class Reactions:
+    """Carries out the reaction to each outcome.
+
+    :param outbox: where views are settled.
+    :param pace: told of every answer.
+    :param notices: told of what a person should know.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        pace: Pace,
+        notices: Notices,
+        settings: Settings,
+        *,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._outbox = outbox
+        self._pace = pace
+        self._notices = notices
+        self._creates = settings.unknown_contacts == "create"
+        self._dice = dice
+        self._histories: dict[str, _History] = {}
+        self._creation_paused_until = 0.0
+        self._successes = 0
+
+    def job(self, row: Row) -> Job | Reason:
+        """What to do for a claimed row, or why it needs no call."""
+        history = self._histories.get(row.entry.key)
+        if history is None:
+            if not self._creates and self._outbox.unknown_contact(row.entry.identity):
+                return Reason.CONTACT_NOT_FOUND
+            history = self._begin(row)
+        shopper = row.view.shopper if row.view else None
+        if shopper is None or shopper.email is None:
+            return Job(row, row.entry.body)
+        contact_id = self._outbox.remembered_contact(row.entry.identity)
+        by_id = history.by_id and contact_id is not None
+        body = with_contact_id(row.entry.body, contact_id or "") if by_id else row.entry.body
+        history.by_id = by_id
+        return Job(row, body, shopper if self._creates and not history.created else None)
+
+    def settle(self, outcome: Outcome, now: float, wall: float) -> Receipt | Reason | None:
+        """Settle a view. Returns the receipt, or why it will never be sent, or None: later.
+
+        :param now: by the monotonic clock.
+        :param wall: seconds since the epoch.
+        """
+        result, row = outcome.result, outcome.job.row
+        if isinstance(result, Receipt):
+            self._pace.answered(now)
+            self._successes += 1
+            self._outbox.delivered(row)
+            if result.contact_id and row.view and row.view.shopper and row.view.shopper.email:
+                self._outbox.remember_contact(row.entry.identity, result.contact_id)
+            self._histories.pop(row.entry.key, None)
+            return result
+        reason = self._reason_to_give_up(outcome, result)
+        if reason is not None:
+            self._pace.answered(now)
+            return self.bury(row, reason)
+        self._try_later(outcome, result, now, wall)
+        return None
+
+    def bury(self, row: Row, reason: Reason) -> Reason:
+        """Give a view up for good."""
+        self._outbox.bury(row, reason)
+        self._histories.pop(row.entry.key, None)
+        return reason
+
+    def _reason_to_give_up(self, outcome: Outcome, error: DeliveryError) -> Reason | None:
+        row = outcome.job.row
+        if isinstance(error, ContactNotFound) or (
+            outcome.refused and isinstance(error, CallRejected)
+        ):
+            if outcome.created and not self._history(row).created:
+                self._history(row).created = True
+                return None
+            self._outbox.remember_unknown(row.entry.identity)
+            return Reason.CONTACT_NOT_FOUND
+        if isinstance(error, CallRejected):
+            named = f" (fields: {', '.join(error.fields)})" if error.fields else ""
+            size = f"; it has {len(outcome.job.body)} bytes" if error.status == 413 else ""
+            self._notices.note(
+                "rejected",
+                f"view {row.entry.key} was refused for good: {error.code}{named}, status "
+                f"{error.status}{size}.",
+            )
+            return Reason.REJECTED
+        if isinstance(error, Conflict):
+            history = self._history(row)
+            history.conflicts += 1
+            # A leader that died in the middle may have sent it with the other name of the shopper.
+            history.by_id = not history.by_id
+            return Reason.REJECTED if history.conflicts >= CONFLICTS_TO_DIE else None
+        return Reason.REPLAYED_ERROR if self._replayed(row, error) else None
+
+    def _replayed(self, row: Row, error: DeliveryError) -> bool:
+        """Whether TopMail repeats one stored error for this key, while it takes other views."""
+        if error.status != 500:
+            return False
+        history = self._history(row)
+        if history.error != error.code:
+            history.error, history.same_errors = error.code, 0
+            history.successes_before = self._successes
+        history.same_errors += 1
+        others_pass = self._successes > history.successes_before
+        return others_pass and history.same_errors >= SAME_ERRORS_TO_DIE
+
+    def _try_later(self, outcome: Outcome, error: DeliveryError, now: float, wall: float) -> None:
+        row = outcome.job.row
+        if outcome.refused and isinstance(error, SendingBlocked):
+            self._pause_creation(error, wall)
+            self._pace.answered(now)
+            self._outbox.retry(row, self._creation_paused_until, counts=False)
+            return
+        if isinstance(error, (Conflict, ContactNotFound)):
+            self._pace.answered(now)
+        else:
+            self._pace.failed(error, now, wall)
+        if isinstance(error, (RateLimited, SendingBlocked)):
+            # The pause holds every view back; which one goes first after it does not matter.
+            self._outbox.retry(row, wall, counts=False)
+            return
+        asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
+        wait = max(backoff(row.attempts + 1, self._dice()), asked)
+        self._outbox.retry(row, wall + wait, counts=True)
+
+    def _pause_creation(self, error: SendingBlocked, wall: float) -> None:
+        limited = error.code == "limit_reached"
+        wait = until_tomorrow(wall) if limited else BLOCKED_PROBE_INTERVAL
+        self._creation_paused_until = max(self._creation_paused_until, wall + wait)
+        self._notices.note("contacts", f"no contacts are created for now: {error}")
+
+    def _history(self, row: Row) -> _History:
+        return self._histories.get(row.entry.key) or self._begin(row)
+
+    def _begin(self, row: Row) -> _History:
+        if len(self._histories) > MOST_HISTORIES:
+            self._histories.clear()
+        history = self._histories[row.entry.key] = _History(by_id=row.attempts == 0)
+        return history

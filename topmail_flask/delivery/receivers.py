@@ -1,0 +1,54 @@
+"""Telling the shop what became of its views; nothing that a receiver does harms a view."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.notices import logger
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+
+OnDelivered = Callable[[ProductView, Receipt], None]
+OnDropped = Callable[[ProductView, Reason], None]
+WARNING_INTERVAL = 60.0
+
+
+class Receivers:
+    """The shop's functions for delivered and dropped views, each call isolated."""
+
+    def __init__(self, on_delivered: OnDelivered | None, on_dropped: OnDropped | None) -> None:
+        self._on_delivered = on_delivered
+        self._on_dropped = on_dropped
+        self._warn_at = 0.0
+
+    def delivered(self, view: ProductView, receipt: Receipt) -> None:
+        """TopMail took a view."""
+        if self._on_delivered is None:
+            return
+        try:
+            self._on_delivered(view, receipt)
+        except Exception as error:  # noqa: BLE001  # a receiver of the shop
+            self._warn("view_delivered", error)
+
+    def dropped(self, view: ProductView | Entry, reason: Reason) -> None:
+        """An accepted view will not be sent."""
+        if self._on_dropped is None:
+            return
+        try:
+            if isinstance(view, Entry):
+                if view.kind != "view":
+                    return
+                view = view.view()
+            self._on_dropped(view, reason)
+        except Exception as error:  # noqa: BLE001  # a receiver of the shop, or a damaged entry
+            self._warn("view_dropped", error)
+
+    def _warn(self, signal: str, error: Exception) -> None:
+        now = time.monotonic()
+        if now >= self._warn_at:
+            self._warn_at = now + WARNING_INTERVAL
+            kind = type(error).__name__
+            logger.warning("TopMail: a receiver of %s raised %s.", signal, kind)

@@ -1,0 +1,232 @@
+"""The leader's loop, one turn of it: import, claim, send, settle, tell. It knows no home."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from topmail_flask.delivery.contacts import Job, Outcome
+from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.leadership import adopt_siblings
+from topmail_flask.delivery.memory_ring import MemoryRing
+from topmail_flask.delivery.notices import Notices
+from topmail_flask.delivery.outbox import Outbox, Row
+from topmail_flask.delivery.pauses import RATE_LIMITED, Pace, Pause
+from topmail_flask.delivery.reactions import Reactions
+from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.retries import Quota
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.settings import Settings
+
+IMPORT_LIMIT = 1000
+CLAIM_LIMIT = 32
+BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
+"""Seconds between two looks at the other processes' journals, while views come in and otherwise."""
+BUSY_FOR = 10.0
+TIDY_INTERVAL = 60.0
+
+
+class SenderThreads(Protocol):
+    """Whoever makes the calls: :class:`~topmail_flask.delivery.crew.Crew`."""
+
+    @property
+    def under_way(self) -> list[Job]: ...
+    def give(self, job: Job) -> bool: ...
+    def take(self) -> list[Outcome]: ...
+    def dismiss(self) -> None: ...
+
+
+class Sender:
+    """Moves views from the journals over the outbox to TopMail.
+
+    Only the thread that leads calls it.
+
+    :param outbox: the books.
+    :param crew: makes the calls.
+    :param directory: of the outbox; None: in memory.
+    :param quota: what the last answer said about the rate limit.
+    :param receivers: told what became of each view.
+    :param journal: this process's own journal, if it has one.
+    :param ring: what this process holds in memory.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        crew: SenderThreads,
+        settings: Settings,
+        receivers: Receivers,
+        *,
+        directory: Path | None = None,
+        quota: Callable[[], Quota | None] = lambda: None,
+        journal: Journal | None = None,
+        ring: MemoryRing | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self.outbox = outbox
+        self._crew = crew
+        self._settings = settings
+        self._receivers = receivers
+        self._directory = directory
+        self._quota = quota
+        self._journal = journal
+        self._ring = ring
+        self._clock = clock
+        self._monotonic = monotonic
+        self._notices = Notices()
+        self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
+        self._reactions = Reactions(outbox, self._pace, self._notices, settings, dice=dice)
+        self._claimed: deque[Row] = deque()
+        self._claims = max(1, min(CLAIM_LIMIT, int(settings.rate), settings.senders * 8))
+        self._import_at = self._tidy_at = 0.0
+        self._busy_until = 0.0
+        self._more = False
+        self._pause: Pause | None = None
+        standing = outbox.standing()
+        if standing.pause_reason == RATE_LIMITED and standing.paused_until is not None:
+            wait = min(max(0.0, standing.paused_until - clock()), 900.0)
+            self._pace.hold(Pause(monotonic() + wait, RATE_LIMITED))
+
+    def turn(self, *, rung: bool = False) -> float:
+        """Do what can be done now without waiting.
+
+        :param rung: an own view was accepted, or a call has ended.
+        :returns: seconds after which there may be more to do.
+        """
+        now = self._monotonic()
+        self._settle(now)
+        if rung or self._more or now >= self._import_at:
+            self._import(now)
+        if now >= self._tidy_at:
+            self._tidy_at = now + TIDY_INTERVAL
+            self._tidy()
+        wait = self._send(now)
+        self._report_pause(now)
+        self._notices.speak(now)
+        if self._more:
+            return 0.0
+        return max(0.0, min(wait, self._import_at - now))
+
+    @property
+    def useful(self) -> bool:
+        """Whether going on may deliver something soon: views wait, and nothing holds them back."""
+        if self._crew.under_way:
+            return True
+        return not self._pace.wait_of_pause(self._monotonic()) and self.outbox.pending() > 0
+
+    def close(self) -> None:
+        """Give back what was claimed. Calls under way are left alone: their views are sent again,
+        with the same key.
+        """
+        self._crew.dismiss()
+        self._settle(self._monotonic())
+        self.outbox.release([*self._claimed, *(job.row for job in self._crew.under_way)])
+        self._claimed.clear()
+        self.outbox.close()
+
+    def _settle(self, now: float) -> None:
+        outcomes = self._crew.take()
+        if not outcomes:
+            return
+        ended: list[tuple[Row, Receipt | Reason]] = []
+        wall = self._clock()
+        with self.outbox.batch():
+            for outcome in outcomes:
+                self._pace.started(outcome.calls - 1)
+                end = self._reactions.settle(outcome, now, wall)
+                if end is not None:
+                    ended.append((outcome.job.row, end))
+        left = self._quota()
+        if left is not None:
+            self._pace.quota(left, len(self._crew.under_way), now, wall)
+        self._tell(ended)
+
+    def _import(self, now: float) -> None:
+        report = self.outbox.import_journals(self._journal, IMPORT_LIMIT)
+        self._empty_ring()
+        if report.imported:
+            self._busy_until = now + BUSY_FOR
+        self._more = report.more
+        interval = BUSY_INTERVAL if now < self._busy_until else IDLE_INTERVAL
+        self._import_at = now + interval
+        for entry, reason in report.dropped:
+            self._receivers.dropped(entry, reason)
+
+    def _tidy(self) -> None:
+        for entry in self.outbox.expire():
+            self._receivers.dropped(entry, Reason.EXPIRED)
+        self.outbox.tidy()
+        if self._directory is not None:
+            adopt_siblings(self.outbox, self._directory)
+
+    def _send(self, now: float) -> float:
+        """Hand out what may be sent; returns the seconds until more may be."""
+        ended: list[tuple[Row, Receipt | Reason]] = []
+        while self._pace.room(now, len(self._crew.under_way)) > 0:
+            row = self._next_row()
+            if row is None:
+                break
+            job = self._reactions.job(row)
+            if isinstance(job, Reason):
+                ended.append((row, self._reactions.bury(row, job)))
+            elif self._crew.give(job):
+                self._pace.started()
+            else:
+                self._claimed.appendleft(row)
+                break
+        self._tell(ended)
+        if self._pace.wait_of_pause(now):
+            self.outbox.release(self._claimed)
+            self._claimed.clear()
+        if not self._claimed:
+            return IDLE_INTERVAL
+        return self._pace.wait(now) or IDLE_INTERVAL
+
+    def _next_row(self) -> Row | None:
+        if not self._claimed:
+            self._claimed.extend(self.outbox.claim(self._claims))
+        return self._claimed.popleft() if self._claimed else None
+
+    def _empty_ring(self) -> None:
+        """Move what waits in memory to the disk, or straight into the books."""
+        ring = self._ring
+        if ring is None or not len(ring):
+            return
+        if self._journal is not None:
+            ring.pour(self._journal.append)
+        entries = ring.take(IMPORT_LIMIT)
+        report = self.outbox.import_entries(entries)
+        if report.fault:
+            for entry in entries:
+                ring.put(entry)
+        for entry, reason in report.dropped:
+            self._receivers.dropped(entry, reason)
+        self._more = self._more or (not report.fault and len(ring) > 0)
+
+    def _tell(self, ended: list[tuple[Row, Receipt | Reason]]) -> None:
+        for row, end in ended:
+            if row.view is None:
+                continue
+            if isinstance(end, Receipt):
+                self._receivers.delivered(row.view, end)
+            else:
+                self._receivers.dropped(row.view, end)
+
+    def _report_pause(self, now: float) -> None:
+        pause = self._pace.pause
+        if pause is self._pause:
+            return
+        self._pause = pause
+        if pause is None:
+            self.outbox.resume()
+            self._notices.over("pause", "views are sent again.")
+        else:
+            self.outbox.pause(self._clock() + max(0.0, pause.until - now), pause.reason)
+            self._notices.note("pause", f"no views are sent for now: {pause.cure or pause.reason}")

@@ -1,0 +1,53 @@
+"""Whether views reach TopMail: the health of delivery, from what is known of it."""
+
+from __future__ import annotations
+
+from topmail_flask.delivery.outbox import Standing
+from topmail_flask.domain.ledger import Health
+
+STUCK_AFTER = 30.0
+"""Seconds that one turn of the sender may take: it makes no calls, but tells receivers."""
+BLACKOUT_AFTER = 300.0
+"""Seconds that a view may wait while none is delivered."""
+_CURES = {
+    "unauthorized": "Set TOPMAIL_API_KEY to a valid key and restart.",
+    "forbidden": "Give the key the permission in TopMail.",
+    "limit_reached": "Raise the limit of the TopMail plan, and restart.",
+    "workspace_not_found": "Set TOPMAIL_API_KEY to a key of an existing workspace.",
+    "wrong_address": "Check TOPMAIL_BASE_URL.",
+    "redirect": "Check TOPMAIL_BASE_URL.",
+    "tls": "Check TOPMAIL_BASE_URL and TOPMAIL_CA.",
+    "suspicious_endpoint": "Check TOPMAIL_BASE_URL and any proxy in between.",
+    "rate_limited": "Wait, or lower TOPMAIL_RATE.",
+}
+
+
+def health_of(
+    standing: Standing, *, degraded: str, stuck_for: float | None, pending: int, now: float
+) -> Health:
+    """The state that matters most.
+
+    :param degraded: why views are kept in memory only, or "".
+    :param stuck_for: seconds since the sender's turn began, if one is going on in this process.
+    :param now: seconds since the epoch.
+    """
+    oldest = standing.oldest_pending if pending else None
+    health = Health(oldest_pending=oldest, last_success=standing.last_success)
+    if stuck_for is not None and stuck_for > STUCK_AFTER:
+        cure = "A receiver of view_delivered or view_dropped does not return: mend it and restart."
+        return _with(health, "stuck", f"one turn has lasted {stuck_for:.0f} s", cure)
+    silent = now - standing.last_success if standing.last_success else float("inf")
+    reason = standing.pause_reason
+    if oldest is not None and oldest > BLACKOUT_AFTER and silent > BLACKOUT_AFTER:
+        cure = _CURES.get(reason, "Check the network, and the log of this program.")
+        return _with(health, "blackout", reason or "nothing is delivered", cure)
+    if reason:
+        return _with(health, "paused", reason, _CURES.get(reason, ""), standing.paused_until)
+    if degraded:
+        cure = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
+        return _with(health, "degraded", degraded, cure)
+    return health
+
+
+def _with(health: Health, state: str, reason: str, cure: str, until: float | None = None) -> Health:
+    return Health(state, reason, cure, until, health.oldest_pending, health.last_success)
