@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import trustme
 
 Act = Callable[["Exchange"], None]
 
@@ -41,6 +44,10 @@ class Exchange(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     chaos: Chaos
 
+    def setup(self) -> None:
+        super().setup()
+        self.chaos.connections.append(str(self.client_address))
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -53,7 +60,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.seen = seen
         act(self)
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815  # the server looks for this name
 
     def reply(
         self,
@@ -85,6 +92,7 @@ class Chaos:
     lock: threading.Lock = field(default_factory=threading.Lock)
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     released: threading.Event = field(default_factory=threading.Event)
+    connections: list[str] = field(default_factory=list)
     base_url: str = ""
 
     def __post_init__(self) -> None:
@@ -108,16 +116,23 @@ class Chaos:
 
 
 @contextmanager
-def chaos_server(clock: Callable[[], float] = time.time) -> Iterator[Chaos]:
+def chaos_server(
+    clock: Callable[[], float] = time.time, certificate: trustme.LeafCert | None = None
+) -> Iterator[Chaos]:
     chaos = Chaos(clock)
     exchange = type("ThisExchange", (Exchange,), {"chaos": chaos})
     server = ThreadingHTTPServer(("127.0.0.1", 0), exchange)
     server.daemon_threads = True
     server.block_on_close = False
     server.handle_error = lambda *args: None  # type: ignore[method-assign]
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        certificate.configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    chaos.base_url = f"http://127.0.0.1:{server.server_port}/api/v1"
+    scheme = "https" if certificate else "http"
+    chaos.base_url = f"{scheme}://127.0.0.1:{server.server_port}/api/v1"
     try:
         yield chaos
     finally:

@@ -29,7 +29,9 @@ from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.shopper import Shopper
 
 KEY = "tm_test_0123456789abcdef"
-PRODUCT = Product(id="p1", name="Lamp", url="https://shop.example/lamp", price="9.99", currency="EUR")  # type: ignore[arg-type]  # a shop may say it in text
+PRODUCT = Product(
+    id="p1", name="Lamp", url="https://shop.example/lamp", price="9.99", currency="EUR"
+)  # type: ignore[arg-type]  # a shop may say it in text
 
 
 def view(email: str = "ada@shop.example") -> ProductView:

@@ -56,7 +56,6 @@ class ApiAdapter(HTTPAdapter):
                 0, read=False, redirect=False, respect_retry_after_header=False
             ),
         )
-        self._size = size
         self._pool = self._new_pool()
 
     def renew(self) -> None:
@@ -85,12 +84,7 @@ class ApiAdapter(HTTPAdapter):
             source.clear()
         else:
             source = self.proxy_manager_for(
-                self._proxy,
-                num_pools=1,
-                maxsize=self._size,
-                block=True,
-                ssl_context=self._tls,
-                proxy_ssl_context=self._tls,
+                self._proxy, ssl_context=self._tls, proxy_ssl_context=self._tls
             )
             source.clear()
         pool: HTTPConnectionPool = source.connection_from_url(self._base_url)

@@ -59,7 +59,7 @@ class Pace:
         self._senders = senders
         # Bursts and what flows in after them stay below the rate together.
         self._burst = max(1.0, rate * 0.05)
-        self._inflow = rate - self._burst if rate >= 4 else rate
+        self._inflow = rate - (self._burst - 1.0)
         self._tokens = self._burst
         self._counted_at: float | None = None
         self._dice = dice
