@@ -1,0 +1,153 @@
+"""One object, many apps: nothing crosses or leaks, nothing is opened before the first view."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from pathlib import Path
+
+import pytest
+from flask import Flask, render_template_string
+
+from tests.shop import TEA, make_shop
+from topmail_flask import ConfigurationError, TopMail, product_viewed
+from topmail_flask.sandbox import Sandbox
+
+ADDRESS = "ann@shop.example"
+
+
+def tea_page() -> str:
+    return render_template_string("{{ product.name }}", product=TEA)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_two_apps_with_one_object_and_two_keys_never_cross(tmp_path: Path) -> None:  # F073, F074
+    topmail = TopMail()
+    topmail.shopper_loader(lambda: ADDRESS)
+    with Sandbox() as first, Sandbox() as second:
+        for sandbox in (first, second):
+            sandbox.add_contact(ADDRESS)
+        apps = []
+        for name, sandbox in (("a", first), ("b", second)):
+            app = Flask(name)
+            app.config["TOPMAIL_API_KEY"] = sandbox.api_key + name
+            app.config["TOPMAIL_BASE_URL"] = sandbox.base_url
+            app.config["TOPMAIL_OUTBOX"] = str(tmp_path)
+            topmail.init_app(app)
+            app.add_url_rule("/tea", "tea", tea_page)
+            apps.append(app)
+        apps[0].test_client().get("/tea")
+        for app in apps:
+            with app.app_context():
+                assert topmail.flush(10)
+        for sandbox, suffix in ((first, "a"), (second, "b")):
+            keys = {request.headers.get("Authorization") for request in sandbox.requests}
+            assert keys <= {f"Bearer {sandbox.api_key}{suffix}"}
+        assert len(first.requests) == 1
+        assert second.requests == []
+
+
+def test_a_thousand_apps_leak_no_thread_file_or_handle() -> None:  # F072
+    def create_app() -> Flask:
+        app = Flask("shop")
+        app.config["TOPMAIL_API_KEY"] = "tm_test_0123456789"
+        TopMail(app)
+        app.add_url_rule("/tea", "tea", tea_page)
+        return app
+
+    create_app().test_client().get("/tea")
+    gc.collect()
+    threads, files, receivers = (
+        threading.active_count(),
+        open_files(),
+        len(product_viewed.receivers),
+    )
+    alive = [weakref.ref(create_app()) for _ in range(1000)]
+    gc.collect()
+    assert sum(app() is not None for app in alive) <= 1
+    assert threading.active_count() == threads
+    assert open_files() == files
+    assert len(product_viewed.receivers) == receivers
+
+
+def test_init_app_alone_opens_nothing(tmp_path: Path) -> None:  # F071, F176
+    script = f"""
+import os, threading
+from flask import Flask
+before = set(os.listdir("/proc/self/fd"))
+from topmail_flask import TopMail
+app = Flask("shop", instance_path={str(tmp_path / "instance")!r})
+app.config["TOPMAIL_API_KEY"] = "tm_test_0123456789"
+TopMail(app)
+app.add_url_rule("/", "front", lambda: "<p>front")
+app.test_client().get("/")
+print(threading.active_count(), set(os.listdir("/proc/self/fd")) - before)
+"""
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert (run.stdout, run.stderr) == ("1 set()\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_app_twice_is_one_extension_and_two_objects_are_an_error() -> None:  # F075
+    shop = make_shop()
+    shop.topmail.init_app(shop.app)
+    shop.app.add_url_rule("/tea", "tea", tea_page)
+    with pytest.raises(ConfigurationError, match="already"):
+        TopMail(shop.app)
+    shop.get("/tea")
+    assert shop.looked_at == ["tea-1"]
+    late = Flask("late")
+    late.add_url_rule("/", "front", lambda: "")
+    late.test_client().get("/")
+    with pytest.raises(ConfigurationError, match="before the first request"):
+        TopMail(late)
+
+
+def test_a_wrong_setting_stops_the_start_of_the_app() -> None:
+    app = Flask("shop")
+    app.config["TOPMAIL_CURENCY"] = "EUR"
+    with pytest.raises(ConfigurationError, match=r"TOPMAIL_CURENCY.*TOPMAIL_CURRENCY"):
+        TopMail(app)
+
+
+def test_without_an_extension_the_error_says_so() -> None:
+    topmail = TopMail()
+    with pytest.raises(ConfigurationError, match="init_app"):
+        topmail.stats(Flask("shop"))
+    with pytest.raises(RuntimeError, match="TopMailClient"):
+        topmail.track(TEA)
+
+
+@pytest.mark.parametrize(
+    ("config", "testing", "sent"),
+    [
+        ({}, False, 1),
+        ({}, True, 0),
+        ({"TOPMAIL_ENABLED": True}, True, 1),
+        ({"TOPMAIL_ENABLED": False}, False, 0),
+        ({"TOPMAIL_API_KEY": None}, False, 0),
+    ],
+)
+def test_nothing_is_sent_under_test_unless_asked(  # F136
+    config: dict[str, object], testing: bool, sent: int
+) -> None:
+    with Sandbox() as sandbox:
+        sandbox.add_contact(ADDRESS)
+        base = {"TOPMAIL_API_KEY": sandbox.api_key, "TOPMAIL_BASE_URL": sandbox.base_url}
+        shop = make_shop({**base, **config}, shopper=ADDRESS)
+        shop.app.testing = testing
+        shop.app.add_url_rule("/tea", "tea", tea_page)
+        shop.get("/tea")
+        with shop.app.app_context():
+            assert shop.topmail.flush(10)
+        assert len(sandbox.requests) == sent
+        assert len(shop.looks) == 1

@@ -1,0 +1,245 @@
+"""What the extension keeps for one app, and where it looks at that app's requests."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flask import (
+    Flask,
+    Request,
+    Response,
+    before_render_template,
+    current_app,
+    g,
+    request_finished,
+    template_rendered,
+)
+from flask import request as current_request
+
+from topmail_flask.boundary import Boundary
+from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.domain.errors import ConfigurationError, InvalidValueError
+from topmail_flask.domain.ledger import Stats
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
+from topmail_flask.marking import mark_of
+from topmail_flask.middleware import OBSERVER
+from topmail_flask.request_page import PageReader, RequestRecord, reason_of
+from topmail_flask.resolvers.flask_login import logged_in_shopper
+from topmail_flask.signals import send, view_delivered, view_dropped
+from topmail_flask.tracker import Decision, Tracker
+from topmail_flask.visits.consent import cookie_banner_consent
+from topmail_flask.visits.rules import refused_request, refused_response
+
+NAME = "topmail"
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What the shop registered on its TopMail object."""
+
+    shopper_loader: Callable[[], object] | None = None
+    consent: Callable[..., bool | None] | None = None
+    adapters: dict[type, Callable[[Any], Any]] = field(default_factory=dict)
+    before_send: list[Callable[[ProductView], Any]] = field(default_factory=list)
+    exclude: list[Callable[[], object]] = field(default_factory=list)
+
+    def as_seen_by(self, shopper: Shopper) -> Hooks:
+        """The same hooks, but the shopper is known already."""
+        return replace(self, shopper_loader=lambda: shopper)
+
+
+def state_of(app: Flask | None) -> AppState:
+    """What the extension keeps for ``app``, or for the current one.
+
+    :raises ConfigurationError: the app has no extension.
+    """
+    state = (app or current_app).extensions.get(NAME)
+    if not isinstance(state, AppState):
+        raise ConfigurationError("this app has no TopMail: call topmail.init_app(app)")
+    return state
+
+
+class AppState:
+    """One app's settings, tracker and delivery, made at the first page that needs them."""
+
+    def __init__(self, app: Flask, settings: Settings, hooks: Hooks) -> None:
+        self.settings = settings
+        self.hooks = hooks
+        self.boundary = Boundary()
+        self.watchers: list[Callable[[Decision], None]] = []
+        """Told every decision about a page: the command line and the testing kit listen here."""
+        self._app = app
+        self._reader = PageReader(app, settings, hooks.adapters)
+        # Signals hold receivers weakly: these attributes keep them for as long as the app lives.
+        self._on_render = self.boundary.fence(self._note_render, None)
+        self._on_rendered = self.boundary.fence(self._note_rendered, None)
+        self._on_finished = self.boundary.fence(self._look, None)
+
+    def watch(self) -> None:
+        """Look at the app's pages from now on."""
+        before_render_template.connect(self._on_render, self._app)
+        template_rendered.connect(self._on_rendered, self._app)
+        request_finished.connect(self._on_finished, self._app)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """Keys the digests: the app's own secret, else the API key."""
+        secret = self._app.secret_key or ""
+        if not secret and self.settings.api_key is not None:
+            secret = self.settings.api_key.reveal()
+        if not secret:  # without a key nothing is sent: no other process has to agree
+            return os.urandom(16)
+        return secret.encode() if isinstance(secret, str) else secret
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """The way to TopMail; opens nothing before the first view."""
+        place = self.settings.outbox or str(Path(self._app.instance_path) / "topmail")
+        return Delivery(
+            self.settings,
+            app_name=f"{self._app.import_name}:{self._app.name}",
+            directory=None if place == ":memory:" else Path(place),
+            secret=self.secret,
+            on_delivered=self._tell_delivered,
+            on_dropped=self._tell_dropped,
+        )
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """Decides about this app's pages."""
+        return Tracker(
+            self.settings,
+            self.delivery,
+            sender=self._app,
+            secret=self.secret,
+            boundary=self.boundary,
+            before_send=self.hooks.before_send,
+            is_enabled=self.is_enabled,
+        )
+
+    def is_enabled(self) -> bool:
+        """Whether views may be sent: there is a key, and no test is running unless it asks."""
+        if self.settings.api_key is None:
+            return False
+        enabled = self.settings.enabled
+        return not self._app.testing if enabled is None else enabled
+
+    def stats(self) -> Stats:
+        """The books of the outbox, with this process's own refusals among the reasons."""
+        stats = self.delivery.stats()
+        reasons = {**stats.reasons}
+        for reason, count in self.tracker.refusals.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+        return replace(stats, reasons=reasons)
+
+    def declare(self, product: object, fields: Mapping[str, object] | None) -> None:
+        """Note a product that the shop names in this request; whatever it is, the page goes on."""
+        self.boundary.fence(self._declare, None)(product, fields)
+
+    def _declare(self, product: object, fields: Mapping[str, object] | None) -> None:
+        told: Any
+        try:
+            told = self._reader.product(product, current_request, fields=fields)
+        except InvalidValueError as error:
+            told = reason_of(error)
+        _record().declared.append(told)
+
+    def _note_render(self, _app: Flask, template: Any, context: dict[str, Any], **_: Any) -> None:
+        record = _record()
+        if record.depth == 0:
+            record.contexts.append((template.name or "", context))
+        record.depth += 1
+
+    def _note_rendered(self, _app: Flask, **_: Any) -> None:
+        _record().depth -= 1
+
+    def _look(self, _app: Flask, response: Response, **_: Any) -> None:
+        request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        decision = self._decide(request, response)
+        # A middleware around this app saw the same request: it leaves it to us.
+        request.environ[OBSERVER] = self
+        for watcher in self.watchers:
+            watcher(decision)
+        if self.settings.debug_header or self._app.debug:
+            response.headers["X-TopMail"] = decision.header
+
+    def _decide(self, request: Request, response: Response) -> Decision:
+        record: RequestRecord | None = g.get("_topmail")
+        mark = mark_of(self._app.view_functions.get(request.endpoint or ""))
+        marked = mark is not None or (record is not None and bool(record.declared))
+        reason = refused_response(
+            response.status_code,
+            response.mimetype or "",
+            response.headers.get("Content-Disposition"),
+            marked=marked,
+            declared=marked,
+        ) or refused_request(request.environ, marked=marked)
+        if reason is not None:
+            return self.tracker.refuse(reason)
+        page = self._reader.page(request, response, record, mark)
+        return self.tracker.observe(page, _FlaskVisitor(self._app, self.hooks, request), response)
+
+    def _tell_delivered(self, view: ProductView, receipt: Receipt) -> None:
+        with self._app.app_context():
+            send(view_delivered, self._app, self.boundary, view=view, receipt=receipt)
+
+    def _tell_dropped(self, view: ProductView, reason: Reason) -> None:
+        with self._app.app_context():
+            send(
+                view_dropped,
+                self._app,
+                self.boundary,
+                view=view,
+                product=view.product,
+                reason=reason,
+            )
+
+
+class _FlaskVisitor:
+    """Asks the shop's functions about the current request."""
+
+    def __init__(self, app: Flask, hooks: Hooks, request: Request) -> None:
+        self._app = app
+        self._hooks = hooks
+        self._request = request
+
+    def shopper(self) -> Shopper | None:
+        loader = self._hooks.shopper_loader
+        if loader is None:
+            return logged_in_shopper()
+        told = self._app.ensure_sync(loader)()
+        if isinstance(told, str):
+            return Shopper(email=told) if told.strip() else None
+        if told is None or isinstance(told, Shopper):
+            return told
+        raise TypeError("a shopper_loader returns a Shopper, an e-mail address or None")
+
+    def consents(self, shopper: Shopper | None) -> bool | None:
+        reader = self._hooks.consent
+        if reader is None:
+            has_cookies = "HTTP_COOKIE" in self._request.environ
+            return cookie_banner_consent(self._request.cookies) if has_cookies else None
+        takes_shopper = bool(inspect.signature(reader).parameters)
+        ask = self._app.ensure_sync(reader)
+        told: bool | None = ask(shopper) if takes_shopper else ask()
+        return told if told is None else bool(told)
+
+    def is_excluded(self) -> bool:
+        return any(self._app.ensure_sync(rule)() for rule in self._hooks.exclude)
+
+
+def _record() -> RequestRecord:
+    record: RequestRecord | None = g.get("_topmail")
+    if record is None:
+        record = g._topmail = RequestRecord()  # noqa: SLF001
+    return record

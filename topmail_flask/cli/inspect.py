@@ -1,0 +1,163 @@
+"""``flask topmail inspect``: why a page counts, or does not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from topmail_flask.app_state import AppState, state_of
+from topmail_flask.boundary import Boundary
+from topmail_flask.domain.errors import InvalidValueError
+from topmail_flask.domain.extraction import Extraction
+from topmail_flask.domain.product import PRODUCT_FIELDS
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.shopper import Shopper
+from topmail_flask.sources.page_product import extract
+from topmail_flask.tracker import Decision, Tracker
+
+_NOBODY = "shopper@example.com"
+
+
+class _Sink:
+    """Takes views and keeps none: nothing is sent."""
+
+    def accept(self, view: ProductView) -> Reason | None:
+        """Take the view."""
+
+    def withdraw(self, shopper: Shopper) -> None:
+        """Nothing waits here."""
+
+
+@click.command("inspect")
+@click.argument("address", metavar="URL_OR_PATH", required=False)
+@click.option("--as", "email", metavar="EMAIL", help="Look at the page as this shopper.")
+@click.option("--html", "file", type=click.Path(exists=True, dir_okay=False), help="Read a file.")
+@click.option("--url", metavar="URL", help="With --html: the address of the page.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def inspect_command(
+    address: str | None, email: str | None, file: str | None, url: str | None, as_json: bool
+) -> None:
+    """Run a page through the app, send nothing, and say what would be sent and why."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    state = state_of(app)
+    if bool(address) == bool(file) or bool(file) != bool(url):
+        raise click.UsageError("give a URL or path of the store, or --html FILE with --url URL")
+    try:
+        shopper = Shopper(email) if email else None
+        if file and url:
+            page = extract(Path(file).read_bytes(), url, settings=state.settings)
+            decision = _of_file(page, shopper)
+        else:
+            decision = look(app, state, str(address), shopper)
+    except InvalidValueError as error:
+        raise click.UsageError(str(error)) from None
+    told = _told(decision, anybody=email is None)
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _text(told))
+
+
+def look(app: Flask, state: AppState, address: str, shopper: Shopper | None) -> Decision:
+    """What the extension decides about a page of the app, seen by ``shopper``; nothing is sent."""
+    parts = urlsplit(address)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else state.settings.site_url
+    kept = state.tracker, state.hooks
+    state.tracker = Tracker(
+        state.settings,
+        _Sink(),
+        sender=object(),  # nobody's signals: the shop's own hooks stay quiet
+        secret=state.secret,
+        boundary=Boundary(),
+        before_send=state.hooks.before_send,
+        is_enabled=lambda: True,
+    )
+    if shopper is not None:
+        state.hooks = state.hooks.as_seen_by(shopper)
+    decisions: list[Decision] = []
+    state.watchers.append(decisions.append)
+    try:
+        app.test_client().get(path, base_url=base).close()
+    finally:
+        state.watchers.remove(decisions.append)
+        state.tracker, state.hooks = kept
+    return decisions[-1] if decisions else Decision(reason=Reason.STATUS)
+
+
+def _of_file(page: Extraction, shopper: Shopper | None) -> Decision:
+    if page.product is None:
+        return Decision(reason=page.reason, extraction=page)
+    if shopper is None:
+        return Decision(product=page.product, reason=Reason.ANONYMOUS, extraction=page)
+    return Decision((ProductView(page.product, shopper),), page.product, None, page)
+
+
+def _told(decision: Decision, *, anybody: bool) -> dict[str, Any]:
+    """The decision as plain values.
+
+    Without a shopper the page is told as if somebody known had seen it: who sees it is not what a
+    developer asks about first.
+    """
+    views = decision.views
+    if not views and anybody and decision.reason is Reason.ANONYMOUS and decision.product:
+        views = (ProductView(decision.product, Shopper(_NOBODY)),)
+    trace = decision.extraction.trace if decision.extraction else None
+    reason = None if views else decision.reason
+    return {
+        "decision": "view" if views else "none",
+        "reason": str(reason) if reason else None,
+        "sentence": reason.sentence if reason else None,
+        "cure": reason.cure if reason else None,
+        "fields": _fields(decision),
+        "conflicts": [asdict(one) for one in trace.conflicts] if trace else [],
+        "rejected": [asdict(one) for one in trace.rejected] if trace else [],
+        "candidates": list(trace.candidates) if trace else [],
+        "would_send": [json.loads(view.body_bytes()) for view in views],
+    }
+
+
+def _fields(decision: Decision) -> list[dict[str, str]]:
+    product = decision.product
+    if product is None:
+        return []
+    traced = decision.extraction.trace.fields if decision.extraction else ()
+    told = {one.field: {"source": one.source, "raw": one.raw} for one in traced}
+    return [
+        {
+            "field": name,
+            "value": str(value),
+            **told.get(name, {"source": "declared or template", "raw": str(value)}),
+        }
+        for name in PRODUCT_FIELDS
+        if (value := getattr(product, name)) is not None
+    ]
+
+
+def _text(told: dict[str, Any]) -> str:
+    lines = [f"decision: {told['decision']}"]
+    if told["reason"]:
+        lines += [f"reason:   {told['reason']}: {told['sentence']}"]
+        lines += [f"cure:     {told['cure']}"] if told["cure"] else []
+    if told["fields"]:
+        width = max(len(row["source"]) for row in told["fields"])
+        lines += ["", f"{'field':<12}{'source':<{width + 2}}value"]
+        lines += [
+            f"{row['field']:<12}{row['source']:<{width + 2}}{row['value']}"
+            + (f"   (from {row['raw']!r})" if row["raw"] != row["value"] else "")
+            for row in told["fields"]
+        ]
+    for one in told["conflicts"]:
+        kept, other = f"{one['source']} {one['value']!r}", one["other_source"]
+        lines.append(f"conflict: {one['field']}: {kept}, but {other} {one['other_value']!r}")
+    lines += [f"rejected: {one['what']}: {one['why']}" for one in told["rejected"]]
+    lines += [f"candidate: {name}" for name in told["candidates"]]
+    for body in told["would_send"]:
+        lines += ["", "would send: " + json.dumps(body, indent=2, ensure_ascii=False)]
+    return "\n".join(lines)

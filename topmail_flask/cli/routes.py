@@ -1,0 +1,90 @@
+"""``flask topmail routes``: what would happen on every route."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from topmail_flask.app_state import state_of
+from topmail_flask.marking import Mark, mark_of
+from topmail_flask.sources.template_variable import VARIABLES
+
+_COLUMNS = ("route", "endpoint", "views")
+_RENDERERS = {
+    "render_template",
+    "render_template_string",
+    "stream_template",
+    "stream_template_string",
+}
+
+
+@click.command("routes")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def routes_command(as_json: bool) -> None:
+    """List every route with what would happen there: marked, by template, or never."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    found = list(routes(app))
+    if as_json:
+        click.echo(json.dumps([dict(zip(_COLUMNS, row, strict=True)) for row in found]))
+        return
+    widths = [max(len(row[column]) for row in found) for column in (0, 1)]
+    for rule, endpoint, what in found:
+        click.echo(f"{rule:<{widths[0]}}  {endpoint:<{widths[1]}}  {what}")
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """Each rule of the app, its endpoint, and how a product of it would be found."""
+    names = (*VARIABLES, *state_of(app).settings.template_variables)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view = app.view_functions.get(rule.endpoint)
+        if view is None or "GET" not in (rule.methods or ()):
+            yield rule.rule, rule.endpoint, "never: no GET"
+        elif rule.endpoint.rpartition(".")[2] == "static":
+            yield rule.rule, rule.endpoint, "never: files"
+        else:
+            yield rule.rule, rule.endpoint, _what(view, names)
+
+
+def _what(view: Callable[..., Any], names: tuple[str, ...]) -> str:
+    mark = mark_of(view)
+    if mark is not None:
+        return f"marked: {_source(mark)}"
+    handed_over = _template_variables(view)
+    for name in names:
+        if name in handed_over:
+            return f"by template: {name}"
+    if "**" in handed_over:
+        return f"by template, if it is handed {' or '.join(names)}; else by structured data"
+    return "by structured data only"
+
+
+def _source(mark: Mark) -> str:
+    if mark.loader is not None:
+        return f"{getattr(mark.loader, '__qualname__', type(mark.loader).__name__)}()"
+    return mark.variable or "template variable"
+
+
+def _template_variables(view: Callable[..., Any]) -> set[str]:
+    """Names that the view's own source hands to a template; ``**`` for those that it unpacks."""
+    view_class = getattr(view, "view_class", None)
+    function = getattr(view_class, "get", view) if view_class else view
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, SyntaxError, TypeError):
+        return set()
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
+            if name in _RENDERERS:
+                found |= {keyword.arg or "**" for keyword in node.keywords}
+    return found

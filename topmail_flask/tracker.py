@@ -1,0 +1,237 @@
+"""From a page to its view: the only place that knows the order of things."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from topmail_flask.boundary import Boundary
+from topmail_flask.domain.errors import InvalidValueError
+from topmail_flask.domain.extraction import Extraction
+from topmail_flask.domain.product import Product
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.rendered_page import RenderedPage
+from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
+from topmail_flask.signals import product_viewed, send, view_dropped
+from topmail_flask.sources.page_product import extract
+from topmail_flask.visits.consent import privacy_signal, refused_by_consent
+from topmail_flask.visits.identity import digest, visit_id
+from topmail_flask.visits.repeats import RepeatWindow
+from topmail_flask.visits.robots import robot_kind
+from topmail_flask.visits.sampling import in_sample
+
+BeforeSend = Callable[[ProductView], Any]
+
+
+class Visitor(Protocol):
+    """Who made the request, asked only when there is a product to tell of."""
+
+    def shopper(self) -> Shopper | None:
+        """The shopper, if anybody knows; may raise InvalidValueError, or anything."""
+
+    def consents(self, shopper: Shopper | None) -> bool | None:
+        """What the shopper decided about tracking; None: nothing yet."""
+
+    def is_excluded(self) -> bool:
+        """Whether the shop wants this request left out."""
+
+
+class Delivery(Protocol):
+    """Where views go. None of these waits, none raises."""
+
+    def accept(self, view: ProductView) -> Reason | None:
+        """Take over the view; or say why not."""
+
+    def withdraw(self, shopper: Shopper) -> None:
+        """Drop what waits for this shopper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one page.
+
+    :ivar views: the views handed over for delivery; mostly one or none.
+    :ivar product: the page's product, if there was one.
+    :ivar reason: why there is no view; None if there is one.
+    :ivar extraction: how the product was found, if the page was read.
+    """
+
+    views: tuple[ProductView, ...] = ()
+    product: Product | None = None
+    reason: Reason | None = None
+    extraction: Extraction | None = None
+
+    @property
+    def header(self) -> str:
+        """The decision as the value of the ``X-TopMail`` header."""
+        if self.views:
+            return f"view; product={quote(self.views[0].product.id)}"
+        of = f"; product={quote(self.product.id)}" if self.product else ""
+        return f"none; reason={self.reason}{of}"
+
+
+class Tracker:
+    """Decides about pages, tells the signals, hands views over.
+
+    :param sender: the signals' sender: the Flask app or the middleware.
+    :param secret: keys the digests of shoppers and the session ids.
+    :param is_enabled: whether views may be sent now.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        delivery: Delivery,
+        *,
+        sender: object,
+        secret: bytes,
+        boundary: Boundary,
+        before_send: list[BeforeSend],
+        is_enabled: Callable[[], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.delivery = delivery
+        self.refusals: Counter[str] = Counter()
+        self._sender = sender
+        self._secret = secret
+        self._boundary = boundary
+        self._before_send = before_send
+        self._is_enabled = is_enabled
+        self._clock = clock
+        self._repeats = RepeatWindow(settings.repeat_window)
+
+    def refuse(self, reason: Reason) -> Decision:
+        """Count a page that is no view, before anything was looked for on it."""
+        self.refusals[reason] += 1
+        return Decision(reason=reason)
+
+    def observe(self, page: RenderedPage, visitor: Visitor, response: object = None) -> Decision:
+        """Decide about a page that passed the request rules, and act on it.
+
+        :param response: handed to the receivers of ``product_viewed``.
+        """
+        if robot_kind(page.environ.get("HTTP_USER_AGENT")) is not None:
+            return self.refuse(Reason.ROBOT)
+        products, extraction = self._products(page)
+        if not products:
+            reason = (extraction.reason if extraction else page.unread) or Reason.NO_PRODUCT
+            self.refusals[reason] += 1
+            return Decision(reason=reason, extraction=extraction)
+        shopper, refusal = self._ask(visitor, page.environ)
+        if refusal is not None:
+            for product in products:
+                self._drop(product, None, refusal)
+            return Decision(product=products[0], reason=refusal, extraction=extraction)
+        views, reasons = [], []
+        for product in products:
+            view = self._view(product, shopper, page.environ)
+            send(
+                product_viewed,
+                self._sender,
+                self._boundary,
+                view=view,
+                product=view.product,
+                shopper=shopper,
+                response=response,
+            )
+            accepted = self._hand_over(view)
+            if isinstance(accepted, ProductView):
+                views.append(accepted)
+            else:
+                self._drop(view.product, view, accepted)
+                reasons.append(accepted)
+        reason = None if views else reasons[0]
+        return Decision(tuple(views), products[0], reason, extraction)
+
+    def _products(self, page: RenderedPage) -> tuple[list[Product], Extraction | None]:
+        declared = list({(one.id, one.variant_id): one for one in page.declared}.values())
+        if len(declared) > 1 or (page.html is None and (declared or page.template_product)):
+            return declared or [page.template_product], None  # type: ignore[list-item]
+        if page.html is None:
+            return [], None
+        extraction = extract(
+            page.html,
+            page.url,
+            declared=declared[0] if declared else None,
+            template_product=page.template_product,
+            settings=self.settings,
+            charset=page.charset,
+            view_args=page.view_args,
+        )
+        return ([extraction.product] if extraction.product else []), extraction
+
+    def _ask(
+        self, visitor: Visitor, environ: Mapping[str, Any]
+    ) -> tuple[Shopper | None, Reason | None]:
+        asked: Callable[..., object] = visitor.is_excluded
+        try:
+            if visitor.is_excluded():
+                return None, Reason.EXCLUDED
+            asked = visitor.shopper
+            shopper = visitor.shopper()
+            asked = visitor.consents
+            explicit = visitor.consents(shopper)
+        except InvalidValueError:
+            return None, Reason.INVALID_SHOPPER
+        except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
+            self._boundary.report(asked, error)
+            return None, Reason.HOOK_FAILED
+        signal = privacy_signal(environ, self.settings)
+        refusal = refused_by_consent(explicit, signal, self.settings)
+        if refusal is not None and explicit is False and shopper is not None:
+            self.delivery.withdraw(shopper)
+        return shopper, refusal
+
+    def _view(
+        self, product: Product, shopper: Shopper | None, environ: Mapping[str, Any]
+    ) -> ProductView:
+        at = self._clock()
+        session_id = None
+        if shopper is not None:
+            agent = environ.get("HTTP_USER_AGENT", "")
+            session_id = visit_id(self._secret, shopper.identity, agent, at)
+        return ProductView(product, shopper, viewed_at=at, session_id=session_id)
+
+    def _hand_over(self, view: ProductView) -> ProductView | Reason:
+        if view.shopper is None:
+            return Reason.ANONYMOUS
+        if not in_sample(view.shopper.identity, self.settings.sample_rate):
+            return Reason.SAMPLED_OUT
+        for hook in self._before_send:
+            try:
+                changed = hook(view)
+            except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
+                self._boundary.report(hook, error)
+                return Reason.HOOK_FAILED
+            if changed is None:
+                return Reason.VETOED
+            if not isinstance(changed, ProductView) or changed.shopper is None:
+                self._boundary.report(hook, TypeError("before_send must return a ProductView"))
+                return Reason.HOOK_FAILED
+            view = changed
+        if not self._is_enabled():
+            return Reason.DISABLED
+        product = view.product
+        if self._repeats.is_repeat(
+            digest(self._secret, view.shopper.identity, product.id, product.variant_id or "")
+        ):
+            return Reason.REPEAT
+        return self.delivery.accept(view) or view
+
+    def _drop(self, product: Product, view: ProductView | None, reason: Reason) -> None:
+        self.refusals[reason] += 1
+        send(
+            view_dropped,
+            self._sender,
+            self._boundary,
+            view=view,
+            product=product,
+            reason=reason,
+        )
