@@ -1,142 +1,251 @@
-"""The books of delivery: one SQLite file that the leader writes."""
+"""The books of delivery: what waits, what is being sent, and what became of everything.
+
+Only the leader and the command line write; every process may read.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
+from topmail_flask.delivery import claims, dead_letters, upkeep
+from topmail_flask.delivery.adoption import adopt
+from topmail_flask.delivery.balance import balance, known_segments
+from topmail_flask.delivery.books import Books
+from topmail_flask.delivery.claims import Find, Row
+from topmail_flask.delivery.database import Fault
 from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.importing import Limits, import_entries, import_portions
 from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.journal_reading import JournalReading
+from topmail_flask.delivery.memories import Memories
+from topmail_flask.delivery.reports import DeadLetter, ImportReport, Standing
+from topmail_flask.delivery.settlements import Settlements
 from topmail_flask.domain.ledger import Stats
-from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 
-LEASE = 60.0
+__all__ = ["DeadLetter", "ImportReport", "Outbox", "Row", "Standing"]
+
+MEMORY_ROWS, MEMORY_BYTES = 10_000, 8 * 1024 * 1024
+DRAINED_BYTES = 768 * 1024
+SHRINK_INTERVAL = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A claimed entry: nobody else gets it before its lease ends.
+class Outbox(Memories):
+    """The outbox of one app on this machine. Nothing is opened before the first call.
 
-    :ivar entry: key, body bytes, identity, time.
-    :ivar view: the view that the body tells; None for a purchase.
-    :ivar attempts: attempts that counted so far.
+    No method raises because of the disk: an import reports the fault, a claim finds nothing, and
+    settlings are remembered until they can be written.
+
+    :param directory: the app's directory, see :mod:`topmail_flask.delivery.place`; None: memory
+        only, with the same methods.
     """
-
-    id: int
-    entry: Entry
-    view: ProductView | None
-    attempts: int
-    lease: float
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What one import brought.
-
-    :ivar imported: entries that wait now.
-    :ivar dropped: entries that do not, each with its reason.
-    :ivar torn: lines that could not be read.
-    :ivar more: whether the limit ended it.
-    :ivar fault: empty, or why the import could not go on: ``"full"``, ``"busy"``, ``"damaged"`` ...
-    """
-
-    imported: int = 0
-    dropped: tuple[tuple[Entry, Reason], ...] = ()
-    torn: int = 0
-    more: bool = False
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """An entry that TopMail will never take. ``shopper`` is masked."""
-
-    key: str
-    kind: str
-    at: float
-    died_at: float
-    reason: str
-    product_id: str
-    shopper: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What every process may know of the delivery on this machine (for ``health()``)."""
-
-    paused_until: float | None = None
-    pause_reason: str = ""
-    last_success: float | None = None
-    oldest_pending: float | None = None
-    degraded: str = ""
-
-
-class Outbox:
-    """SIGNATURES: being filled. ``directory`` None: memory only (the same methods)."""
 
     def __init__(
-        self, directory: Path | None, settings: Settings, *, clock: Callable[[], float] = time.time
-    ) -> None: ...
+        self,
+        directory: Path | None,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._monotonic = monotonic
+        books = Books(directory, settings.synchronous, clock=clock, monotonic=monotonic)
+        super().__init__(books, Settlements(books), clock)
+        self._journals = JournalReading(directory) if directory else None
+        self._leased: dict[str, float] = {}
+        self._shrink_at = 0.0
 
     @property
-    def degraded(self) -> str: ...  # sentence why nothing is kept on disk, or ""
+    def degraded(self) -> str:
+        """Why nothing is kept on disk, or ""."""
+        return self._books.degraded
 
-    def import_journals(self, own: Journal | None = None, limit: int = 1000) -> ImportReport: ...
+    def import_journals(self, _own: Journal | None = None, limit: int = 1000) -> ImportReport:
+        """Brings in about ``limit`` lines of all processes' journals, each line once."""
+        if self._journals is None:
+            return ImportReport()
+        with ExitStack() as opened:
+            try:
+                known = known_segments(self._books)
+                portions, more = self._journals.gather(known, limit, opened)
+                if not portions:
+                    return ImportReport(more=more)
+                work = partial(import_portions, portions=portions, limits=self._limits)
+                report = self._books.run(work)
+                if removed := self._journals.finish(portions):
+                    forgotten = [(name,) for name in removed]
+                    query = "DELETE FROM segments WHERE name = ?"
+                    self._books.run(lambda connection: connection.executemany(query, forgotten))
+            except Fault as fault:
+                return ImportReport(fault=fault.kind)
+        return ImportReport(report.imported, report.dropped, report.torn, more)
 
-    def import_entries(self, entries: Iterable[Entry]) -> ImportReport: ...  # from the memory ring
+    def import_entries(self, entries: Iterable[Entry]) -> ImportReport:
+        """Brings in entries that no journal took. After a fault they are still the caller's."""
+        try:
+            work = partial(import_entries, entries=list(entries), limits=self._limits)
+            return self._books.run(work)
+        except Fault as fault:
+            return ImportReport(fault=fault.kind)
 
-    def claim(self, limit: int, now: float | None = None) -> list[Row]: ...
+    def claim(self, limit: int, now: float | None = None) -> list[Row]:
+        """What to send next: new views in turn with those that wait longest, for 60 seconds."""
+        now = self._clock() if now is None else now
+        self._settlements.write()
+        self._leased = {key: end for key, end in self._leased.items() if end > now}
+        taken = self._settlements.keys | self._leased.keys()
+        find = partial(
+            claims.due, limit=limit, now=now, max_age=self._settings.max_age, taken=taken
+        )
+        try:
+            rows = self._books.run(partial(claims.claim, find=find, now=now))
+        except Fault as fault:
+            rows = self._claim_in_memory(find, now) if fault.kind == "full" else []
+        if not rows:
+            self._shrink_if_drained()
+        return rows
 
-    @contextmanager
-    def batch(self) -> Iterator[None]: ...  # the settlings inside become one transaction
+    def batch(self) -> AbstractContextManager[None]:
+        """One transaction for all settlings inside."""
+        return self._settlements.batch()
 
-    def delivered(self, row: Row) -> None: ...
+    def delivered(self, row: Row) -> None:
+        """TopMail took it."""
+        self._settlements.add(claims.delivered(row, self._clock()))
 
-    def retry(self, row: Row, due: float, *, counts: bool = True) -> None: ...
+    def retry(self, row: Row, due: float, *, counts: bool = True) -> None:
+        """To be sent again at ``due``, in seconds since the epoch.
 
-    def bury(self, row: Row, reason: Reason) -> None: ...
+        :param counts: whether this was an attempt.
+        """
+        self._leased.pop(row.entry.key, None)
+        self._settlements.add(claims.again(row, due, tried=True, counts=counts))
 
-    def release(self, rows: Iterable[Row]) -> None: ...
+    def bury(self, row: Row, reason: Reason) -> None:
+        """TopMail will never take it."""
+        self._settlements.add(claims.buried(row, reason, self._clock()))
 
-    def expire(self, now: float | None = None, limit: int = 500) -> list[Entry]: ...
+    def release(self, rows: Iterable[Row]) -> None:
+        """Gives back what was claimed and not sent."""
+        for row in (given := list(rows)):
+            self._leased.pop(row.entry.key, None)
+        self._settlements.add(
+            *(claims.again(row, 0.0, tried=row.attempts > 0, counts=False) for row in given)
+        )
 
-    def tidy(self, now: float | None = None) -> None: ...  # once a minute: purge, shrink
+    def expire(self, now: float | None = None, limit: int = 500) -> list[Entry]:
+        """Gives up what waits longer than ``TOPMAIL_MAX_AGE``; at most ``limit`` a call."""
+        before = (self._clock() if now is None else now) - self._settings.max_age
+        with suppress(Fault):
+            return self._books.run(partial(claims.expire, before=before, limit=limit))
+        return []
 
-    def remembered_contact(self, identity: str) -> str | None: ...
+    def tidy(self, now: float | None = None) -> None:
+        """To be called once a minute: deletes what was kept long enough, frees the space."""
+        now, settings = self._clock() if now is None else now, self._settings
+        with suppress(Fault):
+            self._books.run(partial(upkeep.purge, now=now, settings=settings))
+        if self._books.path is not None:
+            upkeep.discard_set_aside(self._books.path, now - settings.dead_letter_age)
+        if self._journals is not None:
+            self._journals.remove_unborn(now)
+        self._books.shrink()
 
-    def remember_contact(self, identity: str, contact_id: str) -> None: ...
+    def stats(self) -> Stats:
+        """The ledger of all processes of this machine; it always balances."""
+        return balance(self._books, self._journals, self._settlements)
 
-    def unknown_contact(self, identity: str) -> bool: ...  # 404 within the last hour
+    def pending(self) -> int:
+        """Views that wait in the outbox and in the journals."""
+        return self.stats().pending
 
-    def remember_unknown(self, identity: str, seconds: float = 3600.0) -> None: ...
+    def forget(self, identities: Collection[str]) -> int:
+        """Erases these shoppers from rows, dead letters, caches, journals and damaged files.
 
-    def pause(self, until: float, reason: str) -> None: ...
+        :returns: how many views and dead letters were removed.
+        """
+        self._import_all()
+        work = partial(dead_letters.forget, identities=identities, now=self._clock())
+        removed = self._do(work)
+        if self._books.path is not None:
+            upkeep.discard_set_aside(self._books.path, float("inf"))
+        self._books.shrink()
+        return removed
 
-    def resume(self) -> None: ...
+    def adopt(self, sibling: Path) -> bool:
+        """Takes over what another key of this app left behind, if nobody lives there (F187)."""
+        other = Outbox(sibling, self._settings, clock=self._clock, monotonic=self._monotonic)
+        try:
+            return adopt(self._books, sibling, other._import_all)
+        except Fault:
+            return False
+        finally:
+            other.close()
 
-    def standing(self) -> Standing: ...
+    def dead_letters(self, limit: int = 1000) -> list[DeadLetter]:
+        """The newest dead letters, without addresses."""
+        query = "SELECT key, at, line, reason, died_at FROM dead ORDER BY id DESC LIMIT ?"
+        with suppress(Fault):
+            rows = self._books.rows(query, (limit,)) if self._books.exists else []
+            return [dead_letters.letter(row) for row in rows]
+        return []
 
-    def stats(self) -> Stats: ...
+    def retry_dead(self, keys: Sequence[str] | None = None) -> int:
+        """Sends dead letters again, each under a new key. None: all."""
+        return self._do(partial(dead_letters.revive, keys=keys))
 
-    def pending(self) -> int: ...  # rows and unimported lines
+    def drop_dead(self, keys: Sequence[str] | None = None) -> int:
+        """Removes dead letters. None: all."""
+        return self._do(partial(dead_letters.drop_dead, keys=keys))
 
-    def next_due(self) -> float | None: ...  # 0.0: something is due already
+    def drop_pending(self, keys: Sequence[str] | None = None) -> int:
+        """Gives up entries that wait in the outbox. None: all."""
+        return self._do(partial(dead_letters.drop_waiting, keys=keys))
 
-    def forget(self, identities: Collection[str]) -> int: ...
+    def close(self) -> None:
+        """Closes the file. The next call opens it again."""
+        self._settlements.write()
+        self._books.close()
 
-    def adopt(self, sibling: Path) -> bool: ...  # F187; only while the caller leads the sibling too
+    @property
+    def _limits(self) -> Limits:
+        settings, in_memory = self._settings, self._books.in_memory
+        return Limits(
+            rows=min(settings.max_rows, MEMORY_ROWS) if in_memory else settings.max_rows,
+            bytes=min(settings.max_bytes, MEMORY_BYTES) if in_memory else settings.max_bytes,
+            repeat_window=settings.repeat_window,
+        )
 
-    def dead_letters(self, limit: int = 1000) -> list[DeadLetter]: ...
+    def _import_all(self) -> bool:
+        while (report := self.import_journals()).more:
+            pass
+        return not report.fault
 
-    def retry_dead(self, keys: Sequence[str] | None = None) -> int: ...  # None: all; a new key each
+    def _do(self, work: Callable[[sqlite3.Connection], int]) -> int:
+        with suppress(Fault):
+            return self._books.run(work)
+        return 0
 
-    def drop_dead(self, keys: Sequence[str] | None = None) -> int: ...
+    def _claim_in_memory(self, find: Find, now: float) -> list[Row]:
+        """A full disk takes no lease, yet what is on it can be sent (faults F083, F084)."""
+        try:
+            rows = self._books.read(partial(claims.readable, find=find, now=now))
+        except Fault:
+            return []
+        self._leased |= {row.entry.key: row.lease for row in rows}
+        return rows
 
-    def drop_pending(self, keys: Sequence[str] | None = None) -> int: ...
-
-    def close(self) -> None: ...
+    def _shrink_if_drained(self) -> None:
+        if self._monotonic() < self._shrink_at or self._books.size < DRAINED_BYTES:
+            return
+        self._shrink_at = self._monotonic() + SHRINK_INTERVAL
+        with suppress(Fault):
+            if not self._books.rows("SELECT 1 FROM waiting LIMIT 1"):
+                self._books.shrink()

@@ -11,11 +11,13 @@ from topmail_flask.domain.secret import Secret
 
 # SQLite's write-ahead log needs memory shared by all its users, and POSIX locks that hold.
 NETWORK_FILE_SYSTEMS = frozenset(
-    ["nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs", "lustre"]
-    + ["gpfs", "beegfs", "ocfs2", "gfs2", "coda", "davfs", "fuse", "fuseblk", "virtiofs"]
-    + ["vboxsf", "prl_fs", "drvfs"]
+    {
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs"),
+        *("lustre", "gpfs", "beegfs", "ocfs2", "gfs2", "coda", "davfs", "fuse", "fuseblk"),
+        *("virtiofs", "vboxsf", "prl_fs", "drvfs"),
+    }
 )
-MEMORY = ":memory:"
+LEADER_LOCK = "leader.lock"
 
 
 class PlaceRefused(OSError):

@@ -88,7 +88,9 @@ class OpenSegment:
         """Up to ``size`` bytes of whole lines; with the unfinished last one of a dead owner."""
         chunk = os.pread(self.fd, size, start)
         end = chunk.rfind(b"\n") + 1
-        return chunk if self.dead and len(chunk) < size else chunk[:end]
+        if len(chunk) < size:
+            return chunk if self.dead else chunk[:end]
+        return chunk[:end] or chunk  # no line is that long: it is damage, to be stepped over
 
 
 @contextmanager

@@ -1,0 +1,47 @@
+"""What a rotated key left behind is taken over, when nobody lives there any more (fault F187)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from topmail_flask.delivery import salvage, segments
+from topmail_flask.delivery.books import Books
+from topmail_flask.delivery.database import other_file
+from topmail_flask.delivery.held_files import hold
+from topmail_flask.delivery.place import LEADER_LOCK
+
+
+def adopt(books: Books, sibling: Path, import_all: Callable[[], bool]) -> bool:
+    """Takes the views of another directory over and removes it.
+
+    :param import_all: imports the sibling's journals into the sibling's outbox; whether it could.
+    :returns: False if somebody lives there, or it could not be done now.
+    """
+    try:
+        leading = hold(sibling / LEADER_LOCK)
+    except OSError:
+        return False
+    if leading is None or _inhabited(sibling) or not import_all():
+        return False
+    for path in sorted(sibling.glob("outbox*.sqlite3")):
+        with other_file(path) as source:
+            books.run(partial(salvage.absorb, source, same_key=False))
+        salvage.discard(path)
+    leading.release()
+    with suppress(OSError):
+        for left in sibling.iterdir():
+            if left.suffix != segments.SUFFIX:
+                left.unlink()
+        sibling.rmdir()
+    return True
+
+
+def _inhabited(directory: Path) -> bool:
+    for path in segments.listed(directory):
+        with suppress(FileNotFoundError), segments.opened(path) as segment:
+            if not segment.dead:
+                return True
+    return False

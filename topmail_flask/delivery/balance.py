@@ -1,0 +1,50 @@
+"""The ledger, read in one piece: what was accepted, and what became of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from topmail_flask.delivery.books import Books
+from topmail_flask.delivery.database import Fault
+from topmail_flask.delivery.journal_reading import JournalReading
+from topmail_flask.delivery.settlements import Settlements
+from topmail_flask.domain.ledger import Stats
+
+# One statement sees one state of the file.
+_QUERY = """
+SELECT 'count', name, n FROM counts
+UNION ALL SELECT 'waiting', '', COUNT(*) FROM waiting
+UNION ALL SELECT 'segment', name, start FROM segments
+"""
+
+
+def balance(books: Books, journals: JournalReading | None, settlements: Settlements) -> Stats:
+    """The ledger of all processes of this machine. Makes no file."""
+    rows: list[tuple[str, str, int]] = []
+    with suppress(Fault):
+        rows = books.rows(_QUERY) if books.exists else []
+    of_kind = {kind: {name: n for one, name, n in rows if one == kind} for kind, _, _ in rows}
+    counts = of_kind.get("count", {})
+    unwritten = settlements.ends
+    unimported = journals.unimported(of_kind.get("segment", {})) if journals else 0
+    return Stats(
+        accepted=counts.get("accepted", 0) + unimported,
+        delivered=counts.get("delivered", 0) + unwritten["delivered"],
+        dead=counts.get("dead", 0) + unwritten["dead"],
+        expired=counts.get("expired", 0),
+        dropped=counts.get("dropped", 0),
+        pending=of_kind.get("waiting", {}).get("", 0) + unimported - unwritten.total(),
+        reasons={
+            name.removeprefix("reason:"): n
+            for name, n in counts.items()
+            if name.startswith("reason:") and n
+        },
+    )
+
+
+def known_segments(books: Books) -> dict[str, tuple[int, int]]:
+    """For each segment how far it is imported, and how far that was known to be erased."""
+    if not books.exists:
+        return {}
+    query = "SELECT name, start, erased FROM segments"
+    return {name: (start, erased) for name, start, erased in books.rows(query)}

@@ -1,0 +1,203 @@
+"""The outbox's file whatever happens to it: refused, full, damaged, moved, or made by others."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from topmail_flask.delivery import database, salvage, schema
+from topmail_flask.delivery.database import Database, Fault, NewerSchema
+from topmail_flask.delivery.held_files import hold
+
+_log = logging.getLogger("topmail_flask.delivery")
+FILE_NAME = "outbox.sqlite3"
+REPAIR_LOCK = "repair.lock"
+RETRY_INTERVAL = 30.0
+SMALL = 512 * 1024
+Result = TypeVar("Result")
+
+
+class Books:
+    """Runs work in transactions, and mends what it runs on.
+
+    :param directory: where the file lives; None: memory only.
+    :ivar degraded: why nothing is kept on disk, or "".
+    """
+
+    def __init__(
+        self,
+        directory: Path | None,
+        synchronous: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.directory = directory
+        self.degraded = "" if directory else "TOPMAIL_OUTBOX keeps nothing on disk"
+        self._synchronous = synchronous
+        self._clock = clock
+        self._monotonic = monotonic
+        self._memory = Database(None)
+        self._orphans: list[sqlite3.Connection] = []
+        self._retry_at = 0.0
+        self._recovered = False
+        self._disk = self._database(FILE_NAME) if directory else None
+
+    def _database(self, name: str) -> Database:
+        path = self.directory / name if self.directory else None
+        return Database(path, self._synchronous, self._monotonic)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the rows are in memory now."""
+        return self._disk is None or self.degraded != ""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to read, without making it."""
+        path = self._disk.path if self._disk else None
+        return self.degraded != "" or (path is not None and path.exists())
+
+    def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Does ``work`` in one transaction. It may be begun anew on a mended file.
+
+        :raises Fault: it could not be done; nothing was changed.
+        """
+        self._leave_memory()
+        for _ in range(5):
+            try:
+                if not self.in_memory:
+                    self._recover()
+                with self._current.transaction() as connection:
+                    return work(connection)
+            except NewerSchema:
+                self._disk = self._database(f"outbox-v{schema.VERSION}.sqlite3")
+            except Fault as fault:
+                if fault.kind == "moved" and self._disk is not None:
+                    self._orphans += self._disk.take_over()
+                elif fault.kind == "damaged" and self._disk is not None:
+                    self._mend(self._disk)
+                else:
+                    raise
+            except OSError as error:
+                if self.in_memory:
+                    raise Fault("unusable") from None
+                self._degrade(error)
+        raise Fault("unusable")
+
+    def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Does ``work``, which only reads, outside a transaction.
+
+        :raises Fault: it could not be done; nothing is mended for a reader.
+        """
+        for _ in range(3):
+            try:
+                return self._current.read(work)
+            except Fault as fault:
+                if fault.kind != "moved" or self._disk is None:
+                    raise
+                self._orphans += self._disk.take_over()
+            except NewerSchema:
+                self._disk = self._database(f"outbox-v{schema.VERSION}.sqlite3")
+            except OSError:
+                break
+        raise Fault("unusable")
+
+    def rows(self, query: str, values: Any = ()) -> list[Any]:
+        """The rows of one reading statement.
+
+        :raises Fault: they cannot be read.
+        """
+        return self.read(lambda connection: connection.execute(query, values).fetchall())
+
+    def shrink(self) -> None:
+        """Gives free space back to the disk and empties the write-ahead log, if that is due."""
+        if not self.in_memory:
+            with suppress(Fault, OSError, NewerSchema), database.translated():
+                database.shrink(self._current.connection())
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, the write-ahead log included."""
+        path, total = self._disk.path if self._disk else None, 0
+        for suffix in ("", "-wal") if path else ():
+            with suppress(OSError):
+                total += os.stat(f"{path}{suffix}").st_size
+        return total
+
+    @property
+    def path(self) -> Path | None:
+        """The file in use."""
+        return None if self.in_memory or self._disk is None else self._disk.path
+
+    def close(self) -> None:
+        """Closes all connections of this process."""
+        for one in (self._disk, self._memory):
+            if one is not None:
+                one.close()
+        self._close_orphans()
+
+    @property
+    def _current(self) -> Database:
+        return self._memory if self._disk is None or self.degraded else self._disk
+
+    def _degrade(self, error: OSError) -> None:
+        self.degraded = error.strerror or str(error)
+        self._retry_at = self._monotonic() + RETRY_INTERVAL
+        _log.warning("TopMail: the outbox is in memory only. %s.", self.degraded)
+
+    def _leave_memory(self) -> None:
+        if not self.degraded or self._disk is None or self._monotonic() < self._retry_at:
+            return
+        self._retry_at = self._monotonic() + RETRY_INTERVAL
+        try:
+            memory = self._memory.connection()
+            with self._disk.transaction() as connection:
+                salvage.absorb(memory, connection, same_key=True)
+        except (Fault, OSError, NewerSchema):
+            return
+        self._memory.close()
+        self.degraded = ""
+
+    def _mend(self, disk: Database) -> None:
+        """Sets the damaged file aside; what can be read of it comes back with the new one."""
+        path = disk.path or Path()
+        guard = hold(path.with_name(REPAIR_LOCK))
+        if guard is None:
+            raise Fault("busy")
+        if disk.is_current:
+            disk.close()
+            salvage.set_aside(path, salvage.DAMAGED, self._clock())
+            _log.warning("TopMail: the outbox file was damaged; what can be read is kept.")
+        else:
+            disk.close()
+        self._recovered = False
+        guard.release()
+
+    def _recover(self) -> None:
+        """Takes over what was set aside or lost its name, also by a process that died meanwhile."""
+        if self._recovered and not self._orphans:
+            return
+        disk = self._current
+        aside = salvage.set_aside_files(disk.path, salvage.DAMAGED) if disk.path else []
+        for path in aside:
+            with database.other_file(path) as source, disk.transaction() as connection:
+                salvage.absorb(source, connection, same_key=True)
+            salvage.keep_damaged(path)
+        for orphan in self._orphans:
+            with disk.transaction() as connection:
+                salvage.absorb(orphan, connection, same_key=True)
+        self._recovered = True
+        self._close_orphans()
+
+    def _close_orphans(self) -> None:
+        for orphan in self._orphans:
+            with suppress(sqlite3.Error):
+                orphan.close()
+        self._orphans.clear()

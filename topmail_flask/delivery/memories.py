@@ -1,0 +1,98 @@
+"""What the leader remembers of contacts and pauses, for itself after a crash and for others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from topmail_flask.delivery.books import Books
+from topmail_flask.delivery.claims import Settling
+from topmail_flask.delivery.database import Fault
+from topmail_flask.delivery.reports import Standing
+from topmail_flask.delivery.schema import note
+from topmail_flask.delivery.settlements import Settlements
+
+CONTACT_SECONDS = 7 * 86_400.0
+UNKNOWN_SECONDS = 3600.0
+
+
+class Memories:
+    """Contacts by the digest of their identity, and the pause of the whole delivery."""
+
+    def __init__(self, books: Books, settlements: Settlements, clock: Callable[[], float]) -> None:
+        self._books = books
+        self._settlements = settlements
+        self._clock = clock
+
+    def standing(self) -> Standing:
+        """How delivery stands. Reads only, and makes no file."""
+        told: dict[str, Any] = {}
+        oldest: list[Any] = []
+        with suppress(Fault):
+            if self._books.exists:
+                told = dict(self._books.rows("SELECT name, value FROM notes"))
+                oldest = self._books.rows("SELECT at FROM waiting ORDER BY id LIMIT 1")
+        return Standing(
+            paused_until=_number(told.get("paused_until")),
+            pause_reason=str(told.get("pause_reason") or ""),
+            last_success=_number(told.get("last_success")),
+            oldest_pending=_number(oldest[0][0]) if oldest else None,
+            degraded=self._books.degraded,
+        )
+
+    def pause(self, until: float, reason: str) -> None:
+        """Tells every process that nothing is sent until then, in seconds since the epoch."""
+        self._note(paused_until=until, pause_reason=reason)
+
+    def resume(self) -> None:
+        """Tells every process that the pause is over."""
+        self._note(paused_until=None, pause_reason=None)
+
+    def remembered_contact(self, identity: str) -> str | None:
+        """TopMail's id of a contact, to be sent instead of the address."""
+        found = self._contact(identity)
+        return found[0] if found else None
+
+    def remember_contact(self, identity: str, contact_id: str) -> None:
+        """Remembers it for a week."""
+        self._remember(identity, contact_id, CONTACT_SECONDS)
+
+    def unknown_contact(self, identity: str) -> bool:
+        """Whether TopMail said lately that it does not know this contact."""
+        found = self._contact(identity)
+        return found is not None and found[0] is None
+
+    def remember_unknown(self, identity: str, seconds: float = UNKNOWN_SECONDS) -> None:
+        """Remembers that TopMail does not know it."""
+        self._remember(identity, None, seconds)
+
+    def _remember(self, identity: str, contact_id: str | None, seconds: float) -> None:
+        until = self._clock() + seconds
+        self._settlements.add(
+            Settling(
+                lambda connection: connection.execute(
+                    "INSERT OR REPLACE INTO contacts VALUES (?, ?, ?)",
+                    (identity, contact_id, until),
+                )
+            )
+        )
+
+    def _note(self, **values: str | float | None) -> None:
+        def apply(connection: sqlite3.Connection) -> None:
+            for name, value in values.items():
+                note(connection, name, value)
+
+        self._settlements.add(Settling(apply))
+
+    def _contact(self, identity: str) -> Any:
+        query = "SELECT contact_id FROM contacts WHERE identity = ? AND until > ?"
+        with suppress(Fault):
+            found = self._books.rows(query, (identity, self._clock()))
+            return found[0] if found else None
+        return None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None

@@ -1,0 +1,63 @@
+"""What the outbox tells: of an import, of its dead letters, of the state of delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What one import brought.
+
+    :ivar imported: entries that wait now.
+    :ivar dropped: entries that do not, each with its reason.
+    :ivar torn: lines that could not be read.
+    :ivar more: whether the limit ended it.
+    :ivar fault: empty, or why it could not be done: ``"full"``, ``"busy"``, ``"unusable"``.
+    """
+
+    imported: int = 0
+    dropped: tuple[tuple[Entry, Reason], ...] = ()
+    torn: int = 0
+    more: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An entry that TopMail will never take.
+
+    :ivar at: when it happened, in seconds since the epoch.
+    :ivar died_at: when TopMail refused it.
+    :ivar reason: text of a :class:`~topmail_flask.Reason`.
+    :ivar shopper: masked, ``s***@example.com``.
+    """
+
+    key: str
+    kind: str
+    at: float
+    died_at: float
+    reason: str
+    product_id: str
+    shopper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What every process may know of the delivery on this machine. Times since the epoch.
+
+    :ivar paused_until: end of a pause, or None.
+    :ivar pause_reason: why, e.g. ``"unauthorized"``.
+    :ivar last_success: when TopMail last took a view.
+    :ivar oldest_pending: time of the view that waits longest in the outbox.
+    :ivar degraded: why nothing is kept on disk, or "".
+    """
+
+    paused_until: float | None = None
+    pause_reason: str = ""
+    last_success: float | None = None
+    oldest_pending: float | None = None
+    degraded: str = ""
