@@ -37,6 +37,7 @@ WORKSHOP = {
     "price": 39,
     "currency": "EUR",
     "category": "Workshops",
+    "sku": "WS-03",
 }
 GIFT_SET = {
     "product_id": "GS-02",
@@ -46,6 +47,7 @@ GIFT_SET = {
     "price": 79,
     "currency": "EUR",
     "category": "Gift sets",
+    "sku": "GS-02",
 }
 CORNERS = {
     "a marked route": ("/products/stoneware-mug", MUG),
