@@ -116,26 +116,48 @@ class Place:
     """Where a page is, and what its addresses are relative to.
 
     :param url: absolute URL of the request, on the shop's own site.
-    :param canonical: what ``<link rel=canonical>`` says, or else ``og:url``; as it stands there.
+    :param canonical: what ``<link rel=canonical>`` says, as it stands there.
+    :param og_url: what ``og:url`` says; it counts where there is no canonical address (rule R26).
     :param base: what ``<base href>`` says.
     :param url_args: query arguments that identify a product.
+    :ivar keys: what addresses of this page are compared with.
     """
 
-    __slots__ = ("_base", "canonical", "keys", "url", "url_args")
+    __slots__ = ("_base", "canonical", "keys", "og_url", "url", "url_args")
 
     def __init__(
-        self, url: str, canonical: str | None, base: str | None, url_args: tuple[str, ...]
+        self,
+        url: str,
+        canonical: str | None = None,
+        og_url: str | None = None,
+        base: str | None = None,
+        url_args: tuple[str, ...] = (),
     ) -> None:
         self.url = url
         self.url_args = url_args
         self._base = _joined(url, base) or url if base else url
         this = key(url, url_args)
-        self.canonical = self.own(canonical) if canonical else None
-        other = key(self.canonical, url_args) if self.canonical else None
-        if other is not None and other.path == "/" != (this.path if this else "/"):
-            # A template that calls every page the front page is wrong about this one.
-            self.canonical = other = None
+        self.canonical = self._trusted(canonical, this)
+        self.og_url = self._trusted(og_url, this)
+        told = self.canonical or self.og_url
+        other = key(told, url_args) if told else None
         self.keys = tuple(dict.fromkeys(one for one in (other, this) if one is not None))
+
+    def _trusted(self, address: str | None, this: Key | None) -> str | None:
+        """An address that the page gives itself, if it is of this site and can be right.
+
+        Templates that call every page the front page, or every product ``/product``, are wrong
+        about this one (additions to rule R26).
+        """
+        url = self.own(address) if address else None
+        told = key(url, self.url_args) if url else None
+        if told is None or this is None:
+            return None
+        if told.path == "/" != this.path or (
+            told.path == this.path and this.identity and not told.identity
+        ):
+            return None
+        return url
 
     def absolute(self, address: str) -> str | None:
         """An address of the page as an absolute http(s) URL, or None if it cannot be one."""

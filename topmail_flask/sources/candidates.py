@@ -129,9 +129,7 @@ class Graph:
                 if len(found.related) >= _RELATED_LIMIT:
                     return
 
-    def _other(
-        self, node: Node, named: frozenset[str], found: Found, offers: list[Node]
-    ) -> None:
+    def _other(self, node: Node, named: frozenset[str], found: Found, offers: list[Node]) -> None:
         if "breadcrumblist" in named:
             found.breadcrumbs.append(node)
             return

@@ -24,6 +24,10 @@ _SELF_CONTAINED = frozenset(
     b"use stop image animate fegaussianblur feoffset feblend".split()
 )
 _TAGS = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
+_UNSEEN = frozenset("script style template noscript".split())
+_BLOCKS = frozenset(
+    "address br dd div dl dt h1 h2 h3 h4 h5 h6 li ol p section table td tr ul".split()
+)
 # An HTML parser looks up all open elements for many a tag: depth times tags is its true cost.
 _FEW_TAGS = 1_500
 _DEPTH_LIMIT = 600
@@ -125,11 +129,13 @@ class Document:
 
 
 def node_text(node: LexborNode) -> str:
-    """The visible text under a node: without scripts and styles."""
+    """The visible text under a node on one line: without scripts and styles."""
     parts: list[str] = []
     for one in node.traverse(include_text=True):
         if one.tag == "-text":
             parent = one.parent
-            if parent is None or parent.tag not in ("script", "style", "template", "noscript"):
+            if parent is None or parent.tag not in _UNSEEN:
                 parts.append(one.text_content or "")
+        elif one.tag in _BLOCKS:
+            parts.append(" ")
     return " ".join("".join(parts).split())

@@ -37,7 +37,10 @@ def names_product_items(html: bytes) -> bool:
         end = html.rfind(b"schema.org/", 0, end)
         if end < 0:
             return False
-        if _PRODUCT_TYPE.match(html, end + 11) and b"itemtype" in html[max(0, end - 80) : end].lower():
+        if (
+            _PRODUCT_TYPE.match(html, end + 11)
+            and b"itemtype" in html[max(0, end - 80) : end].lower()
+        ):
             return True
     return True
 

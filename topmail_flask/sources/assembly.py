@@ -1,0 +1,174 @@
+"""The product that an entity of the page amounts to, field by field, with its trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from topmail_flask.domain.errors import InvalidValueError
+from topmail_flask.domain.extraction import Conflict, FieldTrace
+from topmail_flask.domain.settings import Settings
+from topmail_flask.sources.addresses import Place, id_of, without_tracking
+from topmail_flask.sources.breadcrumbs import category_of_breadcrumbs
+from topmail_flask.sources.candidates import Found
+from topmail_flask.sources.entities import Described, Entity
+from topmail_flask.sources.fields import readers, sku_of
+from topmail_flask.sources.offers import OfferPrice, Shop, choose_price
+from topmail_flask.sources.page_addresses import page_address
+from topmail_flask.sources.schema_org import Node, short
+from topmail_flask.sources.variants import variant_id
+
+ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
+
+
+@dataclass(slots=True)
+class Assembly:
+    """What is known of the page's product so far.
+
+    :ivar values: the fields, as :meth:`Product.from_fields` takes them.
+    """
+
+    place: Place
+    settings: Settings
+    shop: Shop
+    site_name: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    fields: list[FieldTrace] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def put(self, name: str, source: str, raw: object, value: object) -> None:
+        """Take a value, unless a better source has told one: then a different one is a conflict."""
+        known = self.values.get(name)
+        if known is None:
+            self.values[name] = value
+            self.fields.append(FieldTrace(name, source, short(raw), str(value)))
+        elif name not in ("image_url", "url", "id") and not _alike(known, value):
+            first = next((one for one in self.fields if one.field == name), None)
+            self.conflicts.append(
+                Conflict(
+                    name, first.source if first else "", str(known)[:200], source, str(value)[:200]
+                )
+            )
+
+    def read(self, entity: Entity, variant: Described | None, found: Found) -> None:
+        """Fill the fields from an entity and its chosen variant."""
+        self._labels(entity, variant)
+        self._price(entity, variant)
+        self._identity(entity, variant)
+        if "category" not in self.values:
+            name = self.values.get("name") or entity.name
+            category = category_of_breadcrumbs(
+                found.breadcrumbs, str(name), self.place, self.shop.lang
+            )
+            if category:
+                self.put("category", "breadcrumbs", category, category)
+
+    def _labels(self, entity: Entity, variant: Described | None) -> None:
+        described = ([variant] if variant is not None else []) + entity.members
+        inherited = [one for one in entity.variants[:20] if one not in described]
+        for name, reader in readers(self.place, self.shop.lang, self.site_name).items():
+            for one in described:
+                raw, value = reader(one)
+                # A group is called otherwise than its variant, and a page otherwise than a product.
+                told = name in self.values
+                if value and not (told and name == "name" and one.source != "declared"):
+                    if not (told and variant is not None):
+                        self.put(name, one.source, raw, value)
+            if name not in self.values:
+                for one in inherited:
+                    raw, value = reader(one)
+                    if value:
+                        self.put(name, one.source, raw, value)
+                        break
+
+    def _price(self, entity: Entity, variant: Described | None) -> None:
+        if variant is not None and self._put_price(variant.source, [variant.node]):
+            return
+        for at, member in enumerate(entity.members):
+            nodes = [member.node]
+            if at == 0:
+                nodes += [one.node for one in entity.variants if one is not variant]
+            self._put_price(member.source, nodes)
+
+    def _put_price(self, source: str, nodes: list[Node]) -> bool:
+        pricing = choose_price(nodes, self.shop)
+        price: OfferPrice | None = pricing.price
+        if price is None:
+            if pricing.problem:
+                self.problems.append(("price", f"{pricing.problem} ({source})"))
+            return False
+        known, currency = self.values.get("price"), self.values.get("currency")
+        if known is None:
+            self.put("price", source, price.raw, price.amount)
+            self.put("currency", source, price.currency, price.currency)
+        elif (known, currency) != (price.amount, price.currency):
+            self.put("price", source, price.raw, price.amount)
+            self.put("currency", source, price.currency, price.currency)
+        return True
+
+    def _identity(self, entity: Entity, variant: Described | None) -> None:
+        by_sku = self.settings.variant_mode == "sku"
+        own_id = variant_id(variant, self.settings) if variant is not None else ""
+        if variant is not None and own_id and by_sku:
+            self.put("id", variant.source, own_id, own_id)
+        elif own_id and variant is not None:
+            self.put("variant_id", variant.source, own_id, own_id)
+        units = [one for one in entity.members if one.is_group or not entity.variants]
+        for one in [variant] if variant is not None else units:
+            sku = sku_of(one)
+            if sku:
+                self.put("sku", one.source, sku, sku)
+                break
+        self._address(entity, variant)
+        ids = entity.ids()
+        for kind in self.settings.id_from or ID_ORDER:
+            if kind == "group":
+                told = entity.group
+            elif kind == "url":
+                told = id_of(self._id_address(entity), self.place.url_args)
+            else:
+                told = ids.get(kind, "")
+            if told:
+                source = "request" if kind == "url" else entity.members[0].source
+                self.put("id", source, f"{kind}: {told}", told)
+                break
+        if "url" not in self.values:
+            self._request_address()
+
+    def _id_address(self, entity: Entity) -> str:
+        if entity.members[0].is_group or entity.is_foreign:
+            told = next((one.url for one in entity.members if one.url), None)
+            if told is not None:
+                return told
+        return str(self.values.get("url") or self.place.url)
+
+    def _address(self, entity: Entity, variant: Described | None) -> None:
+        """The product's URL (rule R50), as far as the page tells one."""
+        own = next((one.url for one in entity.members if one.url), None)
+        if variant is not None and variant.match == 2 and variant.url:
+            own = variant.url
+        told = [("canonical", self.place.canonical), (entity.members[0].source, own)]
+        if entity.is_foreign:
+            told.reverse()
+        for source, address in (*told, ("open_graph", self.place.og_url)):
+            if address:
+                self.put("url", source, address, without_tracking(address))
+                return
+
+    def _request_address(self) -> None:
+        known = {
+            str(self.values[name]) for name in ("id", "variant_id", "sku") if name in self.values
+        }
+        try:
+            address = page_address(self.place.url, self.settings, known)
+        except InvalidValueError:
+            return
+        self.put("url", "request", self.place.url, address)
+
+
+def _alike(one: object, other: object) -> bool:
+    if isinstance(one, Decimal) or isinstance(other, Decimal):
+        return one == other
+    return str(one).casefold() == str(other).casefold()

@@ -1,0 +1,88 @@
+"""The fields of a product, as one description of it tells them (rules R36, R50 to R56)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from topmail_flask.sources.addresses import Place
+from topmail_flask.sources.breadcrumbs import category_of
+from topmail_flask.sources.entities import Described
+from topmail_flask.sources.offers import offers_of
+from topmail_flask.sources.schema_org import Node, each, name_of, scalar_text
+
+_IMAGE_LIMIT = 50
+_NO_PICTURE = re.compile(
+    r"no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
+    r"image[-_]coming[-_]soon)(?:[-_.]|\Z)",
+    re.I,
+)
+_NO_BRAND = frozenset(["", "-", "n/a", "na", "none", "null", "unknown", "unbranded", "no brand"])
+
+
+def image_of(value: object, place: Place) -> tuple[str, str]:
+    """Raw and absolute address of the first picture that can be one (rule R51)."""
+    for at, one in enumerate(each(value)):
+        if at == _IMAGE_LIMIT:
+            break
+        for raw in _image_addresses(one):
+            address = raw.strip()
+            if not address or len(address) > 8192 or _NO_PICTURE.search(address):
+                continue
+            url = place.absolute(address.replace("&amp;", "&"))
+            if url is not None:
+                return raw, url
+    return "", ""
+
+
+def _image_addresses(value: object) -> list[str]:
+    if isinstance(value, dict):
+        values = [value.get(key) for key in ("contentUrl", "url", "@id", "src")]
+        return [one for some in values for one in each(some) if isinstance(one, str)][:10]
+    return [value] if isinstance(value, str) else []
+
+
+def brand_of(node: Node, lang: str | None, site_name: str = "") -> str:
+    """The brand, else the manufacturer (rule R52).
+
+    :param site_name: name of the shop; a theme that prints it as the brand says nothing.
+    """
+    for key in ("brand", "manufacturer"):
+        brand = name_of(node.get(key), lang)
+        folded = brand.casefold()
+        if folded not in _NO_BRAND and folded != site_name.casefold():
+            return brand
+    return ""
+
+
+def category_field(one: Described, lang: str | None) -> str:
+    """The category of the product itself, else that of its offers."""
+    found = category_of(one.node.get("category"), lang)
+    if found:
+        return found
+    offers = offers_of(one.node)[:1]
+    return category_of(offers[0].get("category"), lang) if offers else ""
+
+
+def sku_of(one: Described) -> str:
+    """The stock-keeping unit: the product's own, or the one that all its offers agree on (R35)."""
+    if one.ids.get("sku"):
+        return one.ids["sku"]
+    units = {scalar_text(offer.get("sku")) for offer in offers_of(one.node)}
+    return units.pop() if len(units) == 1 else ""
+
+
+Reader = Callable[[Described], tuple[object, str]]
+
+
+def readers(place: Place, lang: str | None, site_name: str) -> dict[str, Reader]:
+    """For each field that is read from one description: raw value and normalised value."""
+    return {
+        "name": lambda one: (one.node.get("name"), one.name),
+        "brand": lambda one: (
+            one.node.get("brand"),
+            brand_of(one.node, lang, site_name if one.source == "open_graph" else ""),
+        ),
+        "category": lambda one: (one.node.get("category"), category_field(one, lang)),
+        "image_url": lambda one: image_of(one.node.get("image"), place),
+    }

@@ -1,0 +1,122 @@
+"""Which product a page shows: one pure function for request, middleware, command line and tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from topmail_flask.domain.errors import InvalidValueError
+from topmail_flask.domain.extraction import Extraction, Rejected, Trace
+from topmail_flask.domain.product import ID_LIMIT, Product
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.settings import Settings
+from topmail_flask.sources.addresses import is_front_page
+from topmail_flask.sources.assembly import Assembly
+from topmail_flask.sources.choice import Choice
+from topmail_flask.sources.completion import complete
+from topmail_flask.sources.document import in_utf8
+from topmail_flask.sources.markers import may_hold_product
+from topmail_flask.sources.structured_page import StructuredPage
+from topmail_flask.sources.variants import arguments, select
+
+_DEFAULTS = Settings()
+_NOTED = 20
+
+
+def extract(
+    html: bytes | str,
+    url: str,
+    *,
+    currency: str | None = None,
+    declared: Product | None = None,
+    template_product: Product | None = None,
+    settings: Settings | None = None,
+    charset: str | None = None,
+    view_args: Mapping[str, object] | None = None,
+    now: float | None = None,
+) -> Extraction:
+    """The product that a page shows, or the reason why there is none. Never raises.
+
+    A declared product, else one of the template, *is* the product (rules R20, R21): the page's
+    structured data only fills its gaps, and only where it describes the same product. Without
+    either, JSON-LD, microdata and OpenGraph tell it, in this order (rules R5 to R56).
+
+    :param html: the page, decoded or as bytes.
+    :param url: absolute URL of the request, with its query, on the shop's own site.
+    :param currency: ISO 4217 code of prices that name none; instead of the setting.
+    :param declared: the product that the shop named for this page.
+    :param template_product: the product of the template variable.
+    :param settings: the shop's settings; None: the defaults.
+    :param charset: character set that the Content-Type named.
+    :param view_args: the values that the route took from the URL; one may choose a variant.
+    :param now: the time, in seconds since the epoch, by which offers begin and end.
+    """
+    settings = settings or _DEFAULTS
+    try:
+        page = in_utf8(html, charset)
+        base = declared or template_product
+        if not may_hold_product(page):
+            if base is None:
+                return Extraction(None, Reason.NO_PRODUCT)
+            page = b""
+        structured = StructuredPage(
+            page, url, settings, currency or settings.currency, time.time() if now is None else now
+        )
+        chosen = arguments(url, view_args, settings.variant_args)
+        if base is not None:
+            source = "declared" if declared is not None else "template"
+            second = template_product if declared is not None else None
+            return complete(base, source, second, structured, chosen)
+        return read_product(structured, chosen)
+    except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
+        why = Rejected("page", f"could not be read: {type(error).__name__}")
+        return Extraction(
+            declared or template_product,
+            None if declared or template_product else Reason.NO_PRODUCT,
+            Trace(rejected=(why,)),
+        )
+
+
+def read_product(page: StructuredPage, chosen: set[str]) -> Extraction:
+    """The product that the page's structured data tells.
+
+    :param chosen: values of arguments that choose a variant.
+    """
+    choice = page.choose()
+    entity = choice.entity
+    if entity is None:
+        return Extraction(None, choice.reason, _trace(page, choice))
+    if is_front_page(page.place.url, page.settings.url_args) and page.place.canonical is None:
+        return Extraction(None, Reason.FRONT_PAGE, _trace(page, choice))
+    assembly = page.assembly()
+    assembly.read(entity, select(entity, page.place, page.settings, chosen), page.found)
+    product_id = assembly.values.get("id")
+    if product_id is None:
+        return Extraction(None, Reason.INCOMPLETE, _trace(page, choice, assembly))
+    if len(product_id) > ID_LIMIT:
+        return Extraction(None, Reason.ID_TOO_LONG, _trace(page, choice, assembly))
+    rejected: dict[str, str] = {}
+    try:
+        product = Product.from_fields(assembly.values, rejected)
+    except InvalidValueError as error:
+        assembly.problems.append((error.field, error.problem))
+        return Extraction(None, Reason.INVALID_PRODUCT, _trace(page, choice, assembly))
+    assembly.problems += rejected.items()
+    if product.url is None:
+        product = replace(product, url=page.place.url)
+    return Extraction(product, None, _trace(page, choice, assembly))
+
+
+def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = None) -> Trace:
+    problems = [*page.notes(), *(assembly.problems if assembly else ())]
+    if choice.why:
+        problems.append(("page", choice.why))
+    return Trace(
+        fields=tuple(assembly.fields) if assembly else (),
+        conflicts=tuple(assembly.conflicts) if assembly else (),
+        rejected=tuple(Rejected(what, why) for what, why in problems[:_NOTED]),
+        candidates=() if choice.entity else page.candidate_names(_NOTED),
+        related=tuple(page.found.related),
+        repairs=tuple(page.repairs),
+    )
