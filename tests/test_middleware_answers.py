@@ -1,6 +1,7 @@
 """What passes through the middleware is what would have come without it (F115-F117, F128-F130)."""
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref.handlers import SimpleHandler
@@ -41,7 +42,7 @@ def environ(method: str = "GET", path: str = "/p/1", more: Any = None) -> dict[s
 
 
 def served(app: App, asked: dict[str, Any]) -> bytes:
-    """All bytes that a real server (the standard library's) writes for an application."""
+    """All bytes that a real server (the standard library's) writes, but for the date."""
     stdout = io.BytesIO()
 
     class Server(SimpleHandler):
@@ -52,7 +53,7 @@ def served(app: App, asked: dict[str, Any]) -> bytes:
 
     server = Server(io.BytesIO(b"body"), stdout, io.StringIO(), asked, multithread=True)
     server.run(app)
-    return stdout.getvalue()
+    return re.sub(rb"(?m)^Date: .*\r\n", b"", stdout.getvalue())
 
 
 class Closing:

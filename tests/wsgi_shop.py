@@ -69,8 +69,11 @@ def wrap(sandbox: Sandbox) -> Iterator[Wrap]:
 
 
 def get(middleware: TopMailMiddleware, path: str = "/p/lamp", **headers: str) -> None:
+    """Ann looks at a page; ``Klaro`` is her cookie of that name, no header."""
     client = Client(middleware)
     client.set_cookie("user", "ann")
+    if "Klaro" in headers:
+        client.set_cookie("klaro", headers.pop("Klaro"))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     client.get(path, headers={**BROWSER, **named}, buffered=True).close()
 
