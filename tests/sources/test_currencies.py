@@ -34,6 +34,7 @@ from topmail_flask.sources.currencies import currency_code, minor_units, rounded
         ("840", "EUR", None),
         ("XAU", "EUR", None),
         ("HRK", "EUR", None),
+        ("hrk", "HRK", "HRK"),
         (840, "EUR", None),
         (True, "EUR", None),
         (["EUR"], "EUR", None),
@@ -109,7 +110,7 @@ def test_a_price_is_plausible_in_its_currency(
 def test_importing_the_readers_loads_no_table() -> None:
     code = (
         "import sys, topmail_flask.sources.template_variable\n"
-        "assert not {'iso4217', 'price_parser', 'sqlalchemy', 'flask', 'jinja2'} & set(sys.modules)"
+        "assert not {'iso4217', 'price_parser', 'sqlalchemy'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -217,7 +217,19 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-FIELDS = ["id", "name", "title", "price", "sale_price", "currency", "image", "url", "brand", "sku"]
+FIELDS = [
+    "id",
+    "name",
+    "title",
+    "price",
+    "sale_price",
+    "currency",
+    "image",
+    "url",
+    "brand",
+    "sku",
+    "slug",
+]
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES), st.booleans())

@@ -156,3 +156,5 @@ def test_1_234_in_a_text_is_read_as_the_shop_writes_it() -> None:
     assert paid(read(shown("1.234"), decimal=","))[0] == "1234.00"
     assert paid(read(shown("1.234")))[0] == "1.23"
     assert paid(read(shown("12.50"), decimal=","))[0] == "12.50"
+    assert paid(read(shown("235.000"), currency="IDR"))[0] == "235000.00"
+    assert paid(read(shown("12.000"), currency="JPY"))[0] == "12000"

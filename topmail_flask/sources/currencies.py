@@ -201,7 +201,7 @@ def currency_code(value: object, default: str | None) -> str | None:
     code = text.upper()
     if not text or code == "XXX":
         return default
-    if len(code) == 3 and code.isascii() and is_active(code):
+    if code == default or (len(code) == 3 and code.isascii() and is_active(code)):
         return code
     return sign_currency(text, default)
 
@@ -209,6 +209,11 @@ def currency_code(value: object, default: str | None) -> str | None:
 def minor_units(currency: str | None) -> int:
     """Decimals of a currency's amounts: 0 for JPY, 3 for KWD; 2 when it is not in the table."""
     return 2 if currency is None else _units().get(currency, 2)
+
+
+def has_small_unit(currency: str | None) -> bool:
+    """Whether a US dollar buys a hundred units or more, so that prices run in thousands."""
+    return currency is not None and currency in _SMALL_UNITS
 
 
 def rounded(amount: Decimal, currency: str | None) -> Decimal:
@@ -225,7 +230,7 @@ def sane(amount: Decimal, currency: str | None) -> bool:
     """
     if not amount.is_finite() or amount < 0:
         return False
-    if amount > (10_000_000_000 if currency and currency in _SMALL_UNITS else 10_000_000):
+    if amount > (10_000_000_000 if has_small_unit(currency) else 10_000_000):
         return False
     _, digits, exponent = amount.normalize(_CONTEXT).as_tuple()
     return int(exponent) >= -_MOST_DECIMALS or len(digits) >= _FLOAT_DIGITS

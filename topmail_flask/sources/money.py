@@ -5,7 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from topmail_flask.domain.settings import Settings
-from topmail_flask.sources.currencies import currency_code, minor_units, rounded, sane
+from topmail_flask.sources.currencies import (
+    currency_code,
+    has_small_unit,
+    minor_units,
+    rounded,
+    sane,
+)
 from topmail_flask.sources.prices import Price, machine_amount, read_price
 from topmail_flask.sources.reading import Reader, text_of
 
@@ -22,7 +28,7 @@ def read_money(value: object, currency: str | None, settings: Settings) -> Price
     """
     code = currency_code(currency, settings.currency)
     amount = machine_amount(value)
-    if amount is not None and not (isinstance(value, str) and _is_ambiguous(value, settings)):
+    if amount is not None and not (isinstance(value, str) and _is_ambiguous(value, code, settings)):
         if settings.price_unit == "minor":
             amount = amount.scaleb(-minor_units(code))
         return _checked(amount, code)
@@ -52,9 +58,9 @@ def _of_object(money: Reader, part: object, code: str | None) -> Price | None:
     return _checked(amount, currency_code(own, code))
 
 
-def _is_ambiguous(text: str, settings: Settings) -> bool:
-    """``1.234`` in a shop that writes its decimals behind a comma."""
-    return settings.decimal == "," and text.strip()[-4:-3] == "."
+def _is_ambiguous(text: str, code: str | None, settings: Settings) -> bool:
+    """``1.234`` where decimals stand behind a comma, or prices run in thousands (IDR, JPY)."""
+    return text.rstrip()[-4:-3] == "." and (settings.decimal == "," or has_small_unit(code))
 
 
 def _checked(amount: Decimal, code: str | None) -> Price:

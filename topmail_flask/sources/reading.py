@@ -83,10 +83,10 @@ class Reader:
         cls = type(target)
         if cls is dict:
             return target.get  # type: ignore[attr-defined, no-any-return]
-        if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
-            return self._key if hasattr(cls, "get") else self._item
         if not self._queries and mapped_rows.is_mapped(target):
             return mapped_rows.loaded_only(target)
+        if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
+            return self._key if hasattr(cls, "get") else self._item
         return self._attribute
 
     def _attribute(self, name: str) -> object:

@@ -203,7 +203,8 @@ class _ObjectReader:
         known = {
             str(value)
             for value in (*map(values.get, ("id", "sku", "variant_id")), self._reader.look("slug"))
-            if isinstance(value, (str, UUID)) or (isinstance(value, int) and value < 10**100)
+            # By type(): isinstance() would ask the value for its __class__.
+            if type(value) in (str, UUID) or (type(value) is int and value < 10**100)
         }
         return unchecked_page_address(self._page_url, self._settings, known)
 
