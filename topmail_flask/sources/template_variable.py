@@ -110,8 +110,9 @@ class _ObjectReader:
 
     def product(self, view_args: Mapping[str, object], needs_price: bool) -> Product:
         """The product that the object stands for."""
+        identifier = self._first("id", _IDS, _identifier)
         values: dict[str, object] = {
-            "id": self._first("id", _IDS, _identifier) or _route_identifier(view_args),
+            "id": _route_identifier(view_args) if identifier is None else identifier,
             "name": self._first("name", _NAMES, text_of),
         }
         for field in ("id", "name"):
