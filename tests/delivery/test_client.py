@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -29,9 +30,8 @@ from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.shopper import Shopper
 
 KEY = "tm_test_0123456789abcdef"
-PRODUCT = Product(
-    id="p1", name="Lamp", url="https://shop.example/lamp", price="9.99", currency="EUR"
-)  # type: ignore[arg-type]  # a shop may say it in text
+LAMP = "https://shop.example/lamp"
+PRODUCT = Product(id="p1", name="Lamp", url=LAMP, price=Decimal("9.99"), currency="EUR")
 
 
 def view(email: str = "ada@shop.example") -> ProductView:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.held_files import HeldFile
-from topmail_flask.delivery.leadership import lead
+from topmail_flask.delivery.held_files import HeldFile, hold
 from topmail_flask.delivery.notices import logger
+from topmail_flask.delivery.place import LEADER_LOCK, prepare
 from topmail_flask.delivery.sender import Sender
 
 FAILOVER_INTERVAL = 1.0
@@ -68,7 +68,8 @@ class Leader:
         if self._directory is None:
             return None, True
         try:
-            return lead(self._directory), False
+            prepare(self._directory)
+            return hold(self._directory / LEADER_LOCK), False
         except OSError:
             return None, True
 

@@ -27,6 +27,8 @@ from topmail_flask.domain.settings import Settings
 CONFLICTS_TO_DIE = 4
 SAME_ERRORS_TO_DIE = 5
 MOST_HISTORIES = 10_000
+LONGEST_WAIT_FOR_CREATION = 3000.0
+"""Seconds; the outbox takes a row that is due in more than an hour for one of a wrong clock."""
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class Reactions:
         self._creation_paused_until = 0.0
         self._successes = 0
 
-    def job(self, row: Row) -> Job | Reason:
+    def job(self, row: Row, wall: float) -> Job | Reason:
         """What to do for a claimed row, or why it needs no call."""
         history = self._histories.get(row.entry.key)
         if history is None:
@@ -84,7 +86,8 @@ class Reactions:
         by_id = history.by_id and contact_id is not None
         body = with_contact_id(row.entry.body, contact_id or "") if by_id else row.entry.body
         history.by_id = by_id
-        return Job(row, body, shopper if self._creates and not history.created else None)
+        creates = self._creates and not history.created and wall >= self._creation_paused_until
+        return Job(row, body, shopper if creates else None)
 
     def settle(self, outcome: Outcome, now: float, wall: float) -> Receipt | Reason | None:
         """Settle a view. Returns the receipt, or why it will never be sent, or None: later.
@@ -101,7 +104,7 @@ class Reactions:
                 self._outbox.remember_contact(row.entry.identity, result.contact_id)
             self._histories.pop(row.entry.key, None)
             return result
-        reason = self._reason_to_give_up(outcome, result)
+        reason = self._reason_to_give_up(outcome, result, wall)
         if reason is not None:
             self._pace.answered(now)
             return self.bury(row, reason)
@@ -114,13 +117,17 @@ class Reactions:
         self._histories.pop(row.entry.key, None)
         return reason
 
-    def _reason_to_give_up(self, outcome: Outcome, error: DeliveryError) -> Reason | None:
+    def _reason_to_give_up(
+        self, outcome: Outcome, error: DeliveryError, wall: float
+    ) -> Reason | None:
         row = outcome.job.row
         if isinstance(error, ContactNotFound) or (
             outcome.refused and isinstance(error, CallRejected)
         ):
             if outcome.created and not self._history(row).created:
                 self._history(row).created = True
+                return None
+            if self._waits_for_creation(row, wall):
                 return None
             self._outbox.remember_unknown(row.entry.identity)
             return Reason.CONTACT_NOT_FOUND
@@ -155,10 +162,14 @@ class Reactions:
 
     def _try_later(self, outcome: Outcome, error: DeliveryError, now: float, wall: float) -> None:
         row = outcome.job.row
-        if outcome.refused and isinstance(error, SendingBlocked):
+        creation_waits = isinstance(error, ContactNotFound) and self._waits_for_creation(row, wall)
+        if isinstance(error, SendingBlocked) and outcome.refused:
             self._pause_creation(error, wall)
+            creation_waits = True
+        if creation_waits:
             self._pace.answered(now)
-            self._outbox.retry(row, self._creation_paused_until, counts=False)
+            due = min(self._creation_paused_until, wall + LONGEST_WAIT_FOR_CREATION)
+            self._outbox.retry(row, due, counts=False)
             return
         if isinstance(error, (Conflict, ContactNotFound)):
             self._pace.answered(now)
@@ -171,6 +182,11 @@ class Reactions:
         asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
         wait = max(backoff(row.attempts + 1, self._dice()), asked)
         self._outbox.retry(row, wall + wait, counts=True)
+
+    def _waits_for_creation(self, row: Row, wall: float) -> bool:
+        return (
+            self._creates and not self._history(row).created and wall < self._creation_paused_until
+        )
 
     def _pause_creation(self, error: SendingBlocked, wall: float) -> None:
         limited = error.code == "limit_reached"

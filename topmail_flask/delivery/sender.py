@@ -11,11 +11,11 @@ from typing import Protocol
 
 from topmail_flask.delivery.contacts import Job, Outcome
 from topmail_flask.delivery.journal import Journal
-from topmail_flask.delivery.leadership import adopt_siblings
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Outbox, Row
 from topmail_flask.delivery.pauses import RATE_LIMITED, Pace, Pause
+from topmail_flask.delivery.place import siblings
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import Quota
@@ -85,7 +85,7 @@ class Sender:
         self._reactions = Reactions(outbox, self._pace, self._notices, settings, dice=dice)
         self._claimed: deque[Row] = deque()
         self._claims = max(1, min(CLAIM_LIMIT, int(settings.rate), settings.senders * 8))
-        self._import_at = self._tidy_at = 0.0
+        self._import_at = self._tidy_at = self._claim_at = 0.0
         self._busy_until = 0.0
         self._more = False
         self._pause: Pause | None = None
@@ -153,6 +153,7 @@ class Sender:
         self._empty_ring()
         if report.imported:
             self._busy_until = now + BUSY_FOR
+            self._claim_at = now
         self._more = report.more
         interval = BUSY_INTERVAL if now < self._busy_until else IDLE_INTERVAL
         self._import_at = now + interval
@@ -164,16 +165,18 @@ class Sender:
             self._receivers.dropped(entry, Reason.EXPIRED)
         self.outbox.tidy()
         if self._directory is not None:
-            adopt_siblings(self.outbox, self._directory)
+            for sibling in siblings(self._directory):
+                if self.outbox.adopt(sibling):
+                    self._claim_at = self._monotonic()
 
     def _send(self, now: float) -> float:
         """Hand out what may be sent; returns the seconds until more may be."""
         ended: list[tuple[Row, Receipt | Reason]] = []
         while self._pace.room(now, len(self._crew.under_way)) > 0:
-            row = self._next_row()
+            row = self._next_row(now)
             if row is None:
                 break
-            job = self._reactions.job(row)
+            job = self._reactions.job(row, self._clock())
             if isinstance(job, Reason):
                 ended.append((row, self._reactions.bury(row, job)))
             elif self._crew.give(job):
@@ -189,9 +192,11 @@ class Sender:
             return IDLE_INTERVAL
         return self._pace.wait(now) or IDLE_INTERVAL
 
-    def _next_row(self) -> Row | None:
-        if not self._claimed:
+    def _next_row(self, now: float) -> Row | None:
+        if not self._claimed and now >= self._claim_at:
             self._claimed.extend(self.outbox.claim(self._claims))
+            if not self._claimed:
+                self._claim_at = now + IDLE_INTERVAL
         return self._claimed.popleft() if self._claimed else None
 
     def _empty_ring(self) -> None:
@@ -203,6 +208,8 @@ class Sender:
             ring.pour(self._journal.append)
         entries = ring.take(IMPORT_LIMIT)
         report = self.outbox.import_entries(entries)
+        if report.imported:
+            self._claim_at = self._monotonic()
         if report.fault:
             for entry in entries:
                 ring.put(entry)

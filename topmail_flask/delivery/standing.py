@@ -31,7 +31,8 @@ def health_of(
     :param stuck_for: seconds since the sender's turn began, if one is going on in this process.
     :param now: seconds since the epoch.
     """
-    oldest = standing.oldest_pending if pending else None
+    waits = standing.oldest_pending is not None and pending
+    oldest = max(0.0, now - (standing.oldest_pending or now)) if waits else None
     health = Health(oldest_pending=oldest, last_success=standing.last_success)
     if stuck_for is not None and stuck_for > STUCK_AFTER:
         cure = "A receiver of view_delivered or view_dropped does not return: mend it and restart."

@@ -1,0 +1,145 @@
+"""A leader without threads, in a time that the test moves: everything else is real."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.delivery.chaos import Chaos, chaos_server
+from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.contacts import Job, Outcome, attempt
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.outbox import Outbox
+from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.sender import Sender
+from topmail_flask.delivery.standing import health_of
+from topmail_flask.domain.ledger import Health, Stats
+from topmail_flask.domain.product import Product
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
+
+KEY = "tm_test_0123456789abcdef"
+
+
+class OneByOne:
+    """Makes each call at once, in the leader's own thread."""
+
+    def __init__(self, client: TopMailClient) -> None:
+        self._client = client
+        self.outcomes: list[Outcome] = []
+
+    @property
+    def under_way(self) -> list[Job]:
+        return [outcome.job for outcome in self.outcomes]
+
+    def give(self, job: Job) -> bool:
+        self.outcomes.append(attempt(self._client, job))
+        return True
+
+    def take(self) -> list[Outcome]:
+        taken, self.outcomes = self.outcomes, []
+        return taken
+
+    def dismiss(self) -> None:
+        pass
+
+
+class World:
+    """One machine with one leader."""
+
+    def __init__(self, directory: Path, chaos: Chaos, seed: int, **settings: Any) -> None:
+        self.begin = time.time()
+        self.passed = 0.0
+        self.chaos = chaos
+        self.directory = directory
+        self.random = random.Random(seed)
+        chosen: dict[str, Any] = {"api_key": KEY, "base_url": chaos.base_url, "timeout": 0.5}
+        self.settings = Settings(**chosen | settings)
+        self.delivered: list[tuple[ProductView, Receipt]] = []
+        self.dropped: list[tuple[ProductView, Reason]] = []
+        self.journal = Journal(directory, clock=self.clock, monotonic=self.monotonic)
+        self.start()
+
+    def clock(self) -> float:
+        return self.begin + self.passed
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def start(self) -> None:
+        """A leader begins, as after a restart of the store."""
+        client = TopMailClient.of(self.settings)
+        self.crew = OneByOne(client)
+        self.outbox = Outbox(
+            self.directory, self.settings, clock=self.clock, monotonic=self.monotonic
+        )
+        self.sender = Sender(
+            self.outbox,
+            self.crew,
+            self.settings,
+            Receivers(
+                lambda view, receipt: self.delivered.append((view, receipt)),
+                lambda view, reason: self.dropped.append((view, reason)),
+            ),
+            directory=self.directory,
+            quota=client.take_quota,
+            journal=self.journal,
+            clock=self.clock,
+            monotonic=self.monotonic,
+            dice=self.random.random,
+        )
+
+    def look(self, shopper: str = "ada@shop.example", product: str = "") -> str:
+        """A shopper looks at a product; returns the view's key."""
+        product = product or f"p{self.random.getrandbits(60)}"
+        seen = Product(id=product, name="Lamp", url="https://shop.example/lamp")
+        view = ProductView(seen, Shopper(email=shopper), viewed_at=self.clock())
+        identity = f"id-{abs(hash(shopper))}"
+        assert self.journal.append(Entry.of_view(view, identity=identity, repeat=""))
+        return view.key
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        end = self.passed + seconds
+        while True:
+            wait = self.sender.turn(rung=True)
+            if self.crew.outcomes:
+                continue
+            if self.passed >= end:
+                return
+            self.passed = min(end, self.passed + max(wait, 0.01))
+
+    @property
+    def stats(self) -> Stats:
+        stats = self.outbox.stats()
+        assert stats.balanced, stats
+        return stats
+
+    @property
+    def health(self) -> Health:
+        pending = self.outbox.pending()
+        standing, now = self.outbox.standing(), self.clock()
+        return health_of(standing, degraded="", stuck_for=None, pending=pending, now=now)
+
+    def times(self) -> list[float]:
+        """When the calls came in, in seconds since the begin."""
+        return [call.at - self.begin for call in self.chaos.calls]
+
+
+@contextmanager
+def world(directory: Path, seed: int = 1, **settings: Any) -> Iterator[World]:
+    directory.chmod(0o700)
+    with chaos_server() as chaos:
+        one = World(directory, chaos, seed, **settings)
+        chaos.clock = one.clock
+        yield one
+        one.sender.close()
+        one.journal.close()

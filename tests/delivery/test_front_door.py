@@ -1,0 +1,307 @@
+"""Delivery as the store sees it: real threads, real files, real HTTP."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery import chaos as acts
+from tests.delivery.chaos import Chaos, chaos_server
+from tests.delivery.simulation import KEY
+from topmail_flask.delivery import standing
+from topmail_flask.delivery.bells import Bell
+from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.domain.product import Product
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
+
+Opened = Callable[..., Delivery]
+
+
+def view(number: int = 0, shopper: str = "") -> ProductView:
+    product = Product(id=f"p{number}", name="Lamp", url="https://shop.example/lamp")
+    return ProductView(product, Shopper(email=shopper or f"shopper{number}@shop.example"))
+
+
+@pytest.fixture
+def chaos() -> Iterator[Chaos]:
+    with chaos_server() as server:
+        yield server
+
+
+@pytest.fixture
+def opened(tmp_path: Path, chaos: Chaos) -> Iterator[Opened]:
+    """Makes deliveries of one shop, and closes them in the end."""
+    made: list[Delivery] = []
+    place = tmp_path / "topmail"
+
+    def make(
+        directory: Path | None = place,
+        app_name: str = "shop",
+        told: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> Delivery:
+        chosen: dict[str, Any] = {
+            "api_key": KEY,
+            "base_url": chaos.base_url,
+            "timeout": 2.0,
+        } | settings
+        one = Delivery(
+            Settings(**chosen),
+            app_name=app_name,
+            directory=directory,
+            secret=b"secret",
+            **(told or {}),
+        )
+        made.append(one)
+        return one
+
+    yield make
+    chaos.released.set()
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_accepted_views_arrive_once_each(opened: Opened, chaos: Chaos, in_memory: bool) -> None:
+    """F001"""
+    delivery = opened(None) if in_memory else opened()
+    views = [view(n) for n in range(50)]
+    assert [delivery.accept(one) for one in views] == [None] * 50
+    assert delivery.flush(20)
+    assert sorted(chaos.keys) == sorted(one.key for one in views)
+    stats = delivery.stats()
+    assert stats.balanced
+    assert (stats.accepted, stats.delivered, stats.pending) == (50, 50, 0)
+    assert delivery.health().state == ("degraded" if in_memory else "healthy")
+
+
+def test_a_view_is_sent_at_once(opened: Opened, chaos: Chaos) -> None:
+    delivery = opened()
+    for n in range(5):
+        delivery.accept(view(n))
+        chaos.wait_for(1, limit=0.9)
+
+
+def test_nothing_is_opened_before_the_first_view(tmp_path: Path, opened: Opened) -> None:
+    """F071, F072, F176"""
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for n in range(1000):
+        opened(app_name=f"shop{n}")
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) == files
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_asking_for_the_books_opens_no_files_either(tmp_path: Path, opened: Opened) -> None:
+    delivery = opened()
+    assert delivery.stats().accepted == 0
+    assert delivery.health().ok
+    assert delivery.flush(0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_key_nothing_is_accepted(opened: Opened, tmp_path: Path) -> None:
+    """F136"""
+    delivery = opened(api_key=None)
+    assert delivery.accept(view()) is Reason.DISABLED
+    assert opened(enabled=False).accept(view()) is Reason.DISABLED
+    assert delivery.health().state == "disabled"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sender_has_no_more_threads_than_it_was_given(opened: Opened, chaos: Chaos) -> None:
+    """F108"""
+    delivery = opened(senders=3, rate=1000)
+    delivery.accept(view())
+    chaos.wait_for(1)
+    assert delivery.flush(10)
+    chaos.otherwise = acts.hang
+    for n in range(1, 40):
+        delivery.accept(view(n))
+    chaos.wait_for(3)
+    ours = [one.name for one in threading.enumerate() if one.name.startswith("topmail")]
+    assert sorted(ours) == ["topmail-leader"] + ["topmail-sender"] * 3
+
+
+def test_two_deliveries_of_one_shop_have_one_leader(opened: Opened, chaos: Chaos) -> None:
+    """Two objects in one process stand for two processes: the lock decides."""
+    first, second = opened(), opened()
+    views = [view(n) for n in range(20)]
+    for n, one in enumerate(views):
+        (first if n % 2 else second).accept(one)
+    assert second.flush(20)
+    assert sorted(chaos.keys) == sorted(one.key for one in views)
+    ours = [one.name for one in threading.enumerate() if one.name == "topmail-sender"]
+    assert len(ours) <= 4
+
+
+def test_two_apps_in_one_directory_never_cross(opened: Opened, chaos: Chaos) -> None:
+    """F073, F074"""
+    with chaos_server() as other:
+        ours = opened()
+        theirs = opened(app_name="other", api_key=f"{KEY}2", base_url=other.base_url)
+        for n in range(10):
+            ours.accept(view(n))
+            theirs.accept(view(100 + n))
+        assert ours.flush(10)
+        assert theirs.flush(10)
+        assert {call.headers["authorization"] for call in chaos.calls} == {f"Bearer {KEY}"}
+        assert {call.headers["authorization"] for call in other.calls} == {f"Bearer {KEY}2"}
+        assert (len(chaos.calls), len(other.calls)) == (10, 10)
+        theirs.close()
+
+
+def test_a_rotated_key_sends_what_the_old_one_left(opened: Opened, chaos: Chaos) -> None:
+    """F187"""
+    chaos.otherwise = acts.status(401)
+    old = opened()
+    old.accept(view())
+    chaos.wait_for(1)
+    old.close()
+    chaos.otherwise = acts.ok
+    new = opened(api_key=f"{KEY}new")
+    new.accept(view(1))
+    chaos.wait_for(2)
+    assert new.flush(10)
+    assert {call.headers["authorization"] for call in chaos.calls[1:]} == {f"Bearer {KEY}new"}
+    assert new.stats().delivered == 2
+
+
+def test_a_withdrawn_consent_drops_what_waits(opened: Opened, chaos: Chaos) -> None:
+    dropped: list[Reason] = []
+    told = {"on_dropped": lambda view, reason: dropped.append(reason)}
+    chaos.otherwise = acts.status(429, ("Retry-After", "1"))
+    delivery = opened(told=told)
+    delivery.accept(view(0, "ada@shop.example"))
+    chaos.wait_for(1)
+    delivery.withdraw(Shopper(email="ada@shop.example"))
+    chaos.otherwise = acts.ok
+    assert delivery.flush(10)
+    assert len(chaos.calls) == 1
+    assert dropped == [Reason.CONSENT_WITHDRAWN]
+    assert delivery.stats().balanced
+
+
+def test_a_receiver_that_raises_harms_no_view(opened: Opened, chaos: Chaos) -> None:
+    """F179"""
+
+    def broken(*_: object) -> None:
+        raise ValueError("ada@shop.example")
+
+    delivery = opened(told={"on_delivered": broken})
+    delivery.accept(view(0))
+    delivery.accept(view(1))
+    assert delivery.flush(10)
+    assert delivery.stats().delivered == 2
+
+
+def test_a_thread_that_dies_is_replaced_at_the_next_view(
+    opened: Opened, chaos: Chaos, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F078"""
+    deaths: list[str] = []
+
+    def deadly(*_: object) -> None:
+        if not deaths:
+            deaths.append(threading.current_thread().name)
+            raise MemoryError
+
+    delivery = opened(told={"on_delivered": deadly})
+    delivery.accept(view(0))
+    chaos.wait_for(1)
+    ended_by = Bell().wait
+    for n in range(1, 200):
+        delivery.accept(view(n))
+        if len(chaos.calls) > 1:
+            break
+        ended_by(0.05)
+    assert delivery.flush(10)
+    assert deaths == ["topmail-leader"]
+    assert delivery.stats().balanced
+    assert delivery.stats().pending == 0
+    assert any("MemoryError" in record.getMessage() for record in caplog.records)
+
+
+def test_a_receiver_that_hangs_makes_no_exit_wait(
+    opened: Opened, chaos: Chaos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F183"""
+    released, entered = threading.Event(), threading.Event()
+
+    def hanging(*_: object) -> None:
+        entered.set()
+        released.wait(30)
+
+    monkeypatch.setattr(standing, "STUCK_AFTER", 0.1)
+    delivery = opened(told={"on_delivered": hanging}, shutdown_timeout=0.3)
+    delivery.accept(view())
+    assert entered.wait(10)
+    Bell().wait(0.15)
+    assert delivery.health().state == "stuck"
+    delivery.close()
+    released.set()
+
+
+def test_a_view_may_be_accepted_from_a_signal_and_from_a_finaliser(
+    opened: Opened, chaos: Chaos
+) -> None:
+    """F079"""
+    delivery = opened(rate=10_000)
+    count = 0
+
+    class Dying:
+        def __del__(self) -> None:
+            nonlocal count
+            count += 1
+            delivery.accept(view(100_000 + count))
+
+    def on_signal(*_: object) -> None:
+        nonlocal count
+        count += 1
+        delivery.accept(view(200_000 + count))
+
+    former = signal.signal(signal.SIGALRM, on_signal)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        for n in range(500):
+            one = Dying()
+            one.me = one  # type: ignore[attr-defined]
+            del one
+            delivery.accept(view(n))
+            if n % 50 == 0:
+                gc.collect()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0, 0)
+        signal.signal(signal.SIGALRM, former)
+    gc.collect()
+    assert count > 500
+    assert delivery.stats().accepted == 500 + count
+
+
+def test_no_thread_to_be_had_leaves_the_views_on_disk(
+    opened: Opened, chaos: Chaos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F077"""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    delivery = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert delivery.accept(view(0)) is None
+        assert delivery.stats().pending == 1
+    Bell().wait(1.1)
+    delivery.accept(view(1))
+    assert delivery.flush(10)
+    assert len(chaos.calls) == 2
