@@ -116,7 +116,7 @@ class Entry:
             raise ValueError("the line is torn or damaged")
         head, _, body = text.partition(b',"body":')
         try:
-            return cls(**json.loads(head + b"}"), body=b"" if body == b"null" else body)
+            return cls(**json.loads(f"{head.decode()}}}"), body=b"" if body == b"null" else body)
         except TypeError:
             raise ValueError("the line is not an entry") from None
 

@@ -103,18 +103,20 @@ def import_entries(
 
 def import_portions(
     connection: sqlite3.Connection, portions: Iterable[Portion], limits: Limits
-) -> ImportReport:
-    """Imports portions of journals, each once, and makes room."""
+) -> tuple[ImportReport, list[Portion]]:
+    """Imports portions of journals, each once, and makes room.
+
+    :returns: also the portions that were imported here, and not by somebody else meanwhile.
+    """
+    own = [portion for portion in portions if advance(connection, portion)]
     entries: list[Entry] = []
     torn = 0
-    for portion in portions:
-        if advance(connection, portion):
-            read, damaged = portion.entries()
-            entries += read
-            torn += damaged
+    for portion in own:
+        read, damaged = portion.entries()
+        entries += read
+        torn += damaged
     count_dropped(connection, Reason.TORN, torn, accepted=torn)
-    report = import_entries(connection, entries, limits)
-    return replace(report, torn=torn)
+    return replace(import_entries(connection, entries, limits), torn=torn), own
 
 
 def count_dropped(

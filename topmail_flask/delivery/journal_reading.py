@@ -130,3 +130,8 @@ def advance(connection: sqlite3.Connection, portion: Portion) -> bool:
         "INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", (name, portion.end, portion.start)
     )
     return True
+
+
+def forget_segments(connection: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Forgets segments that are removed; no other ever has their names."""
+    connection.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in names])

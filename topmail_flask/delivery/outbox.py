@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from topmail_flask.delivery.database import Fault
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.importing import Limits, import_entries, import_portions
 from topmail_flask.delivery.journal import Journal
-from topmail_flask.delivery.journal_reading import JournalReading
+from topmail_flask.delivery.journal_reading import JournalReading, forget_segments
 from topmail_flask.delivery.memories import Memories
 from topmail_flask.delivery.reports import DeadLetter, ImportReport, Standing
 from topmail_flask.delivery.settlements import Settlements
@@ -78,14 +79,12 @@ class Outbox(Memories):
                 if not portions:
                     return ImportReport(more=more)
                 work = partial(import_portions, portions=portions, limits=self._limits)
-                report = self._books.run(work)
-                if removed := self._journals.finish(portions):
-                    forgotten = [(name,) for name in removed]
-                    query = "DELETE FROM segments WHERE name = ?"
-                    self._books.run(lambda connection: connection.executemany(query, forgotten))
+                report, imported = self._books.run(work)
+                if removed := self._journals.finish(imported):
+                    self._books.run(partial(forget_segments, names=removed))
             except Fault as fault:
                 return ImportReport(fault=fault.kind)
-        return ImportReport(report.imported, report.dropped, report.torn, more)
+        return replace(report, more=more)
 
     def import_entries(self, entries: Iterable[Entry]) -> ImportReport:
         """Brings in entries that no journal took. After a fault they are still the caller's."""
@@ -248,4 +247,4 @@ class Outbox(Memories):
         self._shrink_at = self._monotonic() + SHRINK_INTERVAL
         with suppress(Fault):
             if not self._books.rows("SELECT 1 FROM waiting LIMIT 1"):
-                self._books.shrink()
+                self.tidy()

@@ -1,0 +1,105 @@
+"""Entries, outboxes and places for the tests of the journal and the books."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.outbox import Outbox
+from topmail_flask.domain.settings import Settings
+
+EMAIL = "ada.lovelace@shop.example"
+NOW = 1_700_000_000.0
+ROOT = Path(__file__).parents[2]
+
+
+class Clock:
+    """A time that the test moves; used for both kinds of clock."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def entry(number: int = 0, **changes: Any) -> Entry:
+    body = {
+        "email": EMAIL,
+        "product_id": f"p{number}",
+        "product_name": "Lamp",
+        "product_url": "https://shop.example/lamp",
+    }
+    values: dict[str, Any] = {
+        "kind": "view",
+        "key": f"key-{number}",
+        "at": NOW,
+        "identity": "ada",
+        "repeat": "",
+        "body": json.dumps(body).encode(),
+    }
+    return Entry(**values | changes)
+
+
+def journal(directory: Path, clock: Clock | None = None, **options: Any) -> Journal:
+    clock = clock or Clock()
+    return Journal(directory, clock=clock, monotonic=clock, **options)
+
+
+def outbox(directory: Path | None, clock: Clock | None = None, **settings: Any) -> Outbox:
+    clock = clock or Clock()
+    return Outbox(directory, Settings(**settings), clock=clock, monotonic=clock)
+
+
+def fill(books: Outbox, entries: Iterable[Entry]) -> None:
+    report = books.import_entries(entries)
+    assert not report.fault
+
+
+def import_all(books: Outbox) -> None:
+    while (report := books.import_journals()).more:
+        pass
+    assert not report.fault
+
+
+def drain(books: Outbox, limit: int = 50) -> list[str]:
+    """Deliver what is due; the keys in the order of sending."""
+    keys = []
+    while rows := books.claim(limit):
+        with books.batch():
+            for row in rows:
+                books.delivered(row)
+                keys.append(row.entry.key)
+    return keys
+
+
+def program(text: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """A Python program that may import the package and these helpers."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", text, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def output_of(text: str, *arguments: object, **options: Any) -> str:
+    """What a program prints; it must end well and complain of nothing."""
+    running = program(text, *arguments, **options)
+    out, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, errors
+    return out.strip()
+
+
+def bytes_below(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
