@@ -118,13 +118,23 @@ def test_a_sign_is_read_by_the_shops_currency(text: str, shop: str | None, price
     assert read_price(text, currency=shop) == price
 
 
-def test_the_decimal_sign_of_the_shop_or_the_language_settles_1_234() -> None:
+def test_no_number_is_cut_through() -> None:
+    assert read_price("€12.50 " + "x" * 300).amount == Decimal("12.50")
+    assert read_price("x" * 192 + " € 1234.50").amount is None
+
+
+def test_the_decimal_sign_of_the_shop_settles_1_234() -> None:
     assert read_price("1.234").amount == 1234
     assert read_price("1.234", decimal=".").amount == Decimal("1.234")
     assert read_price("1.234", decimal=",").amount == 1234
-    assert read_price("1,234", lang="de-AT").amount == Decimal("1.234")
-    assert read_price("1,234", lang="en-GB").amount == 1234
     assert read_price("1,234.50", decimal=",").amount == Decimal("1234.50")
+
+
+def test_the_language_settles_it_only_where_prices_have_three_decimals() -> None:
+    assert read_price("1.234 €", lang="en").amount == 1234
+    assert read_price("$1,234", lang="de").amount == 1234
+    assert read_price("KWD 1,234", lang="en-GB").amount == 1234
+    assert read_price("KWD 1,234", lang="fr").amount == Decimal("1.234")
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,13 @@ def decimal_sign(lang: str) -> str:
 
 
 def lowest_price(
-    text: str, currency: str | None, decimal: str | None
+    text: str, currency: str | None, decimal: str | None, spoken: str | None
 ) -> tuple[Decimal, str | None] | None:
-    """The lowest amount of money in a text and its currency, or None if there is none."""
+    """The lowest amount of money in a text and its currency, or None if there is none.
+
+    :param decimal: the decimal sign that the shop says it writes.
+    :param spoken: the one of the page's language; for currencies of three decimals.
+    """
     numbers = [number for number in _numbers(text) if _may_be_price(number)]
     if len(numbers) > 1:
         numbers = _with_sign(numbers)
@@ -74,7 +78,8 @@ def lowest_price(
         if number.signs and code is None and currency is not None:
             continue  # a price in some other currency
         code = code or currency
-        amount = _amount(number.text, code, decimal)
+        three = currencies.minor_units(code) == 3
+        amount = _amount(number.text, decimal or (spoken if three else None), three)
         if amount is not None:
             priced.append((amount, code))
     if not priced:
@@ -191,7 +196,7 @@ def _code(signs: tuple[str, ...], currency: str | None) -> str | None:
     return None
 
 
-def _amount(text: str, currency: str | None, decimal: str | None) -> Decimal | None:
+def _amount(text: str, decimal: str | None, three_decimals: bool) -> Decimal | None:
     """One number, its separators told apart (rule R42)."""
     from price_parser import Price  # noqa: PLC0415  (its patterns take 20 ms to compile)
 
@@ -208,8 +213,8 @@ def _amount(text: str, currency: str | None, decimal: str | None) -> Decimal | N
         point = separators[-1]
         whole, _, behind = text.rpartition(point)
         if len(behind) == 3 and "'" not in whole and len(set(separators)) == 1:
-            three = decimal == point or (decimal is None and currencies.minor_units(currency) == 3)
-            if len(separators) > 1 or not (three or whole == "0" or len(whole) > 3):
+            is_point = decimal == point or (decimal is None and three_decimals)
+            if len(separators) > 1 or not (is_point or whole == "0" or len(whole) > 3):
                 point = None
         if point and len(separators) > 1:
             text = whole.replace(point, "") + point + behind
