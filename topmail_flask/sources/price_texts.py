@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from topmail_flask.sources import currencies, price_words
 
@@ -18,6 +18,7 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 _LONGEST = 20
+_MOST_NUMBERS = 24
 _GROUPED = re.compile(
     r"\d{1,3}(?:(?:,\d\d)+,\d{3}(?:\.\d+)?|(?:([.,'])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+|[.,]\d\d?)?)"
 )
@@ -29,9 +30,8 @@ _SPLIT_DOLLAR = re.compile(r"\b(US|AU|CA|NZ|HK|MX|NT|CAN|A|C|S|R) \$")
 _ROUND = re.compile(r"\s*[,.:/]\s?[-–—]+")  # "50,-", "1'299.–" and "1,999/-"
 _RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*", re.IGNORECASE)
 # Languages that write 1,234.50; most others write 1.234,50.
-_POINT_LANGUAGES = (
-    *("en", "zh", "ja", "ko", "th", "he", "hi", "bn", "ta", "te", "mr", "ur", "ms", "sw", "mt"),
-    *("ga", "cy", "tl", "si"),
+_POINT_LANGUAGES = frozenset(
+    "en zh ja ko th he hi bn ta te mr ur ms sw mt ga cy tl si".split()  # noqa: SIM905  (a line)
 )
 _POINT_REGIONS = frozenset(("es-mx", "es-us", "es-gt", "es-do", "de-ch", "it-ch", "de-li"))
 
@@ -91,7 +91,7 @@ def lowest_price(
 
 def _numbers(text: str) -> list[_Number]:
     text = _SPLIT_DOLLAR.sub(r"\1$", _SPLIT_NUMBER.sub("", _sign_behind(text)))
-    matches = list(_NUMBER.finditer(text))
+    matches = list(islice(_NUMBER.finditer(text), _MOST_NUMBERS))
     gaps = [
         text[start:end]
         for start, end in zip(
