@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Flask
 from flask_wtf import CSRFProtect
+from sqlalchemy import NullPool
 
 from example_store import accounts, pages, security, tracking
 from example_store.basket import basket_in_session
@@ -71,6 +72,8 @@ def _defaults(instance: Path) -> dict[str, Any]:
     sandbox = os.environ.get("SANDBOX_PORT", "8025")
     return {
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{instance / 'shop.sqlite3'}",
+        # A fresh connection each time is cheap with SQLite, and none crosses a fork of the server.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"poolclass": NullPool},
         "SESSION_COOKIE_SAMESITE": "Lax",
         "WTF_CSRF_TIME_LIMIT": None,
         "TOPMAIL_API_KEY": DEMO_API_KEY,

@@ -33,4 +33,4 @@ class Look(Model):
     picture: Mapped[str | None]
     price: Mapped[Decimal | None] = mapped_column(Euros)
     state: Mapped[str]
-    seen_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+    seen_at: Mapped[datetime] = mapped_column(index=True, default=lambda: datetime.now(UTC))

@@ -131,15 +131,15 @@ def test_what_is_not_there_is_a_404_page_of_the_shop(browser: Browser, path: str
 
 
 def test_a_fault_of_the_shop_is_a_500_page_that_tells_nothing(tmp_path: Path) -> None:
-    with open_shop(tmp_path) as shop:
-        shop.logger.disabled = True
-        shop.add_url_rule("/fault", "fault", view_func=lambda: str(1 / 0))
-        shop.add_url_rule("/teapot", "teapot", view_func=lambda: abort(418))
-        page = Browser(shop).open("/fault")
-        assert page.status_code == 500
-        assert "Something broke" in page.text
-        assert "ZeroDivisionError" not in page.text
-        assert Browser(shop).open("/teapot").status_code == 418
+    shop = open_shop(tmp_path)
+    shop.logger.disabled = True
+    shop.add_url_rule("/fault", "fault", view_func=lambda: str(1 / 0))
+    shop.add_url_rule("/teapot", "teapot", view_func=lambda: abort(418))
+    page = Browser(shop).open("/fault")
+    assert page.status_code == 500
+    assert "Something broke" in page.text
+    assert "ZeroDivisionError" not in page.text
+    assert Browser(shop).open("/teapot").status_code == 418
 
 
 PAGES = ["/", "/shop/garden", "/products/bud-vase", "/search?q=tea", "/log-in", "/basket", "/about"]
@@ -175,8 +175,7 @@ def test_nothing_the_pages_load_is_missing(browser: Browser) -> None:
 
 
 def test_the_secret_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
-    with open_shop(tmp_path) as first, open_shop(tmp_path) as second:
-        assert first.secret_key == second.secret_key
+    assert open_shop(tmp_path).secret_key == open_shop(tmp_path).secret_key
     key = tmp_path / "secret_key"
     assert len(key.read_text()) == 64
     assert key.stat().st_mode & 0o777 == 0o600
@@ -186,7 +185,4 @@ def test_restarting_the_shop_keeps_the_catalogue_as_it_is(tmp_path: Path) -> Non
     def products(shop: Flask) -> int:
         return Browser(shop).open("/shop/garden").text.count('class="card-link"')
 
-    with open_shop(tmp_path) as first:
-        before = products(first)
-    with open_shop(tmp_path) as second:
-        assert products(second) == before == 4
+    assert products(open_shop(tmp_path)) == products(open_shop(tmp_path)) == 4
