@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.reasons import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class FieldTrace:
+class FieldTrace(NamedTuple):
     """Where one field of the product came from.
 
     :ivar field: name of the field, as in :class:`Product`.
@@ -25,8 +25,7 @@ class FieldTrace:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """Two sources say different things of one product; the first one was believed (rule R36)."""
 
     field: str
@@ -36,8 +35,7 @@ class Conflict:
     other_value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """Something that was read and not used.
 
     :ivar what: a field, a product's name, or a block such as ``JSON-LD block 2``.

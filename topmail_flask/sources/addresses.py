@@ -29,6 +29,9 @@ _ENDINGS = frozenset("p pd dp d prd product item view show detail details index 
 _EXTENSION = re.compile(r"\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z", re.I)
 _LANGUAGE_ROOT = re.compile(r"/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?", re.I)
 _NUMBERED = re.compile(r"(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])", re.I)
+# What only a careful reading of the address can deal with.
+_ODD = re.compile(r"[\s\x00-\x1f\x7f\\<>\"{}|^`]")
+_LONGEST = 2048
 ID_LIMIT = 100
 
 
@@ -123,7 +126,7 @@ class Place:
     :ivar keys: what addresses of this page are compared with.
     """
 
-    __slots__ = ("_base", "canonical", "keys", "og_url", "url", "url_args")
+    __slots__ = ("_base", "_host", "_origin", "canonical", "keys", "og_url", "url", "url_args")
 
     def __init__(
         self,
@@ -136,7 +139,10 @@ class Place:
         self.url = url
         self.url_args = url_args
         self._base = _joined(url, base) or url if base else url
+        scheme, _, rest = self._base.partition("://")
+        self._origin = (scheme + ":", f"{scheme}://{rest.partition('/')[0]}")
         this = key(url, url_args)
+        self._host = this.host if this else None
         self.canonical = self._trusted(canonical, this)
         self.og_url = self._trusted(og_url, this)
         told = self.canonical or self.og_url
@@ -161,8 +167,13 @@ class Place:
 
     def absolute(self, address: str) -> str | None:
         """An address of the page as an absolute http(s) URL, or None if it cannot be one."""
-        if address.startswith("https://") and len(address) < 2048:
-            return address
+        if len(address) < _LONGEST and not _ODD.search(address):
+            if address.startswith(("https://", "http://")):
+                return address
+            if address.startswith("//"):
+                return self._origin[0] + address
+            if address.startswith("/") and "/." not in address:
+                return self._origin[1] + address
         return _joined(self._base, address)
 
     def own(self, address: str) -> str | None:
@@ -170,10 +181,8 @@ class Place:
         url = self.absolute(address)
         if url is None:
             return None
-        there, here = key(url, self.url_args), key(self.url, self.url_args)
-        if there is None or here is None or there.host != here.host:
-            return None
-        return url
+        there = key(url, self.url_args)
+        return url if there is not None and there.host == self._host else None
 
     def match(self, url: str) -> int:
         """2: this very page; 1: this page, perhaps another variant of it; 0: another page."""

@@ -8,16 +8,16 @@ from typing import Any
 
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Conflict, FieldTrace
-from topmail_flask.domain.settings import Settings
-from topmail_flask.sources.addresses import Place, id_of, without_tracking
+from topmail_flask.domain.product import Product
+from topmail_flask.sources.addresses import id_of, without_tracking
 from topmail_flask.sources.breadcrumbs import category_of_breadcrumbs
-from topmail_flask.sources.candidates import Found
 from topmail_flask.sources.entities import Described, Entity
 from topmail_flask.sources.fields import readers, sku_of
-from topmail_flask.sources.offers import OfferPrice, Shop, choose_price
+from topmail_flask.sources.offers import OfferPrice, choose_price
 from topmail_flask.sources.page_addresses import page_address
+from topmail_flask.sources.structured_page import StructuredPage
 from topmail_flask.sources.schema_org import Node, short
-from topmail_flask.sources.variants import variant_id
+from topmail_flask.sources.variants import select, variant_id
 
 ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
 
@@ -29,14 +29,30 @@ class Assembly:
     :ivar values: the fields, as :meth:`Product.from_fields` takes them.
     """
 
-    place: Place
-    settings: Settings
-    shop: Shop
-    site_name: str = ""
+    page: StructuredPage
     values: dict[str, Any] = field(default_factory=dict)
     fields: list[FieldTrace] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing is missing that other sources than JSON-LD usually tell."""
+        return all(self.values.get(name) is not None for name in ("price", "image_url", "brand"))
+
+    def product(self) -> Product | None:
+        """The product, without the fields that cannot be right; None without an id and a name."""
+        try:
+            return Product(**self.values)
+        except (InvalidValueError, TypeError):
+            rejected: dict[str, str] = {}
+        try:
+            product = Product.from_fields(self.values, rejected)
+        except InvalidValueError as error:
+            rejected[error.field] = error.problem
+            product = None
+        self.problems += rejected.items()
+        return product
 
     def put(self, name: str, source: str, raw: object, value: object) -> None:
         """Take a value, unless a better source has told one: then a different one is a conflict."""
@@ -52,7 +68,7 @@ class Assembly:
                 )
             )
 
-    def read(self, entity: Entity, variant: Described | None, found: Found) -> None:
+    def read(self, entity: Entity, variant: Described | None) -> None:
         """Fill the fields from an entity and its chosen variant."""
         self._labels(entity, variant)
         self._price(entity, variant)
@@ -60,7 +76,7 @@ class Assembly:
         if "category" not in self.values:
             name = self.values.get("name") or entity.name
             category = category_of_breadcrumbs(
-                found.breadcrumbs, str(name), self.place, self.shop.lang
+                self.page.found.breadcrumbs, str(name), self.page.place, self.page.shop.lang
             )
             if category:
                 self.put("category", "breadcrumbs", category, category)
@@ -68,7 +84,9 @@ class Assembly:
     def _labels(self, entity: Entity, variant: Described | None) -> None:
         described = ([variant] if variant is not None else []) + entity.members
         inherited = [one for one in entity.variants[:20] if one not in described]
-        for name, reader in readers(self.place, self.shop.lang, self.site_name).items():
+        for name, reader in readers(
+            self.page.place, self.page.shop.lang, self.page.site_name
+        ).items():
             for one in described:
                 raw, value = reader(one)
                 # A group is called otherwise than its variant, and a page otherwise than a product.
@@ -93,7 +111,7 @@ class Assembly:
             self._put_price(member.source, nodes)
 
     def _put_price(self, source: str, nodes: list[Node]) -> bool:
-        pricing = choose_price(nodes, self.shop)
+        pricing = choose_price(nodes, self.page.shop)
         price: OfferPrice | None = pricing.price
         if price is None:
             if pricing.problem:
@@ -109,8 +127,8 @@ class Assembly:
         return True
 
     def _identity(self, entity: Entity, variant: Described | None) -> None:
-        by_sku = self.settings.variant_mode == "sku"
-        own_id = variant_id(variant, self.settings) if variant is not None else ""
+        by_sku = self.page.settings.variant_mode == "sku"
+        own_id = variant_id(variant, self.page.settings) if variant is not None else ""
         if variant is not None and own_id and by_sku:
             self.put("id", variant.source, own_id, own_id)
         elif own_id and variant is not None:
@@ -123,11 +141,11 @@ class Assembly:
                 break
         self._address(entity, variant)
         ids = entity.ids()
-        for kind in self.settings.id_from or ID_ORDER:
+        for kind in self.page.settings.id_from or ID_ORDER:
             if kind == "group":
                 told = entity.group
             elif kind == "url":
-                told = id_of(self._id_address(entity), self.place.url_args)
+                told = id_of(self._id_address(entity), self.page.place.url_args)
             else:
                 told = ids.get(kind, "")
             if told:
@@ -142,17 +160,17 @@ class Assembly:
             told = next((one.url for one in entity.members if one.url), None)
             if told is not None:
                 return told
-        return str(self.values.get("url") or self.place.url)
+        return str(self.values.get("url") or self.page.place.url)
 
     def _address(self, entity: Entity, variant: Described | None) -> None:
         """The product's URL (rule R50), as far as the page tells one."""
         own = next((one.url for one in entity.members if one.url), None)
         if variant is not None and variant.match == 2 and variant.url:
             own = variant.url
-        told = [("canonical", self.place.canonical), (entity.members[0].source, own)]
+        told = [("canonical", self.page.place.canonical), (entity.members[0].source, own)]
         if entity.is_foreign:
             told.reverse()
-        for source, address in (*told, ("open_graph", self.place.og_url)):
+        for source, address in (*told, ("open_graph", self.page.place.og_url)):
             if address:
                 self.put("url", source, address, without_tracking(address))
                 return
@@ -162,10 +180,20 @@ class Assembly:
             str(self.values[name]) for name in ("id", "variant_id", "sku") if name in self.values
         }
         try:
-            address = page_address(self.place.url, self.settings, known)
+            address = page_address(self.page.place.url, self.page.settings, known)
         except InvalidValueError:
             return
-        self.put("url", "request", self.place.url, address)
+        self.put("url", "request", self.page.place.url, address)
+
+
+def assemble(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly:
+    """What the page tells of an entity and its chosen variant.
+
+    :param chosen: values of arguments that choose a variant.
+    """
+    assembly = Assembly(page)
+    assembly.read(entity, select(entity, page.place, page.settings, chosen))
+    return assembly
 
 
 def _alike(one: object, other: object) -> bool:

@@ -51,11 +51,15 @@ class Found:
 
 
 class Graph:
-    """The nodes of one source, with their references to each other (rule R11)."""
+    """The nodes of one source, with their references to each other (rule R11).
 
-    def __init__(self, roots: list[Any], source: str) -> None:
+    :param has_ids: whether any node has an ``@id`` at all.
+    """
+
+    def __init__(self, roots: list[Any], source: str, *, has_ids: bool = True) -> None:
         self._roots = roots
         self._source = source
+        self._has_ids = has_ids
         self._by_id: dict[str, Node] | None = None
 
     def resolve(self, value: object) -> Any:
@@ -155,6 +159,8 @@ class Graph:
     def _linked(self, node: Node) -> Node:
         """The node with the things it refers to by ``@id`` in their places, two levels down."""
         linked = node
+        if not self._has_ids:
+            return node
         for key, value in node.items():
             if key in schema_org.RELATED or not isinstance(value, (dict, list)):
                 continue

@@ -8,10 +8,10 @@ from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Extraction, FieldTrace, Rejected, Trace
 from topmail_flask.domain.product import Product
 from topmail_flask.sources.addresses import id_of, key
+from topmail_flask.sources.assembly import Assembly, assemble
 from topmail_flask.sources.entities import Entity
 from topmail_flask.sources.page_addresses import page_address
 from topmail_flask.sources.structured_page import StructuredPage
-from topmail_flask.sources.variants import select
 
 # Price and currency are one gap: an amount is never joined with another source's currency (R40).
 _GAPS = ("image_url", "brand", "category", "sku", "variant_id")
@@ -38,11 +38,12 @@ def complete(
     rejected: list[Rejected] = []
     if second is not None and second.id == product.id:
         product = _filled(product, second, "template", traced)
-    assembly = page.assembly()
+    page.read_the_rest()
+    assembly = Assembly(page)
     entity = _same(product, page)
     if entity is not None:
         page.add_metas(entity)
-        assembly.read(entity, select(entity, page.place, page.settings, chosen), page.found)
+        assembly = assemble(page, entity, chosen)
         told: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
         problems: dict[str, str] = {}
         found = Product.from_fields(told, problems)
@@ -57,7 +58,7 @@ def complete(
             traced.append(FieldTrace("url", "request", page.place.url[:200], str(product.url)))
         except InvalidValueError as error:
             rejected.append(Rejected("url", error.problem))
-    rejected += [Rejected(what, why) for what, why in page.notes()]
+    rejected += [Rejected(what, why) for what, why in page.document.notes]
     trace = Trace(
         tuple(traced),
         tuple(assembly.conflicts),

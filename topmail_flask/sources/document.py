@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from itertools import accumulate
+from itertools import accumulate, starmap
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -32,6 +32,7 @@ _BLOCKS = frozenset(
 _FEW_TAGS = 1_500
 _DEPTH_LIMIT = 600
 _WORK_LIMIT = 10_000_000
+_PART = 32 * 1024
 
 
 def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
@@ -47,12 +48,19 @@ def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
     if charset is None and b"\0" in html[:4] and len(html) > 4:
         charset = "utf-16-be" if html[0] == 0 else "utf-16-le"
     if charset is None:
-        found = _META_CHARSET.search(html, 0, 1024)
+        found = _named_charset(html)
         # A page that can be read as ASCII so far as to name UTF-16 is not in UTF-16 (WHATWG).
         charset = found[1].decode("ascii", "replace") if found else None
         if charset is not None and charset.lower().startswith("utf-"):
             return html
     return html if charset is None else _recode(html, charset)
+
+
+def _named_charset(html: bytes) -> re.Match[bytes] | None:
+    at = html.find(b"harset", 0, 1024)  # in any case; what precedes it tells
+    if at < 0:
+        at = html.find(b"HARSET", 0, 1024)
+    return None if at < 0 else _META_CHARSET.match(html, max(0, html.rfind(b"<", 0, at)), 1024)
 
 
 def _recode(html: bytes, charset: str) -> bytes:
@@ -74,18 +82,25 @@ class _Weights(dict[bytes, int]):
             self[name] = weight
         return weight
 
+    def step(self, closing: bytes, name: bytes) -> int:
+        """How a tag changes the depth."""
+        return -self[name] if closing else self[name]
+
 
 def _too_deep(html: bytes) -> bool:
     """Whether parsing the page could take more than linear time (fault F121)."""
     if html.count(b"<") <= _FEW_TAGS:
         return False
     weights = _Weights()
-    depths = list(
-        accumulate(
-            -weights[name] if closing else weights[name] for closing, name in _TAGS.findall(html)
-        )
-    )
-    return bool(depths) and (max(depths) > _DEPTH_LIMIT or sum(depths) > _WORK_LIMIT)
+    depth = work = 0
+    for start in range(0, len(html), _PART):
+        tags = _TAGS.findall(html, start, start + _PART)
+        depths = list(accumulate(starmap(weights.step, tags), initial=depth))
+        depth = depths[-1]
+        work += sum(depths)
+        if max(depths) > _DEPTH_LIMIT or work > _WORK_LIMIT:
+            return True
+    return False
 
 
 class Document:
@@ -93,14 +108,16 @@ class Document:
 
     :ivar html: the page in UTF-8.
     :ivar url: absolute URL that was asked for.
+    :ivar json_ld: where the page names the media type of JSON-LD.
     :ivar notes: what could not be read, for the trace.
     """
 
-    __slots__ = ("_head", "_tree", "html", "notes", "url")
+    __slots__ = ("_head", "_tree", "html", "json_ld", "notes", "url")
 
-    def __init__(self, html: bytes, url: str) -> None:
+    def __init__(self, html: bytes, url: str, json_ld: list[int]) -> None:
         self.html = html
         self.url = url
+        self.json_ld = json_ld
         self.notes: list[tuple[str, str]] = []
         self._head: Head | None = None
         self._tree: LexborHTMLParser | None = None

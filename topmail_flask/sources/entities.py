@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,8 +74,7 @@ def describe(candidate: Candidate, place: Place, lang: str | None) -> Described:
     node = candidate.node
     name = name_of(node.get("name") or node.get("title"), lang)
     one = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
-    addresses = [*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))]
-    for address in addresses[:10]:
+    for address in (*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))):
         url = place.own(address)
         if url is not None:
             one.url = one.url or url
@@ -100,8 +100,12 @@ def _lesser_addresses(node: Node) -> list[str]:
     return found
 
 
-def _texts(value: object) -> list[str]:
-    found = []
+def _texts(value: object) -> Sequence[str]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,) if value and not value.isspace() else ()
+    found: list[str] = []
     for one in each(value):
         if isinstance(one, dict):
             one = one.get("@id") or one.get("url")  # noqa: PLW2901

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 _HEAD_LIMIT = 256 * 1024
 _TAG_LIMIT = 4096
+_HIDING_LIMIT = 4_000
+_READ_LIMIT = 500
 _HIDING = re.compile(rb"<(?:!--|(?:script|style|noscript|template|textarea|svg)[\s>/])", re.I)
 _ATTRIBUTE = re.compile(
     rb"[\s/]*([^\s\"'<>/=]{1,64})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>`]+)))?"
@@ -41,9 +43,9 @@ def attributes(html: bytes, start: int) -> tuple[dict[str, str], int]:
 
 def visible(html: bytes) -> bytes:
     """The markup without what no browser shows or reads as markup."""
-    parts = []
+    parts: list[bytes] = []
     start = 0
-    while (hiding := _HIDING.search(html, start)) is not None:
+    while len(parts) < _HIDING_LIMIT and (hiding := _HIDING.search(html, start)) is not None:
         parts.append(html[start : hiding.start()])
         opened = hiding[0].lower()
         closing = b"-->" if opened == b"<!--" else b"</" + opened[1:-1]
@@ -119,7 +121,9 @@ def _tags(markup: bytes, name: bytes, marker: bytes) -> Iterator[dict[str, str]]
     if opening not in markup:
         opening = opening.upper()
     start = markup.find(opening)
-    while start >= 0:
+    for _ in range(_READ_LIMIT):
+        if start < 0:
+            return
         following = markup.find(opening, start + 1)
         at = start + len(opening)
         end = following if following >= 0 else min(len(markup), at + _TAG_LIMIT)

@@ -13,11 +13,9 @@ from selectolax.lexbor import LexborNode
 from topmail_flask.sources.document import Document
 from topmail_flask.sources.head import attributes
 from topmail_flask.sources.json_repair import BrokenJsonError, read_json
-from topmail_flask.sources.markers import json_ld_marker
 
 BLOCK_LIMIT = 20
 BYTES_LIMIT = 512 * 1024
-_POSITION_LIMIT = 2_000
 _START_TAG = 4_096
 _HIDING = (
     (b"<!--", b"-->"),
@@ -28,18 +26,22 @@ _HIDING = (
 )
 
 
-def read_blocks(document: Document, repairs: list[str]) -> list[Any]:
+def read_blocks(document: Document, repairs: list[str]) -> tuple[list[Any], bool]:
     """The JSON documents of the page's JSON-LD blocks, in their order; equal blocks once.
+
+    And whether any of them has an ``@id``, to which another may refer.
 
     :param repairs: receives what had to be mended. What could not be is a note of the document.
     """
     documents: list[Any] = []
+    has_ids = False
     seen = set()
     for number, block in enumerate(_blocks(document), 1):
         text = block.decode("utf-8", "replace").strip()
         if text in seen:
             continue
         seen.add(text)
+        has_ids = has_ids or '"@id"' in text or "&quot;@id" in text
         try:
             found, step = read_json(text)
         except BrokenJsonError as error:
@@ -48,17 +50,14 @@ def read_blocks(document: Document, repairs: list[str]) -> list[Any]:
         if step:
             repairs.append(f"JSON-LD block {number}: {step}")
         documents += [one for one in found if isinstance(one, (dict, list))]
-    return documents
+    return documents, has_ids
 
 
 def _blocks(document: Document) -> list[bytes]:
     html = document.html
-    marker = json_ld_marker(html)
-    if marker is None:
-        return []
     blocks: list[bytes] = []
     passed = 0
-    for at in _positions(html, marker):
+    for at in document.json_ld:
         if at < passed:
             continue
         start = _script_before(html, at)
@@ -80,16 +79,6 @@ def _blocks(document: Document) -> list[bytes]:
         if len(blocks) == BLOCK_LIMIT:
             break
     return blocks
-
-
-def _positions(html: bytes, marker: bytes) -> list[int]:
-    found: list[int] = []
-    end = html.rfind(marker)
-    while end >= 0 and len(found) < _POSITION_LIMIT:
-        found.append(end)
-        end = html.rfind(marker, 0, end)
-    found.reverse()
-    return found
 
 
 def _script_before(html: bytes, at: int) -> int:

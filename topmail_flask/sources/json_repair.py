@@ -14,6 +14,7 @@ from typing import Any
 REPAIR_LIMIT = 64 * 1024
 DOCUMENT_LIMIT = 20
 _DIGIT_LIMIT = 400
+_TOKEN_LIMIT = 8_000
 _PREFIXES = re.compile(
     r"\s*(?:<!--+(?:/?/-->)?|(?://\s*|/\*\s*)?<!\[CDATA\[(?:\s*\*/|//><!--)?|//-->|\ufeff)\s*", re.I
 )
@@ -64,7 +65,7 @@ def read_json(text: str) -> tuple[list[Any], str]:
         raise BrokenJsonError("is nested too deeply") from None
     except ValueError as error:
         place = _place(error)
-    if len(text) > REPAIR_LIMIT:
+    if len(text) > REPAIR_LIMIT or text.count('"') + text.count(",") > _TOKEN_LIMIT:
         raise BrokenJsonError(place)
     for step, mended in _ladder(text):
         try:

@@ -9,25 +9,26 @@ import re
 
 from topmail_flask.sources.schema_org import GROUPS, PRODUCTS
 
-# As it is written, as the case-insensitive allow, and as templates escape a plus in an attribute.
-_JSON_LD = (b"ld+json", b"LD+JSON", b"ld+JSON", b"LD+json", b"Ld+Json", b"ld&#43;json")
-_JSON_LD_MORE = (b"ld&#x2B;json", b"ld&#x2b;json", b"ld&plus;json")
+# The start of "application/ld+json" as it is written; some templates write "&#43;" for the plus.
+_JSON_LD = (b"pplication/ld", b"pplication/LD", b"pplication/Ld", b"APPLICATION/LD")
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.I
 )
 _LOOKED_AT = 2_000
 
 
-def json_ld_marker(html: bytes) -> bytes | None:
-    """How the page writes the media type of JSON-LD, or None when it has none."""
+def json_ld_positions(html: bytes) -> list[int]:
+    """Where the page names the media type of JSON-LD, in any one of the ways to write it."""
     for marker in _JSON_LD:
-        if html.rfind(marker) >= 0:
-            return marker
-    if html.rfind(b"ld&") >= 0:
-        for marker in _JSON_LD_MORE:
-            if html.rfind(marker) >= 0:
-                return marker
-    return None
+        end = html.rfind(marker)
+        if end >= 0:
+            found: list[int] = []
+            while end >= 0 and len(found) < _LOOKED_AT:
+                found.append(end)
+                end = html.rfind(marker, 0, end)
+            found.reverse()
+            return found
+    return []
 
 
 def names_product_items(html: bytes) -> bool:
@@ -52,7 +53,9 @@ def names_open_graph_product(html: bytes) -> bool:
         end = html.rfind(b"og:type", 0, end)
         if end < 0:
             return False
-        tag = html[max(0, html.rfind(b"<", 0, end)) : end + 200]
+        tag = html[
+            max(0, html.rfind(b"<", max(0, end - 1_000), end)) : html.find(b">", end, end + 1_000)
+        ]
         if b"product" in tag.lower():
             return True
     return True
@@ -64,9 +67,13 @@ def may_hold_product(html: bytes) -> bool:
     Costs a few microseconds for a page of 24 KB.
     """
     return (
-        json_ld_marker(html) is not None
-        or names_open_graph_product(html)
-        or names_product_items(html)
-        or b"\0" in html[:4]
-        or html[:2] in (b"\xff\xfe", b"\xfe\xff")
+        bool(json_ld_positions(html))
+        or names_other_product(html)
+        or b"\0" in html[:4]  # UTF-16 hides every marker
+        or html.startswith((b"\xff\xfe", b"\xfe\xff"))
     )
+
+
+def names_other_product(html: bytes) -> bool:
+    """Whether microdata or OpenGraph names a product."""
+    return names_open_graph_product(html) or names_product_items(html)

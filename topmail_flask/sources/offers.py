@@ -19,6 +19,10 @@ _NOT_THE_PRICE = frozenset(
     "listprice strikethroughprice regularprice msrp srp invoiceprice minimumadvertisedprice".split()
 )
 _NESTING_LIMIT = 4
+_CONDITIONS = frozenset(
+    "availability validForMemberTier priceSpecification eligibleCustomerType eligibleQuantity "
+    "validThrough priceValidUntil validFrom".split()
+)
 _EXPONENT = re.compile(r"\s*[\d.]{1,20}[eE][+-]?\d{1,20}\s*")
 
 
@@ -65,8 +69,11 @@ def offers_of(node: Node, *, every: bool = False) -> list[Node]:
 
     :param every: also the offers below an ``AggregateOffer`` that tells their lowest price itself.
     """
+    offers = node.get("offers")
+    if isinstance(offers, dict) and "offers" not in offers:
+        return [offers]
     found: list[Node] = []
-    waiting: list[tuple[Any, int, Node]] = [(node.get("offers"), 0, {})]
+    waiting: list[tuple[Any, int, Node]] = [(offers, 0, {})]
     while waiting and len(found) < OFFER_LIMIT:
         value, depth, parent = waiting.pop(0)
         for one in each(value):
@@ -193,11 +200,13 @@ def _price(value: object, currency: object, shop: Shop, problems: list[str]) -> 
     return None
 
 
+def _availability(offer: Node) -> str:
+    return short_type(scalar_text(offer.get("availability")).replace(" ", ""))
+
+
 def _unavailable(offer: Node) -> int:
-    said = scalar_text(offer.get("availability"))
-    if not said:
-        return 1
-    return 0 if short_type(said.replace(" ", "")) in _AVAILABLE else 2
+    said = _availability(offer)
+    return 0 if said in _AVAILABLE else 2 if said else 1
 
 
 def _used(offer: Node) -> int:
@@ -207,8 +216,12 @@ def _used(offer: Node) -> int:
 
 def _holds(offer: Node, now: float) -> bool:
     """Whether the offer is for this shopper, now (rule R37)."""
-    if short_type(scalar_text(offer.get("availability"))) == "discontinued":
+    if _CONDITIONS.isdisjoint(offer):
+        return True
+    if "availability" in offer and _availability(offer) == "discontinued":
         return False
+    if offer.keys() & _CONDITIONS == {"availability"}:
+        return True
     if _is_for_members(offer):
         return False
     if "business" in scalar_text(offer.get("eligibleCustomerType")).lower():

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
-from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Extraction, Rejected, Trace
 from topmail_flask.domain.product import ID_LIMIT, Product
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 from topmail_flask.sources.addresses import is_front_page
-from topmail_flask.sources.assembly import Assembly
+from topmail_flask.sources.assembly import Assembly, assemble
 from topmail_flask.sources.choice import Choice
 from topmail_flask.sources.completion import complete
-from topmail_flask.sources.document import in_utf8
-from topmail_flask.sources.markers import may_hold_product
+from topmail_flask.sources.document import Document, in_utf8
+from topmail_flask.sources.markers import json_ld_positions, names_other_product
 from topmail_flask.sources.structured_page import StructuredPage
-from topmail_flask.sources.variants import arguments, select
+from topmail_flask.sources.variants import arguments
 
 _DEFAULTS = Settings()
 _NOTED = 20
@@ -56,12 +54,16 @@ def extract(
     try:
         page = in_utf8(html, charset)
         base = declared or template_product
-        if not may_hold_product(page):
+        json_ld = json_ld_positions(page)
+        if not json_ld and not names_other_product(page):
             if base is None:
                 return Extraction(None, Reason.NO_PRODUCT)
             page = b""
         structured = StructuredPage(
-            page, url, settings, currency or settings.currency, time.time() if now is None else now
+            Document(page, url, json_ld),
+            settings,
+            currency or settings.currency,
+            time.time() if now is None else now,
         )
         chosen = arguments(url, view_args, settings.variant_args)
         if base is not None:
@@ -83,33 +85,34 @@ def read_product(page: StructuredPage, chosen: set[str]) -> Extraction:
 
     :param chosen: values of arguments that choose a variant.
     """
+    plain = page.plain_entity()
+    if plain is not None:
+        assembly = assemble(page, plain, chosen)
+        if assembly.is_complete and not page.document.head.holds(b"price:amount"):
+            return _result(page, Choice(plain), assembly)
+    page.read_the_rest()
     choice = page.choose()
-    entity = choice.entity
-    if entity is None:
+    if choice.entity is None:
         return Extraction(None, choice.reason, _trace(page, choice))
+    return _result(page, choice, assemble(page, choice.entity, chosen))
+
+
+def _result(page: StructuredPage, choice: Choice, assembly: Assembly) -> Extraction:
     if is_front_page(page.place.url, page.settings.url_args) and page.place.canonical is None:
         return Extraction(None, Reason.FRONT_PAGE, _trace(page, choice))
-    assembly = page.assembly()
-    assembly.read(entity, select(entity, page.place, page.settings, chosen), page.found)
     product_id = assembly.values.get("id")
     if product_id is None:
         return Extraction(None, Reason.INCOMPLETE, _trace(page, choice, assembly))
     if len(product_id) > ID_LIMIT:
         return Extraction(None, Reason.ID_TOO_LONG, _trace(page, choice, assembly))
-    rejected: dict[str, str] = {}
-    try:
-        product = Product.from_fields(assembly.values, rejected)
-    except InvalidValueError as error:
-        assembly.problems.append((error.field, error.problem))
+    product = assembly.product()
+    if product is None:
         return Extraction(None, Reason.INVALID_PRODUCT, _trace(page, choice, assembly))
-    assembly.problems += rejected.items()
-    if product.url is None:
-        product = replace(product, url=page.place.url)
     return Extraction(product, None, _trace(page, choice, assembly))
 
 
 def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = None) -> Trace:
-    problems = [*page.notes(), *(assembly.problems if assembly else ())]
+    problems = [*page.document.notes, *(assembly.problems if assembly else ())]
     if choice.why:
         problems.append(("page", choice.why))
     return Trace(

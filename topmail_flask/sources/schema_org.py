@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from topmail_flask.domain.text import clean
@@ -36,6 +37,7 @@ RELATED = frozenset(
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 _NO_TYPES: frozenset[str] = frozenset()
 DEPTH_LIMIT = 64
+_LONGEST_TEXT = 4_096
 
 
 class Seen(str):
@@ -48,12 +50,18 @@ def types(node: Mapping[str, Any]) -> frozenset[str]:
     """The types of a node: last segments of ``@type``, in lower case (rule R12)."""
     named = node.get("@type")
     if isinstance(named, str):
-        return frozenset((short_type(named),))
+        return _type_set(named)
     if isinstance(named, list):
         return frozenset(short_type(one) for one in named[:20] if isinstance(one, str))
     return _NO_TYPES
 
 
+@lru_cache(maxsize=512)
+def _type_set(name: str) -> frozenset[str]:
+    return frozenset((short_type(name),))
+
+
+@lru_cache(maxsize=512)
 def short_type(name: str) -> str:
     """``https://schema.org/Product/``, ``schema:Product`` and ``product`` are all ``product``."""
     if len(name) > 200:
@@ -83,6 +91,8 @@ def each(value: object) -> Iterator[Any]:
 
 def plain(text: str) -> str:
     """Text without character references, tags and superfluous white space (rule R9)."""
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT]
     if "&" in text:
         text = html.unescape(text)
     if "<" in text:
@@ -111,6 +121,10 @@ def text_of(value: object, lang: str | None = None) -> str:
 
 def scalar_text(value: object) -> str:
     """The first text or number of a value, as text: 123.0 is ``123`` (rule R34)."""
+    if value is None:
+        return ""
+    if type(value) is str:
+        return plain(value)
     for one in each(value):
         if isinstance(one, dict):
             one = one.get("@value", one.get("value"))  # noqa: PLW2901
@@ -131,6 +145,8 @@ def scalar_text(value: object) -> str:
 
 def name_of(value: object, lang: str | None = None) -> str:
     """The text of a value, or the ``name`` of a thing."""
+    if value is None or type(value) is str:
+        return plain(value) if value else ""
     for one in each(value):
         text = text_of(one, lang)
         if not text and isinstance(one, dict):

@@ -58,7 +58,9 @@ def select(entity: Entity, place: Place, settings: Settings, chosen: set[str]) -
 
     :param chosen: what :func:`arguments` gave.
     """
-    variants = entity.variants or _of_offers(entity, place)
+    variants = entity.variants
+    if not variants and (chosen or "?" in place.url):
+        variants = _of_offers(entity, place)
     if not variants:
         return None
     exact = [one for one in variants if one.match == 2]
