@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import signal
@@ -13,11 +14,9 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.error import URLError
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -110,12 +109,20 @@ def _wait_until_it_answers(
             return
         if child.poll() is not None:
             raise CannotStart(f"The sandbox ended at once with status {child.returncode}.")
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=1):
-                return
-        except (URLError, OSError):
-            continue
+        if _answers(port):
+            return
     raise CannotStart(f"The sandbox did not answer on port {port} within {PATIENCE:.0f} seconds.")
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -150,10 +157,12 @@ def _say_what_to_do(shop: str, sandbox: str) -> None:
   1. Open both, side by side.
   2. Log in to the shop: {shop}/log-in
      {known.email} with the password {known.password}
-  3. Look at a product. The view is on the sandbox's page within a second.
+  3. Look at a product. The view is on the sandbox's page within a second;
+     the same product again within a minute counts as one look.
   4. Log in as {stranger.email} ({stranger.password}), who is no contact there:
      each look is refused with contact_not_found, as the account page tells.
 
+  No view? The X-TopMail header of each page says why (a headless browser is a robot).
   Ctrl-C stops both.
 """,
         flush=True,

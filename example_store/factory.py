@@ -19,7 +19,7 @@ from example_store.blueprints import account, basket, catalogue, gift_sets, stor
 from example_store.database import db
 from example_store.money import euros
 from example_store.recently_viewed import recent_looks, register_visitors
-from example_store.stocktaking import open_shop
+from example_store.stocktaking import only_one_process, open_shop
 
 csrf = CSRFProtect()
 DEMO_API_KEY = "tm_test_sandbox_full_access"  # the sandbox's: it opens nothing else
@@ -96,9 +96,8 @@ def _value(text: str) -> Any:
 
 def _secret_key(instance: Path) -> str:
     path = instance / "secret_key"
-    try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new:
-            new.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
-    return path.read_text()
+    with only_one_process(instance):
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text()

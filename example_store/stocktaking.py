@@ -19,7 +19,7 @@ STOCK = Path(__file__).parent / "stock"
 
 def open_shop(instance: Path) -> None:
     """Create the tables and bring the catalogue in line with the stock files."""
-    with _only_one_process(instance / "opening.lock"):
+    with only_one_process(instance):
         db.create_all()
         shelves = [tomllib.loads(path.read_text("utf-8")) for path in STOCK.glob("*.toml")]
         # Categories first: gift sets are made of their products.
@@ -31,9 +31,9 @@ def open_shop(instance: Path) -> None:
 
 
 @contextmanager
-def _only_one_process(lock: Path) -> Iterator[None]:
-    # Several workers of one server start at the same moment.
-    with lock.open("w") as held:
+def only_one_process(instance: Path) -> Iterator[None]:
+    """Let the workers of one server, which start at the same moment, pass one by one."""
+    with (instance / "opening.lock").open("w") as held:
         fcntl.lockf(held, fcntl.LOCK_EX)
         yield
 
