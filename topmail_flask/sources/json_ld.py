@@ -97,7 +97,13 @@ def _may_hide(html: bytes, opening: bytes, closing: bytes, start: int, end: int)
 
     Looks at the nearer end of the page: before a block in the head, behind one at the bottom.
     """
-    if start <= len(html) - end:
+    before = start <= len(html) - end
+    side = (0, start) if before else (end, len(html))
+    if opening == b"<template":  # the only one that nests
+        if html.rfind(opening, *side) < 0 and html.rfind(closing, *side) < 0:
+            return False
+        return html.count(opening, *side) != html.count(closing, *side)
+    if before:
         opened = html.rfind(opening, 0, start)
         return opened >= 0 and html.find(closing, opened + 4, start) < 0
     closed = html.find(closing, end)

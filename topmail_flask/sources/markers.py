@@ -15,6 +15,7 @@ _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.I
 )
 _LOOKED_AT = 2_000
+_TAG_LIMIT = 400
 
 
 def json_ld_positions(html: bytes) -> list[int]:
@@ -53,9 +54,9 @@ def names_open_graph_product(html: bytes) -> bool:
         end = html.rfind(b"og:type", 0, end)
         if end < 0:
             return False
-        tag = html[
-            max(0, html.rfind(b"<", max(0, end - 1_000), end)) : html.find(b">", end, end + 1_000)
-        ]
+        start = html.rfind(b"<", max(0, end - _TAG_LIMIT), end)
+        closing = html.find(b">", end, end + _TAG_LIMIT)
+        tag = html[max(0, start) : closing if closing >= 0 else end + _TAG_LIMIT]
         if b"product" in tag.lower():
             return True
     return True
