@@ -66,6 +66,7 @@ def wrap(sandbox: Sandbox) -> Iterator[Wrap]:
     yield wrapped
     for middleware in made:
         assert middleware.stats().balanced
+        middleware.close()
 
 
 def get(middleware: TopMailMiddleware, path: str = "/p/lamp", **headers: str) -> None:

@@ -150,6 +150,13 @@ class TopMailMiddleware:
         """
         return self._delivery.flush(timeout)
 
+    def close(self) -> None:
+        """Send what can be sent within ``shutdown_timeout`` and end the threads.
+
+        The end of the process does so by itself; this is for programs that go on.
+        """
+        self._delivery.close()
+
     def _begin(self, environ: Environ) -> WatchedAnswer | None:
         if OBSERVER in environ:
             return None
