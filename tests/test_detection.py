@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import namedtuple
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from flask import Response, jsonify, render_template_string
@@ -24,11 +23,17 @@ class Tea:
     price: Decimal
 
 
+class Row(NamedTuple):
+    id: int
+    name: str
+    price: str
+
+
 TEAS: list[Any] = [
     TEA,
     Tea(1, "Green tea", Decimal("9.90")),
     SimpleNamespace(slug="green", title="Green tea", price=9.9),
-    namedtuple("Row", "id name price")(7, "Green tea", "9.90"),
+    Row(7, "Green tea", "9.90"),
     Product("tea", "Green tea", price=Decimal("9.90"), currency="EUR"),
 ]
 

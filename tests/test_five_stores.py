@@ -1,17 +1,13 @@
-"""Five small stores as one finds them, each tracked with no line or one."""
+"""Small stores as one finds them, each tracked with no line or one."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, abort, render_template_string, request
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ForeignKey, event
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from flask import Flask, render_template_string, request
 
 from tests.shop import Shop, make_shop
 from topmail_flask import product_page
@@ -21,68 +17,12 @@ PAGE = "<h1>{{ product.name }}</h1><b>{{ product.price }}</b>"
 CARDS = "{% for product in products %}<h2>{{ product.name }}</h2>{{ product.price }}{% endfor %}"
 
 
-class Base(DeclarativeBase):
-    pass
-
-
-class Category(Base):
-    __tablename__ = "category"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    products: Mapped[list[Article]] = relationship(back_populates="category")
-
-
-class Article(Base):
-    __tablename__ = "article"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    slug: Mapped[str]
-    name: Mapped[str]
-    price: Mapped[Decimal]
-    image: Mapped[str]
-    category_id: Mapped[int] = mapped_column(ForeignKey("category.id"))
-    category: Mapped[Category] = relationship(back_populates="products")
-
-
 def only_look(shop: Shop, path: str, *others: str) -> Any:
     """The product of the only page among these that counts."""
     for one in (path, *others):
         assert shop.get(one).status_code == 200
     assert len(shop.looks) == 1, [product.name for product, _ in shop.looks]
     return shop.looks[0][0]
-
-
-def test_a_store_on_sqlalchemy_with_relations_needs_no_line(tmp_path: Path) -> None:  # F132
-    shop = make_shop({"TOPMAIL_CURRENCY": "EUR", "TOPMAIL_IMAGE_BASE": "/media/"}, shopper=ADDRESS)
-    shop.app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{tmp_path}/shop.db"
-    db = SQLAlchemy(model_class=Base)
-    db.init_app(shop.app)
-    with shop.app.app_context():
-        db.create_all()
-        shelf = Category(name="Teas")
-        for slug in ("green", "black"):
-            db.session.add(
-                Article(slug=slug, name=f"{slug} tea", price=9, image="t.png", category=shelf)
-            )
-        db.session.commit()
-
-    @shop.app.get("/<slug>")
-    def show(slug: str) -> str:
-        found = db.session.execute(db.select(Article).filter_by(slug=slug)).scalar()
-        return render_template_string(
-            PAGE + "{{ product.category.name }}", product=found or abort(404)
-        )
-
-    @shop.app.get("/")
-    def listing() -> str:
-        return render_template_string(CARDS, products=db.session.scalars(db.select(Article)))
-
-    statements: list[str] = []
-    with shop.app.app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
-    seen = only_look(shop, "/green", "/")
-    assert (seen.id, seen.name, seen.price, seen.category) == ("1", "green tea", 9, "Teas")
-    assert seen.image_url == "http://localhost/media/t.png"
-    assert len(statements) == 3, "the product, its category, the listing: none of ours"
 
 
 def test_a_store_on_plain_sqlite_rows_needs_one_line() -> None:

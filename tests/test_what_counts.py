@@ -6,7 +6,15 @@ import logging
 from typing import Any
 
 import pytest
-from flask import Flask, Response, abort, redirect, request
+from flask import (
+    Flask,
+    Response,
+    abort,
+    make_response,
+    redirect,
+    render_template_string,
+    request,
+)
 
 from tests.shop import TEA, Shop, make_shop
 from topmail_flask import ProductView, Shopper, product_page, product_viewed
@@ -50,6 +58,21 @@ def test_only_a_page_that_was_really_shown_counts(path: str, reason: str) -> Non
     shop.get(path)
     assert shop.looks == []
     assert shop.reasons == {reason: 1}
+
+
+def test_a_page_that_the_browser_had_already_counts_and_its_answer_stays_empty() -> None:  # F114
+    shop = make_shop({"TOPMAIL_CURRENCY": "EUR"})
+
+    @shop.app.get("/tea")
+    def show() -> Response:
+        response = make_response(render_template_string("{{ product.name }}", product=TEA))
+        response.add_etag()
+        return response.make_conditional(request)
+
+    etag = shop.get("/tea").headers["ETag"]
+    again = shop.get("/tea", headers={"If-None-Match": etag})
+    assert (again.status_code, again.data) == (304, b"")
+    assert shop.looked_at == ["tea-1", "tea-1"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PUT"])

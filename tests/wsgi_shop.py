@@ -1,6 +1,7 @@
 """A shop in plain WSGI behind the middleware, and the sandbox that its views go to."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ Wrap = Callable[..., TopMailMiddleware]
 
 
 @pytest.fixture
-def wrap(sandbox: Sandbox) -> Iterator[Wrap]:
+def wrap(sandbox: Sandbox, tmp_path: Path) -> Iterator[Wrap]:
     made: list[TopMailMiddleware] = []
 
     def wrapped(app: Any, **settings: Any) -> TopMailMiddleware:
@@ -54,7 +55,7 @@ def wrap(sandbox: Sandbox) -> Iterator[Wrap]:
             **{
                 "api_key": sandbox.api_key,
                 "base_url": sandbox.base_url,
-                "outbox": ":memory:",
+                "outbox": str(tmp_path / f"outbox-{len(made)}"),
                 "site_url": "https://shop.example",
                 "shopper": lambda environ: environ.get("shop.email"),
                 **settings,

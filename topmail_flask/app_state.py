@@ -24,16 +24,16 @@ from flask import request as current_request
 
 from topmail_flask.boundary import Boundary
 from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.domain.errors import ConfigurationError, InvalidValueError
+from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.ledger import Stats
 from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.settings import Settings
 from topmail_flask.domain.shopper import Shopper
-from topmail_flask.marking import mark_of
+from topmail_flask.marking import Mark, mark_of
 from topmail_flask.middleware import OBSERVER
-from topmail_flask.request_page import PageReader, RequestRecord, reason_of
+from topmail_flask.request_page import PageReader, RequestRecord
 from topmail_flask.resolvers.flask_login import logged_in_shopper
 from topmail_flask.signals import send, view_delivered, view_dropped
 from topmail_flask.tracker import Decision, Tracker
@@ -41,6 +41,7 @@ from topmail_flask.visits.consent import cookie_banner_consent
 from topmail_flask.visits.rules import refused_request, refused_response
 
 NAME = "topmail"
+_NOTHING_TOLD = RequestRecord()
 
 
 @dataclass(slots=True)
@@ -147,12 +148,7 @@ class AppState:
         self.boundary.fence(self._declare, None)(product, fields)
 
     def _declare(self, product: object, fields: Mapping[str, object] | None) -> None:
-        told: Any
-        try:
-            told = self._reader.product(product, current_request, fields=fields)
-        except InvalidValueError as error:
-            told = reason_of(error)
-        _record().declared.append(told)
+        _record().declared.append(self._reader.declared(product, current_request, fields))
 
     def _note_render(self, _app: Flask, template: Any, context: dict[str, Any], **_: Any) -> None:
         record = _record()
@@ -160,8 +156,15 @@ class AppState:
             record.contexts.append((template.name or "", context))
         record.depth += 1
 
-    def _note_rendered(self, _app: Flask, **_: Any) -> None:
-        _record().depth -= 1
+    def _note_rendered(self, _app: Flask, context: dict[str, Any], **_: Any) -> None:
+        record = _record()
+        record.depth -= 1
+        if record.depth == 0:
+            mark = self._mark_of(current_request)
+            self._reader.page_is_complete(current_request, record, context, mark)
+
+    def _mark_of(self, request: Request) -> Mark | None:
+        return mark_of(self._app.view_functions.get(request.endpoint or ""))
 
     def _look(self, _app: Flask, response: Response, **_: Any) -> None:
         request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
@@ -174,15 +177,15 @@ class AppState:
             response.headers["X-TopMail"] = decision.header
 
     def _decide(self, request: Request, response: Response) -> Decision:
-        record: RequestRecord | None = g.get("_topmail")
-        mark = mark_of(self._app.view_functions.get(request.endpoint or ""))
-        marked = mark is not None or (record is not None and bool(record.declared))
+        record = g.get("_topmail") or _NOTHING_TOLD
+        mark = self._mark_of(request)
+        marked = mark is not None or bool(record.declared)
         reason = refused_response(
             response.status_code,
             response.mimetype or "",
             response.headers.get("Content-Disposition"),
             marked=marked,
-            declared=marked,
+            declared=True,  # whatever can be known of a 304 is known here
         ) or refused_request(request.environ, marked=marked)
         if reason is not None:
             return self.tracker.refuse(reason)

@@ -17,10 +17,20 @@ from topmail_flask.domain.rendered_page import RenderedPage
 from topmail_flask.domain.settings import Settings
 from topmail_flask.marking import Mark
 from topmail_flask.sources.encodings import readable
+from topmail_flask.sources.mapped_rows import is_mapped
 from topmail_flask.sources.template_variable import read_product, template_product
 
 HTML = ("text/html", "application/xhtml+xml")
 Adapters = Mapping[type, Callable[[Any], Any]]
+Context = tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A row whose attributes were expired when the shop named it: the page may load them yet."""
+
+    value: object
+    fields: Mapping[str, object] | None
 
 
 @dataclass(slots=True)
@@ -29,11 +39,14 @@ class RequestRecord:
 
     :ivar declared: what the shop named by ``track`` or in a template, or why it is no product.
     :ivar contexts: name and context of each outermost template render.
+    :ivar rows: what was read of rows of an ORM when their page was complete, by ``id()``: a commit
+        after that would expire them.
     :ivar depth: how many renders are under way.
     """
 
-    declared: list[Product | Reason] = field(default_factory=list)
-    contexts: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    declared: list[Product | Reason | Unread] = field(default_factory=list)
+    contexts: list[Context] = field(default_factory=list)
+    rows: dict[int, Product | InvalidValueError] = field(default_factory=dict)
     depth: int = 0
 
 
@@ -46,36 +59,58 @@ class PageReader:
         self._adapters = adapters
 
     def page(
-        self, request: Request, response: Response, record: RequestRecord | None, mark: Mark | None
+        self, request: Request, response: Response, record: RequestRecord, mark: Mark | None
     ) -> RenderedPage:
         """The request and its final answer as plain values."""
-        url = self.address(request)
-        told = list(record.declared) if record else []
-        contexts = record.contexts if record else []
+        told: list[Product | Reason | None] = [
+            self._read(one.value, request, record, one.fields) if isinstance(one, Unread) else one
+            for one in record.declared
+        ]
         template: Product | Reason | None = None
         if mark is not None:
-            told.append(self._marked(mark, contexts, request, response))
+            told.append(self._marked(mark, request, response, record))
         elif not told:
-            template = self._templates_product(contexts, request)
-        declared = tuple(one for one in told if isinstance(one, Product))
+            template = self._shown(request, record)
         refusals = [one for one in (*told, template) if isinstance(one, Reason)]
         html, unread = self._html(response)
-        if template is Reason.AMBIGUOUS:
-            html = None
         return RenderedPage(
             environ=request.environ,
-            url=url,
+            url=self.address(request),
             path=request.path,
             status=response.status_code,
             mimetype=response.mimetype or "",
-            html=html,
+            html=None if template is Reason.AMBIGUOUS else html,
             charset=response.mimetype_params.get("charset"),
             unread=refusals[0] if refusals else unread,
             view_args=request.view_args,
             marked=mark is not None or bool(told),
-            declared=declared,
+            declared=tuple(one for one in told if isinstance(one, Product)),
             template_product=template if isinstance(template, Product) else None,
         )
+
+    def declared(
+        self, value: object, request: Request, fields: Mapping[str, object] | None
+    ) -> Product | Reason | Unread:
+        """What the shop names in the middle of a request, as it is now."""
+        try:
+            return self.product(value, request, fields=fields)
+        except InvalidValueError as error:
+            return Unread(value, fields) if is_mapped(value) else reason_of(error)
+
+    def page_is_complete(
+        self, request: Request, record: RequestRecord, context: Mapping[str, Any], mark: Mark | None
+    ) -> None:
+        """Read rows of an ORM while what the page has shown of them is loaded."""
+        value = self._variable(context, mark)
+        rows = [(one.value, one.fields) for one in record.declared if isinstance(one, Unread)]
+        for row, fields in [(value, mark.fields if mark else None), *rows]:
+            if is_mapped(row):
+                try:
+                    record.rows[id(row)] = self.product(
+                        row, request, fields=fields, needs_price=mark is None and row is value
+                    )
+                except InvalidValueError as error:
+                    record.rows[id(row)] = error
 
     def product(
         self,
@@ -118,58 +153,65 @@ class PageReader:
             return request.url
         return f"{parts.scheme}://{server_name}{parts.path}{query}"
 
+    def _variable(self, context: Mapping[str, Any], mark: Mark | None) -> object | None:
+        if mark is not None and mark.variable is not None:
+            return context.get(mark.variable)
+        return template_product(context, self._settings.template_variables)
+
     def _marked(
-        self,
-        mark: Mark,
-        contexts: list[tuple[str, Mapping[str, Any]]],
-        request: Request,
-        response: Response,
+        self, mark: Mark, request: Request, response: Response, record: RequestRecord
     ) -> Product | Reason | None:
         if mark.loader is not None:
             found = [_call(mark.loader, request.view_args or {}, response)]
-        elif mark.variable is not None:
-            found = [context.get(mark.variable) for _, context in contexts]
         else:
-            names = self._settings.template_variables
-            found = [template_product(context, names) for _, context in contexts]
+            found = [self._variable(context, mark) for _, context in record.contexts]
         value = next((one for one in reversed(found) if one is not None), None)
-        if value is None:
-            return None
-        try:
-            return self.product(value, request, fields=mark.fields)
-        except InvalidValueError as error:
-            return reason_of(error)
+        return None if value is None else self._read(value, request, record, mark.fields)
 
-    def _templates_product(
-        self, contexts: list[tuple[str, Mapping[str, Any]]], request: Request
-    ) -> Product | Reason | None:
+    def _shown(self, request: Request, record: RequestRecord) -> Product | Reason | None:
         """Rules T1, T2, R21: the last page decides; two different products are none."""
-        names = self._settings.template_variables
-        pages = [context for name, context in contexts if name.rpartition("/")[2][:1] != "_"]
-        found = [template_product(context, names) for context in pages]
+        pages = [one for name, one in record.contexts if name.rpartition("/")[2][:1] != "_"]
+        found = [self._variable(context, None) for context in pages]
         if not found or found[-1] is None:
             return None
-        try:
-            product = self.product(found[-1], request, needs_price=True)
-        except InvalidValueError:
+        last = self._read(found[-1], request, record, needs_price=True)
+        if not isinstance(last, Product):
             return None
         for other in found[:-1]:
-            if other is None or other is found[-1]:
-                continue
-            try:
-                if self.product(other, request, needs_price=True).id != product.id:
+            if other is not None and other is not found[-1]:
+                earlier = self._read(other, request, record, needs_price=True)
+                if isinstance(earlier, Product) and earlier.id != last.id:
                     return Reason.AMBIGUOUS
-            except InvalidValueError:
-                continue
-        return product
+        return last
+
+    def _read(
+        self,
+        value: object,
+        request: Request,
+        record: RequestRecord,
+        fields: Mapping[str, object] | None = None,
+        *,
+        needs_price: bool = False,
+    ) -> Product | Reason:
+        told = record.rows.get(id(value))
+        try:
+            if told is None:
+                return self.product(value, request, fields=fields, needs_price=needs_price)
+        except InvalidValueError as error:
+            told = error
+        return told if isinstance(told, Product) else reason_of(told)
 
     def _html(self, response: Response) -> tuple[bytes | None, Reason | None]:
         if response.mimetype not in HTML:
             return None, None
-        if response.status_code == 304 or response.direct_passthrough or not response.is_sequence:
+        if response.direct_passthrough or not response.is_sequence:
+            return None, Reason.NO_BODY
+        # A 304 has its body still: Werkzeug leaves it out when the answer is sent.
+        body = response.get_data()
+        if response.status_code == 304 and not body:
             return None, Reason.NO_BODY
         limit = self._settings.max_page_bytes
-        return readable(response.get_data(), response.headers.get("Content-Encoding"), limit)
+        return readable(body, response.headers.get("Content-Encoding"), limit)
 
 
 def reason_of(error: InvalidValueError) -> Reason:

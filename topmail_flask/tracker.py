@@ -121,9 +121,10 @@ class Tracker:
             return self.refuse(Reason.ROBOT)
         products, extraction = self._products(page)
         if not products:
-            reason = (extraction.reason if extraction else page.unread) or Reason.NO_PRODUCT
-            self.refusals[reason] += 1
-            return Decision(reason=reason, extraction=extraction)
+            found = extraction.reason if extraction else None
+            why = page.unread or found or Reason.NO_PRODUCT
+            self.refusals[why] += 1
+            return Decision(reason=why, extraction=extraction)
         shopper, refusal = self._ask(visitor, page.environ)
         if refusal is not None:
             for product in products:
@@ -200,9 +201,10 @@ class Tracker:
         return ProductView(product, shopper, viewed_at=at, session_id=session_id)
 
     def _hand_over(self, view: ProductView) -> ProductView | Reason:
-        if view.shopper is None:
+        shopper = view.shopper
+        if shopper is None:
             return Reason.ANONYMOUS
-        if not in_sample(view.shopper.identity, self.settings.sample_rate):
+        if not in_sample(shopper.identity, self.settings.sample_rate):
             return Reason.SAMPLED_OUT
         for hook in self._before_send:
             try:
@@ -215,12 +217,12 @@ class Tracker:
             if not isinstance(changed, ProductView) or changed.shopper is None:
                 self._boundary.report(hook, TypeError("before_send must return a ProductView"))
                 return Reason.HOOK_FAILED
-            view = changed
+            view, shopper = changed, changed.shopper
         if not self._is_enabled():
             return Reason.DISABLED
         product = view.product
         if self._repeats.is_repeat(
-            digest(self._secret, view.shopper.identity, product.id, product.variant_id or "")
+            digest(self._secret, shopper.identity, product.id, product.variant_id or "")
         ):
             return Reason.REPEAT
         return self.delivery.accept(view) or view

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -116,8 +115,8 @@ def _told(decision: Decision, *, anybody: bool) -> dict[str, Any]:
         "sentence": reason.sentence if reason else None,
         "cure": reason.cure if reason else None,
         "fields": _fields(decision),
-        "conflicts": [asdict(one) for one in trace.conflicts] if trace else [],
-        "rejected": [asdict(one) for one in trace.rejected] if trace else [],
+        "conflicts": [one._asdict() for one in trace.conflicts] if trace else [],
+        "rejected": [one._asdict() for one in trace.rejected] if trace else [],
         "candidates": list(trace.candidates) if trace else [],
         "would_send": [json.loads(view.body_bytes()) for view in views],
     }

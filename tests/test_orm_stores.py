@@ -1,0 +1,69 @@
+"""A store on SQLAlchemy is tracked with no line, and no query of ours (F132, F134)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Response, jsonify, render_template_string
+
+from tests.orm_shop import Article, orm_shop
+from tests.test_five_stores import CARDS, PAGE, only_look
+from topmail_flask import product_page
+
+
+def test_a_store_with_relations_needs_no_line_and_costs_no_query(tmp_path: Path) -> None:
+    shop, db, statements = orm_shop(tmp_path)
+
+    @shop.app.get("/<slug>")
+    def show(slug: str) -> str:
+        found = db.session.execute(db.select(Article).filter_by(slug=slug)).scalar()
+        return render_template_string(PAGE + "{{ product.category.name }}", product=found)
+
+    @shop.app.get("/")
+    def listing() -> str:
+        return render_template_string(CARDS, products=db.session.scalars(db.select(Article)))
+
+    seen = only_look(shop, "/green", "/")
+    assert (seen.id, seen.name, seen.price, seen.category) == ("1", "green tea", 9, "Teas")
+    assert seen.image_url == "http://localhost/media/t.png"
+    assert len(statements) == 3, "the product, its category, the listing: none of ours"
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_commit_before_or_after_the_page_loses_no_view(tmp_path: Path, marked: bool) -> None:
+    shop, db, statements = orm_shop(tmp_path)
+
+    def show() -> str:
+        found = db.session.get(Article, 1)
+        db.session.commit()
+        return render_template_string(PAGE, product=found)
+
+    @shop.app.after_request
+    def log_visit(response: Response) -> Response:
+        db.session.commit()
+        return response
+
+    shop.app.add_url_rule("/tea", view_func=product_page()(show) if marked else show)
+    assert only_look(shop, "/tea").id == "1"
+    assert len(statements) == 2, "the view's own, and the page's after the commit"
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_row_tracked_before_or_after_a_commit_is_read_once_it_is_loaded(
+    tmp_path: Path, early: bool
+) -> None:
+    shop, db, statements = orm_shop(tmp_path)
+
+    @shop.app.get("/quick")
+    def quick() -> Response:
+        found = db.session.get(Article, 1)
+        if early:
+            shop.topmail.track(found)
+        db.session.commit()
+        if not early:
+            shop.topmail.track(found)
+        return jsonify(name=found.name if found else "")
+
+    assert only_look(shop, "/quick").id == "1"
+    assert len(statements) == 2
