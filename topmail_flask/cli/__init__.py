@@ -7,6 +7,7 @@ import importlib
 import click
 
 _COMMANDS = {
+    "drain": ("topmail_flask.cli.drain", "drain_command"),
     "inspect": ("topmail_flask.cli.inspect", "inspect_command"),
     "routes": ("topmail_flask.cli.routes", "routes_command"),
     "sandbox": ("topmail_flask.sandbox.command", "sandbox_command"),
