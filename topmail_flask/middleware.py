@@ -191,10 +191,11 @@ class TopMailMiddleware:
         if visit.refusal is not None or not answer.complete:
             self._tracker.refuse(visit.refusal or Reason.NO_BODY)
             return
+        body = answer.body
         html: bytes | None = None
         unread: Reason | None = Reason.TOO_LARGE
-        if answer.body is not None:
-            html, unread = readable(answer.body, visit.encoding, self.settings.max_page_bytes)
+        if body is not None:
+            html, unread = readable(body, visit.encoding, self.settings.max_page_bytes)
         page = RenderedPage(
             environ=visit.asked,
             url=self._address(visit.asked),
