@@ -162,7 +162,7 @@ def _say_what_to_do(shop: str, sandbox: str) -> None:
   4. Log in as {stranger.email} ({stranger.password}), who is no contact there:
      each look is refused with contact_not_found, as the account page tells.
 
-  No view? The X-TopMail header of each page says why (a headless browser is a robot).
+  No view? The X-TopMail header of each page says why.
   Ctrl-C stops both.
 """,
         flush=True,

@@ -80,6 +80,8 @@ def _defaults(instance: Path) -> dict[str, Any]:
         "TOPMAIL_BASE_URL": f"http://127.0.0.1:{sandbox}/api/v1",
         "TOPMAIL_CURRENCY": "EUR",
         "TOPMAIL_OUTBOX": str(instance / "topmail"),
+        # Automated browsers try this shop out as people do: their looks count here.
+        "TOPMAIL_ROBOTS": ["search", "ai", "preview", "monitor"],
     }
 
 

@@ -117,7 +117,7 @@ class Tracker:
 
         :param response: handed to the receivers of ``product_viewed``.
         """
-        if robot_kind(page.environ.get("HTTP_USER_AGENT")) is not None:
+        if robot_kind(page.environ.get("HTTP_USER_AGENT")) in self.settings.robots:
             return self.refuse(Reason.ROBOT)
         products, extraction = self._products(page)
         if not products:

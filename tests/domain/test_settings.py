@@ -67,6 +67,7 @@ def test_other_extensions_keys_are_none_of_our_business() -> None:
         ("ENABLED", "perhaps"),
         ("SAMPLE_RATE", 1.5),
         ("ID_FROM", ["colour"]),
+        ("ROBOTS", ["vacuum cleaner"]),
         ("CA", "/no/such/file.pem"),
         ("TEMPLATE_VARIABLES", 7),
     ],

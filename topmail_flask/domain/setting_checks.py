@@ -21,6 +21,7 @@ from topmail_flask.domain.web_address import web_address
 
 Check = Callable[[Any], Any]
 Timeout = tuple[float, float]
+ROBOT_KINDS = ("search", "ai", "preview", "monitor", "tool")
 ID_KINDS = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
 _LOOPBACK = re.compile(r"(localhost|.*\.localhost|127(\.\d{1,3}){3}|::1)\Z")
 
@@ -151,6 +152,13 @@ def id_kinds(value: Any) -> tuple[str, ...]:
     kinds = names(value)
     if not kinds or not set(kinds) <= set(ID_KINDS):
         raise ValueError(f"must be a list of these: {', '.join(ID_KINDS)}")
+    return kinds
+
+
+def robot_kinds(value: Any) -> tuple[str, ...]:
+    kinds = names(value)
+    if not set(kinds) <= set(ROBOT_KINDS):
+        raise ValueError(f"must be a list of these: {', '.join(ROBOT_KINDS)}")
     return kinds
 
 

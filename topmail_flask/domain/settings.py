@@ -101,10 +101,16 @@ class Settings:
         check.integer(0, 64 * 1024 * 1024),
         "Larger pages are not read for products.",
     )
+    robots: tuple[str, ...] = setting(
+        check.ROBOT_KINDS,
+        check.robot_kinds,
+        "Kinds of robots whose visits do not count: search, ai, preview, monitor, tool. Leave out "
+        "`tool` where automated browsers test the store.",
+    )
     repeat_window: float = setting(
         60.0,
         check.seconds(0, 86_400),
-        "Seconds within which the same product seen by the same shopper counts once.",
+        "Seconds within which the same product (and variant) seen by the same shopper counts once.",
     )
     sample_rate: float = setting(
         1.0, check.number(0, 1), "Share of the shoppers whose views are sent; stable per shopper."

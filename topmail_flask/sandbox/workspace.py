@@ -126,7 +126,7 @@ class Workspace:
         with self.changed:
             now = self.clock()
             view_id = str(uuid.uuid4())
-            seen = (contact.id, body["product_id"])
+            seen = (contact.id, body["product_id"], body.get("variant_id", ""))
             earlier_id, earlier_time = self._last_seen.get(seen, (None, 0.0))
             duplicate_of = earlier_id if now - earlier_time < _DUPLICATE_WITHIN else None
             first, attempts = self.attempts.get(request.idempotency_key or "", (now, 1))
@@ -207,7 +207,9 @@ class Workspace:
             ]
             self._number = max((each.number for each in known), default=0)
             for view in self.views.values():
-                self._last_seen[view.contact_id, view.body["product_id"]] = (view.id, view.time)
+                variant = view.body.get("variant_id", "")
+                seen = (view.contact_id, view.body["product_id"], variant)
+                self._last_seen[seen] = (view.id, view.time)
             self._seed()
 
     def _forget_calls(self) -> None:
@@ -217,7 +219,7 @@ class Workspace:
         self.attempts: dict[str, tuple[float, int]] = {}
         self.answers = RememberedAnswers()
         self.counters: Counter[str] = Counter()
-        self._last_seen: dict[tuple[str, str], tuple[str, float]] = {}
+        self._last_seen: dict[tuple[str, str, str], tuple[str, float]] = {}
 
     def _seed(self) -> None:
         self._ids_by_email = {c.email.casefold(): c.id for c in self.contacts.values()}
