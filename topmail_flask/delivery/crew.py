@@ -31,17 +31,25 @@ class Crew:
         return list(self._under_way.values())
 
     def give(self, job: Job) -> bool:
-        """Have a sender do the job. Returns False if no thread could be started for it.
+        """Have a sender do the job; the leader gives no more at a time than the crew's size.
 
-        The leader gives no more jobs at a time than the crew's size.
+        Where no thread can be started at all, as at the end of the interpreter, the job is done
+        here and now.
+
+        :returns: False if there is no sender to be had for it now.
         """
         sender = next((one for one in self._senders if one.job is None), None)
         if sender is None:
             sender = _Sender(self._attempt, self._outcomes, self._reported)
             try:
                 sender.start()
-            except RuntimeError:  # too many threads, or the interpreter is about to end
-                return False
+            except RuntimeError:
+                if self._senders:
+                    return False
+                self._under_way[job.row.entry.key] = job
+                self._outcomes.append(outcome_of(self._attempt, job))
+                self._reported.ring()
+                return True
             self._senders.append(sender)
         self._under_way[job.row.entry.key] = job
         sender.job = job
@@ -77,14 +85,16 @@ class _Sender(threading.Thread):
             job = self.job
             if job is None:
                 continue
-            outcome = self._outcome(job)
+            outcome = outcome_of(self._attempt, job)
             self.job = job = None
             self._outcomes.append(outcome)
             self._reported.ring()
 
-    def _outcome(self, job: Job) -> Outcome:
-        try:
-            return self._attempt(job)
-        except BaseException as error:  # noqa: BLE001  # no view is lost to a mistake of ours
-            kind = type(error).__name__.lower()
-        return Outcome(job, RetryLater(f"unexpected_{kind}"))
+
+def outcome_of(attempt: Attempt, job: Job) -> Outcome:
+    """What becomes of a job, whatever goes wrong."""
+    try:
+        return attempt(job)
+    except BaseException as error:  # noqa: BLE001  # no view is lost to a mistake of ours
+        kind = type(error).__name__.lower()
+    return Outcome(job, RetryLater(f"unexpected_{kind}"))

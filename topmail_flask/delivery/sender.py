@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from topmail_flask.delivery.claims import LEASE
 from topmail_flask.delivery.contacts import Job, Outcome
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.memory_ring import MemoryRing
@@ -25,6 +26,7 @@ from topmail_flask.domain.settings import Settings
 
 IMPORT_LIMIT = 1000
 CLAIM_LIMIT = 32
+TAKE_OVER_LIMIT = 200
 BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
 """Seconds between two looks at the other processes' journals, while views come in and otherwise."""
 BUSY_FOR = 10.0
@@ -86,6 +88,7 @@ class Sender:
         self._claimed: deque[Row] = deque()
         self._claims = max(1, min(CLAIM_LIMIT, int(settings.rate), settings.senders * 8))
         self._import_at = self._tidy_at = self._claim_at = 0.0
+        self._took_over = False
         self._busy_until = 0.0
         self._more = False
         self._pause: Pause | None = None
@@ -194,10 +197,17 @@ class Sender:
 
     def _next_row(self, now: float) -> Row | None:
         if not self._claimed and now >= self._claim_at:
+            if not self._took_over:
+                self._take_over()
             self._claimed.extend(self.outbox.claim(self._claims))
             if not self._claimed:
                 self._claim_at = now + IDLE_INTERVAL
         return self._claimed.popleft() if self._claimed else None
+
+    def _take_over(self) -> None:
+        """Whoever led before leads no more: end the leases that it left behind."""
+        self._took_over = True
+        self.outbox.release(self.outbox.claim(TAKE_OVER_LIMIT, self._clock() + LEASE))
 
     def _empty_ring(self) -> None:
         """Move what waits in memory to the disk, or straight into the books."""

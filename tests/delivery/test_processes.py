@@ -1,0 +1,204 @@
+"""Processes that are killed, told to end, or forked: no view is lost, none has two keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.delivery import chaos as acts
+from tests.delivery.chaos import Chaos, chaos_server
+from tests.delivery.programs import Machine, ended, heard, interpreters
+
+FLUSH = "look(999_999); assert delivery.flush(30), delivery.stats(); "
+TELL = "stats = delivery.stats(); assert stats.balanced, stats; say(stats.delivered)"
+
+
+@pytest.fixture
+def chaos() -> Iterator[Chaos]:
+    with chaos_server() as server:
+        yield server
+
+
+@pytest.fixture
+def machine(tmp_path: Path, chaos: Chaos) -> Iterator[Machine]:
+    one = Machine(tmp_path / "outbox", chaos.base_url)
+    yield one
+    chaos.released.set()
+    one.stop()
+
+
+def slow(seconds: float) -> acts.Act:
+    def act(exchange: acts.Exchange) -> None:
+        exchange.chaos.released.wait(seconds)
+        acts.ok(exchange)
+
+    return act
+
+
+def products(chaos: Chaos) -> list[int]:
+    """The numbers of the products that were sent, one for each key."""
+    bodies = {call.key: call.body for call in chaos.views}
+    return sorted(int(json.loads(body)["product_id"][1:]) for body in bodies.values())
+
+
+def test_what_a_killed_process_had_queued_is_sent_by_the_next(
+    machine: Machine, chaos: Chaos
+) -> None:
+    """F051"""
+    chaos.otherwise = slow(0.05)
+    first = machine.start("for n in range(1000): look(n)\nsay('ready'); time.sleep(60)")
+    heard(first, "ready")
+    first.kill()
+    first.wait(10)
+    assert len(chaos.calls) < 1000
+    chaos.otherwise = acts.ok
+    machine.run(FLUSH + TELL)
+    assert products(chaos) == [*range(1000), 999_999]
+
+
+def test_a_view_whose_answer_came_too_late_is_sent_again_under_its_key(
+    machine: Machine, chaos: Chaos
+) -> None:
+    """F053"""
+    processes: list[subprocess.Popen[str]] = []
+
+    def answer_and_kill(exchange: acts.Exchange) -> None:
+        acts.ok(exchange)
+        processes[0].kill()
+
+    chaos.otherwise = answer_and_kill
+    processes.append(machine.start("look(1); time.sleep(60)"))
+    processes[0].wait(20)
+    chaos.otherwise = acts.ok
+    assert machine.run(FLUSH + TELL).strip() == "2"
+    assert products(chaos) == [1, 999_999]
+    assert len({call.sha for call in chaos.views if b'"p1"' in call.body}) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_told_to_end_sends_what_it_can_in_two_seconds(
+    machine: Machine, chaos: Chaos, number: int
+) -> None:
+    """F054, F056, F080"""
+    chaos.otherwise = slow(0.02)
+    lines = "signal.signal(signal.SIGINT, lambda *_: sys.exit(0))\n"
+    lines += "for n in range(600): look(n)\nsay('ready'); time.sleep(60)"
+    process = machine.start(lines)
+    heard(process, "ready")
+    begin = time.monotonic()
+    process.send_signal(number)
+    ended(process)
+    assert time.monotonic() - begin <= 2.5
+    chaos.otherwise = acts.ok
+    machine.run(FLUSH + TELL)
+    assert products(chaos) == [*range(600), 999_999]
+
+
+def test_an_api_that_never_answers_does_not_hold_the_end_up(machine: Machine, chaos: Chaos) -> None:
+    """F055"""
+    chaos.otherwise = acts.hang
+    process = machine.start("for n in range(20): look(n)\nsay('ready'); time.sleep(60)")
+    heard(process, "ready")
+    chaos.wait_for(1)
+    begin = time.monotonic()
+    process.terminate()
+    ended(process)
+    assert time.monotonic() - begin <= 2.5
+    chaos.otherwise = acts.ok
+    machine.run(FLUSH + TELL)
+    assert products(chaos) == [*range(20), 999_999]
+
+
+def test_a_name_server_that_never_answers_does_not_hold_the_end_up(machine: Machine) -> None:
+    """F040, F042"""
+    lines = "import socket\nsocket.getaddrinfo = lambda *a, **k: (say('asked'), time.sleep(60))\n"
+    process = machine.start(lines + "look(1)\ntime.sleep(60)", base_url="https://topmail.invalid/")
+    heard(process, "asked")
+    begin = time.monotonic()
+    process.terminate()
+    ended(process)
+    assert time.monotonic() - begin <= 2.5
+
+
+def test_many_apps_share_one_budget_at_the_end(machine: Machine, chaos: Chaos) -> None:
+    """F055, F072"""
+    chaos.otherwise = acts.hang
+    lines = """
+settings = Settings(**json.loads(os.environ["SETTINGS"]))
+apps = [
+    Delivery(settings, app_name=f"app{n}", directory=Path(os.environ["OUTBOX"]), secret=b"s")
+    for n in range(10)
+]
+for n, app in enumerate(apps):
+    look(n, app)
+say('ready'); time.sleep(60)
+"""
+    process = machine.start(lines)
+    heard(process, "ready")
+    chaos.wait_for(10)
+    begin = time.monotonic()
+    process.terminate()
+    ended(process)
+    assert time.monotonic() - begin <= 2.5
+
+
+@pytest.mark.parametrize("python", interpreters())
+def test_the_end_of_the_interpreter_is_no_bad_moment(
+    machine: Machine, chaos: Chaos, python: str
+) -> None:
+    """F076"""
+    lines = """
+class Last:
+    def __del__(self, look=look):
+        look(2)
+
+atexit.register(look, 1)
+look(0)
+last = Last()
+sys.modules["kept"] = last
+"""
+    ended(machine.start(lines, python=python))
+    ended(machine.start("atexit.register(look, 3)", python=python))
+    machine.run(FLUSH + TELL)
+    assert products(chaos) == [0, 1, 2, 3, 999_999]
+
+
+@pytest.mark.parametrize("python", interpreters())
+def test_a_script_that_ends_after_its_view_has_sent_it(
+    machine: Machine, chaos: Chaos, python: str
+) -> None:
+    ended(machine.start("look(0)", python=python))
+    assert products(chaos) == [0]
+
+
+def test_idle_processes_hardly_wake(machine: Machine, chaos: Chaos) -> None:
+    """F109"""
+    # What a view has woken falls asleep again after a while; here it does so at once.
+    lines = "from topmail_flask.delivery import sender; sender.BUSY_FOR = 0.0\n"
+    lines += "look({}); assert delivery.flush(20); say('ready'); time.sleep(60)"
+    both = [machine.start(lines.format(n)) for n in range(2)]
+    for process in both:
+        heard(process, "ready")
+
+    def used(pid: int) -> tuple[int, float]:
+        wakes = 0
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for line in (task / "status").read_text().splitlines():
+                if line.startswith("voluntary_ctxt_switches"):
+                    wakes += int(line.split()[1])
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return wakes, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = [used(process.pid) for process in both]
+    time.sleep(5)  # nothing happens that could be waited for: that is the promise
+    for process, (wakes, seconds) in zip(both, before, strict=True):
+        more_wakes, more_seconds = used(process.pid)
+        assert more_wakes - wakes <= 8
+        assert more_seconds - seconds <= 0.03
