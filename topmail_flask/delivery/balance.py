@@ -43,8 +43,11 @@ def balance(books: Books, journals: JournalReading | None, settlements: Settleme
 
 
 def known_segments(books: Books) -> dict[str, tuple[int, int]]:
-    """For each segment how far it is imported, and how far that was known to be erased."""
+    """For each segment how far it is imported, and how far that was known to be erased.
+
+    :raises Fault: the outbox cannot be read.
+    """
     if not books.exists:
         return {}
     query = "SELECT name, start, erased FROM segments"
-    return {name: (start, erased) for name, start, erased in books.rows(query)}
+    return {name: (start, erased) for name, start, erased in books.rows(query, mend=True)}

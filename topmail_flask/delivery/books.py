@@ -8,12 +8,14 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from topmail_flask.delivery import database, salvage, schema
 from topmail_flask.delivery.database import Database, Fault, NewerSchema
 from topmail_flask.delivery.held_files import hold
+from topmail_flask.delivery.place import prepare
 
 _log = logging.getLogger("topmail_flask.delivery")
 FILE_NAME = "outbox.sqlite3"
@@ -44,7 +46,6 @@ class Books:
         self._clock = clock
         self._monotonic = monotonic
         self._memory = Database(None)
-        self._orphans: list[sqlite3.Connection] = []
         self._retry_at = 0.0
         self._recovered = False
         self._disk = self._database(FILE_NAME) if directory else None
@@ -72,15 +73,14 @@ class Books:
         self._leave_memory()
         for _ in range(5):
             try:
-                if not self.in_memory:
-                    self._recover()
+                self._recover(self._current)
                 with self._current.transaction() as connection:
                     return work(connection)
             except NewerSchema:
                 self._disk = self._database(f"outbox-v{schema.VERSION}.sqlite3")
             except Fault as fault:
                 if fault.kind == "moved" and self._disk is not None:
-                    self._orphans += self._disk.take_over()
+                    self._rescue(self._disk)
                 elif fault.kind == "damaged" and self._disk is not None:
                     self._mend(self._disk)
                 else:
@@ -102,19 +102,26 @@ class Books:
             except Fault as fault:
                 if fault.kind != "moved" or self._disk is None:
                     raise
-                self._orphans += self._disk.take_over()
+                self._disk.close()
             except NewerSchema:
                 self._disk = self._database(f"outbox-v{schema.VERSION}.sqlite3")
             except OSError:
                 break
         raise Fault("unusable")
 
-    def rows(self, query: str, values: Any = ()) -> list[Any]:
+    def rows(self, query: str, values: Any = (), *, mend: bool = False) -> list[Any]:
         """The rows of one reading statement.
 
+        :param mend: whether a damaged file is to be mended first.
         :raises Fault: they cannot be read.
         """
-        return self.read(lambda connection: connection.execute(query, values).fetchall())
+        work = partial(_select, query=query, values=values)
+        try:
+            return self.read(work)
+        except Fault as fault:
+            if not mend or fault.kind != "damaged":
+                raise
+            return self.run(work)
 
     def shrink(self) -> None:
         """Gives free space back to the disk and empties the write-ahead log, if that is due."""
@@ -141,7 +148,6 @@ class Books:
         for one in (self._disk, self._memory):
             if one is not None:
                 one.close()
-        self._close_orphans()
 
     @property
     def _current(self) -> Database:
@@ -180,24 +186,31 @@ class Books:
         self._recovered = False
         guard.release()
 
-    def _recover(self) -> None:
-        """Takes over what was set aside or lost its name, also by a process that died meanwhile."""
-        if self._recovered and not self._orphans:
+    def _rescue(self, disk: Database) -> None:
+        """Saves the rows of a file that was deleted or replaced while it was open (fault F088)."""
+        path = disk.path or Path()
+        prepare(path.parent)
+        try:
+            with database.translated():
+                salvage.rescue(disk.connections[0], path, self._clock())
+        except Fault as fault:
+            if fault.kind in ("full", "busy"):
+                raise
+        disk.remove_log()
+        disk.close()
+        self._recovered = False
+        _log.warning("TopMail: the outbox file was moved or deleted; its rows are kept.")
+
+    def _recover(self, disk: Database) -> None:
+        """Takes over what was set aside, also by a process that died meanwhile."""
+        if self._recovered or disk.path is None:
             return
-        disk = self._current
-        aside = salvage.set_aside_files(disk.path, salvage.DAMAGED) if disk.path else []
-        for path in aside:
+        for path in salvage.set_aside_files(disk.path, salvage.DAMAGED):
             with database.other_file(path) as source, disk.transaction() as connection:
                 salvage.absorb(source, connection, same_key=True)
             salvage.keep_damaged(path)
-        for orphan in self._orphans:
-            with disk.transaction() as connection:
-                salvage.absorb(orphan, connection, same_key=True)
         self._recovered = True
-        self._close_orphans()
 
-    def _close_orphans(self) -> None:
-        for orphan in self._orphans:
-            with suppress(sqlite3.Error):
-                orphan.close()
-        self._orphans.clear()
+
+def _select(connection: sqlite3.Connection, query: str, values: Any) -> list[Any]:
+    return connection.execute(query, values).fetchall()

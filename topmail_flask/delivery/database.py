@@ -17,6 +17,7 @@ from topmail_flask.delivery.place import check_file, prepare
 BUSY_SECONDS = 1.0
 CHECK_INTERVAL = 1.0
 WAL_LIMIT = 4 * 1024 * 1024
+WAL_PAGES = 512
 _KINDS = {
     sqlite3.SQLITE_BUSY: "busy",
     sqlite3.SQLITE_LOCKED: "busy",
@@ -24,11 +25,11 @@ _KINDS = {
     sqlite3.SQLITE_IOERR: "full",
     sqlite3.SQLITE_CORRUPT: "damaged",
     sqlite3.SQLITE_NOTADB: "damaged",
-    sqlite3.SQLITE_ERROR: "damaged",  # a table or a column is missing
     sqlite3.SQLITE_IOERR_SHORT_READ: "damaged",
     sqlite3.SQLITE_READONLY_DBMOVED: "moved",
 }
 Result = TypeVar("Result")
+Inode = tuple[int, int]
 # A connection inherited over a fork is neither used nor closed: SQLite forbids both.
 _parked: list[sqlite3.Connection] = []
 
@@ -66,9 +67,15 @@ class Database:
         self._pid = os.getpid()
         self._of_thread = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._inode: tuple[int, int] | None = None
+        self._inode: Inode | None = None
+        self._log_inode: Inode | None = None
         self._check_at = 0.0
         self._shared_by = threading.RLock() if self.path is None else nullcontext()
+
+    def _notice_fork(self) -> None:
+        if self._pid != os.getpid():
+            _parked.extend(self._connections)
+            self._begin()
 
     def connection(self) -> sqlite3.Connection:
         """The connection of this process and thread.
@@ -77,11 +84,9 @@ class Database:
         :raises OSError: the place is refused.
         :raises NewerSchema: the file was made by a newer version.
         """
-        if self._pid != os.getpid():
-            _parked.extend(self._connections)
-            self._begin()
+        self._notice_fork()
         if self._monotonic() >= self._check_at and self.path is not None:
-            if self._inode is not None and self._inode_now() != self._inode:
+            if self._inode is not None and _inode(self.path) != self._inode:
                 raise Fault("moved")
             self._check_at = self._monotonic() + CHECK_INTERVAL
         if self.path is None and self._connections:
@@ -94,15 +99,13 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """``BEGIN IMMEDIATE`` … ``COMMIT``, or part of the one that is under way in this thread.
+        """``BEGIN IMMEDIATE`` … ``COMMIT``, rolled back on any error.
 
         :raises Fault: nothing was changed.
         """
+        self._notice_fork()
         with self._shared_by, translated():
             connection = self.connection()
-            if connection.in_transaction:
-                yield connection
-                return
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -117,32 +120,32 @@ class Database:
 
         :raises Fault: the file cannot be read.
         """
+        self._notice_fork()
         with self._shared_by, translated():
             return work(self.connection())
 
     @property
     def is_current(self) -> bool:
         """Whether the file under the name is the one that was opened, or is about to be."""
-        return self._inode is None or self._inode_now() == self._inode
+        return self.path is None or self._inode in (None, _inode(self.path))
 
-    def take_over(self) -> list[sqlite3.Connection]:
-        """Gives up the connections without closing them: the next ones open the file anew."""
-        connections = self._connections if self._pid == os.getpid() else []
-        self._begin()
-        return connections
+    def remove_log(self) -> None:
+        """Removes the log of a file that lost its name: the next file must not meet it."""
+        if self._log_inode is not None and _inode(f"{self.path}-wal") == self._log_inode:
+            for suffix in ("-wal", "-shm"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    @property
+    def connections(self) -> list[sqlite3.Connection]:
+        """What this process has open."""
+        return self._connections if self._pid == os.getpid() else []
 
     def close(self) -> None:
-        """Closes what this process opened."""
-        for connection in self.take_over():
+        """Closes what this process opened. The next call opens the file anew."""
+        for connection in self.connections:
             with suppress(sqlite3.Error):
                 connection.close()
-
-    def _inode_now(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(self.path or "", follow_symlinks=False)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+        self._begin()
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -162,36 +165,41 @@ class Database:
             with suppress(FileExistsError):
                 # Made by us, so that SQLite gives its own files the same mode.
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            self._inode = self._inode_now()
+            self._inode = _inode(path)
         connection = sqlite3.connect(
             path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             self._configure(connection)
+            if path is not None:
+                self._log_inode = _inode(f"{path}-wal")
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _configure(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > schema.VERSION:
+            raise NewerSchema
+        found = schema.tables(connection)
+        is_new = version == 0 and not found
+        if not is_new and (version != schema.VERSION or not found >= schema.TABLES):
+            raise Fault("damaged")
+        if is_new:  # on any other file this would be a write
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for pragma in (
-            "auto_vacuum = INCREMENTAL",
             "journal_mode = WAL",
             f"synchronous = {self._synchronous}",
             f"journal_size_limit = {WAL_LIMIT}",
+            f"wal_autocheckpoint = {WAL_PAGES}",
             "secure_delete = ON",
             "trusted_schema = OFF",
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > schema.VERSION:
-            raise NewerSchema
-        found = schema.tables(connection)
-        if version == 0 and not found:
+        if is_new:
             schema.create(connection)
-        elif version != schema.VERSION or not found >= schema.TABLES:
-            raise Fault("damaged")
 
 
 @contextmanager
@@ -201,7 +209,9 @@ def translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        raise Fault(_KINDS.get(code) or _KINDS.get(code & 0xFF, "unusable")) from None
+        kind = _KINDS.get(code) or _KINDS.get(code & 0xFF, "unusable")
+        lacking = code == sqlite3.SQLITE_ERROR and "no such" in str(error)  # table or column
+        raise Fault("damaged" if lacking else kind) from None
 
 
 @contextmanager
@@ -212,6 +222,14 @@ def other_file(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def _inode(path: Path | str) -> Inode | None:
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def shrink(connection: sqlite3.Connection) -> None:

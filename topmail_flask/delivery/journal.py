@@ -102,8 +102,7 @@ class Journal:
         if now < self._retry_at:
             return None
         prepare(self._directory)
-        waiting = sum(path.stat().st_size for path in segments.listed(self._directory))
-        if waiting > self._max_bytes:
+        if segments.size_of(self._directory) > self._max_bytes:
             raise OSError(errno.EDQUOT, "the journals are full: nobody delivers from them")
         self._segment = Segment.create(self._directory, now=self._clock(), durable=self._durable)
         while self._stranded:

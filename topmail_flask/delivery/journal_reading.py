@@ -14,6 +14,7 @@ from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.segments import OpenSegment
 
 OPEN_AT_ONCE = 64
+BYTES_AT_ONCE = 1024 * 1024
 UNBORN_SECONDS = 60.0
 
 
@@ -33,6 +34,11 @@ class Portion:
     def emptied(self) -> bool:
         """Whether the owner is dead and nothing is left behind this portion."""
         return self.segment.dead and os.fstat(self.segment.fd).st_size == self.end
+
+    @property
+    def cut(self) -> bool:
+        """Whether the segment holds more than one portion."""
+        return os.fstat(self.segment.fd).st_size - self.start > segments.CHUNK
 
     def entries(self) -> tuple[list[Entry], int]:
         """The entries, and how many lines were torn."""
@@ -62,8 +68,9 @@ class JournalReading:
         :param stack: keeps the segments open, and the dead ones locked.
         """
         portions: list[Portion] = []
+        room = BYTES_AT_ONCE
         for path in segments.listed(self._directory):
-            if limit <= 0 or len(portions) >= OPEN_AT_ONCE:
+            if limit <= 0 or room <= 0 or len(portions) >= OPEN_AT_ONCE:
                 return portions, True
             with ExitStack() as inner, suppress(OSError):
                 segment = inner.enter_context(segments.opened(path))
@@ -75,8 +82,9 @@ class JournalReading:
                 if portion.chunk or portion.emptied:
                     portions.append(portion)
                     limit -= portion.chunk.count(b"\n") // 2
+                    room -= len(portion.chunk)
                     stack.push(inner.pop_all())
-        return portions, any(len(portion.chunk) * 2 > segments.CHUNK for portion in portions)
+        return portions, any(portion.cut for portion in portions)
 
     def finish(self, portions: Iterable[Portion]) -> list[str]:
         """Erases what was imported and removes what is empty and nobody's.

@@ -61,14 +61,14 @@ class MemoryRing:
 
         :returns: how many entries it took.
         """
-        for count in range(len(self)):
-            taken = self.take(1)
-            if taken and not append(taken[0]):
-                line = taken[0].to_line()
-                self._bytes += len(line)
-                self._lines.appendleft(line)
-                return count
-        return 0
+        poured = 0
+        for _ in range(len(self)):
+            for entry in self.take(1):
+                if not append(entry):
+                    self._put_back(entry)
+                    return poured
+                poured += 1
+        return poured
 
     def forget(self, identities: Collection[str], reason: Reason) -> list[Entry]:
         """Drops what waits for these identities, and counts it under ``reason``."""
@@ -80,6 +80,11 @@ class MemoryRing:
             self.put(entry)
         self._dropped[reason] += len(found)
         return found
+
+    def _put_back(self, entry: Entry) -> None:
+        line = entry.to_line()
+        self._bytes += len(line)
+        self._lines.appendleft(line)
 
     def __len__(self) -> int:
         return len(self._lines) if self._pid == os.getpid() else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,14 @@ def _balance(source: sqlite3.Connection, target: sqlite3.Connection, waiting: in
         add(target, {"dropped": lost, f"reason:{Reason.INVALID_ROW}": lost})
     else:
         add(target, {"accepted": -lost})
+
+
+def rescue(connection: sqlite3.Connection, path: Path, now: float) -> None:
+    """Writes what an open connection still sees of a file without a name beside ``path``."""
+    aside = f"{path}.{DAMAGED}-{int(now)}-{os.urandom(3).hex()}"
+    os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(aside)) as target:
+        connection.backup(target)
 
 
 def set_aside(path: Path, mark: str, now: float) -> Path:

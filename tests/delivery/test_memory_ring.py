@@ -1,0 +1,89 @@
+"""Views wait in memory while no disk takes them: bounded, counted, and back to the disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from tests.delivery.entry_making import drain, entry, import_all, journal, outbox, output_of
+from topmail_flask.delivery.memory_ring import MemoryRing
+from topmail_flask.domain.reasons import Reason
+
+
+def test_the_oldest_are_dropped_and_counted() -> None:
+    # F110
+    ring, dropped = MemoryRing(max_entries=3), []
+    for number in range(5):
+        dropped += ring.put(entry(number))
+    assert [one.key for one in dropped] == ["key-0", "key-1"]
+    stats = ring.stats()
+    assert (stats.accepted, stats.pending, stats.dropped) == (5, 3, 2)
+    assert stats.reasons == {Reason.OVERFLOW: 2}
+    assert stats.balanced
+
+
+def test_bytes_are_bounded_too() -> None:
+    # F110
+    ring = MemoryRing(max_bytes=10_000)
+    for number in range(100):
+        ring.put(entry(number, body=b"x" * 900))
+    assert 8 <= len(ring) <= 11
+
+
+def test_a_full_ring_is_small() -> None:
+    # F110
+    text = """
+import resource
+from tests.delivery.entry_making import *
+from topmail_flask.delivery.memory_ring import MemoryRing
+def rss():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+ring, before = MemoryRing(), rss()
+for number in range(30_000):
+    ring.put(entry(number, key="0" * 36, identity="0" * 32, repeat="0" * 32))
+print(len(ring), rss() - before < 16 * 1024 * 1024)
+"""
+    count, is_small = output_of(text).split()
+    assert int(count) == 10_000
+    assert is_small == "True"
+
+
+def test_what_waits_goes_back_to_the_disk_in_its_order(tmp_path: Path) -> None:
+    ring, written, books = MemoryRing(), journal(tmp_path / "box"), outbox(tmp_path / "box")
+    for number in range(3):
+        ring.put(entry(number))
+    assert ring.pour(lambda _: False) == 0
+    assert len(ring) == 3
+    takes_two = iter([True, True, False])
+    assert ring.pour(lambda one: written.append(one) and next(takes_two)) == 2
+    assert ring.pour(written.append) == 1
+    assert len(ring) == ring.stats().accepted == 0
+    import_all(books)
+    assert {"key-0", "key-1", "key-2"} == set(drain(books))
+    books.close()
+
+
+def test_a_forgotten_shopper_is_gone_from_memory() -> None:
+    # F159
+    ring = MemoryRing()
+    ring.put(entry(1))
+    ring.put(entry(2, identity="bob"))
+    assert [one.key for one in ring.forget(["ada"], Reason.FORGOTTEN)] == ["key-1"]
+    assert ring.stats().reasons == {Reason.FORGOTTEN: 1}
+    assert ring.stats().balanced
+    assert [one.key for one in ring.take(9)] == ["key-2"]
+
+
+def test_a_forked_child_has_none_of_its_parents_views() -> None:
+    # F060
+    ring = MemoryRing()
+    ring.put(entry(1))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        empty = len(ring) == 0 and not ring.take(1) and not ring.stats().accepted
+        ring.put(entry(2))
+        os._exit(0 if empty and len(ring) == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(ring) == 1

@@ -1,0 +1,79 @@
+"""Forks beside an open outbox: no connection is shared, no lock is inherited."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.entry_making import drain, entry, fill, outbox
+
+
+def test_a_forked_child_opens_the_file_anew_and_harms_nothing(tmp_path: Path) -> None:
+    # F062
+    books = outbox(tmp_path / "box")
+    for number in range(30):
+        fill(books, [entry(number)])
+        inherited = id(books._books._current.connection())
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            fill(books, [entry(1000 + number)])
+            own = id(books._books._current.connection()) != inherited
+            books.close()
+            os._exit(0 if own else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert books._books.rows("PRAGMA integrity_check") == [("ok",)]
+    assert len(drain(books)) == books.stats().accepted == 60
+    books.close()
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_a_fork_in_the_middle_of_a_transaction_blocks_no_child(
+    tmp_path: Path, on_disk: bool
+) -> None:
+    # F061: each lock of the outbox held by another thread at the moment of the fork
+    books = outbox(tmp_path / "box" if on_disk else None)
+    fill(books, [entry(1)])
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        inside.set()
+        go_on.wait(20)
+
+    thread = threading.Thread(target=books._books.run, args=(hold,))
+    thread.start()
+    assert inside.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        stats = books.stats()
+        report = books.import_entries([entry(2)])
+        # On disk the parent holds SQLite's own lock: a bounded wait, then a fault, no deadlock.
+        right = report.fault == "busy" if on_disk else report.imported == 1
+        os._exit(0 if right and stats.accepted == on_disk else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    go_on.set()
+    thread.join(10)
+    assert books.stats().accepted == 1
+    books.close()
+
+
+def test_threads_share_no_connection(tmp_path: Path) -> None:
+    books, seen = outbox(tmp_path / "box"), []
+    barrier = threading.Barrier(3, timeout=10)
+
+    def open_one() -> None:
+        seen.append(books._books._current.connection())
+        barrier.wait()
+
+    threads = [threading.Thread(target=open_one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(one) for one in seen}) == 3
+    books.close()

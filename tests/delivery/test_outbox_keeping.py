@@ -1,0 +1,73 @@
+"""What the outbox remembers, and what a person does with dead letters."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.delivery.entry_making import EMAIL, NOW, Clock, entry, fill, outbox
+from topmail_flask.domain.reasons import Reason
+
+
+def test_contacts_and_pauses_are_remembered_for_every_process(tmp_path: Path) -> None:
+    clock = Clock()
+    books, other = outbox(tmp_path / "box", clock), outbox(tmp_path / "box", clock)
+    books.remember_contact("ada", "c-1")
+    books.remember_unknown("bob")
+    books.pause(NOW + 300, "unauthorized")
+    fill(books, [entry(1)])
+    books.delivered(books.claim(1)[0])
+    fill(books, [entry(2, at=NOW - 9)])
+    assert other.remembered_contact("ada") == "c-1"
+    assert other.unknown_contact("bob")
+    assert not other.unknown_contact("ada")
+    assert other.remembered_contact("bob") is None
+    standing = other.standing()
+    assert (standing.paused_until, standing.pause_reason) == (NOW + 300, "unauthorized")
+    assert (standing.last_success, standing.oldest_pending) == (NOW, NOW - 9)
+    books.resume()
+    clock.now += 3601
+    assert other.standing().paused_until is None
+    assert not other.unknown_contact("bob")
+    books.close()
+    other.close()
+
+
+def test_dead_letters_are_shown_masked_revived_under_a_new_key_and_dropped(tmp_path: Path) -> None:
+    # F028, F173
+    books = outbox(tmp_path / "box")
+    fill(books, [entry(number) for number in range(3)])
+    for row in books.claim(3):
+        books.bury(row, Reason.REPLAYED_ERROR)
+    shown = books.dead_letters()
+    assert {letter.shopper for letter in shown} == {"a***@shop.example"}
+    assert EMAIL not in repr(shown)
+    assert books.retry_dead(["key-1", "no such key"]) == 1
+    assert books.drop_dead(["key-2"]) == 1
+    (row,) = books.claim(5)
+    assert row.entry.key not in {"key-0", "key-1", "key-2"}
+    assert json.loads(row.entry.body)["product_id"] == "p1"
+    stats = books.stats()
+    assert (stats.dead, stats.pending, stats.accepted) == (2, 1, 3)
+    assert stats.reasons == {Reason.REPLAYED_ERROR: 2}
+    assert stats.balanced
+    assert books.drop_pending() == 1
+    assert books.stats().reasons == {Reason.REPLAYED_ERROR: 2, Reason.REMOVED: 1}
+    assert books.stats().balanced
+    books.close()
+
+
+def test_dead_letters_are_kept_for_a_week(tmp_path: Path) -> None:
+    # F160
+    clock = Clock()
+    books = outbox(tmp_path / "box", clock)
+    fill(books, [entry(1)])
+    books.bury(books.claim(1)[0], Reason.REJECTED)
+    clock.now += 6.9 * 86_400
+    books.tidy()
+    assert len(books.dead_letters()) == 1
+    clock.now += 1.1 * 86_400
+    books.tidy()
+    assert books.dead_letters() == []
+    assert books.stats().dead == 1
+    books.close()
