@@ -44,5 +44,6 @@ def card(number: int, url: bool = True) -> str:
         f'<div itemscope itemtype="https://schema.org/Product">{link}'
         f'<span itemprop="name">Other {number}</span></a>'
         f'<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">'
-        f'<meta itemprop="priceCurrency" content="EUR"><b itemprop="price">{number},00</b></div></div>'
+        f'<meta itemprop="priceCurrency" content="EUR">'
+        f'<b itemprop="price">{number},00</b></div></div>'
     )

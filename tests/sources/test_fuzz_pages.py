@@ -13,17 +13,80 @@ from topmail_flask.domain.product import Product
 from topmail_flask.sources.page_product import extract
 
 NAMES = st.sampled_from(
-    "@id @type @graph @value @language name sku productID gtin13 mpn identifier propertyID value "
-    "offers price priceCurrency lowPrice highPrice priceSpecification priceType availability "
-    "itemCondition priceValidUntil validFrom eligibleQuantity minValue image url brand category "
-    "hasVariant isVariantOf inProductGroupWithID productGroupID itemListElement item position "
-    "mainEntity about breadcrumb isRelatedTo itemOffered mainEntityOfPage".split()
+    [
+        "@id",
+        "@type",
+        "@graph",
+        "@value",
+        "@language",
+        "name",
+        "sku",
+        "productID",
+        "gtin13",
+        "mpn",
+        "identifier",
+        "propertyID",
+        "value",
+        "offers",
+        "price",
+        "priceCurrency",
+        "lowPrice",
+        "highPrice",
+        "priceSpecification",
+        "priceType",
+        "availability",
+        "itemCondition",
+        "priceValidUntil",
+        "validFrom",
+        "eligibleQuantity",
+        "minValue",
+        "image",
+        "url",
+        "brand",
+        "category",
+        "hasVariant",
+        "isVariantOf",
+        "inProductGroupWithID",
+        "productGroupID",
+        "itemListElement",
+        "item",
+        "position",
+        "mainEntity",
+        "about",
+        "breadcrumb",
+        "isRelatedTo",
+        "itemOffered",
+        "mainEntityOfPage",
+    ]
 )
 TEXTS = st.one_of(
     st.sampled_from(
-        "Product ProductGroup Offer AggregateOffer ItemList BreadcrumbList WebPage Article Thing "
-        "#a #b /p/mug https://shop.example/p/mug //x http://[ 12.50 1.234,50 NaN 1e999 EUR $ "
-        "2020-01-01 0000-00-00 InStock".split()
+        [
+            "Product",
+            "ProductGroup",
+            "Offer",
+            "AggregateOffer",
+            "ItemList",
+            "BreadcrumbList",
+            "WebPage",
+            "Article",
+            "Thing",
+            "#a",
+            "#b",
+            "/p/mug",
+            "https://shop.example/p/mug",
+            "//x",
+            "http://[",
+            "12.50",
+            "1.234,50",
+            "NaN",
+            "1e999",
+            "EUR",
+            "$",
+            "2020-01-01",
+            "0000-00-00",
+            "InStock",
+        ]
     ),
     st.text(max_size=20),
 )

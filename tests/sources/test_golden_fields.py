@@ -192,7 +192,7 @@ def test_a_brand_is_told_in_many_shapes(brand: object) -> None:
         ({"sku": None, "gtin13": "0000000000000"}, "mug"),
         ({"sku": None, "mpn": "M-1", "brand": "Acme"}, "M-1"),
         ({"sku": None, "mpn": "M-1"}, "mug"),
-        ({"sku": "N/A", "url": "/p/mug.html"}, "mug"),
+        ({"sku": "N/A", "url": "/p/mug/"}, "mug"),
         ({"sku": None, "identifier": {"propertyID": "sku", "value": "I-1"}}, "I-1"),
         ({"inProductGroupWithID": "G-1"}, "G-1"),
     ],

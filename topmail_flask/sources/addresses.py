@@ -14,21 +14,61 @@ from topmail_flask.domain.web_address import web_address
 _TRACKING = re.compile(
     r"utm_?.*|mc_.*|_ga|_gl|gclid|gbraid|wbraid|dclid|fbclid|msclkid|yclid|ttclid|twclid|igshid"
     r"|srsltid|_kx|tmc|ref|spm",
-    re.I,
+    re.IGNORECASE,
 )
 # Arguments that name a product wherever they stand, and those that do so only where the path is
 # that of a script which shows every product.
 _ID_ARGS = ("product_id", "products_id", "productid", "prod_id", "item_id", "itemid", "pid")
 _SCRIPT_ID_ARGS = ("id", "item", "product", "sku", "slug", "p", "code")
 _SCRIPTS = frozenset(
-    "product products item items index view detail details show shop store product_info "
-    "productdetail product-detail product-details product_details catalog main p pd d dp".split()
+    [
+        "product",
+        "products",
+        "item",
+        "items",
+        "index",
+        "view",
+        "detail",
+        "details",
+        "show",
+        "shop",
+        "store",
+        "product_info",
+        "productdetail",
+        "product-detail",
+        "product-details",
+        "product_details",
+        "catalog",
+        "main",
+        "p",
+        "pd",
+        "d",
+        "dp",
+    ]
 )
 # Endings of a path that say what is shown, not which product: /blue-mug/p, /mug/reviews.
-_ENDINGS = frozenset("p pd dp d prd product item view show detail details index reviews".split())
-_EXTENSION = re.compile(r"\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z", re.I)
-_LANGUAGE_ROOT = re.compile(r"/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?", re.I)
-_NUMBERED = re.compile(r"(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])", re.I)
+_ENDINGS = frozenset(
+    [
+        "p",
+        "pd",
+        "dp",
+        "d",
+        "prd",
+        "product",
+        "item",
+        "view",
+        "show",
+        "detail",
+        "details",
+        "index",
+        "reviews",
+    ]
+)
+_EXTENSION = re.compile(r"\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z", re.IGNORECASE)
+_LANGUAGE_ROOT = re.compile(r"/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])", re.IGNORECASE
+)
 # What only a careful reading of the address can deal with.
 _ODD = re.compile(r"[\s\x00-\x1f\x7f\\<>\"{}|^`]")
 _LONGEST = 2048
@@ -182,7 +222,11 @@ class Place:
         if url is None:
             return None
         there = key(url, self.url_args)
-        return url if there is not None and there.host == self._host else None
+        if there is None or there.host != self._host:
+            return None
+        if url.startswith("http://") and self.url.startswith("https://"):
+            return "https" + url[4:]  # a template behind a proxy does not know better
+        return url
 
     def match(self, url: str) -> int:
         """2: this very page; 1: this page, perhaps another variant of it; 0: another page."""

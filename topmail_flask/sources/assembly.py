@@ -12,11 +12,11 @@ from topmail_flask.domain.product import Product
 from topmail_flask.sources.addresses import id_of, without_tracking
 from topmail_flask.sources.breadcrumbs import category_of_breadcrumbs
 from topmail_flask.sources.entities import Described, Entity
-from topmail_flask.sources.fields import readers, sku_of
-from topmail_flask.sources.offers import OfferPrice, choose_price
+from topmail_flask.sources.fields import READERS, Reader, sku_of
 from topmail_flask.sources.page_addresses import page_address
-from topmail_flask.sources.structured_page import StructuredPage
+from topmail_flask.sources.pricing import OfferPrice, choose_price
 from topmail_flask.sources.schema_org import Node, short
+from topmail_flask.sources.structured_page import StructuredPage
 from topmail_flask.sources.variants import select, variant_id
 
 ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
@@ -82,33 +82,36 @@ class Assembly:
                 self.put("category", "breadcrumbs", category, category)
 
     def _labels(self, entity: Entity, variant: Described | None) -> None:
-        described = ([variant] if variant is not None else []) + entity.members
-        inherited = [one for one in entity.variants[:20] if one not in described]
-        for name, reader in readers(
-            self.page.place, self.page.shop.lang, self.page.site_name
-        ).items():
+        described = entity.members if variant is None else [variant, *entity.members]
+        for name, reader in READERS.items():
             for one in described:
-                raw, value = reader(one)
-                # A group is called otherwise than its variant, and a page otherwise than a product.
-                told = name in self.values
-                if value and not (told and name == "name" and one.source != "declared"):
-                    if not (told and variant is not None):
-                        self.put(name, one.source, raw, value)
-            if name not in self.values:
-                for one in inherited:
-                    raw, value = reader(one)
-                    if value:
-                        self.put(name, one.source, raw, value)
-                        break
+                raw, value = reader(one, self.page)
+                # A variant is called and looks otherwise than its group, and a page's title is
+                # not the product's name: only labels of equals are compared.
+                if value and (name not in self.values or (variant is None and name != "name")):
+                    self.put(name, one.source, raw, value)
+            if name not in self.values and entity.variants:
+                self._inherit(name, reader, entity.variants[:20])
+
+    def _inherit(self, name: str, reader: Reader, variants: list[Described]) -> None:
+        """A group that does not tell a label itself has that of its first variant that does."""
+        for one in variants:
+            raw, value = reader(one, self.page)
+            if value:
+                self.put(name, one.source, raw, value)
+                return
 
     def _price(self, entity: Entity, variant: Described | None) -> None:
-        if variant is not None and self._put_price(variant.source, [variant.node]):
+        if variant is not None:
+            if not self._put_price(variant.source, [variant.node]):
+                for one in entity.members:  # the group's own price, never another variant's
+                    if one.is_group:
+                        self._put_price(one.source, [one.node])
             return
-        for at, member in enumerate(entity.members):
-            nodes = [member.node]
-            if at == 0:
-                nodes += [one.node for one in entity.variants if one is not variant]
-            self._put_price(member.source, nodes)
+        variants = [one.node for one in entity.variants]
+        for one in entity.members:
+            self._put_price(one.source, [one.node, *variants])
+            variants = []
 
     def _put_price(self, source: str, nodes: list[Node]) -> bool:
         pricing = choose_price(nodes, self.page.shop)
@@ -117,13 +120,8 @@ class Assembly:
             if pricing.problem:
                 self.problems.append(("price", f"{pricing.problem} ({source})"))
             return False
-        known, currency = self.values.get("price"), self.values.get("currency")
-        if known is None:
-            self.put("price", source, price.raw, price.amount)
-            self.put("currency", source, price.currency, price.currency)
-        elif (known, currency) != (price.amount, price.currency):
-            self.put("price", source, price.raw, price.amount)
-            self.put("currency", source, price.currency, price.currency)
+        self.put("price", source, price.raw, price.amount)
+        self.put("currency", source, price.currency, price.currency)
         return True
 
     def _identity(self, entity: Entity, variant: Described | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -11,8 +12,26 @@ from topmail_flask.sources.schema_org import Node, each, name_of, text_of
 
 _STEP_LIMIT = 50
 _HOME = frozenset(
-    "home homepage start startseite shop store accueil inicio início home page hem hjem etusivu "
-    "главная ホーム 首页 🏠".split()
+    [
+        "home",
+        "homepage",
+        "start",
+        "startseite",
+        "shop",
+        "store",
+        "accueil",
+        "inicio",
+        "início",
+        "home",
+        "page",
+        "hem",
+        "hjem",
+        "etusivu",
+        "главная",
+        "ホーム",
+        "首页",
+        "🏠",
+    ]
 ) | {"home page"}
 _NUMBERS = re.compile(r"[\d\s.,;|/-]+")
 _SEPARATOR = re.compile(r"\s+[>/»›|]\s+|\s*>\s*")
@@ -27,9 +46,7 @@ def category_of(value: object, lang: str | None) -> str:
     names = [name for one in list(each(value))[:20] if (name := _category_name(one, lang))]
     if not names:
         return ""
-    grows = all(
-        following.startswith(before) for before, following in zip(names, names[1:], strict=False)
-    )
+    grows = all(following.startswith(before) for before, following in itertools.pairwise(names))
     return fitting(names[-1] if grows else names[0])
 
 
@@ -54,8 +71,8 @@ def fitting(category: str) -> str:
 def category_of_breadcrumbs(lists: list[Node], product: str, place: Place, lang: str | None) -> str:
     """The category that the page's breadcrumbs lead through, or "".
 
-    The one that ends at this page counts, else the first. Without its first step if that is the
-    shop itself, and without its last if that is the product.
+    The one that ends at this page counts, else the first. Without its first steps as long as they
+    are the shop itself, and without its last if that is the product.
     """
     first = ""
     for one in lists[:10]:
@@ -63,7 +80,7 @@ def category_of_breadcrumbs(lists: list[Node], product: str, place: Place, lang:
         ends_here = bool(steps) and _is_here(steps[-1], product, place)
         if ends_here:
             steps = steps[:-1]
-        if steps and _is_home(steps[0], place):
+        while steps and _is_home(steps[0], place):
             steps = steps[1:]
         category = fitting(" > ".join(name for name, _ in steps))
         if ends_here and category:

@@ -3,8 +3,8 @@
 Beyond the rules as they were written, learned from pages:
 
 * A product that names another page of the shop is the page's only if something of this page speaks
-  for it: its title or heading, or, without a canonical address, a price (a promotion on another
-  product's page has none; an old microdata page with a stale ``url`` has).
+  for it: its title or heading, or that it has a price in microdata, on a page without a canonical
+  address (hand-written microdata often has a stale ``url``; JSON-LD is made from data).
 * Several products of one name, all of this page, are sizes of one product without a group's id.
 * One product in JSON-LD beside several in microdata is the page's if those name other pages or the
   title names it: JSON-LD is written for the page, microdata comes with each card of a list.
@@ -61,7 +61,7 @@ class Chooser:
         found = self._found
         if found.incomplete:
             return Choice(None, Reason.INCOMPLETE, "a product without a name (R15)")
-        if found.signs and found.related or self._og.is_listing:
+        if (found.signs and found.related) or self._og.is_listing:
             return Choice(None, Reason.LISTING, "a list of products (R13, R23)")
         return Choice(None, Reason.NO_PRODUCT, "")
 
@@ -88,7 +88,8 @@ class Chooser:
             return Choice(None, Reason.LISTING, sign)
         if entity.is_foreign and not self._speaks_for(entity):
             offered = any("offers" in one.node or "price" in one.node for one in entity.members)
-            if self._place.canonical is not None or not offered:
+            stale = offered and all(one.source == "microdata" for one in entity.members)
+            if self._place.canonical is not None or not stale:
                 return Choice(None, Reason.AMBIGUOUS, "the product names another page (R26)")
         return Choice(entity)
 

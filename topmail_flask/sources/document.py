@@ -17,16 +17,39 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.I)
+_META_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE
+)
 _SELF_CONTAINED = frozenset(
     b"area base br col embed hr img input link meta param source track wbr p li dt dd option tr td "
     b"th thead tbody tfoot colgroup html head body path circle rect line polyline polygon ellipse "
     b"use stop image animate fegaussianblur feoffset feblend".split()
 )
 _TAGS = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
-_UNSEEN = frozenset("script style template noscript".split())
+_UNSEEN = frozenset(["script", "style", "template", "noscript"])
 _BLOCKS = frozenset(
-    "address br dd div dl dt h1 h2 h3 h4 h5 h6 li ol p section table td tr ul".split()
+    [
+        "address",
+        "br",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "li",
+        "ol",
+        "p",
+        "section",
+        "table",
+        "td",
+        "tr",
+        "ul",
+    ]
 )
 # An HTML parser looks up all open elements for many a tag: depth times tags is its true cost.
 _FEW_TAGS = 1_500

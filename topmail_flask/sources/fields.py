@@ -10,12 +10,13 @@ from topmail_flask.sources.breadcrumbs import category_of
 from topmail_flask.sources.entities import Described
 from topmail_flask.sources.offers import offers_of
 from topmail_flask.sources.schema_org import Node, each, name_of, scalar_text
+from topmail_flask.sources.structured_page import StructuredPage
 
 _IMAGE_LIMIT = 50
 _NO_PICTURE = re.compile(
     r"no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
     r"image[-_]coming[-_]soon)(?:[-_.]|\Z)",
-    re.I,
+    re.IGNORECASE,
 )
 _NO_BRAND = frozenset(["", "-", "n/a", "na", "none", "null", "unknown", "unbranded", "no brand"])
 
@@ -72,17 +73,28 @@ def sku_of(one: Described) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
-Reader = Callable[[Described], tuple[object, str]]
+def _name(one: Described, _: StructuredPage) -> tuple[object, str]:
+    return one.node.get("name"), one.name
 
 
-def readers(place: Place, lang: str | None, site_name: str) -> dict[str, Reader]:
-    """For each field that is read from one description: raw value and normalised value."""
-    return {
-        "name": lambda one: (one.node.get("name"), one.name),
-        "brand": lambda one: (
-            one.node.get("brand"),
-            brand_of(one.node, lang, site_name if one.source == "open_graph" else ""),
-        ),
-        "category": lambda one: (one.node.get("category"), category_field(one, lang)),
-        "image_url": lambda one: image_of(one.node.get("image"), place),
-    }
+def _brand(one: Described, page: StructuredPage) -> tuple[object, str]:
+    shop = page.site_name if one.source == "open_graph" else ""
+    return one.node.get("brand"), brand_of(one.node, page.shop.lang, shop)
+
+
+def _category(one: Described, page: StructuredPage) -> tuple[object, str]:
+    return one.node.get("category"), category_field(one, page.shop.lang)
+
+
+def _image(one: Described, page: StructuredPage) -> tuple[object, str]:
+    return image_of(one.node.get("image"), page.place)
+
+
+Reader = Callable[[Described, StructuredPage], tuple[object, str]]
+# For each field that is read from one description: its raw and its normalised value.
+READERS: dict[str, Reader] = {
+    "name": _name,
+    "brand": _brand,
+    "category": _category,
+    "image_url": _image,
+}

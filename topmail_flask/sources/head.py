@@ -1,7 +1,7 @@
 """The head of a page: its links, metas and title, read with a bounded scan instead of a tree.
 
-Comments, scripts, styles, ``<noscript>`` and ``<template>`` are skipped as a browser skips them; one
-that is never closed hides the rest, as in a browser. Every step goes forward: the time is linear.
+Comments, scripts, styles, ``<noscript>`` and ``<template>`` are skipped as a browser skips them;
+one that is never closed hides the rest. Every step goes forward: the time is linear.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ _HEAD_LIMIT = 256 * 1024
 _TAG_LIMIT = 4096
 _HIDING_LIMIT = 4_000
 _READ_LIMIT = 500
-_HIDING = re.compile(rb"<(?:!--|(?:script|style|noscript|template|textarea|svg)[\s>/])", re.I)
+_HIDING = re.compile(
+    rb"<(?:!--|(?:script|style|noscript|template|textarea|svg)[\s>/])", re.IGNORECASE
+)
 _ATTRIBUTE = re.compile(
     rb"[\s/]*([^\s\"'<>/=]{1,64})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>`]+)))?"
 )
-_TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,2000})", re.I)
-_LANG = re.compile(rb"<html\b[^>]{0,500}?\slang\s*=\s*[\"']?([\w-]{2,35})", re.I)
+_TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,2000})", re.IGNORECASE)
+_LANG = re.compile(rb"<html\b[^>]{0,500}?\slang\s*=\s*[\"']?([\w-]{2,35})", re.IGNORECASE)
 
 
 def attributes(html: bytes, start: int) -> tuple[dict[str, str], int]:

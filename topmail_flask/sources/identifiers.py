@@ -9,7 +9,9 @@ from topmail_flask.sources.schema_org import Node, each, name_of, scalar_text
 
 KINDS = ("productID", "retailer_id", "sku", "gtin", "mpn")
 _GTINS = ("gtin14", "gtin13", "gtin12", "gtin8", "gtin", "isbn", "ean", "upc")
-_SCHEME = re.compile(r"(?:isbn|gtin-?\d{0,2}|ean(?:-?13)?|upc|mpn|sku|asin)\s*:\s*(?=\S)", re.I)
+_SCHEME = re.compile(
+    r"(?:isbn|gtin-?\d{0,2}|ean(?:-?13)?|upc|mpn|sku|asin)\s*:\s*(?=\S)", re.IGNORECASE
+)
 _PLACEHOLDERS = frozenset(["", "-", "n/a", "na", "none", "null", "undefined", "unknown", "nan"])
 _PROPERTY_IDS = {
     "sku": "sku",

@@ -16,14 +16,15 @@ DOCUMENT_LIMIT = 20
 _DIGIT_LIMIT = 400
 _TOKEN_LIMIT = 8_000
 _PREFIXES = re.compile(
-    r"\s*(?:<!--+(?:/?/-->)?|(?://\s*|/\*\s*)?<!\[CDATA\[(?:\s*\*/|//><!--)?|//-->|\ufeff)\s*", re.I
+    r"\s*(?:<!--+(?:/?/-->)?|(?://\s*|/\*\s*)?<!\[CDATA\[(?:\s*\*/|//><!--)?|//-->|\ufeff)\s*",
+    re.IGNORECASE,
 )
 _SUFFIXES = (";", "-->", "]]>", "//", "*/", "/*", "//--><!", "<!")
 _STRING = r'("(?:[^"\\]++|\\.)*+(?:"|\Z))'
-_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|;", re.S)
-_COMMA_RUN = re.compile(_STRING + r"|(,)[\s,]*+", re.S)
-_LEADING_COMMA = re.compile(_STRING + r"|([\[{])[\s,]++", re.S)
-_TRAILING_COMMA = re.compile(_STRING + r"|,(?=[}\]]|\Z)", re.S)
+_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|;", re.DOTALL)
+_COMMA_RUN = re.compile(_STRING + r"|(,)[\s,]*+", re.DOTALL)
+_LEADING_COMMA = re.compile(_STRING + r"|([\[{])[\s,]++", re.DOTALL)
+_TRAILING_COMMA = re.compile(_STRING + r"|,(?=[}\]]|\Z)", re.DOTALL)
 _LONE_BACKSLASH = re.compile(r'\\(?!["/bfnrt]|u[0-9a-fA-F]{4})')
 _BETWEEN = re.compile(r"[\s,;]*+")
 

@@ -12,7 +12,7 @@ from topmail_flask.sources.schema_org import GROUPS, PRODUCTS
 # The start of "application/ld+json" as it is written; some templates write "&#43;" for the plus.
 _JSON_LD = (b"pplication/ld", b"pplication/LD", b"pplication/Ld", b"APPLICATION/LD")
 _PRODUCT_TYPE = re.compile(
-    "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.I
+    "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
 )
 _LOOKED_AT = 2_000
 _TAG_LIMIT = 400
@@ -56,7 +56,9 @@ def names_open_graph_product(html: bytes) -> bool:
             return False
         start = html.rfind(b"<", max(0, end - _TAG_LIMIT), end)
         closing = html.find(b">", end, end + _TAG_LIMIT)
-        tag = html[max(0, start) : closing if closing >= 0 else end + _TAG_LIMIT]
+        if start < 0:
+            continue
+        tag = html[start : closing if closing >= 0 else end + _TAG_LIMIT]
         if b"product" in tag.lower():
             return True
     return True

@@ -17,19 +17,50 @@ from topmail_flask.sources.schema_org import RELATED, Node, Seen
 ITEM_LIMIT = 500
 PROPERTY_LIMIT = 5_000
 _NESTING_LIMIT = 16
-_SOURCES = frozenset("img audio video source iframe embed track".split())
-_LINKS = frozenset("a link area".split())
-_IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.I)
+_SOURCES = frozenset(["img", "audio", "video", "source", "iframe", "embed", "track"])
+_LINKS = frozenset(["a", "link", "area"])
+_IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.IGNORECASE)
 # Names are written in any case by hand; these are the ones that are read (a page in the corpus
 # has "pricecurrency", and browsers' tools forgave it).
 _NAMES = {
     name.lower(): name
-    for name in (
-        "name image brand manufacturer category sku mpn productID gtin gtin8 gtin12 gtin13 gtin14 "
-        "isbn offers price priceCurrency lowPrice highPrice priceSpecification availability "
-        "itemCondition priceValidUntil itemListElement item position url inProductGroupWithID "
-        "isVariantOf hasVariant productGroupID itemOffered mainEntityOfPage identifier propertyID"
-    ).split()
+    for name in [
+        "name",
+        "image",
+        "brand",
+        "manufacturer",
+        "category",
+        "sku",
+        "mpn",
+        "productID",
+        "gtin",
+        "gtin8",
+        "gtin12",
+        "gtin13",
+        "gtin14",
+        "isbn",
+        "offers",
+        "price",
+        "priceCurrency",
+        "lowPrice",
+        "highPrice",
+        "priceSpecification",
+        "availability",
+        "itemCondition",
+        "priceValidUntil",
+        "itemListElement",
+        "item",
+        "position",
+        "url",
+        "inProductGroupWithID",
+        "isVariantOf",
+        "hasVariant",
+        "productGroupID",
+        "itemOffered",
+        "mainEntityOfPage",
+        "identifier",
+        "propertyID",
+    ]
 }
 
 

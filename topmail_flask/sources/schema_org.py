@@ -17,22 +17,60 @@ from topmail_flask.domain.text import clean
 Node = dict[str, Any]
 
 PRODUCTS = frozenset(
-    "product individualproduct productmodel someproducts vehicle car motorcycle motorizedbicycle "
-    "busorcoach book drug dietarysupplement".split()
+    [
+        "product",
+        "individualproduct",
+        "productmodel",
+        "someproducts",
+        "vehicle",
+        "car",
+        "motorcycle",
+        "motorizedbicycle",
+        "busorcoach",
+        "book",
+        "drug",
+        "dietarysupplement",
+    ]
 )
 GROUPS = frozenset(["productgroup"])
 OFFERS = frozenset(["offer", "aggregateoffer", "offerforpurchase", "offerforlease"])
-LISTINGS = frozenset("collectionpage searchresultspage itemlist offercatalog".split())
-PAGES = frozenset("webpage itempage productpage".split())
+LISTINGS = frozenset(["collectionpage", "searchresultspage", "itemlist", "offercatalog"])
+PAGES = frozenset(["webpage", "itempage", "productpage"])
 ARTICLES = frozenset(
-    "article newsarticle blogposting reportagenewsarticle analysisnewsarticle opinionnewsarticle "
-    "reviewnewsarticle techarticle scholarlyarticle liveblogposting recipe".split()
+    [
+        "article",
+        "newsarticle",
+        "blogposting",
+        "reportagenewsarticle",
+        "analysisnewsarticle",
+        "opinionnewsarticle",
+        "reviewnewsarticle",
+        "techarticle",
+        "scholarlyarticle",
+        "liveblogposting",
+        "recipe",
+    ]
 )
 # What a product or a page mentions without being about it (rule R13).
 RELATED = frozenset(
-    "isRelatedTo isSimilarTo isAccessoryOrSparePartFor isConsumableFor itemListElement item "
-    "itemOffered hasOfferCatalog makesOffer review reviews itemReviewed mentions potentialAction "
-    "subjectOf isPartOf".split()
+    [
+        "isRelatedTo",
+        "isSimilarTo",
+        "isAccessoryOrSparePartFor",
+        "isConsumableFor",
+        "itemListElement",
+        "item",
+        "itemOffered",
+        "hasOfferCatalog",
+        "makesOffer",
+        "review",
+        "reviews",
+        "itemReviewed",
+        "mentions",
+        "potentialAction",
+        "subjectOf",
+        "isPartOf",
+    ]
 )
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 _NO_TYPES: frozenset[str] = frozenset()
@@ -148,8 +186,11 @@ def name_of(value: object, lang: str | None = None) -> str:
     if value is None or type(value) is str:
         return plain(value) if value else ""
     for one in each(value):
-        text = text_of(one, lang)
-        if not text and isinstance(one, dict):
+        if not isinstance(one, dict):
+            text = text_of(one, lang)
+        elif "@value" in one:
+            text = text_of(value, lang)
+        else:
             text = text_of(one.get("name"), lang)
         if text:
             return text

@@ -12,8 +12,8 @@ from topmail_flask.sources.head import metas, visible
 from topmail_flask.sources.json_ld import read_blocks
 from topmail_flask.sources.markers import names_open_graph_product, names_product_items
 from topmail_flask.sources.microdata import Microdata
-from topmail_flask.sources.offers import Shop
 from topmail_flask.sources.open_graph import OpenGraph, read_metas
+from topmail_flask.sources.pricing import Shop
 
 CANDIDATE_LIMIT = 300
 
@@ -123,6 +123,8 @@ class StructuredPage:
         name, title = entity.name.casefold(), og.name.casefold()
         if name in title or title in name:
             return True
+        if known and og.ids:
+            return False
         return bool(entity.match) and (self.og.is_product or self.og.is_described)
 
     @property
