@@ -6,7 +6,6 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.settings import Settings
 from topmail_flask.domain.shopper import Shopper
+from topmail_flask.made_once import made_once
 from topmail_flask.marking import Mark, mark_of
 from topmail_flask.middleware import OBSERVER
 from topmail_flask.request_page import PageReader, RequestRecord
@@ -85,6 +85,8 @@ class AppState:
         self._on_render = self.boundary.fence(self._note_render, None)
         self._on_rendered = self.boundary.fence(self._note_rendered, None)
         self._on_finished = self.boundary.fence(self._look, None)
+        self.declare = self.boundary.fence(self._declare, None)
+        """Note a product that the shop names in this request; whatever it is, the page goes on."""
 
     def watch(self) -> None:
         """Look at the app's pages from now on."""
@@ -92,7 +94,7 @@ class AppState:
         template_rendered.connect(self._on_rendered, self._app)
         request_finished.connect(self._on_finished, self._app)
 
-    @cached_property
+    @made_once
     def secret(self) -> bytes:
         """Keys the digests: the app's own secret, else the API key."""
         secret = self._app.secret_key or ""
@@ -102,7 +104,7 @@ class AppState:
             return os.urandom(16)
         return secret.encode() if isinstance(secret, str) else secret
 
-    @cached_property
+    @made_once
     def delivery(self) -> Delivery:
         """The way to TopMail; opens nothing before the first view."""
         place = self.settings.outbox or str(Path(self._app.instance_path) / "topmail")
@@ -115,7 +117,7 @@ class AppState:
             on_dropped=self._tell_dropped,
         )
 
-    @cached_property
+    @made_once
     def tracker(self) -> Tracker:
         """Decides about this app's pages."""
         return Tracker(
@@ -137,15 +139,7 @@ class AppState:
 
     def stats(self) -> Stats:
         """The books of the outbox, with this process's own refusals among the reasons."""
-        stats = self.delivery.stats()
-        reasons = {**stats.reasons}
-        for reason, count in self.tracker.refusals.items():
-            reasons[reason] = reasons.get(reason, 0) + count
-        return replace(stats, reasons=reasons)
-
-    def declare(self, product: object, fields: Mapping[str, object] | None) -> None:
-        """Note a product that the shop names in this request; whatever it is, the page goes on."""
-        self.boundary.fence(self._declare, None)(product, fields)
+        return self.delivery.stats().with_refusals(self.tracker.refusals)
 
     def _declare(self, product: object, fields: Mapping[str, object] | None) -> None:
         _record().declared.append(self._reader.declared(product, current_request, fields))
@@ -220,12 +214,7 @@ class _FlaskVisitor:
         loader = self._hooks.shopper_loader
         if loader is None:
             return logged_in_shopper()
-        told = self._app.ensure_sync(loader)()
-        if isinstance(told, str):
-            return Shopper(email=told) if told.strip() else None
-        if told is None or isinstance(told, Shopper):
-            return told
-        raise TypeError("a shopper_loader returns a Shopper, an e-mail address or None")
+        return Shopper.of(self._app.ensure_sync(loader)())
 
     def consents(self, shopper: Shopper | None) -> bool | None:
         reader = self._hooks.consent

@@ -35,12 +35,7 @@ class EnvironVisitor:
 
     def shopper(self) -> Shopper | None:
         """Who it is, if anybody knows."""
-        told = self._shopper(self._environ) if self._shopper else None
-        if isinstance(told, str):
-            return Shopper(email=told) if told.strip() else None
-        if told is None or isinstance(told, Shopper):
-            return told
-        raise TypeError("shopper returns a Shopper, an e-mail address or None")
+        return Shopper.of(self._shopper(self._environ) if self._shopper else None)
 
     def consents(self, shopper: Shopper | None) -> bool | None:  # noqa: ARG002  the environ tells
         """What the shopper decided about tracking."""

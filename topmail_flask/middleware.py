@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -133,11 +133,7 @@ class TopMailMiddleware:
 
     def stats(self) -> Stats:
         """Counts of views; they always balance."""
-        stats = self._delivery.stats()
-        reasons = {**stats.reasons}
-        for reason, count in self._tracker.refusals.items():
-            reasons[reason] = reasons.get(reason, 0) + count
-        return replace(stats, reasons=reasons)
+        return self._delivery.stats().with_refusals(self._tracker.refusals)
 
     def health(self) -> Health:
         """Whether views reach TopMail, and if not, why and what to do."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Stats:
         """Whether every accepted view is accounted for."""
         ended = self.delivered + self.dead + self.expired + self.dropped
         return self.accepted == ended + self.pending
+
+    def with_refusals(self, refusals: Mapping[str, int]) -> Stats:
+        """These books, with what a process never accepted among the reasons."""
+        reasons = Counter(self.reasons)
+        reasons.update(refusals)
+        return replace(self, reasons=dict(reasons))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,19 @@ class Shopper:
                 text = cut(clean(value), NAME_LIMIT) if isinstance(value, str) else ""
                 object.__setattr__(self, field, text or None)
 
+    @classmethod
+    def of(cls, told: object) -> Shopper | None:
+        """The shopper that a shop's function told: a Shopper, an e-mail address, or None.
+
+        :raises InvalidValueError: text that is no address.
+        :raises TypeError: anything else.
+        """
+        if isinstance(told, str):
+            return cls(email=told) if told.strip() else None
+        if told is None or isinstance(told, Shopper):
+            return told
+        raise TypeError("who the shopper is, is told by a Shopper, an e-mail address or None")
+
     @property
     def identity(self) -> str:
         """What tells this shopper from every other: the contact id, or else the address."""
