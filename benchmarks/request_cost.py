@@ -1,0 +1,88 @@
+"""What the extension adds to a request, beside the same store without it.
+
+``python -m benchmarks.request_cost [--quick]``
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measuring
+from benchmarks.store import GOOGLEBOT, environ, make_store, numbered, serve, session_cookie
+
+# name: path ("N": a product not yet seen), who asks, and the goal in us of CPU at p50.
+CASES: dict[str, tuple[str, str, float | None]] = {
+    "tracked: template variable": ("/p/N", "shopper", 30.0),
+    "tracked: variable, JSON-LD beside it": ("/described/N", "shopper", 30.0),
+    "tracked: JSON-LD alone": ("/markup/N", "shopper", None),
+    "tracked, nobody else reads the log-in": ("/quiet/N", "shopper", None),
+    "repeat of a product": ("/p/7", "shopper", None),
+    "no product: listing": ("/c/shoes", "shopper", 10.0),
+    "no product: listing with JSON-LD": ("/d/shoes", "shopper", None),
+    "anonymous": ("/p/N", "nobody", 10.0),
+    "anonymous, JSON-LD alone": ("/markup/N", "nobody", 10.0),
+    "robot": ("/p/N", "robot", 10.0),
+    "robot, JSON-LD alone": ("/markup/N", "robot", 10.0),
+    "static file": ("/static/store.css", "nobody", 10.0),
+    "JSON endpoint": ("/json", "shopper", 10.0),
+}
+ROUNDS = 150 if measuring.QUICK else 600
+PROCESSES = 3 if measuring.QUICK else 9
+
+
+def once(home: str) -> dict[str, dict[str, list[float]]]:
+    """p50 and p99 of each case in this process: bare, bare again, with the extension."""
+    with tempfile.TemporaryDirectory() as outbox:
+        told = {"outbox": Path(outbox), "TOPMAIL_DELIVERY": home}
+        bare = make_store("bare", tracked=False, **told)
+        again = make_store("again", tracked=False, **told)
+        tracked = make_store("tracked", tracked=True, **told)
+        cookie = session_cookie(bare, 1)
+        figures = {}
+        for case, (path, who, _) in CASES.items():
+
+            def asker(app: Any, path: str = path, who: str = who) -> Callable[[], object]:
+                asked = environ("", cookie=cookie if who == "shopper" else None)
+                if who == "robot":
+                    asked["HTTP_USER_AGENT"] = GOOGLEBOT
+                return lambda: serve(app, {**asked, "PATH_INFO": numbered(path)})
+
+            taken = measuring.in_turns(
+                {"bare": asker(bare), "again": asker(again), "with": asker(tracked)}, ROUNDS
+            )
+            figures[case] = {
+                name: [measuring.quantile(one, share) / 1_000 for share in (0.5, 0.99)]
+                for name, one in taken.items()
+            }
+        return figures
+
+
+def main() -> None:
+    if "--once" in sys.argv:
+        print(json.dumps(once(sys.argv[-1])))
+        return
+    runs = measuring.in_fresh_processes("benchmarks.request_cost", PROCESSES, "worker")
+    rows, kept = [], {}
+    for case, (_, _, goal) in CASES.items():
+        bare, _ = measuring.middle([run[case]["bare"][0] for run in runs])
+        added, spread = measuring.middle([run[case]["with"][0] - run[case]["bare"][0] for run in runs])
+        noise, _ = measuring.middle([abs(run[case]["again"][0] - run[case]["bare"][0]) for run in runs])
+        p99, _ = measuring.middle([run[case]["with"][1] / run[case]["bare"][1] for run in runs])
+        verdict = measuring.met(added, goal, max(spread, noise)) if goal else ""
+        rows.append((case, bare, added, spread, noise, 1 + added / bare, p99, goal or "", verdict))
+        kept[case] = {
+            "bare_us": bare, "added_us": added, "spread_us": spread, "bare_against_itself_us": noise,
+            "ratio_p50": 1 + added / bare, "ratio_p99": p99, "goal_us": goal,
+        }  # fmt: skip
+    heads = "request bare added +- bare/bare p50-ratio p99-ratio goal verdict".split()
+    measuring.table("CPU of a request at p50, us", heads, rows)
+    measuring.write("request_cost", {"cases": kept})
+
+
+if __name__ == "__main__":
+    main()
