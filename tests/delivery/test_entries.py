@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def test_every_damaged_byte_is_noticed(data: st.DataObject) -> None:
     line = bytearray(entry().to_line())
     place = data.draw(st.integers(0, len(line) - 2))
     line[place] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(ValueError, match="torn|entry|line"):
+    with pytest.raises(ValueError, match=r"torn|entry|line"):
         Entry.from_line(bytes(line))
 
 
@@ -66,7 +67,7 @@ def test_garbage_is_never_an_entry(line: bytes) -> None:
         {"body": b"x" * (BODY_LIMIT + 1)},
     ],
 )
-def test_an_entry_that_cannot_be_right_is_none(wrong: dict[str, object]) -> None:
+def test_an_entry_that_cannot_be_right_is_none(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="entry"):
         entry(**wrong)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import shutil
@@ -115,7 +114,7 @@ def test_views_survive_what_befalls_the_file_of_a_live_process(
     import_all(books)
     assert sorted(drain(books)) == ["key-1", "key-2", "key-3", "key-4"]
     assert books.stats().balanced
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.text.count("a journal file was moved or deleted") == 1
     books.close()
 
 
@@ -236,20 +235,3 @@ def test_the_journals_do_not_grow_for_ever_when_nobody_delivers(tmp_path: Path) 
         written.append(entry(number))
     assert "nobody delivers" in written.degraded
     assert sum(path.stat().st_size for path in segments.listed(tmp_path / "outbox")) < 15_000
-
-
-def test_an_append_from_a_finaliser_is_taken(tmp_path: Path) -> None:
-    # F079
-    written = journal(tmp_path / "outbox")
-
-    class Dying:
-        def __del__(self) -> None:
-            written.append(entry(2))
-
-    loop = [Dying()]
-    loop.append(loop)  # type: ignore[arg-type]  # a cycle, for the collector
-    assert written.append(entry(1))
-    del loop
-    gc.collect()
-    books = outbox(tmp_path / "outbox")
-    assert books.stats().pending == 2

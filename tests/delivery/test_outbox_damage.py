@@ -187,7 +187,15 @@ def test_a_file_of_a_newer_version_is_left_to_it(tmp_path: Path) -> None:
         books.close()
     assert path.read_bytes() == before
     assert not aside(directory)
-    assert (directory / "outbox-v1.sqlite3").exists()
+    other = outbox(directory)
+    fill(other, [entry(9)])
+    other.close()
+    path.unlink()  # the newer version is gone for good: its file no longer stands in the way
+    books = outbox(directory)
+    fill(books, [entry(10)])
+    assert sorted(drain(books)) == ["key-10", "key-9"]
+    assert books.stats().delivered == 4
+    books.close()
 
 
 def test_what_was_set_aside_is_deleted_like_a_dead_letter(tmp_path: Path) -> None:

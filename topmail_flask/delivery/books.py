@@ -19,9 +19,10 @@ from topmail_flask.delivery.place import prepare
 
 _log = logging.getLogger("topmail_flask.delivery")
 FILE_NAME = "outbox.sqlite3"
+OLD_FILE_NAME = f"outbox-v{schema.VERSION}.sqlite3"  # beside a file of a newer version
 REPAIR_LOCK = "repair.lock"
 RETRY_INTERVAL = 30.0
-SMALL = 512 * 1024
+MEMORY_IMPORTS = 500
 Result = TypeVar("Result")
 
 
@@ -48,6 +49,7 @@ class Books:
         self._memory = Database(None)
         self._retry_at = 0.0
         self._recovered = False
+        self._trusted = False
         self._disk = self._database(FILE_NAME) if directory else None
 
     def _database(self, name: str) -> Database:
@@ -58,6 +60,22 @@ class Books:
     def in_memory(self) -> bool:
         """Whether the rows are in memory now."""
         return self._disk is None or self.degraded != ""
+
+    @property
+    def may_import(self) -> bool:
+        """Whether journals may be read: only of a trusted place, and but a few into memory, for
+        they are safer where they are.
+        """
+        try:
+            if not self._trusted and self.directory is not None:
+                prepare(self.directory)
+                self._trusted = True
+            full = (
+                self.degraded and self.rows("SELECT COUNT(*) FROM waiting")[0][0] >= MEMORY_IMPORTS
+            )
+        except (OSError, Fault):
+            return False
+        return not full
 
     @property
     def exists(self) -> bool:
@@ -77,7 +95,7 @@ class Books:
                 with self._current.transaction() as connection:
                     return work(connection)
             except NewerSchema:
-                self._disk = self._database(f"outbox-v{schema.VERSION}.sqlite3")
+                self._disk = self._database(OLD_FILE_NAME)
             except Fault as fault:
                 if fault.kind == "moved" and self._disk is not None:
                     self._rescue(self._disk)
@@ -104,7 +122,7 @@ class Books:
                     raise
                 self._disk.close()
             except NewerSchema:
-                self._disk = self._database(f"outbox-v{schema.VERSION}.sqlite3")
+                self._disk = self._database(OLD_FILE_NAME)
             except OSError:
                 break
         raise Fault("unusable")
@@ -112,14 +130,14 @@ class Books:
     def rows(self, query: str, values: Any = (), *, mend: bool = False) -> list[Any]:
         """The rows of one reading statement.
 
-        :param mend: whether a damaged file is to be mended first.
+        :param mend: whether a file that cannot be used is to be mended or replaced first.
         :raises Fault: they cannot be read.
         """
         work = partial(_select, query=query, values=values)
         try:
             return self.read(work)
         except Fault as fault:
-            if not mend or fault.kind != "damaged":
+            if not mend or fault.kind not in ("damaged", "unusable"):
                 raise
             return self.run(work)
 
@@ -156,6 +174,7 @@ class Books:
     def _degrade(self, error: OSError) -> None:
         self.degraded = error.strerror or str(error)
         self._retry_at = self._monotonic() + RETRY_INTERVAL
+        self._trusted = False
         _log.warning("TopMail: the outbox is in memory only. %s.", self.degraded)
 
     def _leave_memory(self) -> None:
@@ -205,6 +224,10 @@ class Books:
         """Takes over what was set aside, also by a process that died meanwhile."""
         if self._recovered or disk.path is None:
             return
+        disk.connection()
+        stray = disk.path.with_name(OLD_FILE_NAME)
+        if disk.path.name == FILE_NAME and stray.exists():  # whose newer neighbour is gone
+            salvage.set_aside(stray, salvage.DAMAGED, self._clock(), like=disk.path)
         for path in salvage.set_aside_files(disk.path, salvage.DAMAGED):
             with database.other_file(path) as source, disk.transaction() as connection:
                 salvage.absorb(source, connection, same_key=True)

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,14 +86,16 @@ class Database:
         """
         self._notice_fork()
         if self._monotonic() >= self._check_at and self.path is not None:
-            if self._inode is not None and _inode(self.path) != self._inode:
+            if self._connections and _inode(self.path) != self._inode:
                 raise Fault("moved")
             self._check_at = self._monotonic() + CHECK_INTERVAL
         if self.path is None and self._connections:
             return self._connections[0]
         found: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
         if found is None:
+            self._inode = _inode(self.path or "")
             found = self._of_thread.connection = self._opened()
+            self._inode, self._log_inode = _inode(self.path or ""), _inode(f"{self.path}-wal")
             self._connections.append(found)
         return found
 
@@ -122,7 +124,11 @@ class Database:
         """
         self._notice_fork()
         with self._shared_by, translated():
-            return work(self.connection())
+            if self.path is None or hasattr(self._of_thread, "connection"):
+                return work(self.connection())
+            # A mere reader leaves nothing open: with gevent every request is a thread of its own.
+            with closing(self._opened()) as connection:
+                return work(connection)
 
     @property
     def is_current(self) -> bool:
@@ -165,14 +171,11 @@ class Database:
             with suppress(FileExistsError):
                 # Made by us, so that SQLite gives its own files the same mode.
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            self._inode = _inode(path)
         connection = sqlite3.connect(
             path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             self._configure(connection)
-            if path is not None:
-                self._log_inode = _inode(f"{path}-wal")
         except BaseException:
             connection.close()
             raise

@@ -42,7 +42,15 @@ class HeldFile:
     def in_place(self) -> bool:
         """Whether the file is still the one at :attr:`path`: not deleted, moved or replaced."""
         try:
-            return inode_of(os.stat(self.path, follow_symlinks=False)) == self._inode
+            return self.is_open and inode_of(os.lstat(self.path)) == self._inode
+        except OSError:
+            return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has closed our descriptor, as a program does that becomes a daemon."""
+        try:
+            return inode_of(os.fstat(self.fd)) == self._inode
         except OSError:
             return False
 
@@ -54,10 +62,9 @@ class HeldFile:
         """Gives the lock back. Further calls do nothing."""
         if _held.get(self._inode) is self._known_as:
             del _held[self._inode]
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            with suppress(OSError):
-                self._close(fd)
+        if self.is_open:
+            self._close(self.fd)
+        self.fd = -1
 
     def __del__(self) -> None:
         self.release()

@@ -17,6 +17,7 @@ from topmail_flask.delivery.segments import Segment
 _log = logging.getLogger("topmail_flask.delivery")
 CHECK_INTERVAL = 0.5
 RETRY_INTERVAL = 1.0
+WARN_INTERVAL = 600.0
 SEGMENT_BYTES = 4 * 1024 * 1024
 _PASSING = (errno.ENOSPC, errno.EDQUOT)
 MAX_BYTES = 64 * 1024 * 1024
@@ -55,6 +56,7 @@ class Journal:
         self._stranded: list[Segment] = []
         self._check_at = 0.0
         self._retry_at = 0.0
+        self._warn_at = 0.0
         self.degraded = ""
 
     def append(self, entry: Entry) -> bool:
@@ -65,7 +67,7 @@ class Journal:
         try:
             return self._append(entry)
         except (OSError, ValueError) as error:
-            if not isinstance(error, OSError) or error.errno not in _PASSING:
+            if self._segment is None or getattr(error, "errno", None) not in _PASSING:
                 self._segment = None
                 self._retry_at = self._monotonic() + RETRY_INTERVAL
             self._warn(error)
@@ -124,7 +126,7 @@ class Journal:
         _log.warning("TopMail: a journal file was moved or deleted; its views were saved.")
 
     def _warn(self, error: Exception) -> None:
-        sentence = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        if sentence != self.degraded:
-            _log.warning("TopMail: views are kept in memory only. %s.", sentence)
-        self.degraded = sentence
+        self.degraded = getattr(error, "strerror", None) or str(error)
+        if self._monotonic() >= self._warn_at:
+            self._warn_at = self._monotonic() + WARN_INTERVAL
+            _log.warning("TopMail: views are kept in memory only. %s.", self.degraded)

@@ -70,8 +70,8 @@ class Outbox(Memories):
 
     def import_journals(self, _own: Journal | None = None, limit: int = 1000) -> ImportReport:
         """Brings in about ``limit`` lines of all processes' journals, each line once."""
-        if self._journals is None:
-            return ImportReport()
+        if self._journals is None or not self._books.may_import:
+            return ImportReport(fault="degraded" if self._journals else "")
         with ExitStack() as opened:
             try:
                 known = known_segments(self._books)
@@ -139,7 +139,7 @@ class Outbox(Memories):
             *(claims.again(row, 0.0, tried=row.attempts > 0, counts=False) for row in given)
         )
 
-    def expire(self, now: float | None = None, limit: int = 500) -> list[Entry]:
+    def expire(self, now: float | None = None, limit: int = 5000) -> list[Entry]:
         """Gives up what waits longer than ``TOPMAIL_MAX_AGE``; at most ``limit`` a call."""
         before = (self._clock() if now is None else now) - self._settings.max_age
         with suppress(Fault):

@@ -139,11 +139,9 @@ def rescue(connection: sqlite3.Connection, path: Path, now: float) -> None:
         connection.backup(target)
 
 
-def set_aside(path: Path, mark: str, now: float) -> Path:
-    """Gives a file and its log another name, readable by its owner only."""
-    aside = Path(f"{path}.{mark}-{int(now)}-{os.urandom(3).hex()}")
-    _rename(path, aside)
-    return aside
+def set_aside(path: Path, mark: str, now: float, like: Path | None = None) -> None:
+    """Gives a file and its log another name, that of ``like`` with a mark, and mode 0600."""
+    _rename(path, Path(f"{like or path}.{mark}-{int(now)}-{os.urandom(3).hex()}"))
 
 
 def keep_damaged(aside: Path) -> None:

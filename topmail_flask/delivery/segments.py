@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -55,8 +55,9 @@ class Segment(HeldFile):
     def reader(self) -> int:
         """The descriptor to read and erase with."""
         if self._reader < 0:
-            # By descriptor, for the file may have lost its name.
-            self._reader = os.open(f"/proc/self/fd/{self.fd}", os.O_RDWR | os.O_CLOEXEC)
+            descriptor = f"/proc/self/fd/{self.fd}"  # for the file may have lost its name
+            path = descriptor if os.path.exists(descriptor) else self.path
+            self._reader = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         return self._reader
 
     def abandon(self, part: bytes) -> None:
@@ -66,10 +67,9 @@ class Segment(HeldFile):
             erase(self.reader, end - len(part), end)
 
     def release(self) -> None:
-        reader, self._reader = self._reader, -1
-        if reader >= 0:
-            with suppress(OSError):
-                self._close(reader)
+        if self._reader >= 0 and self.is_open:
+            self._close(self._reader)
+        self._reader = -1
         super().release()
 
 

@@ -1,0 +1,116 @@
+"""The journal in odd places: finalisers, daemons, flapping disks, a leader without a disk."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.entry_making import (
+    Clock,
+    drain,
+    entry,
+    fill,
+    import_all,
+    journal,
+    outbox,
+    output_of,
+)
+from topmail_flask.delivery import segments
+
+
+def test_an_append_from_a_finaliser_is_taken(tmp_path: Path) -> None:
+    # F079
+    written = journal(tmp_path / "outbox")
+
+    class Dying:
+        def __del__(self) -> None:
+            written.append(entry(2))
+
+    loop = [Dying()]
+    loop.append(loop)  # type: ignore[arg-type]  # a cycle, for the collector
+    assert written.append(entry(1))
+    del loop
+    gc.collect()
+    books = outbox(tmp_path / "outbox")
+    assert books.stats().pending == 2
+
+
+def test_descriptors_closed_by_somebody_else_are_neither_used_nor_closed(tmp_path: Path) -> None:
+    # as a program does that becomes a daemon: closes all, and opens its own under our numbers
+    text = """
+import os, sys
+from pathlib import Path
+from tests.delivery.entry_making import *
+directory, clock = Path(sys.argv[1]), Clock()
+written, books = journal(directory, clock), outbox(directory, clock)
+assert written.append(entry(1))
+import_all(books)
+books.close()
+os.closerange(3, 100)
+foreign = [os.open(sys.argv[2], os.O_RDWR | os.O_CREAT) for _ in range(8)]
+clock.now += 1
+assert written.append(entry(2))
+written.close()
+import_all(books)
+print(len(drain(books)), [os.fstat(fd).st_size for fd in foreign] == [0] * 8)
+books.close()
+"""
+    assert output_of(text, tmp_path / "outbox", tmp_path / "foreign") == "2 True"
+
+
+def test_a_flapping_disk_is_told_once_in_ten_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # F185, F192
+    clock, real = Clock(), os.write
+    written = journal(tmp_path / "outbox", clock)
+    with caplog.at_level(logging.WARNING):
+        for number in range(360):
+            clock.now += 10
+            with monkeypatch.context() as full:
+                full.setattr(os, "write", lambda fd, line: real(fd, line[:9]))
+                assert not written.append(entry(number))
+            assert written.append(entry(1000 + number))
+    assert len(caplog.records) <= 7
+
+
+def test_a_leader_without_a_disk_leaves_most_views_in_the_journals(tmp_path: Path) -> None:
+    # F082: the outbox file cannot be had, the journals can
+    directory, clock = tmp_path / "outbox", Clock()
+    written, books = journal(directory, clock), outbox(directory, clock)
+    for number in range(3000):
+        assert written.append(entry(number))
+    (directory / "outbox.sqlite3").mkdir()
+    while not (report := books.import_journals(None, 100)).fault:
+        assert report.imported
+    assert report.fault == "degraded"
+    assert books.stats().accepted == 3000
+    rows = books.claim(10)
+    assert len(rows) == 10
+    books.delivered(rows[0])
+    (directory / "outbox.sqlite3").rmdir()
+    clock.now += 61
+    fill(books, [])
+    assert not books.degraded
+    import_all(books)
+    assert len(drain(books, 500)) == 2999
+    assert books.stats().delivered == 3000
+    assert books.stats().balanced
+    books.close()
+
+
+def test_a_directory_that_others_can_write_to_is_not_even_read(tmp_path: Path) -> None:
+    # F096: anybody could have forged a journal there
+    directory = tmp_path / "outbox"
+    directory.mkdir()
+    (directory / f"1{segments.SUFFIX}").write_bytes(b"\n" + entry(1).to_line())
+    directory.chmod(0o777)
+    books = outbox(directory)
+    import_all_twice = [books.import_journals() for _ in range(2)]
+    assert [report.imported for report in import_all_twice] == [0, 0]
+    assert books.claim(1) == []
+    books.close()
