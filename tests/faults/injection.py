@@ -1,0 +1,121 @@
+"""Makes any function of the package raise, wherever it is referred to.
+
+A function's code is exchanged, not a name for it: ``from x import f`` elsewhere, a receiver that a
+signal holds and a closure that lives on are the same function.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import pkgutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import topmail_flask
+
+PACKAGE = Path(topmail_flask.__file__).parent
+NOT_IN_A_STORE = ("cli", "sandbox", "testing")
+"""Rooms of the package that no request and no sender enters: commands and tools."""
+_PARTS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+"""Code of its own that raises with the function around it."""
+_CACHE = type(lru_cache(lambda: None))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A function of the package."""
+
+    code: CodeType
+    parent: CodeType | None
+
+    @property
+    def name(self) -> str:
+        file = Path(self.code.co_filename).relative_to(PACKAGE).with_suffix("")
+        return f"{'.'.join(file.parts)}:{self.code.co_qualname}"
+
+
+class Points:
+    """All functions of the package that may run in a store, found once."""
+
+    def __init__(self) -> None:
+        for module in pkgutil.walk_packages([str(PACKAGE)], "topmail_flask."):
+            if module.name.split(".")[1] not in NOT_IN_A_STORE:
+                importlib.import_module(module.name)
+        self._functions: dict[CodeType, list[FunctionType]] = defaultdict(list)
+        self._caches: dict[str, list[Any]] = defaultdict(list)
+        for thing in gc.get_objects():
+            if type(thing) is FunctionType and _is_ours(thing.__code__):
+                self._functions[thing.__code__].append(thing)
+            elif type(thing) is _CACHE:
+                self._caches[thing.__wrapped__.__code__.co_filename].append(thing)
+        found: dict[CodeType, Point] = {}
+        for code in list(self._functions):
+            _collect(code, None, found)
+        self.all = sorted(found.values(), key=lambda point: point.name)
+
+    @contextmanager
+    def raising(self, point: Point, trap: Callable[[], object]) -> Iterator[None]:
+        """Have the function call ``trap`` instead of doing its work."""
+        for cache in self._caches[point.code.co_filename]:
+            cache.cache_clear()
+        changed: list[tuple[FunctionType, CodeType]] = []
+        sprung = _sprung(point.code, trap)
+        pairs = [(point.code, sprung)]
+        if point.parent is not None:
+            constants = [sprung if one is point.code else one for one in point.parent.co_consts]
+            pairs.append((point.parent, point.parent.replace(co_consts=tuple(constants))))
+        try:
+            for code, instead in pairs:
+                for function in [*self._functions[code], *_newer_functions(code)]:
+                    if function.__code__ is code:
+                        changed.append((function, code))
+                        function.__code__ = instead
+            yield
+        finally:
+            for function, code in changed:
+                function.__code__ = code
+
+
+def _is_ours(code: CodeType) -> bool:
+    file = Path(code.co_filename)
+    return file.is_relative_to(PACKAGE) and file.relative_to(PACKAGE).parts[0] not in NOT_IN_A_STORE
+
+
+def _collect(code: CodeType, parent: CodeType | None, found: dict[CodeType, Point]) -> None:
+    if parent is not None or code not in found:
+        found[code] = Point(code, parent)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType) and (
+            inner.co_name == "<lambda>" or "<" not in inner.co_name
+        ):
+            _collect(inner, code, found)
+
+
+def _newer_functions(code: CodeType) -> list[FunctionType]:
+    """Functions made since the last ``gc.freeze()``: closures of an app made for one test."""
+    return [one for one in gc.get_referrers(code) if type(one) is FunctionType]
+
+
+def _sprung(code: CodeType, trap: Callable[[], object]) -> CodeType:
+    free = ", ".join(code.co_freevars)
+    source = f"""
+def around():
+    {" = ".join(code.co_freevars) + " = None" if free else "pass"}
+    def sprung(*args, **kwargs):
+        if 0: ({free})
+        trap = "the trap"
+        return trap()
+    return sprung
+"""
+    made: dict[str, Any] = {}
+    exec(compile(source, "<trap>", "exec"), made)
+    sprung = made["around"]().__code__
+    constants = tuple(trap if one == "the trap" else one for one in sprung.co_consts)
+    return sprung.replace(co_consts=constants, co_name=code.co_name)  # type: ignore[no-any-return]
