@@ -126,7 +126,9 @@ class Journal:
         _log.warning("TopMail: a journal file was moved or deleted; its views were saved.")
 
     def _warn(self, error: Exception) -> None:
-        self.degraded = getattr(error, "strerror", None) or str(error)
+        self.degraded = type(error).__name__  # the message may hold the view
+        if isinstance(error, OSError):
+            self.degraded = error.strerror or str(error)
         if self._monotonic() >= self._warn_at:
             self._warn_at = self._monotonic() + WARN_INTERVAL
             _log.warning("TopMail: views are kept in memory only. %s.", self.degraded)
