@@ -59,7 +59,8 @@ class Assembly:
         known = self.values.get(name)
         if known is None:
             self.values[name] = value
-            self.fields.append(FieldTrace(name, source, short(raw), str(value)))
+            told = value if type(value) is str else str(value)
+            self.fields.append(FieldTrace(name, source, short(raw), told))
         elif name not in ("image_url", "url", "id") and not _alike(known, value):
             first = next((one for one in self.fields if one.field == name), None)
             self.conflicts.append(
@@ -80,6 +81,14 @@ class Assembly:
             )
             if category:
                 self.put("category", "breadcrumbs", category, category)
+
+    def supplement(self, one: Described) -> None:
+        """Fill what is missing from a lesser description, which has no id."""
+        for name, reader in READERS.items():
+            raw, value = reader(one, self.page)
+            if value and name != "name":
+                self.put(name, one.source, raw, value)
+        self._put_price(one.source, [one.node])
 
     def _labels(self, entity: Entity, variant: Described | None) -> None:
         described = entity.members if variant is None else [variant, *entity.members]

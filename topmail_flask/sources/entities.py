@@ -116,6 +116,8 @@ def _texts(value: object) -> Sequence[str]:
 
 def merge(described: list[Described], place: Place) -> list[Entity]:
     """The entities of the page, in the order of their first description (rule R22)."""
+    if len(described) == 1 and not _is_part_of_group(described[0]):
+        return [Entity([*described])]
     entities: list[Entity] = []
     by_key: dict[tuple[str, Any], Entity] = {}
     by_name: dict[str, list[Entity]] = {}
@@ -142,6 +144,10 @@ def merge(described: list[Described], place: Place) -> list[Entity]:
             by_key.setdefault(each_key, entity)
         by_name.setdefault(one.name.casefold(), []).append(entity)
     return _grouped(entities, place)
+
+
+def _is_part_of_group(one: Described) -> bool:
+    return one.is_group or "inProductGroupWithID" in one.node or "isVariantOf" in one.node
 
 
 def _keys(one: Described, place: Place) -> list[tuple[str, Any]]:

@@ -73,7 +73,8 @@ class Head:
         markup = self._markup = visible(html[:end])
         self.canonical = self._link(markup)
         self.base = self._base(markup)
-        lang = _LANG.search(markup, 0, 4096)
+        at = markup.find(b"<html", 0, 4096)
+        lang = _LANG.match(markup, at) if at >= 0 else None
         self.lang = lang[1].decode("ascii", "replace") if lang else None
 
     @property
@@ -92,7 +93,7 @@ class Head:
 
     @staticmethod
     def _link(markup: bytes) -> str | None:
-        for tag in _tags(markup, b"link", b"canonical"):
+        for tag in _tags_around(markup, b"link", b"canonical"):
             if "canonical" in tag.get("rel", "").lower().split() and tag.get("href", "").strip():
                 return tag["href"].strip()
         return None
@@ -132,6 +133,18 @@ def _tags(markup: bytes, name: bytes, marker: bytes) -> Iterator[dict[str, str]]
         if markup.find(marker, at, end) >= 0:
             yield attributes(markup, at)[0]
         start = following
+
+
+def _tags_around(markup: bytes, name: bytes, marker: bytes) -> Iterator[dict[str, str]]:
+    """The attributes of the tags of this name in which ``marker`` stands."""
+    at = markup.find(marker)
+    for _ in range(_READ_LIMIT):
+        if at < 0:
+            return
+        start = markup.rfind(b"<", max(0, at - _TAG_LIMIT), at)
+        if start >= 0 and markup[start + 1 : start + 1 + len(name)].lower() == name:
+            yield attributes(markup, start + 1 + len(name))[0]
+        at = markup.find(marker, at + 1)
 
 
 def _end_of_head(html: bytes) -> int:

@@ -31,6 +31,8 @@ def identifiers(node: Node) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for key in ("productID", "productId"):
+        if key not in node:
+            continue
         text = _SCHEME.sub("", _identifier(node.get(key)), count=1)
         if text:
             found.setdefault("productID", text)

@@ -17,6 +17,8 @@ from topmail_flask.sources.json_repair import BrokenJsonError, read_json
 BLOCK_LIMIT = 20
 BYTES_LIMIT = 512 * 1024
 _START_TAG = 4_096
+_USUAL_START = b'<script type="a'
+_USUAL_TAG = b'<script type="application/ld+json">'
 _HIDING = (
     (b"<!--", b"-->"),
     (b"<script", b"</script"),
@@ -60,11 +62,8 @@ def _blocks(document: Document) -> list[bytes]:
     for at in document.json_ld:
         if at < passed:
             continue
-        start = _script_before(html, at)
-        if start < 0:
-            continue
-        attribute, inside = attributes(html, start + 7)
-        if inside <= at or not _is_json_ld(attribute.get("type", "")):
+        start, inside = _start_tag(html, at)
+        if inside <= at:
             continue
         end = html.find(b"</script", inside)
         if end < 0:
@@ -81,11 +80,19 @@ def _blocks(document: Document) -> list[bytes]:
     return blocks
 
 
-def _script_before(html: bytes, at: int) -> int:
+def _start_tag(html: bytes, at: int) -> tuple[int, int]:
+    """Where the JSON-LD script's tag around ``at`` begins and ends; -1 twice when there is none."""
+    start = at - len(_USUAL_START)
+    if start >= 0 and html.startswith(_USUAL_TAG, start):
+        return start, start + len(_USUAL_TAG)
     start = html.rfind(b"<script", max(0, at - _START_TAG), at)
     if start < 0:
         start = html.rfind(b"<SCRIPT", max(0, at - _START_TAG), at)
-    return start
+    if start >= 0:
+        attribute, inside = attributes(html, start + 7)
+        if _is_json_ld(attribute.get("type", "")):
+            return start, inside
+    return -1, -1
 
 
 def _is_json_ld(media_type: str) -> bool:

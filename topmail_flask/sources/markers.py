@@ -10,7 +10,7 @@ import re
 from topmail_flask.sources.schema_org import GROUPS, PRODUCTS
 
 # The start of "application/ld+json" as it is written; some templates write "&#43;" for the plus.
-_JSON_LD = (b"pplication/ld", b"pplication/LD", b"pplication/Ld", b"APPLICATION/LD")
+_JSON_LD = (b"pplication/ld", b"pplication/LD", b"APPLICATION/LD")
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
 )

@@ -14,6 +14,7 @@ from topmail_flask.sources.assembly import Assembly, assemble
 from topmail_flask.sources.choice import Choice
 from topmail_flask.sources.completion import complete
 from topmail_flask.sources.document import Document, in_utf8
+from topmail_flask.sources.entities import Entity
 from topmail_flask.sources.markers import json_ld_positions, names_other_product
 from topmail_flask.sources.structured_page import StructuredPage
 from topmail_flask.sources.variants import arguments
@@ -87,14 +88,30 @@ def read_product(page: StructuredPage, chosen: set[str]) -> Extraction:
     """
     plain = page.plain_entity()
     if plain is not None:
-        assembly = assemble(page, plain, chosen)
-        if assembly.is_complete and not page.document.head.holds(b"price:amount"):
-            return _result(page, Choice(plain), assembly)
+        return _result(page, Choice(plain), _assembled_with_metas(page, plain, chosen))
     page.read_the_rest()
     choice = page.choose()
     if choice.entity is None:
         return Extraction(None, choice.reason, _trace(page, choice))
     return _result(page, choice, assemble(page, choice.entity, chosen))
+
+
+def _assembled_with_metas(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly:
+    """The product of JSON-LD, and what the metas of the head add to it.
+
+    Metas that may hold an id are read first, whatever else is known: else the product of one page
+    would have another kind of id than that of the next (rule R34).
+    """
+    head = page.document.head
+    if head.holds(b"product:") or head.holds(b"og:price"):
+        page.add_metas(entity)
+        return assemble(page, entity, chosen)
+    assembly = assemble(page, entity, chosen)
+    if not assembly.is_complete and head.holds(b"og:"):
+        described = page.add_metas(entity)
+        if described is not None:
+            assembly.supplement(described)
+    return assembly
 
 
 def _result(page: StructuredPage, choice: Choice, assembly: Assembly) -> Extraction:

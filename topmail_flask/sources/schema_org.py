@@ -199,8 +199,10 @@ def name_of(value: object, lang: str | None = None) -> str:
 
 def short(value: object) -> str:
     """A raw value for the trace, at most 200 characters and never a deep structure."""
+    if isinstance(value, str):
+        return value[:200]
     if isinstance(value, dict):
         return "{" + ", ".join(str(key) for key in list(value)[:8])[:190] + "}"
     if isinstance(value, list):
         return short(value[0]) if value else ""
-    return value[:200] if isinstance(value, str) else repr(value)[:200]
+    return repr(value)[:200]

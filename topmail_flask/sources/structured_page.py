@@ -43,15 +43,18 @@ class StructuredPage:
         self.place = Place(document.url, head.canonical, None, head.base, settings.url_args)
         self._described = self._describe(self.found.candidates)
         self.entities = merge(self._described, self.place)
-        self._is_read = False
+        self._is_read = self._has_metas = False
 
     def plain_entity(self) -> Entity | None:
-        """The product, where JSON-LD leaves no doubt: one, which names this very page."""
+        """The product, where JSON-LD leaves no doubt: one, which names this very page.
+
+        Where there are products in microdata too, they may tell more.
+        """
         found = self.found
-        if len(self.entities) == 1 and not found.signs and not found.is_article:
-            entity = self.entities[0]
-            return entity if entity.match else None
-        return None
+        if len(self.entities) != 1 or found.signs or found.is_article:
+            return None
+        entity = self.entities[0]
+        return entity if entity.match and not names_product_items(self.document.html) else None
 
     def read_the_rest(self) -> None:
         """Read the metas, and the microdata where there is some of products."""
@@ -59,7 +62,7 @@ class StructuredPage:
             return
         self._is_read = True
         document, described = self.document, self._described
-        self._read_metas()
+        self.read_metas()
         if self.og.url and self.place.canonical is None:
             described = self._describe(self.found.candidates)
         if names_product_items(document.html):
@@ -70,7 +73,11 @@ class StructuredPage:
             described = self._describe([Candidate("open_graph", self.og.node())])
         self.entities = merge(described, self.place)
 
-    def _read_metas(self) -> None:
+    def read_metas(self) -> None:
+        """Read the metas of OpenGraph, wherever they stand."""
+        if self._has_metas:
+            return
+        self._has_metas = True
         html, head = self.document.html, self.document.head
         if head.holds(b"og:type") or not names_open_graph_product(html):
             self.og = read_metas(head.metas())
@@ -101,13 +108,19 @@ class StructuredPage:
             self.add_metas(choice.entity)
         return choice
 
-    def add_metas(self, entity: Entity) -> None:
-        """Let the metas fill the gaps of an entity, if they describe the same product."""
+    def add_metas(self, entity: Entity) -> Described | None:
+        """Let the metas fill the gaps of an entity, if they describe the same product.
+
+        :returns: what they say of it, or None.
+        """
+        self.read_metas()
         if not self.og.title or any(one.source == "open_graph" for one in entity.members):
-            return
+            return None
         described = self._describe([Candidate("open_graph", self.og.node())])[0]
-        if entity.name and self._is_same(entity, described):
-            entity.members.append(described)
+        if not entity.name or not self._is_same(entity, described):
+            return None
+        entity.members.append(described)
+        return described
 
     def _is_same(self, entity: Entity, og: Described) -> bool:
         known = entity.ids()

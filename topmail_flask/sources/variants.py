@@ -19,12 +19,13 @@ _ARGUMENT_LIMIT = 100
 def arguments(url: str, view_args: Mapping[str, object] | None, names: tuple[str, ...]) -> set[str]:
     """The values of the query and route arguments that choose a variant."""
     chosen = set()
-    try:
-        for name, value in parse_qsl(urlsplit(url).query, max_num_fields=_ARGUMENT_LIMIT):
-            if name in names and value:
-                chosen.add(value.casefold())
-    except ValueError:
-        pass
+    if "?" in url:
+        try:
+            for name, value in parse_qsl(urlsplit(url).query, max_num_fields=_ARGUMENT_LIMIT):
+                if name in names and value:
+                    chosen.add(value.casefold())
+        except ValueError:
+            pass
     for name, given in (view_args or {}).items():
         if name in names and isinstance(given, (str, int)) and not isinstance(given, bool):
             chosen.add(str(given).casefold())
