@@ -16,6 +16,7 @@ from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.retries import Quota
 from topmail_flask.delivery.sender import Sender
 from topmail_flask.delivery.standing import health_of
 from topmail_flask.domain.ledger import Health, Stats
@@ -49,7 +50,10 @@ class OneByOne:
         return taken
 
     def dismiss(self) -> None:
-        pass
+        self._client.close()
+
+    def quota(self) -> Quota | None:
+        return self._client.take_quota()
 
 
 class World:
@@ -76,8 +80,7 @@ class World:
 
     def start(self) -> None:
         """A leader begins, as after a restart of the store."""
-        client = TopMailClient.of(self.settings)
-        self.crew = OneByOne(client)
+        self.crew = OneByOne(TopMailClient.of(self.settings))
         self.outbox = Outbox(
             self.directory, self.settings, clock=self.clock, monotonic=self.monotonic
         )
@@ -90,7 +93,6 @@ class World:
                 lambda view, reason: self.dropped.append((view, reason)),
             ),
             directory=self.directory,
-            quota=client.take_quota,
             journal=self.journal,
             clock=self.clock,
             monotonic=self.monotonic,

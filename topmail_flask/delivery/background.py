@@ -16,6 +16,9 @@ RETRY_INTERVAL = 1.0
 TIME_TO_GIVE_BACK = 0.3
 """Seconds that the leader gets at its end to give back what it claimed and did not send."""
 
+# A parent's connections must not be closed in its child, not even by the garbage collector.
+_parked: list[Leader] = []
+
 
 class Background:
     """Keeps one thread alive that leads or waits to lead; begun by the first accepted view.
@@ -32,15 +35,18 @@ class Background:
         self._make_leader = make_leader
         self._monotonic = monotonic
         self.restarts = 0
+        self.leader: Leader | None = None
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget the thread: after a fork it is the parent's, and so may be every lock."""
+        if self.leader is not None:
+            _parked.append(self.leader)
         self._pid = os.getpid()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._retry_at = 0.0
-        self.leader: Leader | None = None
+        self.leader = None
 
     def wake(self) -> None:
         """A view was accepted: the leader should know, and there should be one. Never waits."""

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from functools import partial
 
 from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.contacts import Attempt, Job, Outcome
+from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.contacts import Attempt, Job, Outcome, attempt
+from topmail_flask.delivery.retries import Quota
 from topmail_flask.domain.errors import RetryLater
 
 
 class Crew:
-    """Up to ``size`` daemon threads, begun when they are needed and used by one leader.
+    """Daemon threads, begun when they are needed and used by one leader.
 
-    :param attempt: what a sender does with a job; it may take as long as it takes.
+    :param client: makes the calls; the crew closes it in the end.
     :param reported: rung when an outcome can be taken.
     """
 
-    def __init__(self, size: int, attempt: Attempt, reported: Bell) -> None:
-        self._size = size
-        self._attempt = attempt
+    def __init__(self, client: TopMailClient, reported: Bell) -> None:
+        self._client = client
+        self._attempt = partial(attempt, client)
         self._reported = reported
         self._senders: list[_Sender] = []
         self._outcomes: deque[Outcome] = deque()
@@ -31,7 +34,7 @@ class Crew:
         return list(self._under_way.values())
 
     def give(self, job: Job) -> bool:
-        """Have a sender do the job; the leader gives no more at a time than the crew's size.
+        """Have a sender do the job; the leader gives no more at a time than there may be senders.
 
         Where no thread can be started at all, as at the end of the interpreter, the job is done
         here and now.
@@ -68,6 +71,11 @@ class Crew:
         for sender in self._senders:
             sender.dismissed = True
             sender.bell.ring()
+        self._client.close()
+
+    def quota(self) -> Quota | None:
+        """What the last answer said about the rate limit; once."""
+        return self._client.take_quota()
 
 
 class _Sender(threading.Thread):

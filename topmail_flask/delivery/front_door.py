@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,6 @@ from topmail_flask.delivery import exits
 from topmail_flask.delivery.background import Background
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.contacts import attempt
 from topmail_flask.delivery.crew import Crew
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.journal import Journal
@@ -21,7 +21,7 @@ from topmail_flask.delivery.leader import Leader
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.place import app_directory
+from topmail_flask.delivery.place import app_directory, siblings
 from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
 from topmail_flask.delivery.sender import Sender
 from topmail_flask.delivery.standing import health_of
@@ -78,6 +78,14 @@ class Delivery:
         self._reader: Outbox | None = None
         self._ended = False
         self._registered = False
+        self._resumed_in = 0
+
+    def resume(self) -> None:
+        """Go on with what earlier processes left behind; to be called with each request."""
+        if self._enabled and self._resumed_in != os.getpid():
+            self._resumed_in = os.getpid()
+            if self._directory and (self._directory.exists() or siblings(self._directory)):
+                self._wake()
 
     def accept(self, view: ProductView) -> Reason | None:
         """Take over a view. Never raises, and waits for one write to a file at the most.
@@ -186,6 +194,7 @@ class Delivery:
         self._reader = None
 
     def _keep(self, entry: Entry) -> None:
+        self._pour()
         if self._journal is None or not self._journal.append(entry):
             for dropped in self._ring.put(entry):
                 self._receivers.dropped(dropped, Reason.OVERFLOW)
@@ -223,14 +232,12 @@ class Delivery:
         )
 
     def _open_sender(self, bell: Bell, directory: Path | None) -> Sender:
-        client = TopMailClient.of(self._settings)
         return Sender(
             Outbox(directory, self._settings, clock=self._clock),
-            Crew(self._settings.senders, partial(attempt, client), bell),
+            Crew(TopMailClient.of(self._settings), bell),
             self._settings,
             self._receivers,
             directory=directory,
-            quota=client.take_quota,
             journal=self._journal if directory else None,
             ring=self._ring,
             clock=self._clock,

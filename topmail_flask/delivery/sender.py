@@ -41,6 +41,7 @@ class SenderThreads(Protocol):
     def give(self, job: Job) -> bool: ...
     def take(self) -> list[Outcome]: ...
     def dismiss(self) -> None: ...
+    def quota(self) -> Quota | None: ...
 
 
 class Sender:
@@ -51,7 +52,6 @@ class Sender:
     :param outbox: the books.
     :param crew: makes the calls.
     :param directory: of the outbox; None: in memory.
-    :param quota: what the last answer said about the rate limit.
     :param receivers: told what became of each view.
     :param journal: this process's own journal, if it has one.
     :param ring: what this process holds in memory.
@@ -65,7 +65,6 @@ class Sender:
         receivers: Receivers,
         *,
         directory: Path | None = None,
-        quota: Callable[[], Quota | None] = lambda: None,
         journal: Journal | None = None,
         ring: MemoryRing | None = None,
         clock: Callable[[], float] = time.time,
@@ -77,7 +76,6 @@ class Sender:
         self._settings = settings
         self._receivers = receivers
         self._directory = directory
-        self._quota = quota
         self._journal = journal
         self._ring = ring
         self._clock = clock
@@ -146,7 +144,7 @@ class Sender:
                 end = self._reactions.settle(outcome, now, wall)
                 if end is not None:
                     ended.append((outcome.job.row, end))
-        left = self._quota()
+        left = self._crew.quota()
         if left is not None:
             self._pace.quota(left, len(self._crew.under_way), now, wall)
         self._tell(ended)
