@@ -39,7 +39,9 @@ def test_a_block_that_can_be_mended_without_guessing_is_read(text: str) -> None:
     assert str(product.price) == "12.50"
 
 
-@pytest.mark.parametrize("text", [TEXT.replace('"', "'"), TEXT[:-1], "{broken", TEXT + "</p>"])
+@pytest.mark.parametrize(
+    "text", [TEXT.replace('"', "'"), TEXT[:-1], '{"@type":"Product" broken', TEXT + "</p>"]
+)
 def test_a_block_that_would_have_to_be_guessed_is_not(text: str) -> None:
     extraction = extract(page(block(text)), PAGE)
     assert extraction.reason is Reason.NO_PRODUCT

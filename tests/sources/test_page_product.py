@@ -214,3 +214,21 @@ def test_every_field_is_traced_to_its_source() -> None:
         ("id", "json_ld", "sku: MUG-1", "MUG-1"),
         ("url", "request", PAGE, PAGE),
     ]
+
+
+def test_an_answer_given_before_is_given_again_only_to_the_same_question() -> None:
+    html = page(block({**FULL, "url": PAGE, "offers": {**MUG["offers"], "sku": "A"}}))
+    first = extract(html, PAGE, now=0)
+    assert extract(html, PAGE, now=1) == first
+    assert extract(html, PAGE + "?page=2", now=0).product == first.product
+    dear = extract(html.replace("12.50", "13.50"), PAGE, now=0)
+    assert dear.product is not None
+    assert str(dear.product.price) == "13.50"
+    other = extract(html, PAGE, now=0, settings=Settings(id_from=("url",)))
+    assert other.product is not None
+    assert other.product.id == "mug"
+    ended = {**MUG["offers"], "price": "9", "priceValidUntil": "2024-01-01"}
+    sale = page(block({**FULL, "url": PAGE, "offers": [ended, MUG["offers"]]}))
+    for now, expected in ((1.70e9, "9.00"), (1.71e9, "12.50")):
+        product = product_of(sale, now=now)
+        assert str(product.price) == expected

@@ -28,17 +28,20 @@ _HIDING = (
 )
 
 
-def read_blocks(document: Document, repairs: list[str]) -> tuple[list[Any], bool]:
+def read_blocks(
+    blocks: list[bytes], document: Document, repairs: list[str]
+) -> tuple[list[Any], bool]:
     """The JSON documents of the page's JSON-LD blocks, in their order; equal blocks once.
 
     And whether any of them has an ``@id``, to which another may refer.
 
+    :param blocks: what :func:`cut_blocks` gave.
     :param repairs: receives what had to be mended. What could not be is a note of the document.
     """
     documents: list[Any] = []
     has_ids = False
     seen = set()
-    for number, block in enumerate(_blocks(document), 1):
+    for number, block in enumerate(blocks, 1):
         text = block.decode("utf-8", "replace").strip()
         if text in seen:
             continue
@@ -55,7 +58,8 @@ def read_blocks(document: Document, repairs: list[str]) -> tuple[list[Any], bool
     return documents, has_ids
 
 
-def _blocks(document: Document) -> list[bytes]:
+def cut_blocks(document: Document) -> list[bytes]:
+    """The page's JSON-LD blocks as they stand there, in their order (rule R5)."""
     html = document.html
     blocks: list[bytes] = []
     passed = 0

@@ -14,6 +14,10 @@ _JSON_LD = (b"pplication/ld", b"pplication/LD", b"APPLICATION/LD")
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
 )
+_PRODUCT_WORDS = (
+    b"product",
+    *(one.encode() for one in sorted(PRODUCTS) if "product" not in one),
+)
 _LOOKED_AT = 2_000
 _TAG_LIMIT = 400
 
@@ -30,6 +34,12 @@ def json_ld_positions(html: bytes) -> list[int]:
             found.reverse()
             return found
     return []
+
+
+def mentions_product(block: bytes) -> bool:
+    """Whether a block of JSON-LD has the name of a product's type anywhere."""
+    folded = block.lower()
+    return any(word in folded for word in _PRODUCT_WORDS)
 
 
 def names_product_items(html: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from topmail_flask.domain.extraction import Extraction, Rejected, Trace
 from topmail_flask.domain.product import ID_LIMIT, Product
@@ -15,11 +15,19 @@ from topmail_flask.sources.choice import Choice
 from topmail_flask.sources.completion import complete
 from topmail_flask.sources.document import Document, in_utf8
 from topmail_flask.sources.entities import Entity
-from topmail_flask.sources.markers import json_ld_positions, names_other_product
+from topmail_flask.sources.json_ld import cut_blocks
+from topmail_flask.sources.markers import (
+    json_ld_positions,
+    mentions_product,
+    names_other_product,
+    names_product_items,
+)
+from topmail_flask.sources.recent_pages import BYTES_LIMIT, MOMENT, RecentPages
 from topmail_flask.sources.structured_page import StructuredPage
 from topmail_flask.sources.variants import arguments
 
 _DEFAULTS = Settings()
+_RECENT = RecentPages()
 _NOTED = 20
 
 
@@ -55,23 +63,30 @@ def extract(
     try:
         page = in_utf8(html, charset)
         base = declared or template_product
-        json_ld = json_ld_positions(page)
-        if not json_ld and not names_other_product(page):
+        document = Document(page, url, json_ld_positions(page))
+        blocks = cut_blocks(document)
+        if not any(map(mentions_product, blocks)) and not names_other_product(page):
             if base is None:
                 return Extraction(None, Reason.NO_PRODUCT)
-            page = b""
-        structured = StructuredPage(
-            Document(page, url, json_ld),
-            settings,
-            currency or settings.currency,
-            time.time() if now is None else now,
-        )
+            document, blocks = Document(b"", url, []), []
+        currency = currency or settings.currency
+        now = time.time() if now is None else now
         chosen = arguments(url, view_args, settings.variant_args)
+        key = None
+        if base is None and 0 < sum(map(len, blocks)) <= BYTES_LIMIT:
+            key = _key(document, blocks, settings, currency, now, chosen)
+            known = _RECENT.answer(key)
+            if known is not None:
+                return known
+        structured = StructuredPage(document, blocks, settings, currency, now)
         if base is not None:
             source = "declared" if declared is not None else "template"
             second = template_product if declared is not None else None
             return complete(base, source, second, structured, chosen)
-        return read_product(structured, chosen)
+        extraction = read_product(structured, chosen)
+        if key is not None and structured.is_json_ld_alone:
+            _RECENT.remember(key, extraction)
+        return extraction
     except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
         why = Rejected("page", f"could not be read: {type(error).__name__}")
         return Extraction(
@@ -79,6 +94,25 @@ def extract(
             None if declared or template_product else Reason.NO_PRODUCT,
             Trace(rejected=(why,)),
         )
+
+
+def _key(
+    document: Document,
+    blocks: list[bytes],
+    settings: Settings,
+    currency: str | None,
+    now: float,
+    chosen: set[str],
+) -> Hashable:
+    """All that the answer depends on where JSON-LD alone decides."""
+    head = document.head
+    other_sources = (
+        head.holds(b"product:"),
+        head.holds(b"og:"),
+        names_product_items(document.html),
+    )
+    place = (document.url, head.canonical, head.base, head.lang)
+    return (*blocks, place, other_sources, settings, currency, now // MOMENT, frozenset(chosen))
 
 
 def read_product(page: StructuredPage, chosen: set[str]) -> Extraction:

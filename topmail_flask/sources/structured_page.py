@@ -29,14 +29,19 @@ class StructuredPage:
     """
 
     def __init__(
-        self, document: Document, settings: Settings, currency: str | None, now: float
+        self,
+        document: Document,
+        blocks: list[bytes],
+        settings: Settings,
+        currency: str | None,
+        now: float,
     ) -> None:
         self.settings = settings
         self.document = document
         self.repairs: list[str] = []
         self.found = Found()
         self.og = OpenGraph()
-        roots, has_ids = read_blocks(document, self.repairs)
+        roots, has_ids = read_blocks(blocks, document, self.repairs)
         Graph(roots, "json_ld", has_ids=has_ids).walk(self.found)
         head = document.head
         self.shop = Shop(currency, settings.decimal, head.lang, now)
@@ -44,6 +49,11 @@ class StructuredPage:
         self._described = self._describe(self.found.candidates)
         self.entities = merge(self._described, self.place)
         self._is_read = self._has_metas = False
+
+    @property
+    def is_json_ld_alone(self) -> bool:
+        """Nothing but JSON-LD and the links of the head was read."""
+        return not (self._is_read or self._has_metas)
 
     def plain_entity(self) -> Entity | None:
         """The product, where JSON-LD leaves no doubt: one, which names this very page.
