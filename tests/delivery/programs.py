@@ -55,9 +55,9 @@ class Machine:
         self.started: list[subprocess.Popen[str]] = []
 
     def start(
-        self, lines: str, *, python: str = sys.executable, **settings: Any
+        self, lines: str, *, python: str = sys.executable, first: str = "", **settings: Any
     ) -> subprocess.Popen[str]:
-        """A process that runs these lines."""
+        """A process that runs these lines; ``first`` runs before anything is imported."""
         chosen = {"api_key": "tm_test_0123456789abcdef", "base_url": self.base_url, "rate": 2000.0}
         environment = {
             "PATH": os.environ["PATH"],
@@ -68,7 +68,7 @@ class Machine:
             "SETTINGS": json.dumps(chosen | settings),
         }
         process = subprocess.Popen(
-            [python, "-W", "error", "-c", PRELUDE + lines],
+            [python, "-W", "error", "-c", first + PRELUDE + lines],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -138,7 +138,7 @@ class Delivery:
             books.standing(),
             degraded=books.degraded or journal,
             stuck_for=self._home.stuck_for,
-            pending=books.pending() + len(self._ring),
+            pending=self._waiting(),
             now=self._clock(),
         )
 
@@ -149,7 +149,7 @@ class Delivery:
         """
         end = self._monotonic() + timeout
         pause = Bell()
-        while self._books().pending() + len(self._ring):
+        while self._waiting():
             if self._monotonic() >= end:
                 return False
             self._wake()
@@ -211,6 +211,12 @@ class Delivery:
     def _pour(self) -> None:
         if self._journal is not None and len(self._ring):
             self._ring.pour(self._journal.append)
+
+    def _waiting(self) -> int:
+        try:
+            return self._books().pending() + len(self._ring)
+        except OSError:  # no descriptor left to look: something may wait
+            return 1
 
     def _books(self) -> Outbox:
         """The leader's books if they are in this process's memory only, else the files'."""
