@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import logging
 import os
@@ -18,6 +19,7 @@ from tests.delivery.entry_making import (
     journal,
     outbox,
     output_of,
+    program,
 )
 from topmail_flask.delivery import segments
 
@@ -37,6 +39,47 @@ def test_an_append_from_a_finaliser_is_taken(tmp_path: Path) -> None:
     gc.collect()
     books = outbox(tmp_path / "outbox")
     assert books.stats().pending == 2
+
+
+@pytest.mark.parametrize("place", ["a global", "a cycle", "an exit handler", "a finaliser"])
+def test_the_end_of_the_interpreter_is_quiet(tmp_path: Path, place: str) -> None:
+    # F076
+    text = """
+import atexit, sys
+from pathlib import Path
+from tests.delivery.entry_making import *
+directory, place = Path(sys.argv[1]), sys.argv[2]
+class Keeper:
+    def __del__(self):
+        if place == "a finaliser":
+            self.written.append(entry(2))
+keeper = Keeper()
+keeper.written, keeper.books = journal(directory), outbox(directory)
+keeper.books.import_journals()
+assert keeper.written.append(entry(1))
+if place == "a cycle":
+    keeper.self = keeper
+if place == "an exit handler":
+    atexit.register(lambda: keeper.written.append(entry(2)))
+sys.modules["keeper"] = keeper
+if place == "a cycle":
+    del sys.modules["keeper"], keeper
+"""
+    running = program(text, tmp_path / "outbox", place)
+    assert running.communicate(timeout=30) == ("", "")
+    assert running.returncode == 0
+    books = outbox(tmp_path / "outbox")
+    assert books.stats().pending == (2 if place in ("an exit handler", "a finaliser") else 1)
+
+
+def test_full_durability_waits_for_the_disk(tmp_path: Path) -> None:
+    # F103
+    for durable in (True, False):
+        written = journal(tmp_path / f"outbox-{durable}", durable=durable)
+        assert written.append(entry(1))
+        assert written._segment is not None
+        flags = fcntl.fcntl(written._segment.fd, fcntl.F_GETFL)
+        assert bool(flags & os.O_DSYNC) == durable
 
 
 def test_descriptors_closed_by_somebody_else_are_neither_used_nor_closed(tmp_path: Path) -> None:

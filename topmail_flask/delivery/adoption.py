@@ -11,7 +11,7 @@ from topmail_flask.delivery import salvage, segments
 from topmail_flask.delivery.books import Books
 from topmail_flask.delivery.database import other_file
 from topmail_flask.delivery.held_files import hold
-from topmail_flask.delivery.place import LEADER_LOCK
+from topmail_flask.delivery.place import LEADER_LOCK, prepare
 
 
 def adopt(books: Books, sibling: Path, import_all: Callable[[], bool]) -> bool:
@@ -21,6 +21,7 @@ def adopt(books: Books, sibling: Path, import_all: Callable[[], bool]) -> bool:
     :returns: False if somebody lives there, or it could not be done now.
     """
     try:
+        prepare(sibling)
         leading = hold(sibling / LEADER_LOCK)
     except OSError:
         return False

@@ -12,9 +12,11 @@ from topmail_flask.delivery.journal_reading import Portion, advance
 from topmail_flask.delivery.reports import ImportReport
 from topmail_flask.delivery.schema import add
 from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.settings import Settings
 
 Dropped = list[tuple[Entry, Reason]]
 SHED_AT_ONCE = 200
+MEMORY_ROWS, MEMORY_BYTES = 10_000, 8 * 1024 * 1024
 _REASONS = {str(reason): reason for reason in Reason}
 
 
@@ -25,6 +27,14 @@ class Limits:
     rows: int
     bytes: int
     repeat_window: float
+
+    @classmethod
+    def of(cls, settings: Settings, *, in_memory: bool) -> Limits:
+        """The limits of an outbox on disk, whose log takes a sixteenth, or in memory."""
+        rows, space = settings.max_rows, settings.max_bytes - settings.max_bytes // 16
+        if in_memory:
+            rows, space = min(rows, MEMORY_ROWS), min(space, MEMORY_BYTES)
+        return cls(rows, space, settings.repeat_window)
 
 
 @dataclass(slots=True)

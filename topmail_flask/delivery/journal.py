@@ -18,7 +18,7 @@ _log = logging.getLogger("topmail_flask.delivery")
 CHECK_INTERVAL = 0.5
 RETRY_INTERVAL = 1.0
 WARN_INTERVAL = 600.0
-SEGMENT_BYTES = 4 * 1024 * 1024
+SEGMENT_BYTES = 2 * 1024 * 1024
 _PASSING = (errno.ENOSPC, errno.EDQUOT)
 MAX_BYTES = 64 * 1024 * 1024
 

@@ -32,7 +32,6 @@ from topmail_flask.domain.settings import Settings
 
 __all__ = ["DeadLetter", "ImportReport", "Outbox", "Row", "Standing"]
 
-MEMORY_ROWS, MEMORY_BYTES = 10_000, 8 * 1024 * 1024
 DRAINED_BYTES = 768 * 1024
 SHRINK_INTERVAL = 5.0
 
@@ -82,9 +81,9 @@ class Outbox(Memories):
                 report, imported = self._books.run(work)
                 if removed := self._journals.finish(imported):
                     self._books.run(partial(forget_segments, names=removed))
+                return replace(report, more=more)
             except Fault as fault:
                 return ImportReport(fault=fault.kind)
-        return replace(report, more=more)
 
     def import_entries(self, entries: Iterable[Entry]) -> ImportReport:
         """Brings in entries that no journal took. After a fault they are still the caller's."""
@@ -215,12 +214,7 @@ class Outbox(Memories):
 
     @property
     def _limits(self) -> Limits:
-        settings, in_memory = self._settings, self._books.in_memory
-        return Limits(
-            rows=min(settings.max_rows, MEMORY_ROWS) if in_memory else settings.max_rows,
-            bytes=min(settings.max_bytes, MEMORY_BYTES) if in_memory else settings.max_bytes,
-            repeat_window=settings.repeat_window,
-        )
+        return Limits.of(self._settings, in_memory=self._books.in_memory)
 
     def _import_all(self) -> bool:
         while (report := self.import_journals()).more:
