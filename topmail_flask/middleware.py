@@ -123,13 +123,16 @@ class TopMailMiddleware:
         self._watch = self.boundary.fence(self._begin, None)
         self._room = self.boundary.fence(self._judge, 0)
         self._finish = self.boundary.fence(self._look, None)
+        self._starting = self.boundary.fence(WatchedAnswer.starting, None)
+        self._around = self.boundary.fence(WatchedAnswer.around, None)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         answer = self._watch(environ)
         if answer is None:
             return self.wsgi_app(environ, start_response)
-        result = self.wsgi_app(environ, answer.starting(start_response))
-        return answer.around(result, environ.get("wsgi.file_wrapper"))
+        result = self.wsgi_app(environ, self._starting(answer, start_response) or start_response)
+        watched = self._around(answer, result, environ.get("wsgi.file_wrapper"))
+        return result if watched is None else watched
 
     def stats(self) -> Stats:
         """Counts of views; they always balance."""

@@ -20,6 +20,7 @@ class WatchedAnswer:
     :param done: called once, when the server closes the answer, or as soon as it is clear that
         there is nothing to follow. Neither may raise.
     :ivar complete: the server took the body to its end.
+    :ivar kept: the chunks so far; None if they were more than there was room for, or no bytes.
     """
 
     def __init__(
@@ -27,15 +28,15 @@ class WatchedAnswer:
     ) -> None:
         self.complete = False
         self._ask_room = room
-        self._done = done
+        self.done = done
         self._started = False
         self._room = 0
-        self._kept: list[bytes] | None = []
+        self.kept: list[bytes] | None = []
 
     @property
     def body(self) -> bytes | None:
         """What was sent so far; None if it was more than there was room for, or no bytes."""
-        return None if self._kept is None else b"".join(self._kept)
+        return None if self.kept is None else b"".join(self.kept)
 
     def starting(self, start_response: Callable[..., Any]) -> Callable[..., Any]:
         """``start_response`` for the application."""
@@ -49,9 +50,20 @@ class WatchedAnswer:
             finally:
                 exc_info = None  # PEP 3333: a traceback must not hold the frame that holds it
             self._started = True
-            self._kept = []
+            self.kept = []
             self._room = self._ask_room(status, headers)
-            return self._writing(write) if self._room else write
+            if not self._room:
+                return write
+
+            def watched_write(chunk: bytes) -> object:
+                written = write(chunk)
+                try:
+                    self.keep(chunk)
+                except Exception:  # noqa: BLE001  what was written was written
+                    self.kept = None
+                return written
+
+            return watched_write
 
         return start
 
@@ -61,32 +73,20 @@ class WatchedAnswer:
             isinstance(file_wrapper, type) and isinstance(result, file_wrapper)
         )
         if is_file or (self._started and not self._room):
-            self._done(self)
+            self.done(self)
             return result
         # Servers work out a Content-Length from an iterable of the length 1.
         return (_Sequence if hasattr(result, "__len__") else _Chunks)(self, result)
 
     def keep(self, chunk: object) -> None:
         """Note a chunk that goes to the server."""
-        if self._kept is None:
+        if self.kept is None:
             return
         if type(chunk) is not bytes or len(chunk) > self._room:
-            self._kept = None
+            self.kept = None
             return
         self._room -= len(chunk)
-        self._kept.append(chunk)
-
-    def closed(self) -> None:
-        """The server is done with the answer."""
-        self._done(self)
-
-    def _writing(self, write: Callable[[bytes], object]) -> Callable[[bytes], object]:
-        def watched_write(chunk: bytes) -> object:
-            written = write(chunk)
-            self.keep(chunk)
-            return written
-
-        return watched_write
+        self.kept.append(chunk)
 
 
 class _Chunks:
@@ -107,7 +107,10 @@ class _Chunks:
         except StopIteration:
             self._answer.complete = True
             raise
-        self._answer.keep(chunk)
+        try:
+            self._answer.keep(chunk)
+        except Exception:  # noqa: BLE001  the server gets its chunk, whatever became of ours
+            self._answer.kept = None
         return chunk
 
     def close(self) -> None:
@@ -115,7 +118,7 @@ class _Chunks:
             return
         self._closed = True
         try:
-            self._answer.closed()
+            self._answer.done(self._answer)
         finally:
             close = getattr(self._result, "close", None)
             if close is not None:
