@@ -123,3 +123,9 @@ def test_a_list_is_no_product_although_json_ld_holds_one() -> None:
     assert extract(page(block(mug()), head=head), PAGE).reason is Reason.LISTING
     head = metas(og__type="website", og__title="Mugs")
     assert extract(page(block(mug(url="/p/1")), head=head), PAGE).reason is Reason.LISTING
+
+
+def test_other_metas_beside_the_same_json_ld_are_read_anew() -> None:
+    node = block(mug(url=PAGE))
+    for brand in ("Acme", "Other", "Acme"):
+        assert product_of(metas(product__brand=brand), node).brand == brand

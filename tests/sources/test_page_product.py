@@ -134,6 +134,20 @@ def test_the_canonical_address_is_the_products_if_it_can_be_right(
     assert product_of(html, PAGE + "?token=secret").url == expected
 
 
+def test_an_address_keeps_what_names_the_product_and_nothing_else() -> None:
+    html = page(block(mug()))
+    assert product_of(html, SHOP + "/?product_id=12&token=x").url == SHOP + "/?product_id=12"
+    escaped = page(block(mug(url="/p/mug?pid=1&amp;ref=x")))
+    assert product_of(escaped, PAGE + "?pid=1").url == PAGE + "?pid=1"
+
+
+@pytest.mark.parametrize("path", ["/cart", "/en/checkout/", "/search?q=mug", "/account/orders"])
+def test_a_cart_or_a_search_is_no_product_page(path: str) -> None:
+    html = page(block(mug()), title="Blue Mug")
+    assert extract(html, SHOP + path).reason is Reason.LISTING
+    assert extract(html, SHOP + "/p" + path).product is not None
+
+
 @pytest.mark.parametrize(
     ("node", "reason"),
     [

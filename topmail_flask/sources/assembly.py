@@ -9,7 +9,7 @@ from typing import Any
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Conflict, FieldTrace
 from topmail_flask.domain.product import Product
-from topmail_flask.sources.addresses import id_of, without_tracking
+from topmail_flask.sources.addresses import id_of, key, without_tracking
 from topmail_flask.sources.breadcrumbs import category_of_breadcrumbs
 from topmail_flask.sources.entities import Described, Entity
 from topmail_flask.sources.fields import READERS, Reader, sku_of
@@ -186,6 +186,8 @@ class Assembly:
         known = {
             str(self.values[name]) for name in ("id", "variant_id", "sku") if name in self.values
         }
+        here = key(self.page.place.url, self.page.place.url_args)
+        known.update(value for _, value in (here.identity if here else ()))
         try:
             address = page_address(self.page.place.url, self.page.settings, known)
         except InvalidValueError:

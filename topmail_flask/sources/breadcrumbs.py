@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 from topmail_flask.domain.product import LABEL_LIMIT
-from topmail_flask.sources.addresses import Place, key
+from topmail_flask.sources.addresses import key
+from topmail_flask.sources.place import Place
 from topmail_flask.sources.schema_org import Node, each, name_of, text_of
 
 _STEP_LIMIT = 50

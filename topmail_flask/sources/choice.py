@@ -10,6 +10,7 @@ Beyond the rules as they were written, learned from pages:
   title names it: JSON-LD is written for the page, microdata comes with each card of a list.
 * On the page of an article the product may be the publication behind a paywall: it must be this
   page's own.
+* The same holds for addresses that begin with ``/cart``, ``/search`` and the like.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from topmail_flask.domain.reasons import Reason
-from topmail_flask.sources.addresses import Place
+from topmail_flask.sources.addresses import is_no_product_page
 from topmail_flask.sources.candidates import Found
 from topmail_flask.sources.document import Document
 from topmail_flask.sources.entities import Entity
 from topmail_flask.sources.open_graph import OpenGraph
+from topmail_flask.sources.place import Place
+
+_ELSEWHERE = "the address is that of a cart, a search or an account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Chooser:
 
     def _sign(self) -> str:
         """What says that the page is not about one product, or ""."""
+        if is_no_product_page(self._place.url):
+            return _ELSEWHERE
         if self._found.signs:
             return f"the page says that it is a {', '.join(sorted(self._found.signs))} (R23)"
         if self._og.is_listing:
@@ -82,6 +88,8 @@ class Chooser:
             sign = "og:type is website, and the product names another page (R23)"
         if self._found.is_article:
             return Choice(None, Reason.NO_PRODUCT, "the page is an article")
+        if sign == _ELSEWHERE:
+            return Choice(None, Reason.LISTING, sign)
         if sign:
             if self._speaks_for(entity) and not entity.is_foreign:
                 return Choice(entity)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from topmail_flask.sources.addresses import Place, key
+from topmail_flask.sources.addresses import key
 from topmail_flask.sources.candidates import Candidate
 from topmail_flask.sources.identifiers import group_id, identifiers
 from topmail_flask.sources.offers import OFFER_LIMIT, offers_of
+from topmail_flask.sources.place import Place
 from topmail_flask.sources.schema_org import Node, each, name_of, scalar_text
 
 # Ids of the shop: one plug-in calls the same value sku, another productID.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from topmail_flask.sources.addresses import Place
 from topmail_flask.sources.breadcrumbs import category_of
 from topmail_flask.sources.entities import Described
 from topmail_flask.sources.offers import offers_of
+from topmail_flask.sources.place import Place
 from topmail_flask.sources.schema_org import Node, each, name_of, scalar_text
 from topmail_flask.sources.structured_page import StructuredPage
 
@@ -30,7 +30,7 @@ def image_of(value: object, place: Place) -> tuple[str, str]:
             address = raw.strip()
             if not address or len(address) > 8192 or _NO_PICTURE.search(address):
                 continue
-            url = place.absolute(address.replace("&amp;", "&"))
+            url = place.absolute(address)
             if url is not None:
                 return raw, url
     return "", ""

@@ -87,6 +87,13 @@ class Head:
         """Whether these bytes stand in the visible head."""
         return marker in self._markup
 
+    def meta_tags(self) -> tuple[bytes, ...]:
+        """The metas of OpenGraph as they stand in the head, for comparison."""
+        if b"og:" not in self._markup and b"product:" not in self._markup:
+            return ()
+        tags = self._markup.split(b"<meta", _READ_LIMIT)[1:]
+        return tuple(tag[: tag.find(b">")] for tag in tags if b"og:" in tag or b"product:" in tag)
+
     def metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of every ``<meta property>`` or ``<meta name>``, in their order."""
         return metas(self._markup)

@@ -84,7 +84,7 @@ def extract(
             second = template_product if declared is not None else None
             return complete(base, source, second, structured, chosen)
         extraction = read_product(structured, chosen)
-        if key is not None and structured.is_json_ld_alone:
+        if key is not None and structured.is_read_by_its_head:
             _RECENT.remember(key, extraction)
         return extraction
     except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
@@ -104,15 +104,12 @@ def _key(
     now: float,
     chosen: set[str],
 ) -> Hashable:
-    """All that the answer depends on where JSON-LD alone decides."""
+    """All that the answer depends on where JSON-LD and the head decide."""
     head = document.head
-    other_sources = (
-        head.holds(b"product:"),
-        head.holds(b"og:"),
-        names_product_items(document.html),
-    )
+    items = names_product_items(document.html)
     place = (document.url, head.canonical, head.base, head.lang)
-    return (*blocks, place, other_sources, settings, currency, now // MOMENT, frozenset(chosen))
+    shop = (settings, currency, now // MOMENT, frozenset(chosen))
+    return (*blocks, head.meta_tags(), items, place, shop)
 
 
 def read_product(page: StructuredPage, chosen: set[str]) -> Extraction:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from topmail_flask.domain.settings import Settings
-from topmail_flask.sources.addresses import Place
 from topmail_flask.sources.candidates import Candidate, Found, Graph
 from topmail_flask.sources.choice import Choice, Chooser
 from topmail_flask.sources.document import Document
@@ -13,6 +12,7 @@ from topmail_flask.sources.json_ld import read_blocks
 from topmail_flask.sources.markers import names_open_graph_product, names_product_items
 from topmail_flask.sources.microdata import Microdata
 from topmail_flask.sources.open_graph import OpenGraph, read_metas
+from topmail_flask.sources.place import Place
 from topmail_flask.sources.pricing import Shop
 
 CANDIDATE_LIMIT = 300
@@ -48,12 +48,12 @@ class StructuredPage:
         self.place = Place(document.url, head.canonical, None, head.base, settings.url_args)
         self._described = self._describe(self.found.candidates)
         self.entities = merge(self._described, self.place)
-        self._is_read = self._has_metas = False
+        self._is_read = self._has_metas = self._is_searched = False
 
     @property
-    def is_json_ld_alone(self) -> bool:
-        """Nothing but JSON-LD and the links of the head was read."""
-        return not (self._is_read or self._has_metas)
+    def is_read_by_its_head(self) -> bool:
+        """Nothing but JSON-LD and the head was read."""
+        return not (self._is_read or self._is_searched)
 
     def plain_entity(self) -> Entity | None:
         """The product, where JSON-LD leaves no doubt: one, which names this very page.
@@ -92,6 +92,7 @@ class StructuredPage:
         if head.holds(b"og:type") or not names_open_graph_product(html):
             self.og = read_metas(head.metas())
         else:  # a page without a head of its own, or with metas in its body
+            self._is_searched = True
             self.og = read_metas(metas(visible(html)))
         if self.og.url:
             self.place = Place(

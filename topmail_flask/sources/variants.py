@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 from topmail_flask.domain.settings import Settings
-from topmail_flask.sources.addresses import Place
 from topmail_flask.sources.candidates import Candidate
 from topmail_flask.sources.entities import Described, Entity, describe
 from topmail_flask.sources.offers import offers_of
+from topmail_flask.sources.place import Place
 from topmail_flask.sources.schema_org import scalar_text
 
 _OWN_IDS = ("sku", "productID", "retailer_id", "gtin", "mpn")
