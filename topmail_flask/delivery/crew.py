@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from functools import partial
+from typing import Any, Protocol
 
 from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.contacts import Attempt, Job, Outcome, attempt
 from topmail_flask.delivery.retries import Quota
 from topmail_flask.domain.errors import RetryLater
+
+
+class Caller(Protocol):
+    """What the senders call with: a :class:`~topmail_flask.TopMailClient`, or a broker's."""
+
+    def take_quota(self) -> Quota | None: ...
+    def close(self) -> None: ...
 
 
 class Crew:
@@ -18,9 +26,15 @@ class Crew:
 
     :param client: makes the calls; the crew closes it in the end.
     :param reported: rung when an outcome can be taken.
+    :param attempt: what a sender does with the client and a job.
     """
 
-    def __init__(self, client: TopMailClient, reported: Bell) -> None:
+    def __init__(
+        self,
+        client: Caller,
+        reported: Bell,
+        attempt: Callable[[Any, Job], Outcome] = attempt,
+    ) -> None:
         self._client = client
         self._attempt = partial(attempt, client)
         self._reported = reported

@@ -1,0 +1,92 @@
+"""An app as a Celery worker serves it: its client, its pace, and what follows from an answer."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+
+from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.contacts import Job, attempt
+from topmail_flask.delivery.crew import outcome_of
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.notices import Notices
+from topmail_flask.delivery.outbox import Row
+from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace
+from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.retries import backoff
+from topmail_flask.domain.errors import CallRejected, Conflict, ContactNotFound, RetryLater
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.settings import Settings
+
+
+class Account:
+    """Sends views of one app, one call at a time in each thread; nothing is kept between calls but
+    the pause that TopMail asked this process for.
+
+    :param name: as :func:`~topmail_flask.delivery.place.app_directory` names the app and its key.
+    :param receivers: told what became of each view.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        receivers: Receivers,
+        *,
+        dice: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.app, _, self.key = name.partition("-")
+        self.settings = settings
+        self.receivers = receivers
+        self._dice = dice
+        self._clock = clock
+        self._monotonic = monotonic
+        self._client: TopMailClient | None = None
+        self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
+        self._notices = Notices()
+
+    def pause(self) -> float:
+        """Seconds for which no call may be made."""
+        return self._pace.wait_of_pause(self._monotonic())
+
+    def send(self, entry: Entry, view: ProductView, tries: int) -> Receipt | Reason | float:
+        """Make one attempt.
+
+        :param tries: attempts before this one.
+        :returns: the receipt; or why the view will never be sent; or seconds until the next try.
+        """
+        if self._client is None:
+            self._client = TopMailClient.of(self.settings)
+        creates = self.settings.unknown_contacts == "create" and view.shopper is not None
+        newcomer = view.shopper if creates and view.shopper and view.shopper.email else None
+        job = Job(Row(entry, view, tries, 0.0), entry.body, newcomer)
+        outcome = outcome_of(partial(attempt, self._client), job)
+        error, now = outcome.result, self._monotonic()
+        if isinstance(error, Receipt):
+            self._pace.answered(now)
+            return error
+        if isinstance(error, CallRejected) and not outcome.created:
+            self._pace.answered(now)
+            unknown = outcome.refused or isinstance(error, ContactNotFound)
+            self._note(f"view {entry.key} was refused for good: {error.code}.", now)
+            return Reason.CONTACT_NOT_FOUND if unknown else Reason.REJECTED
+        again = backoff(tries + 1, self._dice())
+        if isinstance(error, (Conflict, CallRejected)):
+            self._pace.answered(now)
+        elif outcome.refused:
+            again = max(again, BLOCKED_PROBE_INTERVAL)
+        else:
+            self._pace.failed(error, now, self._clock())
+            self._note(f"views are sent later: {error}", now)
+        asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
+        return max(again, asked, self._pace.wait_of_pause(now))
+
+    def _note(self, sentence: str, now: float) -> None:
+        self._notices.note("celery", sentence)
+        self._notices.speak(now)

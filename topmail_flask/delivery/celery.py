@@ -1,0 +1,235 @@
+"""Delivery through Celery: the leader hands views to the broker, any machine's workers send them.
+
+For stores on many machines, or with a Celery that is looked after already. A view leaves the outbox
+when the broker has confirmed it, so an outage of the broker loses nothing: views wait on the disk.
+From then on ``topmail.stats()`` counts it as delivered, and what becomes of it is told where the
+worker runs: ``view_delivered`` and ``view_dropped`` are sent there.
+
+The shop's Celery app is ``app.extensions["celery"]``, as Flask's documentation lays it out, and the
+worker creates the same Flask app, whose ``init_app`` registers the task there::
+
+    flask_app = create_app()  # make_celery.py, for: celery -A make_celery worker
+    celery_app = flask_app.extensions["celery"]
+
+A queue of its own keeps the views out of other tasks' way: ``task_routes = {"topmail_flask.*":
+"topmail"}``. ``worker_prefetch_multiplier = 1`` shares them evenly. While TopMail cannot be reached
+the worker holds the tasks that wait; Celery's ``worker_eta_task_limit`` bounds them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakValueDictionary
+
+from celery import shared_task
+from celery.exceptions import Reject
+
+from topmail_flask.delivery.accounts import Account
+from topmail_flask.delivery.contacts import Job, Outcome
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.notices import logger
+from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.domain.errors import RateLimited, SendingBlocked
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.settings import Settings
+
+TASK = "topmail_flask.send"
+BROKER_RETRY = 5.0
+"""Seconds between two tries to reach the broker."""
+CONFIRM_TIMEOUT = 10.0
+LONGEST_COUNTDOWN = 900.0
+"""Seconds; on Redis a task that waits longer than the visibility timeout is delivered twice."""
+STRANGER_COUNTDOWN = 300.0
+HANDED_OVER = Receipt(None, None, None, None)
+_HIDDEN = {"argsrepr": "('…')", "kwargsrepr": "{}"}
+
+_accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
+_publishers: dict[tuple[int, int], Publisher] = {}
+_registered = False
+
+
+class Publisher:
+    """Hands tasks to the broker and returns when it has confirmed that it keeps them.
+
+    RabbitMQ confirms each message; Redis answers that it has it. It may be used by many threads,
+    and by no forked child.
+
+    :param app: the Celery app.
+    :param size: connections at the most.
+    """
+
+    def __init__(self, app: Any, size: int = 1) -> None:
+        self._app = app
+        connection = app.connection_for_write()
+        if connection.transport.driver_type == "amqp":
+            options = {"confirm_publish": True, "read_timeout": CONFIRM_TIMEOUT}
+        else:
+            options = {"socket_timeout": CONFIRM_TIMEOUT, "socket_connect_timeout": 4.0}
+        connection.transport_options |= {"max_retries": 1, **options}
+        self._pool = connection.Pool(limit=size)
+
+    def publish(
+        self, account: str, line: str, *, key: str, retries: int = 0, countdown: float = 0.0
+    ) -> None:
+        """Publish the task of one view.
+
+        :raises Exception: any of the broker's libraries; the broker may have the task all the same.
+        """
+        try:
+            self._publish(account, line, key, retries, countdown)
+        except Exception:  # noqa: BLE001  # the connection may have been cut while it was not used
+            self._publish(account, line, key, retries, countdown)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.force_close_all()
+
+    def _publish(self, account: str, line: str, key: str, retries: int, countdown: float) -> None:
+        connection = self._pool.acquire(block=True)
+        try:
+            self._app.send_task(
+                TASK,
+                (account, line),
+                task_id=key,
+                retries=retries,
+                countdown=countdown or None,
+                connection=connection,
+                serializer="json",
+                retry=False,
+                ignore_result=True,
+                add_to_parent=False,
+                mandatory=True,
+                confirm_timeout=CONFIRM_TIMEOUT,
+                **_HIDDEN,
+            )
+        except BaseException:
+            self._pool.replace(connection)
+            raise
+        connection.release()
+
+
+class Forwarder:
+    """What the leader's senders do instead of calling TopMail.
+
+    :param account: names the app and its key to the worker.
+    :param celery: returns the shop's Celery app, or None.
+    """
+
+    def __init__(self, account: str, celery: Callable[[], Any], size: int) -> None:
+        self._account = account
+        self._celery = celery
+        self._size = size
+        self._publisher: Publisher | None = None
+
+    def forward(self, job: Job) -> Outcome:
+        """Hand a view to the broker."""
+        app = self._celery()
+        if not hasattr(app, "send_task"):
+            cure = 'Put the Celery app into app.extensions["celery"]'
+            return Outcome(job, SendingBlocked("no_celery_app", cure=cure))
+        entry = job.row.entry
+        try:
+            if self._publisher is None:
+                self._publisher = Publisher(app, self._size)
+            self._publisher.publish(self._account, entry.to_line().decode(), key=entry.key)
+        except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
+            cure = f"Celery's broker takes no tasks ({type(error).__name__})"
+            return Outcome(job, RateLimited("broker_unreachable", cure=cure, wait=BROKER_RETRY))
+        return Outcome(job, HANDED_OVER)
+
+    def take_quota(self) -> None:
+        """A broker tells of none."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._publisher is not None:
+            self._publisher.close()
+
+
+def serve(account: str, settings: Settings, receivers: Receivers) -> Account:
+    """Have the worker of this process send the views of an app for as long as that lives.
+
+    :param account: names the app and its key.
+    :returns: to be kept for as long as the app lives.
+    """
+    _register(settings.rate)
+    served = _accounts[account] = Account(account, settings, receivers)
+    return served
+
+
+def _register(rate: float) -> None:
+    """Make the task known to every Celery app of this process; the first app's rate holds."""
+    global _registered  # noqa: PLW0603  # once per process
+    if _registered:
+        return
+    _registered = True
+    shared_task(
+        name=TASK,
+        bind=True,
+        acks_late=True,
+        reject_on_worker_lost=True,
+        ignore_result=True,
+        rate_limit=f"{rate}/s",  # of a worker with all its processes
+    )(send)
+
+
+def send(task: Any, account: str, line: str) -> None:
+    """The task: one attempt to send one view. It never fails, but comes again later."""
+    served = _served(account)
+    try:
+        entry = Entry.from_line(line.encode())
+        view = entry.view()
+    except ValueError:
+        logger.warning("TopMail: a task of %s is damaged and was given up.", TASK)
+        return
+    if served is None:
+        logger.warning("TopMail: a task is for an app with another name or key; it waits.")
+        _again(task, account, line, entry, STRANGER_COUNTDOWN)
+        return
+    wall = time.time()
+    if wall - entry.at > served.settings.max_age:
+        served.receivers.dropped(view, Reason.EXPIRED)
+        return
+    wait = served.pause()
+    if wait:
+        _again(task, account, line, entry, wait)
+        return
+    end = served.send(entry, view, task.request.retries)
+    if isinstance(end, Receipt):
+        served.receivers.delivered(view, end)
+    elif isinstance(end, Reason):
+        served.receivers.dropped(view, end)
+    else:
+        _again(task, account, line, entry, end, tried=1)
+
+
+def _again(
+    task: Any, account: str, line: str, entry: Entry, wait: float, *, tried: int = 0
+) -> None:
+    """Publish the task anew and let this one be acknowledged; Celery's own retry would lose it if
+    the broker could not be reached just then.
+    """
+    countdown = min(wait * (1.0 + 0.25 * random.random()), LONGEST_COUNTDOWN)  # noqa: S311
+    retries = task.request.retries + tried
+    try:
+        publisher = _publishers.get((os.getpid(), id(task.app)))
+        if publisher is None:
+            publisher = _publishers[os.getpid(), id(task.app)] = Publisher(task.app)
+        publisher.publish(account, line, key=entry.key, retries=retries, countdown=countdown)
+    except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
+        raise Reject(type(error).__name__, requeue=True) from None
+
+
+def _served(account: str) -> Account | None:
+    """The app of this process that a task is for: the same app, under a new key, or by that key."""
+    if account in _accounts:
+        return _accounts[account]
+    app, _, key = account.partition("-")
+    others = list(_accounts.values())
+    same_app = [one for one in others if one.app == app]
+    return next(iter(same_app + [one for one in others if one.key == key]), None)
