@@ -141,11 +141,16 @@ class Books:
                 raise
             return self.run(work)
 
-    def shrink(self) -> None:
-        """Gives free space back to the disk and empties the write-ahead log, if that is due."""
-        if not self.in_memory:
-            with suppress(Fault, OSError, NewerSchema), database.translated():
-                database.shrink(self._current.connection())
+    def shrink(self) -> bool:
+        """Gives free space back to the disk and empties the write-ahead log.
+
+        :returns: whether the log is empty.
+        """
+        if self.in_memory:
+            return True
+        with suppress(Fault, OSError, NewerSchema), database.translated():
+            return database.shrink(self._current.connection())
+        return False
 
     @property
     def size(self) -> int:

@@ -235,7 +235,11 @@ def _inode(path: Path | str) -> Inode | None:
     return status.st_dev, status.st_ino
 
 
-def shrink(connection: sqlite3.Connection) -> None:
-    """Gives free pages back to the disk, and empties the write-ahead log."""
+def shrink(connection: sqlite3.Connection) -> bool:
+    """Gives free pages back to the disk, and empties the write-ahead log.
+
+    :returns: whether the log is empty: nobody was reading what is in it.
+    """
     connection.executescript("PRAGMA incremental_vacuum")  # execute() would free one page only
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy

@@ -46,6 +46,30 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class EntrySummary:
+    """An entry of the outbox as it may be shown. Times in seconds since the epoch.
+
+    :ivar kind: ``"view"`` or ``"purchase"``; empty: it cannot be read.
+    :ivar at: when it happened.
+    :ivar shopper: masked, ``s***@example.com``.
+    :ivar attempts: attempts that counted so far.
+    :ivar due: when it is tried next; None: at once, or never.
+    :ivar reason: why it is a dead letter, text of a :class:`~topmail_flask.Reason`; else empty.
+    :ivar died_at: when it became one.
+    """
+
+    key: str
+    kind: str
+    at: float
+    product_id: str
+    shopper: str
+    attempts: int
+    due: float | None = None
+    reason: str = ""
+    died_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What every process may know of the delivery on this machine. Times since the epoch.
 

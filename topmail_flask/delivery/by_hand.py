@@ -1,0 +1,146 @@
+"""What a person does with dead letters and waiting entries: one short transaction each."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.importing import Dropped, remove, withdraw
+from topmail_flask.delivery.reports import EntrySummary
+from topmail_flask.delivery.schema import add
+from topmail_flask.domain.product_view import new_key
+from topmail_flask.domain.reasons import Reason
+
+Table = Literal["waiting", "dead"]
+COLUMNS = {
+    "waiting": "key, at, line, attempts, due, '', NULL",
+    "dead": "key, at, line, attempts, NULL, reason, died_at",
+}
+
+
+def summary(row: tuple[Any, ...]) -> EntrySummary:
+    """An entry as it may be shown: without the address."""
+    key, at, line, attempts, due, reason, died_at = row
+    try:
+        entry = Entry.from_line(line)
+        body = json.loads(entry.body)
+    except (ValueError, TypeError, RecursionError):
+        return EntrySummary(key, "", at, "", "", attempts, due or None, reason, died_at)
+    told = body if isinstance(body, dict) else {}
+    return EntrySummary(
+        key,
+        entry.kind,
+        at,
+        str(told.get("product_id") or ""),
+        _masked(told),
+        attempts,
+        due or None,
+        reason,
+        died_at,
+    )
+
+
+def revive(
+    connection: sqlite3.Connection, ids: Sequence[int], oldest: float
+) -> tuple[Counter[str], Dropped]:
+    """Makes dead letters wait again.
+
+    One that TopMail answers with a stored error gets a new key (fault F028); any other keeps its
+    key, for TopMail may have taken it after all.
+
+    :param oldest: time of the oldest view that may still be sent.
+    :returns: how many were ``retried``, and how many were not: ``too_old``, ``withdrawn`` (their
+        shopper has withdrawn consent since, or was forgotten), ``unreadable``.
+    """
+    ends: Counter[str] = Counter()
+    for row_id in ids:
+        for line, reason, attempts in connection.execute(
+            "SELECT line, reason, attempts FROM dead WHERE id = ?", (row_id,)
+        ).fetchall():
+            ends[_revive(connection, row_id, line, reason, attempts, oldest)] += 1
+    return ends, []
+
+
+def _revive(
+    connection: sqlite3.Connection,
+    row_id: int,
+    line: bytes,
+    reason: str,
+    attempts: int,
+    oldest: float,
+) -> str:
+    try:
+        entry = Entry.from_line(line)
+    except (ValueError, TypeError):
+        return "unreadable"
+    if entry.at <= oldest:
+        return "too_old"
+    withdrawn = "SELECT 1 FROM withdrawals WHERE identity = ? AND at >= ?"
+    if connection.execute(withdrawn, (entry.identity, entry.at)).fetchone():
+        return "withdrawn"
+    if reason == Reason.REPLAYED_ERROR:
+        entry, attempts = replace(entry, key=new_key()), 0
+    else:  # an attempt or more: the same key keeps the same bytes
+        attempts = max(attempts, 1)
+    connection.execute(
+        "INSERT OR IGNORE INTO waiting (key, at, identity, line, attempts) VALUES (?, ?, ?, ?, ?)",
+        (entry.key, entry.at, entry.identity, entry.to_line(), attempts),
+    )
+    # Who was unknown an hour ago may be known by now: that is what a retry is for.
+    unknown = "DELETE FROM contacts WHERE identity = ? AND contact_id IS NULL"
+    connection.execute(unknown, (entry.identity,))
+    connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
+    add(connection, {"dead": -1, f"reason:{reason}": -1})
+    return "retried"
+
+
+def take_out(
+    connection: sqlite3.Connection, table: Table, ids: Sequence[int], reason: Reason
+) -> tuple[Counter[str], Dropped]:
+    """Gives up what waits, or removes dead letters, which the ledger keeps counting as dead.
+
+    :returns: how many were ``removed``, and the entries that waited, to be told of.
+    """
+    removed, dropped = 0, Dropped()
+    for row_id in ids:
+        if table == "dead":
+            removed += connection.execute("DELETE FROM dead WHERE id = ?", (row_id,)).rowcount
+            continue
+        rows = connection.execute("SELECT id, line FROM waiting WHERE id = ?", (row_id,)).fetchall()
+        remove(connection, rows, reason, dropped)
+        removed += len(rows)
+    return Counter(removed=removed), dropped
+
+
+def mark_forgotten(
+    connection: sqlite3.Connection, identities: Collection[str], now: float
+) -> tuple[Counter[str], Dropped]:
+    """Removes all that is kept under these identities, and what is still on its way.
+
+    :returns: how many views and dead letters were ``removed``, and the entries that waited.
+    """
+    letters, dropped = 0, Dropped()
+    for identity in identities:
+        mark = Entry("withdrawal", "forgotten", now, identity)
+        withdraw(connection, mark, Reason.FORGOTTEN, dropped)
+        letters += connection.execute("DELETE FROM dead WHERE identity = ?", (identity,)).rowcount
+        connection.execute("DELETE FROM contacts WHERE identity = ?", (identity,))
+    return Counter(removed=letters + len(dropped)), dropped
+
+
+def names_one_of(line: bytes, names: Collection[str]) -> bool:
+    """Whether a line tells one of these addresses or contact ids."""
+    text = line.decode(errors="replace").casefold()
+    return any(f'"{name.casefold()}"' in text for name in names)
+
+
+def _masked(told: dict[str, Any]) -> str:
+    name, at, domain = str(told.get("email") or "").rpartition("@")
+    if at:
+        return f"{name[:1]}***@{domain}"
+    return "contact id" if told.get("contact_id") else ""

@@ -1,0 +1,78 @@
+"""A shopper is erased: rows, dead letters, caches, journals, and the bytes of every file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+
+from topmail_flask.delivery import by_hand
+from topmail_flask.delivery.by_hand import Table
+from topmail_flask.delivery.operating import AT_ONCE, Operator, Work
+from topmail_flask.domain.errors import InvalidValueError
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.shopper import Shopper
+
+TABLES: tuple[Table, ...] = ("waiting", "dead")
+
+
+def forget(
+    operator: Operator,
+    shoppers: Collection[Shopper],
+    identity_of: Callable[[Shopper], str],
+    *,
+    now: float,
+) -> Work:
+    """Erases a shopper from one outbox. Tells how many views and dead letters were ``removed``.
+
+    A leader that runs may be sending one of the views at this moment. It sends no other: it looks
+    into the books before each call.
+
+    :param shoppers: all that is known of the one shopper: an address, contact ids.
+    :param identity_of: digests a shopper as the store does.
+    :param now: what happened until then is forgotten, in seconds since the epoch.
+    :raises OutboxUnavailable: by the steps: something is left, or may be.
+    """
+
+    def steps() -> Iterator[Counter[str]]:
+        operator.bring_in()
+        known = {identity_of(one): one for one in shoppers}
+        for one in _by_contact_id(operator, known):
+            known[identity_of(one)] = one
+        mark = partial(by_hand.mark_forgotten, identities=list(known), now=now)
+        ends, dropped = operator.run(mark)
+        operator.tell(dropped)
+        yield ends
+        names = {name for one in known.values() for name in (one.email, one.contact_id) if name}
+        for table in TABLES:
+            yield from _erase_by_name(operator, table, names)
+        operator.bring_in()  # it erases what another importer, killed, left behind
+        operator.erase_rest()
+
+    counted = operator.rows("SELECT (SELECT COUNT(*) FROM waiting) + (SELECT COUNT(*) FROM dead)")
+    return Work(counted[0][0] if counted else 0, steps())
+
+
+def _by_contact_id(operator: Operator, identities: Collection[str]) -> Iterator[Shopper]:
+    query = "SELECT contact_id FROM contacts WHERE identity = ? AND contact_id IS NOT NULL"
+    for identity in identities:
+        for (contact_id,) in operator.rows(query, (identity,)):
+            try:
+                yield Shopper(contact_id=contact_id)
+            except InvalidValueError:
+                continue
+
+
+def _erase_by_name(
+    operator: Operator, table: Table, names: Collection[str]
+) -> Iterator[Counter[str]]:
+    """Removes rows that name the shopper under another identity, of a secret that was changed."""
+    query = f"SELECT id, line FROM {table} WHERE id > ? ORDER BY id LIMIT {AT_ONCE}"  # noqa: S608
+    last = 0
+    while rows := operator.rows(query, (last,)):
+        last = rows[-1][0]
+        found = [row_id for row_id, line in rows if by_hand.names_one_of(line, names)]
+        if found:
+            act = partial(by_hand.take_out, table=table, reason=Reason.FORGOTTEN)
+            yield from operator.work(found, act).steps
+        yield Counter({"": len(rows)})

@@ -1,0 +1,234 @@
+"""An outbox in the hands of a person at the command line, beside the store that uses it.
+
+Every change is a short transaction: a leader that runs waits for milliseconds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from topmail_flask.delivery import by_hand, upkeep
+from topmail_flask.delivery.books import FILE_NAME, Books
+from topmail_flask.delivery.by_hand import Table
+from topmail_flask.delivery.database import Fault
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.importing import Dropped
+from topmail_flask.delivery.outbox import Outbox
+from topmail_flask.delivery.place import prepare
+from topmail_flask.delivery.reports import EntrySummary
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.settings import Settings
+
+AT_ONCE = 200
+BUSY_TRIES = 5
+_CURES = {
+    "busy": "Somebody holds the outbox file for seconds. Try again.",
+    "full": "The disk is full. Free some space and try again.",
+    "damaged": "The outbox file is damaged. The store mends it when it sends; or run: "
+    "flask topmail drain",
+    "newer": "The outbox file was made by a newer topmail-flask. Run the command of that version.",
+}
+Told = Callable[[Entry, Reason], None]
+Act = Callable[..., tuple[Counter[str], Dropped]]
+"""What is done in one transaction: takes a connection and the ``ids`` of some rows."""
+Result = TypeVar("Result")
+
+
+class OutboxUnavailable(Exception):
+    """The outbox cannot be read or changed now. The message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which entries of a table are meant: those for which all that is told is true.
+
+    :ivar keys: they have one of these keys; empty: whatever key.
+    :ivar reason: why they died; empty: whatever reason.
+    :ivar died_before: when they died at the latest, in seconds since the epoch.
+    """
+
+    keys: tuple[str, ...] = ()
+    reason: str = ""
+    died_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something long: ``steps`` does it, one transaction at a time.
+
+    :ivar total: about how many entries there are to look at.
+    :ivar steps: yields what became of how many, and under ``""`` how many were looked at.
+    """
+
+    total: int
+    steps: Iterator[Counter[str]]
+
+
+class Operator:
+    """What a person may see and do of one outbox.
+
+    To be used in a process that sends nothing, as the command line is.
+
+    :param directory: the app's directory.
+    :param told: called with each entry that was given up, and the reason.
+    :raises OutboxUnavailable: by every method.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Settings,
+        told: Told,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.directory = directory
+        self._settings = settings
+        self._told = told
+        self._clock = clock
+        self._outbox = Outbox(directory, settings, clock=clock)
+        self._books = Books(directory, settings.synchronous, clock=clock)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the store has ever kept anything here."""
+        return any(self.directory.glob("outbox*.sqlite3")) or any(self.directory.glob("*.journal"))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on disk, the write-ahead log included."""
+        return self._books.size
+
+    def check(self) -> None:
+        """Find out whether the outbox can be used at all."""
+        if not self.exists:
+            return
+        try:
+            prepare(self.directory)
+            self.rows("SELECT 1 FROM notes LIMIT 1")
+        except OSError as error:
+            raise OutboxUnavailable(str(error)) from None
+        path = self._books.path
+        if path is not None and path.name != FILE_NAME:
+            raise OutboxUnavailable(_CURES["newer"])
+
+    def kept(self) -> dict[str, int]:
+        """How many dead letters are kept, by reason; the most frequent first."""
+        query = "SELECT reason, COUNT(*) FROM dead GROUP BY reason ORDER BY COUNT(*) DESC, reason"
+        return dict(self.rows(query))
+
+    def listed(self, table: Table, choice: Choice, limit: int) -> list[EntrySummary]:
+        """The newest of the chosen entries, without addresses."""
+        columns = by_hand.COLUMNS[table]
+        return [
+            by_hand.summary(row)
+            for row_id in sorted(self.find(table, choice), reverse=True)[:limit]
+            for row in self.rows(f"SELECT {columns} FROM {table} WHERE id = ?", (row_id,))  # noqa: S608
+        ]
+
+    def find(self, table: Table, choice: Choice) -> list[int]:
+        """The ids of the chosen entries. What is in the journals comes into the books first."""
+        if table == "waiting":
+            self.bring_in()
+        query, values = f"SELECT id FROM {table} WHERE 1", list[Any]()  # noqa: S608  # our names
+        if choice.reason:
+            query, values = f"{query} AND reason = ?", [*values, choice.reason]
+        if choice.died_before is not None:
+            query, values = f"{query} AND died_at <= ?", [*values, choice.died_before]
+        if not choice.keys:
+            return [row_id for (row_id,) in self.rows(f"{query} ORDER BY id", values)]
+        by_key = f"{query} AND key = ?"
+        found = (self.rows(by_key, [*values, key]) for key in dict.fromkeys(choice.keys))
+        return [row_id for rows in found for (row_id,) in rows]
+
+    def retry(self, ids: Sequence[int]) -> Work:
+        """Has dead letters sent again. Tells ``retried``, ``too_old``, ``withdrawn``, …"""
+        oldest = self._clock() - self._settings.max_age
+        return self.work(ids, partial(by_hand.revive, oldest=oldest))
+
+    def drop(self, table: Table, ids: Sequence[int]) -> Work:
+        """Removes dead letters, or gives up what waits. Tells ``dropped``."""
+        return self.work(ids, partial(by_hand.take_out, table=table, reason=Reason.REMOVED))
+
+    def tidy(self) -> None:
+        """Deletes what was kept long enough, and gives the space back to the disk."""
+        self._outbox.tidy()
+
+    def bring_in(self) -> None:
+        """Brings what is in the journals into the books, and erases it there."""
+        faults = 0
+        while True:
+            report = self._outbox.import_journals()
+            self.tell(report.dropped)
+            if report.fault:
+                faults += 1
+                if report.fault != "busy" or faults >= BUSY_TRIES:
+                    raise _unavailable(report.fault, self._outbox.degraded)
+            elif not report.more:
+                return
+
+    def erase_rest(self) -> None:
+        """Leaves no byte of what was removed: not in damaged files, free pages or the log."""
+        if self._books.path is not None:
+            upkeep.discard_set_aside(self._books.path, float("inf"))
+        if not any(self._books.shrink() for _ in range(BUSY_TRIES)):
+            raise OutboxUnavailable(_CURES["busy"])
+
+    def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Does ``work`` in one transaction on the file."""
+        fault = Fault("busy")
+        for _ in range(BUSY_TRIES):
+            try:
+                result = self._books.run(work)
+            except Fault as found:
+                fault = found
+                if fault.kind != "busy":
+                    break
+            else:
+                if not self._books.degraded:
+                    return result
+                break  # it was done in memory, for want of a file
+        raise _unavailable(fault.kind, self._books.degraded)
+
+    def work(self, ids: Sequence[int], act: Act) -> Work:
+        """Does ``act`` with some rows at a time."""
+
+        def steps() -> Iterator[Counter[str]]:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                ends, dropped = self.run(partial(act, ids=some))
+                self.tell(dropped)
+                yield ends + Counter({"": len(some)})
+
+        return Work(len(ids), steps())
+
+    def tell(self, dropped: Sequence[tuple[Entry, Reason]]) -> None:
+        """Tells the shop of entries that were given up."""
+        for entry, reason in dropped:
+            self._told(entry, reason)
+
+    def close(self) -> None:
+        """Closes the files."""
+        self._outbox.close()
+        self._books.close()
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """The rows of one reading statement; none where there is no file."""
+        if not self._books.exists:
+            return []
+        try:
+            return self._books.rows(query, values)
+        except Fault as fault:
+            raise _unavailable(fault.kind, self._books.degraded) from None
+
+
+def _unavailable(kind: str, degraded: str) -> OutboxUnavailable:
+    why = degraded or f"it is {kind}"
+    return OutboxUnavailable(_CURES.get(kind, f"The outbox cannot be used: {why}."))
