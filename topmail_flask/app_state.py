@@ -162,6 +162,8 @@ class AppState:
 
     def _look(self, _app: Flask, response: Response, **_: Any) -> None:
         request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        if self.is_enabled():
+            self.delivery.resume()
         decision = self._decide(request, response)
         # A middleware around this app saw the same request: it leaves it to us.
         request.environ[OBSERVER] = self
