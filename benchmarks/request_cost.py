@@ -1,6 +1,6 @@
 """What the extension adds to a request, beside the same store without it.
 
-``python -m benchmarks.request_cost [--quick]``
+``python -m benchmarks.request_cost [--quick] [words of the cases]``
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from flask import Flask
 
 from benchmarks import measuring
-from benchmarks.store import GOOGLEBOT, environ, make_store, numbered, serve, session_cookie
+from benchmarks.store import CHROME, GOOGLEBOT, make_store, requests_to, serve
 
+HOMES = ("worker", "background")
 # name: path ("N": a product not yet seen), who asks, and the goal in us of CPU at p50.
+ONLY = [one for one in sys.argv[1:] if not one.startswith("-") and one not in HOMES]
 CASES: dict[str, tuple[str, str, float | None]] = {
     "tracked: template variable": ("/p/N", "shopper", 30.0),
     "tracked: variable, JSON-LD beside it": ("/described/N", "shopper", 30.0),
@@ -31,6 +34,8 @@ CASES: dict[str, tuple[str, str, float | None]] = {
     "static file": ("/static/store.css", "nobody", 10.0),
     "JSON endpoint": ("/json", "shopper", 10.0),
 }
+if ONLY:
+    CASES = {name: case for name, case in CASES.items() if any(one in name for one in ONLY)}
 ROUNDS = 150 if measuring.QUICK else 600
 PROCESSES = 3 if measuring.QUICK else 9
 
@@ -42,15 +47,13 @@ def once(home: str) -> dict[str, dict[str, list[float]]]:
         bare = make_store("bare", tracked=False, **told)
         again = make_store("again", tracked=False, **told)
         tracked = make_store("tracked", tracked=True, **told)
-        cookie = session_cookie(bare, 1)
         figures = {}
         for case, (path, who, _) in CASES.items():
 
-            def asker(app: Any, path: str = path, who: str = who) -> Callable[[], object]:
-                asked = environ("", cookie=cookie if who == "shopper" else None)
-                if who == "robot":
-                    asked["HTTP_USER_AGENT"] = GOOGLEBOT
-                return lambda: serve(app, {**asked, "PATH_INFO": numbered(path)})
+            def asker(app: Flask, path: str = path, who: str = who) -> Callable[[], object]:
+                agent = GOOGLEBOT if who == "robot" else CHROME
+                asked = requests_to(app, path, agent, logged_in=who == "shopper")
+                return lambda: serve(app, next(asked))
 
             taken = measuring.in_turns(
                 {"bare": asker(bare), "again": asker(again), "with": asker(tracked)}, ROUNDS
@@ -66,7 +69,7 @@ def main() -> None:
     if "--once" in sys.argv:
         print(json.dumps(once(sys.argv[-1])))
         return
-    runs = measuring.in_fresh_processes("benchmarks.request_cost", PROCESSES, "worker")
+    runs = measuring.in_fresh_processes("benchmarks.request_cost", PROCESSES, *ONLY, "worker")
     rows, kept = [], {}
     for case, (_, _, goal) in CASES.items():
         bare, _ = measuring.middle([run[case]["bare"][0] for run in runs])

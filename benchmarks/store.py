@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -54,13 +54,13 @@ HEAD = """<!doctype html>
 <main><h1>{{ title }}</h1>
 """
 PRODUCT = """<p class="price">{{ "%.2f"|format(product.price) }} EUR</p>
-<img src="/static/{{ product.image }}" alt="{{ product.name }}">
+<img src="{{ product.image }}" alt="{{ product.name }}">
 <dl><dt>Brand</dt><dd>{{ product.brand }}</dd><dt>SKU</dt><dd>{{ product.sku }}</dd></dl>
 """
 FOOT = """<section><h2>You may like</h2><ul>
 {% for one in related %}<li class="card card--{{ loop.cycle('odd', 'even') }}" data-at="{{ loop.index }}">
 <a href="{{ url_for('show', number=one.id) }}"><img loading="lazy" width="240" height="240"
-src="/static/{{ one.image }}" alt="{{ one.name }}"><span class="card__name">{{ one.name|title }}</span>
+src="{{ one.image }}" alt="{{ one.name }}"><span class="card__name">{{ one.name|title }}</span>
 <span class="card__brand">{{ one.brand|upper }}</span>
 <span class="card__price">{{ "%.2f"|format(one.price) }} EUR</span></a></li>
 {% endfor %}</ul></section></main><footer>{% for name in sections %}<a href="/about/{{ name }}">About
@@ -80,14 +80,14 @@ def item(number: int) -> Item:
         id=number,
         name=f"Walking shoe {number}",
         price=49.9 + number % 100,
-        image=f"img/shoe-{number}.jpg",
+        image=f"/static/img/shoe-{number}.jpg",
         category="Shoes",
         brand="Fields",
         sku=f"WS-{number}",
     )
 
 
-RELATED = [item(number) for number in range(1, 49)]
+RELATED = [item(number) for number in range(1, 73)]
 
 
 def json_ld(one: Item) -> str:
@@ -97,7 +97,7 @@ def json_ld(one: Item) -> str:
         "name": one.name,
         "sku": one.sku,
         "productID": str(one.id),
-        "image": f"https://store.example/static/{one.image}",
+        "image": f"https://store.example{one.image}",
         "brand": {"@type": "Brand", "name": one.brand},
         "url": f"https://store.example/p/{one.id}",
         "offers": {"@type": "Offer", "price": f"{one.price:.2f}", "priceCurrency": "EUR"},
@@ -187,7 +187,6 @@ def environ(path: str, *, agent: str = CHROME, cookie: str | None = None) -> dic
     """A browser's request as a WSGI server hands it over."""
     asked: dict[str, Any] = {
         "PATH_INFO": path,
-        "RAW_URI": path,
         "QUERY_STRING": "",
         "HTTP_HOST": "store.example",
         "HTTP_USER_AGENT": agent,
@@ -207,12 +206,17 @@ def environ(path: str, *, agent: str = CHROME, cookie: str | None = None) -> dic
     return asked
 
 
-_numbers = count(1_000)
+CATALOGUE, SHOPPERS = 200, 100
 
 
-def numbered(path: str) -> str:
-    """A path with a product that nobody has looked at: no repeat."""
-    return path.replace("N", str(next(_numbers)))
+def requests_to(app: Flask, path: str, agent: str, *, logged_in: bool) -> Iterator[dict[str, Any]]:
+    """Browsers' requests: every shopper looks at every product of the catalogue (``N``), once."""
+    cookies = [session_cookie(app, one) if logged_in else None for one in range(SHOPPERS)]
+    while True:
+        for cookie in cookies:
+            asked = environ("", agent=agent, cookie=cookie)
+            for number in range(1_000, 1_000 + CATALOGUE):
+                yield {**asked, "PATH_INFO": path.replace("N", str(number))}
 
 
 def serve(app: Flask, asked: dict[str, Any]) -> int:

@@ -107,7 +107,9 @@ def _identifier(value: object, field: str) -> str:
         raise InvalidValueError(field, "is missing")
     if len(text) > ID_LIMIT:
         raise InvalidValueError(field, f"is longer than {ID_LIMIT} characters")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+    if not text.isprintable() and any(
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text
+    ):
         raise InvalidValueError(field, "has control characters")
     return str.__str__(text)
 

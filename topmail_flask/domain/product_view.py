@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,7 +18,11 @@ SESSION_LIMIT = 100
 
 def new_key() -> str:
     """A fresh idempotency key (UUID 4): the same on every attempt to send one view."""
-    return str(uuid.uuid4())
+    drawn = bytearray(os.urandom(16))  # as uuid.uuid4(), whose objects take four times as long
+    drawn[6] = drawn[6] & 0x0F | 0x40
+    drawn[8] = drawn[8] & 0x3F | 0x80
+    text = drawn.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class ProductView:
 
     def body_bytes(self) -> bytes:
         """:meth:`body` as the bytes that are sent, the same on every attempt."""
-        return json.dumps(self.body(), ensure_ascii=False, separators=(",", ":")).encode()
+        return _to_json(self.body()).encode()
 
     @classmethod
     def from_body(cls, body: Mapping[str, object], *, key: str, viewed_at: float) -> ProductView:
@@ -97,6 +101,7 @@ class ProductView:
         return f"<ProductView {self.key} of product {self.product.id!r}>"
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _LABELS = ("category", "brand", "sku")
 
 
