@@ -25,7 +25,7 @@ from topmail_flask.environ_visitor import Environ, EnvironVisitor
 from topmail_flask.signals import send, view_delivered, view_dropped
 from topmail_flask.sources.encodings import readable
 from topmail_flask.tracker import Tracker
-from topmail_flask.visits.rules import refused_request, refused_response
+from topmail_flask.visits.rules import refused_response
 from topmail_flask.watched_answer import Headers, WatchedAnswer
 
 # Whoever tells of a request puts itself here: of two that see it, one tells.
@@ -160,7 +160,8 @@ class TopMailMiddleware:
         if OBSERVER in environ:
             return None
         environ[OBSERVER] = self
-        reason = refused_request(environ, marked=False)
+        self._delivery.resume()
+        reason = self._tracker.refused_request(environ, marked=False)
         if reason is not None:
             self._tracker.refuse(reason)
             return None
