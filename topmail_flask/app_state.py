@@ -33,12 +33,12 @@ from topmail_flask.domain.shopper import Shopper
 from topmail_flask.made_once import made_once
 from topmail_flask.marking import Mark, mark_of
 from topmail_flask.middleware import OBSERVER
-from topmail_flask.request_page import PageReader, RequestRecord
+from topmail_flask.request_page import PageReader, RequestRecord, media_type
 from topmail_flask.resolvers.flask_login import logged_in_shopper
 from topmail_flask.signals import send, view_delivered, view_dropped
 from topmail_flask.tracker import Decision, Tracker
 from topmail_flask.visits.consent import cookie_banner_consent
-from topmail_flask.visits.rules import refused_request, refused_response
+from topmail_flask.visits.rules import refused_response
 
 NAME = "topmail"
 _NOTHING_TOLD = RequestRecord()
@@ -176,13 +176,14 @@ class AppState:
         record = g.get("_topmail") or _NOTHING_TOLD
         mark = self._mark_of(request)
         marked = mark is not None or bool(record.declared)
+        status = response.status_code
         reason = refused_response(
-            response.status_code,
-            response.mimetype or "",
+            status,
+            media_type(response.headers.get("Content-Type"))[0],
             response.headers.get("Content-Disposition"),
             marked=marked,
-            declared=True,  # whatever can be known of a 304 is known here
-        ) or refused_request(request.environ, marked=marked)
+            declared=marked or status == 304,  # whatever can be known of a 304 is known here
+        ) or self.tracker.refused_request(request.environ, marked=marked)
         if reason is not None:
             return self.tracker.refuse(reason)
         page = self._reader.page(request, response, record, mark)

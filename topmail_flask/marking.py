@@ -86,6 +86,25 @@ def mark_of(view: Callable[..., Any] | None, method: str = "GET") -> Mark | None
     return mark if isinstance(mark, Mark) else None
 
 
+def call_loader(loader: Loader, view_args: Mapping[str, Any], response: object) -> Any:
+    """Call ``loader`` with those view arguments that it names, and the response if it names that.
+
+    One that names none of them, like ``shelf.get``, gets the only view argument by position.
+    """
+    try:
+        parameters = inspect.signature(loader).parameters.values()
+    except ValueError:  # some built-in functions do not tell
+        parameters = {}.values()
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+        return loader(**view_args)
+    known = {**view_args, "response": response}
+    by_name = [one for one in parameters if one.kind is not one.POSITIONAL_ONLY]
+    named = {one.name: known[one.name] for one in by_name if one.name in known}
+    if not named and len(view_args) == 1 and (parameters or not by_name):
+        return loader(*view_args.values())
+    return loader(**named)
+
+
 def _marker(mark: Mark) -> Callable[[View], View]:
     def set_mark(view: View) -> View:
         setattr(view, _MARK, mark)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response
+from werkzeug.http import parse_options_header
 
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.rendered_page import RenderedPage
 from topmail_flask.domain.settings import Settings
-from topmail_flask.marking import Mark
+from topmail_flask.marking import Mark, call_loader
 from topmail_flask.sources.encodings import readable
 from topmail_flask.sources.mapped_rows import is_mapped
 from topmail_flask.sources.template_variable import read_product, template_product
@@ -23,6 +25,7 @@ from topmail_flask.sources.template_variable import read_product, template_produ
 HTML = ("text/html", "application/xhtml+xml")
 Adapters = Mapping[type, Callable[[Any], Any]]
 Context = tuple[str, Mapping[str, Any]]
+_PLAIN_PATH = re.compile(r"[/\w.~-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class PageReader:
         self._app = app
         self._settings = settings
         self._adapters = adapters
+        self._site_has_path = bool(urlsplit(settings.site_url or "").path)
 
     def page(
         self, request: Request, response: Response, record: RequestRecord, mark: Mark | None
@@ -72,15 +76,16 @@ class PageReader:
         elif not told:
             template = self._shown(request, record)
         refusals = [one for one in (*told, template) if isinstance(one, Reason)]
-        html, unread = self._html(response)
+        mimetype, charset = media_type(response.headers.get("Content-Type"))
+        html, unread = self._html(response, mimetype)
         return RenderedPage(
             environ=request.environ,
             url=self.address(request),
             path=request.path,
             status=response.status_code,
-            mimetype=response.mimetype or "",
+            mimetype=mimetype,
             html=None if template is Reason.AMBIGUOUS else html,
-            charset=response.mimetype_params.get("charset"),
+            charset=charset,
             unread=refusals[0] if refusals else unread,
             view_args=request.view_args,
             marked=mark is not None or bool(told),
@@ -140,14 +145,18 @@ class PageReader:
 
     def address(self, request: Request) -> str:
         """The request's URL on the shop's own site: a forged Host header does not get in."""
-        site, server_name = self._settings.site_url, self._app.config["SERVER_NAME"]
+        site = self._settings.site_url
+        if site is not None and not request.query_string and _PLAIN_PATH.fullmatch(request.path):
+            # Almost every request: nothing to quote, and a tenth of the time of request.url.
+            return f"{site}{'' if self._site_has_path else request.root_path}{request.path}"
+        server_name = self._app.config["SERVER_NAME"]
         if site is None and not server_name:
             return request.url
         parts = urlsplit(request.url)
         query = f"?{parts.query}" if parts.query else ""
         if site is not None:
-            has_path = bool(urlsplit(site).path)
-            path = parts.path.removeprefix(request.root_path) if has_path else parts.path
+            mounted = self._site_has_path
+            path = parts.path.removeprefix(request.root_path) if mounted else parts.path
             return f"{site}{path}{query}"
         if parts.netloc == server_name or parts.netloc.endswith(f".{server_name}"):
             return request.url
@@ -162,7 +171,7 @@ class PageReader:
         self, mark: Mark, request: Request, response: Response, record: RequestRecord
     ) -> Product | Reason | None:
         if mark.loader is not None:
-            found = [_call(mark.loader, request.view_args or {}, response)]
+            found = [call_loader(mark.loader, request.view_args or {}, response)]
         else:
             found = [self._variable(context, mark) for _, context in record.contexts]
         value = next((one for one in reversed(found) if one is not None), None)
@@ -201,8 +210,8 @@ class PageReader:
             told = error
         return told if isinstance(told, Product) else reason_of(told)
 
-    def _html(self, response: Response) -> tuple[bytes | None, Reason | None]:
-        if response.mimetype not in HTML:
+    def _html(self, response: Response, mimetype: str) -> tuple[bytes | None, Reason | None]:
+        if mimetype not in HTML:
             return None, None
         if response.direct_passthrough or not response.is_sequence:
             return None, Reason.NO_BODY
@@ -214,6 +223,13 @@ class PageReader:
         return readable(body, response.headers.get("Content-Encoding"), limit)
 
 
+@lru_cache(maxsize=64)
+def media_type(content_type: str | None) -> tuple[str, str | None]:
+    """The media type that a ``Content-Type`` header names, in lower case, and its charset."""
+    mimetype, parameters = parse_options_header(content_type)
+    return mimetype.lower(), parameters.get("charset")
+
+
 def reason_of(error: InvalidValueError) -> Reason:
     """The reason that a product could not be read."""
     if error.problem == "is missing":
@@ -221,22 +237,3 @@ def reason_of(error: InvalidValueError) -> Reason:
     if error.field == "id" and error.problem.startswith("is longer"):
         return Reason.ID_TOO_LONG
     return Reason.INVALID_PRODUCT
-
-
-def _call(loader: Callable[..., Any], view_args: Mapping[str, Any], response: Response) -> Any:
-    """Call ``loader`` with those view arguments that it names, and the response if it names that.
-
-    One that names none of them, like ``shelf.get``, gets the only view argument by position.
-    """
-    try:
-        parameters = inspect.signature(loader).parameters.values()
-    except ValueError:  # some built-in functions do not tell
-        parameters = {}.values()
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
-        return loader(**view_args)
-    known = {**view_args, "response": response}
-    by_name = [one for one in parameters if one.kind is not one.POSITIONAL_ONLY]
-    named = {one.name: known[one.name] for one in by_name if one.name in known}
-    if not named and len(view_args) == 1 and (parameters or not by_name):
-        return loader(*view_args.values())
-    return loader(**named)

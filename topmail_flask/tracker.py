@@ -21,9 +21,10 @@ from topmail_flask.domain.shopper import Shopper
 from topmail_flask.signals import product_viewed, send, view_dropped
 from topmail_flask.sources.page_product import extract
 from topmail_flask.visits.consent import privacy_signal, refused_by_consent
-from topmail_flask.visits.identity import digest, visit_id
+from topmail_flask.visits.identity import visit_id
 from topmail_flask.visits.repeats import RepeatWindow
 from topmail_flask.visits.robots import robot_kind
+from topmail_flask.visits.rules import refused_request
 from topmail_flask.visits.sampling import in_sample
 
 BeforeSend = Callable[[ProductView], Any]
@@ -112,13 +113,18 @@ class Tracker:
         self.refusals[reason] += 1
         return Decision(reason=reason)
 
+    def refused_request(self, environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
+        """Why this request counts for nothing, whatever its answer shows; or None."""
+        reason = refused_request(environ, marked=marked)
+        if reason is None and robot_kind(environ.get("HTTP_USER_AGENT")) in self.settings.robots:
+            return Reason.ROBOT
+        return reason
+
     def observe(self, page: RenderedPage, visitor: Visitor, response: object = None) -> Decision:
         """Decide about a page that passed the request rules, and act on it.
 
         :param response: handed to the receivers of ``product_viewed``.
         """
-        if robot_kind(page.environ.get("HTTP_USER_AGENT")) in self.settings.robots:
-            return self.refuse(Reason.ROBOT)
         products, extraction = self._products(page)
         if not products:
             found = extraction.reason if extraction else None
@@ -221,9 +227,8 @@ class Tracker:
         if not self._is_enabled():
             return Reason.DISABLED
         product = view.product
-        if self._repeats.is_repeat(
-            digest(self._secret, shopper.identity, product.id, product.variant_id or "")
-        ):
+        # A hash, because an address has no business in a long memory.
+        if self._repeats.is_repeat(hash((shopper.identity, product.id, product.variant_id))):
             return Reason.REPEAT
         return self.delivery.accept(view) or view
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 REMEMBERED = 10_000
 
@@ -25,18 +25,18 @@ class RepeatWindow:
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._clock = clock
-        self._counted: dict[str, list[float]] = {}
+        self._counted: dict[Hashable, list[float]] = {}
 
-    def is_repeat(self, digest: str) -> bool:
+    def is_repeat(self, look: Hashable) -> bool:
         """Whether it counted within the window; if not, it counts from now.
 
-        :param digest: what tells this shopper's look at this product from every other.
+        :param look: tells this shopper's look at this product from every other.
         """
         if self._seconds <= 0:
             return False
         now = self._clock()
         mine = [now]
-        counted = self._counted.setdefault(digest, mine)
+        counted = self._counted.setdefault(look, mine)
         if counted is mine:
             self._forget_the_oldest()
             return False
