@@ -34,8 +34,8 @@ class UnheardOfError(Exception):
 
 
 KINDS: tuple[type[Exception], ...] = (ValueError, RecursionError, MemoryError, UnheardOfError)
-# The shop, Flask, Jinja or the WSGI server call these: nothing of ours stands before them that could catch an
-# error. They hand on to the fence, and that is all they do.
+# The shop, Flask, Jinja or the WSGI server call these: nothing of ours stands before them to
+# catch an error. They hand on to the fence, and that is all they do.
 ENTRANCES = {
     "boundary:Boundary.fence.<locals>.fenced",
     "extension:TopMail.track",

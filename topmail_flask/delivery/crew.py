@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.contacts import Attempt, Job, Outcome, attempt
+from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.retries import Quota
 from topmail_flask.domain.errors import RetryLater
 
@@ -103,6 +104,12 @@ class _Sender(threading.Thread):
         self.dismissed = False
 
     def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  # error trackers watch threads
+            logger.warning("TopMail: a sender thread ended: %s.", type(error).__name__)
+
+    def _work(self) -> None:
         while self.bell.wait() and not self.dismissed:
             job = self.job
             if job is None:
