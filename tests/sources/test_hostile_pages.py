@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 
@@ -168,3 +169,8 @@ def test_an_id_too_long_is_not_cut() -> None:
 def test_an_address_that_is_none_does_no_harm(url: str) -> None:
     extraction = extract(page(block(MUG)), url)
     assert extraction.product is None or extraction.product.id == "MUG-1"
+
+
+@pytest.mark.parametrize("body", [gzip.compress(page(block(MUG)).encode()), b"\x28\xb5\x2f\xfd..."])
+def test_a_compressed_page_is_told_from_a_page_without_a_product(body: bytes) -> None:
+    assert extract(body, PAGE).reason is Reason.ENCODED

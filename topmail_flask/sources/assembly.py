@@ -205,6 +205,24 @@ def assemble(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly
     return assembly
 
 
+def assemble_plain(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly:
+    """The product of JSON-LD, and what the metas of the head add to it.
+
+    Metas that may hold an id are read first, whatever else is known: else the product of one page
+    would have another kind of id than that of the next (rule R34).
+    """
+    head = page.document.head
+    if head.holds(b"product:") or head.holds(b"og:price"):
+        page.add_metas(entity)
+        return assemble(page, entity, chosen)
+    assembly = assemble(page, entity, chosen)
+    if not assembly.is_complete and head.holds(b"og:"):
+        described = page.add_metas(entity)
+        if described is not None:
+            assembly.supplement(described)
+    return assembly
+
+
 def _alike(one: object, other: object) -> bool:
     if isinstance(one, Decimal) or isinstance(other, Decimal):
         return one == other

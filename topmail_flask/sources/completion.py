@@ -8,7 +8,7 @@ from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Extraction, FieldTrace, Rejected, Trace
 from topmail_flask.domain.product import Product
 from topmail_flask.sources.addresses import id_of, key
-from topmail_flask.sources.assembly import Assembly, assemble
+from topmail_flask.sources.assembly import Assembly, assemble, assemble_plain
 from topmail_flask.sources.entities import Entity
 from topmail_flask.sources.page_addresses import page_address
 from topmail_flask.sources.structured_page import StructuredPage
@@ -38,12 +38,8 @@ def complete(
     rejected: list[Rejected] = []
     if second is not None and second.id == product.id:
         product = _filled(product, second, "template", traced)
-    page.read_the_rest()
-    assembly = Assembly(page)
-    entity = _same(product, page)
-    if entity is not None:
-        page.add_metas(entity)
-        assembly = assemble(page, entity, chosen)
+    assembly = _told(product, page, chosen)
+    if assembly is not None:
         told: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
         problems: dict[str, str] = {}
         found = Product.from_fields(told, problems)
@@ -61,7 +57,7 @@ def complete(
     rejected += [Rejected(what, why) for what, why in page.document.notes]
     trace = Trace(
         tuple(traced),
-        tuple(assembly.conflicts),
+        tuple(assembly.conflicts) if assembly is not None else (),
         tuple(rejected),
         related=tuple(page.found.related),
         repairs=tuple(page.repairs),
@@ -91,10 +87,17 @@ def _filled(
     return replace(product, **gaps) if gaps else product
 
 
-def _same(product: Product, page: StructuredPage) -> Entity | None:
-    """The entity of the page that is this product, if exactly one is."""
+def _told(product: Product, page: StructuredPage, chosen: set[str]) -> Assembly | None:
+    """What the page tells of this product, if exactly one of its entities is this product."""
+    plain = page.plain_entity()
+    if plain is not None and _is_same(product, plain, page):
+        return assemble_plain(page, plain, chosen)
+    page.read_the_rest()
     same = [one for one in page.entities if _is_same(product, one, page)]
-    return same[0] if len(same) == 1 else None
+    if len(same) != 1:
+        return None
+    page.add_metas(same[0])
+    return assemble(page, same[0], chosen)
 
 
 def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:

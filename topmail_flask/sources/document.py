@@ -21,7 +21,7 @@ _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE
 )
 _SELF_CONTAINED = frozenset(
-    b"area base br col embed hr img input link meta param source track wbr p li dt dd option tr td "
+    b"area base br col embed hr img input link meta param source track wbr p li dt dd tr td "
     b"th thead tbody tfoot colgroup html head body path circle rect line polyline polygon ellipse "
     b"use stop image animate fegaussianblur feoffset feblend".split()
 )
@@ -53,9 +53,14 @@ _BLOCKS = frozenset(
 )
 # An HTML parser looks up all open elements for many a tag: depth times tags is its true cost.
 _FEW_TAGS = 1_500
+_TAG_LIMIT = 50_000
 _DEPTH_LIMIT = 600
 _WORK_LIMIT = 10_000_000
 _PART = 32 * 1024
+# And it compares each attribute of a tag with all others.
+_LONG_TAG = re.compile(rb"<[a-zA-Z][^<>]{8000,}+")
+_QUOTED = re.compile(rb"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)")
+_ATTRIBUTE_LIMIT = 1_000
 
 
 def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
@@ -110,15 +115,22 @@ class _Weights(dict[bytes, int]):
         return -self[name] if closing else self[name]
 
 
-def _too_deep(html: bytes) -> bool:
-    """Whether parsing the page could take more than linear time (fault F121)."""
-    if html.count(b"<") <= _FEW_TAGS:
+def _has_too_many_attributes(tag: re.Match[bytes]) -> bool:
+    return len(_QUOTED.sub(b"", tag[0]).split()) > _ATTRIBUTE_LIMIT
+
+
+def _is_costly(html: bytes) -> bool:
+    """Whether parsing the page could take more than linear time, or very long (fault F121)."""
+    tags = html.count(b"<")
+    if tags > _TAG_LIMIT or any(map(_has_too_many_attributes, _LONG_TAG.finditer(html))):
+        return True
+    if tags <= _FEW_TAGS:
         return False
     weights = _Weights()
     depth = work = 0
     for start in range(0, len(html), _PART):
-        tags = _TAGS.findall(html, start, start + _PART)
-        depths = list(accumulate(starmap(weights.step, tags), initial=depth))
+        part = _TAGS.findall(html, start, start + _PART)
+        depths = list(accumulate(starmap(weights.step, part), initial=depth))
         depth = depths[-1]
         work += sum(depths)
         if max(depths) > _DEPTH_LIMIT or work > _WORK_LIMIT:
@@ -157,8 +169,8 @@ class Document:
         """The parsed page; an empty one when parsing it would take too long."""
         if self._tree is None:
             html = self.html
-            if _too_deep(html):
-                self.notes.append(("markup", "is nested too deeply to be read (F121)"))
+            if _is_costly(html):
+                self.notes.append(("markup", "would take too long to be parsed (F121)"))
                 html = b""
             self._tree = LexborHTMLParser(html)
         return self._tree

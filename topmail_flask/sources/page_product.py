@@ -10,11 +10,10 @@ from topmail_flask.domain.product import ID_LIMIT, Product
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 from topmail_flask.sources.addresses import is_front_page
-from topmail_flask.sources.assembly import Assembly, assemble
+from topmail_flask.sources.assembly import Assembly, assemble, assemble_plain
 from topmail_flask.sources.choice import Choice
 from topmail_flask.sources.completion import complete
 from topmail_flask.sources.document import Document, in_utf8
-from topmail_flask.sources.entities import Entity
 from topmail_flask.sources.json_ld import cut_blocks
 from topmail_flask.sources.markers import (
     json_ld_positions,
@@ -29,6 +28,7 @@ from topmail_flask.sources.variants import arguments
 _DEFAULTS = Settings()
 _RECENT = RecentPages()
 _NOTED = 20
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
 
 
 def extract(
@@ -67,7 +67,8 @@ def extract(
         blocks = cut_blocks(document)
         if not any(map(mentions_product, blocks)) and not names_other_product(page):
             if base is None:
-                return Extraction(None, Reason.NO_PRODUCT)
+                packed = page.startswith(_COMPRESSED)
+                return Extraction(None, Reason.ENCODED if packed else Reason.NO_PRODUCT)
             document, blocks = Document(b"", url, []), []
         currency = currency or settings.currency
         now = time.time() if now is None else now
@@ -119,30 +120,12 @@ def read_product(page: StructuredPage, chosen: set[str]) -> Extraction:
     """
     plain = page.plain_entity()
     if plain is not None:
-        return _result(page, Choice(plain), _assembled_with_metas(page, plain, chosen))
+        return _result(page, Choice(plain), assemble_plain(page, plain, chosen))
     page.read_the_rest()
     choice = page.choose()
     if choice.entity is None:
         return Extraction(None, choice.reason, _trace(page, choice))
     return _result(page, choice, assemble(page, choice.entity, chosen))
-
-
-def _assembled_with_metas(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly:
-    """The product of JSON-LD, and what the metas of the head add to it.
-
-    Metas that may hold an id are read first, whatever else is known: else the product of one page
-    would have another kind of id than that of the next (rule R34).
-    """
-    head = page.document.head
-    if head.holds(b"product:") or head.holds(b"og:price"):
-        page.add_metas(entity)
-        return assemble(page, entity, chosen)
-    assembly = assemble(page, entity, chosen)
-    if not assembly.is_complete and head.holds(b"og:"):
-        described = page.add_metas(entity)
-        if described is not None:
-            assembly.supplement(described)
-    return assembly
 
 
 def _result(page: StructuredPage, choice: Choice, assembly: Assembly) -> Extraction:
