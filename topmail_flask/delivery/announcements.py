@@ -65,8 +65,8 @@ class Announcer(logging.Handler):
                 self._door.bind(address)
             self._door.listen(64)
 
-    def speak(self) -> bool:
-        """Tell what can be told without waiting. Returns whether all is told that anybody hears."""
+    def stores(self) -> int:
+        """How many processes of stores listen."""
         while self._door is not None:
             try:
                 store, _ = self._door.accept()
@@ -74,11 +74,25 @@ class Announcer(logging.Handler):
                 break
             store.setblocking(False)
             self._stores.append(store)
-        while self._untold and self._stores:
+        for store in tuple(self._stores):
+            try:
+                store.recv(1)  # it says nothing, ever: this is its end
+            except BlockingIOError:
+                continue
+            except OSError:
+                pass
+            self._forget(store)
+        return len(self._stores)
+
+    def speak(self) -> bool:
+        """Tell what can be told without waiting. Returns whether all is told that anybody hears."""
+        if not self._untold or not self.stores():
+            return True
+        while self._untold:
             message = self._untold.popleft()
             if not any(self._send(message) for _ in range(len(self._stores))):
                 self._untold.appendleft(message)
-                return not self._stores
+                return False
         return True
 
     def _send(self, message: bytes) -> bool:
@@ -89,9 +103,12 @@ class Announcer(logging.Handler):
         except BlockingIOError:
             return False
         except OSError:
-            self._stores.remove(store)
-            store.close()
+            self._forget(store)
             return False
+
+    def _forget(self, store: socket.socket) -> None:
+        self._stores.remove(store)
+        store.close()
 
     def _say(self, head: str, content: bytes) -> None:
         self._untold.append(head.encode() + b"\n" + content)

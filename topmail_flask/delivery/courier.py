@@ -32,7 +32,7 @@ TIME_TO_LEAD = 3.0
 """Seconds after which a courier that does not lead is one too many."""
 IDLE_LOOKS = 3
 LONGEST_TURN = 120.0
-LONGEST_END = 1.5
+LONGEST_END = 1.2
 """Seconds from TERM to the end, at the most."""
 
 
@@ -63,17 +63,16 @@ class Courier:
     def run(self) -> None:
         """Lead, and return when told to end, when nothing is left to do, or when another leads."""
         logger.addHandler(self._announcer)
-        next_look, lost_at = 0.0, self._monotonic() + TIME_TO_LEAD
+        look_at, lead_by = 0.0, self._monotonic() + TIME_TO_LEAD
         while not self._ended and self._idle < IDLE_LOOKS:
             now = self._monotonic()
-            leads = True
-            if now >= next_look:
+            if now >= look_at:
                 leads = self._look(now)
-                next_look = now + (BEAT_INTERVAL if leads else SPEAK_INTERVAL)
-            if leads:
-                lost_at = now + TIME_TO_LEAD
-            elif now >= lost_at:
-                break
+                look_at = now + (BEAT_INTERVAL if leads else RETRY_INTERVAL)
+                if leads:
+                    lead_by = look_at + TIME_TO_LEAD
+                elif now >= lead_by:
+                    break
             self._bell.wait(SPEAK_INTERVAL if self._announcer.speak() else RETRY_INTERVAL)
         end = self._monotonic() + min(self._settings.shutdown_timeout, LONGEST_END)
         self._home.end_by(end)
@@ -95,7 +94,8 @@ class Courier:
         self._announcer.open()
         if (self._home.stuck_for or 0.0) < LONGEST_TURN:
             beat(lock, now)
-        self._idle = 0 if inhabited(self._directory) or sender.useful else self._idle + 1
+        needed = self._announcer.stores() or inhabited(self._directory) or sender.useful
+        self._idle = 0 if needed else self._idle + 1
         return True
 
 

@@ -85,6 +85,16 @@ class Watch:
         """The courier's last sign of life, by the monotonic clock."""
 
     @property
+    def accepted(self) -> bool:
+        """As of the leader that the thread runs itself, if it does."""
+        return self._stand_in is not None and self._stand_in.accepted
+
+    @accepted.setter
+    def accepted(self, value: bool) -> None:
+        if self._stand_in is not None:
+            self._stand_in.accepted = value
+
+    @property
     def sender(self) -> Sender | None:
         """Set while the thread leads itself."""
         return self._stand_in.sender if self._stand_in else None
@@ -139,10 +149,11 @@ class Watch:
         elif self._starting is None:
             self._start(now)
         elif child is not None and (status is not None or now >= self._start_by):
-            self._release()
             self._failures += 1
+            words = child.last_words()
+            self._release()
             if self._failures >= STARTS_TO_GIVE_UP:
-                return child.last_words()
+                return words
         return ""
 
     def _start(self, now: float) -> None:
@@ -161,6 +172,8 @@ class Watch:
         self._child.tell(order(self._directory, self._settings))
 
     def _release(self) -> None:
+        if self._child is not None:
+            self._child.listen_no_more()
         if self._starting is not None:
             self._starting.release()
             self._starting = None
@@ -176,9 +189,16 @@ class _Courier(subprocess.Popen[bytes]):
     def last_words(self) -> str:
         """Ends it, and returns the last line that it wrote to its standard error."""
         self.kill()
-        _, error = self.communicate()
+        error = self.stderr.read() if self.stderr else b""
+        self.wait()
+        self.listen_no_more()
         lines = error.decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), f"status {self.returncode}")
+
+    def listen_no_more(self) -> None:
+        """From here on it says what there is to say through the socket."""
+        if self.stderr is not None:
+            self.stderr.close()
 
     def __del__(self, *_: object) -> None:
         """It may outlive this process; that is no reason for a warning."""
