@@ -8,7 +8,9 @@ import click
 
 _COMMANDS = {
     "drain": ("topmail_flask.cli.drain", "drain_command"),
+    "forget": ("topmail_flask.cli.forget", "forget_command"),
     "inspect": ("topmail_flask.cli.inspect", "inspect_command"),
+    "outbox": ("topmail_flask.cli.outbox", "outbox_commands"),
     "routes": ("topmail_flask.cli.routes", "routes_command"),
     "sandbox": ("topmail_flask.sandbox.command", "sandbox_command"),
 }

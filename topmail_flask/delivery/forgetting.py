@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from topmail_flask.delivery import by_hand
@@ -16,29 +16,22 @@ from topmail_flask.domain.shopper import Shopper
 TABLES: tuple[Table, ...] = ("waiting", "dead")
 
 
-def forget(
-    operator: Operator,
-    shoppers: Collection[Shopper],
-    identity_of: Callable[[Shopper], str],
-    *,
-    now: float,
-) -> Work:
+def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> Work:
     """Erases a shopper from one outbox. Tells how many views and dead letters were ``removed``.
 
     A leader that runs may be sending one of the views at this moment. It sends no other: it looks
     into the books before each call.
 
     :param shoppers: all that is known of the one shopper: an address, contact ids.
-    :param identity_of: digests a shopper as the store does.
     :param now: what happened until then is forgotten, in seconds since the epoch.
     :raises OutboxUnavailable: by the steps: something is left, or may be.
     """
 
     def steps() -> Iterator[Counter[str]]:
         operator.bring_in()
-        known = {identity_of(one): one for one in shoppers}
+        known = {operator.identity_of(one): one for one in shoppers}
         for one in _by_contact_id(operator, known):
-            known[identity_of(one)] = one
+            known[operator.identity_of(one)] = one
         mark = partial(by_hand.mark_forgotten, identities=list(known), now=now)
         ends, dropped = operator.run(mark)
         operator.tell(dropped)

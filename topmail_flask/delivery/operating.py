@@ -25,6 +25,7 @@ from topmail_flask.delivery.place import prepare
 from topmail_flask.delivery.reports import EntrySummary
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
 
 AT_ONCE = 200
 BUSY_TRIES = 5
@@ -78,6 +79,7 @@ class Operator:
 
     :param directory: the app's directory.
     :param told: called with each entry that was given up, and the reason.
+    :param identity_of: digests a shopper as the store does.
     :raises OutboxUnavailable: by every method.
     """
 
@@ -86,12 +88,14 @@ class Operator:
         directory: Path,
         settings: Settings,
         told: Told,
+        identity_of: Callable[[Shopper], str],
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.directory = directory
         self._settings = settings
         self._told = told
+        self.identity_of = identity_of
         self._clock = clock
         self._outbox = Outbox(directory, settings, clock=clock)
         self._books = Books(directory, settings.synchronous, clock=clock)
