@@ -73,8 +73,10 @@ def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
     for mark, name in _BOMS:
         if html.startswith(mark):
             return html.removeprefix(mark) if name == "utf-8" else _recode(html, name)
-    if charset is None and b"\0" in html[:4] and len(html) > 4:
-        charset = "utf-16-be" if html[0] == 0 else "utf-16-le"
+    if charset is None and html[:4:2] == b"\0\0":
+        charset = "utf-16-be"
+    elif charset is None and html[1:4:2] == b"\0\0":
+        charset = "utf-16-le"
     if charset is None:
         found = _named_charset(html)
         # A page that can be read as ASCII so far as to name UTF-16 is not in UTF-16 (WHATWG).

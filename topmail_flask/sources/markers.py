@@ -82,7 +82,7 @@ def may_hold_product(html: bytes) -> bool:
     return (
         bool(json_ld_positions(html))
         or names_other_product(html)
-        or b"\0" in html[:4]  # UTF-16 hides every marker
+        or b"\0\0" in (html[:4:2], html[1:4:2])  # UTF-16 hides every marker
         or html.startswith((b"\xff\xfe", b"\xfe\xff"))
     )
 
