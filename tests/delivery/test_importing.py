@@ -11,7 +11,6 @@ import pytest
 from tests.delivery.entry_making import (
     EMAIL,
     NOW,
-    Clock,
     bytes_below,
     drain,
     entry,
@@ -206,17 +205,3 @@ def test_a_withdrawal_drops_what_waits_and_what_is_on_its_way(tmp_path: Path) ->
     assert books.stats().accepted == 4
     assert books.stats().balanced
     books.close()
-
-
-def test_two_importers_at_once_bring_each_line_once(tmp_path: Path) -> None:
-    # F186: the command line beside the leader
-    directory, clock = tmp_path / "outbox", Clock()
-    written = journal(directory, clock)
-    one, two = outbox(directory, clock), outbox(directory, clock)
-    for number in range(200):
-        assert written.append(entry(number))
-        (one if number % 2 else two).import_journals()
-        (two if number % 3 else one).import_journals()
-    assert one.stats().accepted == one.stats().pending == 200
-    one.close()
-    two.close()

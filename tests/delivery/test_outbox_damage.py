@@ -10,8 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.entry_making import Clock, drain, entry, fill, import_all, journal, outbox
+from tests.delivery.entry_making import (
+    Clock,
+    drain,
+    entry,
+    fill,
+    import_all,
+    journal,
+    outbox,
+    output_of,
+)
 from topmail_flask.delivery import books as books_module
+from topmail_flask.delivery.held_files import hold
+from topmail_flask.delivery.place import LEADER_LOCK
 from topmail_flask.domain.reasons import Reason
 
 FILE = books_module.FILE_NAME
@@ -95,6 +106,27 @@ def test_a_damaged_page_costs_the_rows_on_it_and_no_others(tmp_path: Path) -> No
     assert stats.accepted == 2001
     assert stats.delivered + stats.reasons.get(Reason.INVALID_ROW, 0) == 2001
     assert len(aside(directory)) == 1
+    books.close()
+
+
+def test_only_the_leader_mends_what_it_is_writing_to(tmp_path: Path) -> None:
+    # F087, F186
+    directory = tmp_path / "box"
+    closed_outbox(directory, 3).write_bytes(b"garbage " * 1000)
+    leading = hold(directory / LEADER_LOCK)
+    assert leading is not None
+    text = """
+import sys
+from pathlib import Path
+from tests.delivery.entry_making import *
+print(outbox(Path(sys.argv[1])).import_entries([entry(1)]).fault)
+"""
+    assert output_of(text, directory) == "busy"
+    books = outbox(directory)
+    fill(books, [entry(2)])
+    assert drain(books) == ["key-2"]
+    assert leading.in_place
+    assert hold(directory / LEADER_LOCK) is None
     books.close()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.entry_making import drain, entry, fill, outbox
+from tests.delivery.entry_making import drain, entry, fill, outbox, program
 
 
 def test_a_forked_child_opens_the_file_anew_and_harms_nothing(tmp_path: Path) -> None:
@@ -77,3 +77,34 @@ def test_threads_share_no_connection(tmp_path: Path) -> None:
         thread.join()
     assert len({id(one) for one in seen}) == 3
     books.close()
+
+
+def test_processes_that_make_the_file_at_once_make_one(tmp_path: Path) -> None:
+    text = """
+import sys, time
+from pathlib import Path
+from tests.delivery.entry_making import *
+number = int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+for turn in range(20):
+    books = outbox(Path(sys.argv[1]) / str(turn))
+    while (fault := books.import_entries([entry(key=f"{number}-{turn}")]).fault):
+        assert fault == "busy", fault
+        time.sleep(0.001)
+    books.close()
+"""
+    racing = [program(text, tmp_path, number, stdin=-1) for number in range(3)]
+    for one in racing:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    for one in racing:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    assert [one.communicate(timeout=60)[1] for one in racing] == ["", "", ""]
+    for turn in range(20):
+        books = outbox(tmp_path / str(turn))
+        assert books.stats().pending == 3
+        books.close()
+    assert not list(tmp_path.rglob("*corrupt*"))

@@ -33,6 +33,21 @@ def test_contacts_and_pauses_are_remembered_for_every_process(tmp_path: Path) ->
     other.close()
 
 
+def test_what_an_answer_says_cannot_spoil_the_books(tmp_path: Path) -> None:
+    books = outbox(tmp_path / "box")
+    fill(books, [entry(1)])
+    with books.batch():
+        books.remember_contact("ada", "\ud800")
+        books.remember_contact("bob", "x" * 101)
+        books.pause(NOW + 9, "odd \ud800 reason")
+        books.delivered(books.claim(1)[0])
+    assert books.stats().delivered == 1
+    assert books.remembered_contact("ada") is None
+    assert books.remembered_contact("bob") is None
+    assert books.standing().pause_reason == "odd ? reason"
+    books.close()
+
+
 def test_dead_letters_are_shown_masked_revived_under_a_new_key_and_dropped(tmp_path: Path) -> None:
     # F028, F173
     books = outbox(tmp_path / "box")

@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 
 from topmail_flask.delivery import database, salvage, schema
 from topmail_flask.delivery.database import Database, Fault, NewerSchema
-from topmail_flask.delivery.held_files import hold
-from topmail_flask.delivery.place import prepare
+from topmail_flask.delivery.held_files import held_here, hold
+from topmail_flask.delivery.place import LEADER_LOCK, prepare
 
 _log = logging.getLogger("topmail_flask.delivery")
 FILE_NAME = "outbox.sqlite3"
 OLD_FILE_NAME = f"outbox-v{schema.VERSION}.sqlite3"  # beside a file of a newer version
-REPAIR_LOCK = "repair.lock"
 RETRY_INTERVAL = 30.0
 MEMORY_IMPORTS = 500
 Result = TypeVar("Result")
@@ -196,9 +195,14 @@ class Books:
         self.degraded = ""
 
     def _mend(self, disk: Database) -> None:
-        """Sets the damaged file aside; what can be read of it comes back with the new one."""
+        """Sets the damaged file aside; what can be read of it comes back with the new one.
+
+        Only the leader does, for it goes on writing; without one, whoever finds the damage.
+        """
         path = disk.path or Path()
-        guard = hold(path.with_name(REPAIR_LOCK))
+        leading = path.with_name(LEADER_LOCK)
+        own = held_here(leading) if leading.exists() else None
+        guard = own or hold(leading)
         if guard is None:
             raise Fault("busy")
         if disk.is_current:
@@ -208,7 +212,8 @@ class Books:
         else:
             disk.close()
         self._recovered = False
-        guard.release()
+        if guard is not own:
+            guard.release()
 
     def _rescue(self, disk: Database) -> None:
         """Saves the rows of a file that was deleted or replaced while it was open (fault F088)."""

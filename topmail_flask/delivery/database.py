@@ -182,10 +182,12 @@ class Database:
         return connection
 
     def _configure(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN")  # one view of both: somebody else may be making the file
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        found = schema.tables(connection)
+        connection.execute("COMMIT")
         if version > schema.VERSION:
             raise NewerSchema
-        found = schema.tables(connection)
         is_new = version == 0 and not found
         if not is_new and (version != schema.VERSION or not found >= schema.TABLES):
             raise Fault("damaged")

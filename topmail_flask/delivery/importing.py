@@ -51,8 +51,13 @@ class Intake:
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Imports entries, in this order."""
-        known = self.connection.execute("SELECT identity, at, reason FROM withdrawals")
-        withdrawn = {identity: (at, _REASONS[reason]) for identity, at, reason in known}
+        known = self.connection.execute(
+            "SELECT identity, CAST(at AS REAL), reason FROM withdrawals"
+        )
+        withdrawn = {
+            identity: (at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN))
+            for identity, at, reason in known
+        }
         for entry in entries:
             if entry.kind == "withdrawal":
                 self._insert()
@@ -75,7 +80,7 @@ class Intake:
     def _counts(self, entry: Entry) -> bool:
         last = self._seen.get(entry.repeat)
         if last is None:
-            query = "SELECT at, key FROM repeats WHERE repeat = ?"
+            query = "SELECT CAST(at AS REAL), key FROM repeats WHERE repeat = ?"
             last = self.connection.execute(query, (entry.repeat,)).fetchone()
         if last is not None and last[1] == entry.key:
             return False  # this very view: it was counted

@@ -130,6 +130,8 @@ class JournalReading:
 
 def advance(connection: sqlite3.Connection, portion: Portion) -> bool:
     """Notes that a portion is imported, unless somebody else has imported it meanwhile."""
+    if os.fstat(portion.segment.fd).st_nlink == 0:
+        return False  # removed by whoever imported it, perhaps with its row
     name = portion.segment.path.name
     row = connection.execute("SELECT start FROM segments WHERE name = ?", (name,)).fetchone()
     if (row[0] if row else 0) != portion.start:

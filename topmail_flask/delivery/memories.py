@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from topmail_flask.delivery.settlements import Settlements
 
 CONTACT_SECONDS = 7 * 86_400.0
 UNKNOWN_SECONDS = 3600.0
+_CONTACT_ID = re.compile(r"[\x21-\x7e]{1,100}")
 
 
 class Memories:
@@ -44,7 +46,8 @@ class Memories:
 
     def pause(self, until: float, reason: str) -> None:
         """Tells every process that nothing is sent until then, in seconds since the epoch."""
-        self._note(paused_until=until, pause_reason=reason)
+        plain = reason.encode("ascii", "replace").decode()
+        self._note(paused_until=until, pause_reason=plain)
 
     def resume(self) -> None:
         """Tells every process that the pause is over."""
@@ -56,8 +59,9 @@ class Memories:
         return found[0] if found else None
 
     def remember_contact(self, identity: str, contact_id: str) -> None:
-        """Remembers it for a week."""
-        self._remember(identity, contact_id, CONTACT_SECONDS)
+        """Remembers it for a week. What can be no contact's id is not remembered."""
+        if _CONTACT_ID.fullmatch(contact_id):
+            self._remember(identity, contact_id, CONTACT_SECONDS)
 
     def unknown_contact(self, identity: str) -> bool:
         """Whether TopMail said lately that it does not know this contact."""
