@@ -151,6 +151,14 @@ def test_cards_beside_the_product_do_not_hide_it() -> None:
     assert product is not None
 
 
+def test_the_only_product_without_another_address_is_the_one_that_the_title_names() -> None:
+    others = [mug(name=f"Mug {n}", sku=str(n), url=f"/p/{n}") for n in range(4)]
+    product = extract(page(block([mug(), *others]), title="Blue Mug | Shop"), PAGE).product
+    assert product is not None
+    assert product.id == "MUG-1"
+    assert extract(page(block([mug(), *others])), PAGE).reason is Reason.AMBIGUOUS
+
+
 def test_two_plug_ins_tell_one_product_and_the_first_is_believed() -> None:
     again = mug(offers={"@type": "Offer", "price": 13, "priceCurrency": "EUR"})
     extraction = extract(page(block(MUG, MUG, again)), PAGE)

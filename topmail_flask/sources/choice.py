@@ -6,6 +6,7 @@ Beyond the rules as they were written, learned from pages:
   for it: its title or heading, or that it has a price in microdata, on a page without a canonical
   address (hand-written microdata often has a stale ``url``; JSON-LD is made from data).
 * Several products of one name, all of this page, are sizes of one product without a group's id.
+* The only product that names no other page is the page's if its title or heading names it.
 * One product in JSON-LD beside several in microdata is the page's if those name other pages or the
   title names it: JSON-LD is written for the page, microdata comes with each card of a list.
 * On the page of an article the product may be the publication behind a paywall: it must be this
@@ -54,7 +55,7 @@ class Chooser:
             return self._only(entities[0], sign)
         chosen = self._of_this_page(entities) or self._named(entities)
         if chosen is None and not sign:
-            chosen = self._data_beside_cards(entities)
+            chosen = self._beside_others(entities)
         if chosen is not None:
             return Choice(chosen)
         if sign:
@@ -121,7 +122,10 @@ class Chooser:
             return _as_sizes(named) if len(named) > 1 else named[0]
         return None
 
-    def _data_beside_cards(self, entities: list[Entity]) -> Entity | None:
+    def _beside_others(self, entities: list[Entity]) -> Entity | None:
+        own = [one for one in entities if not one.is_foreign]
+        if len(own) == 1 and self._speaks_for(own[0]):
+            return own[0]
         sources = [{one.source for one in entity.members} for entity in entities]
         best = [one for one, named in zip(entities, sources, strict=True) if "json_ld" in named]
         if len(best) != 1 or best[0].is_foreign:
