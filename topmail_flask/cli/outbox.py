@@ -20,8 +20,11 @@ from topmail_flask.delivery.reports import EntrySummary
 from topmail_flask.domain.reasons import Reason
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_DEADLY = (Reason.CONTACT_NOT_FOUND, Reason.REJECTED, Reason.REPLAYED_ERROR, Reason.INVALID_ROW)
 reason_option = click.option(
-    "--reason", type=click.Choice(sorted(Reason)), help="Only what died for this reason."
+    "--reason",
+    type=click.Choice([reason.value for reason in _DEADLY]),
+    help="Only what died for this reason.",
 )
 all_option = click.option("--all", "everything", is_flag=True, help="All of them.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

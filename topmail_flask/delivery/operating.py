@@ -163,7 +163,8 @@ class Operator:
 
     def tidy(self) -> None:
         """Deletes what was kept long enough, and gives the space back to the disk."""
-        self._outbox.tidy()
+        if self.exists:
+            self._outbox.tidy()
 
     def bring_in(self) -> None:
         """Brings what is in the journals into the books, and erases it there."""

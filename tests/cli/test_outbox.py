@@ -1,0 +1,162 @@
+"""``flask topmail outbox``: what waits and what died is seen and put in order."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.operated import ANN, BOB, OperatedStore
+from topmail_flask.sandbox import Sandbox
+
+
+def keys(store: OperatedStore, *words: str) -> list[str]:
+    return [row["key"] for row in store.told("outbox", "list", *words)]
+
+
+def refused(store: OperatedStore, count: int) -> None:
+    """Views of a shopper whom TopMail does not know have become dead letters."""
+    store.looks(*range(count), shopper=BOB)
+    assert store.told("drain")["given_up"] == count
+
+
+def test_a_store_without_views_has_no_outbox_and_asking_makes_none(operated: OperatedStore) -> None:
+    for words in (("status",), ("list",), ("purge",), ("retry", "--all"), ("drop", "--all")):
+        operated.run("outbox", *words)
+    assert "There is no outbox yet" in operated.run("outbox", "status")
+    assert "0 removed" in operated.run("forget", ANN)
+    assert not operated.place.exists()
+
+
+def test_the_status_counts_what_waits_and_what_became_of_the_rest(operated: OperatedStore) -> None:
+    """F173"""
+    operated.looks(1, 2)
+    refused(operated, 3)
+    operated.looks(4)
+    told = operated.told("outbox", "status")
+    assert told["state"] == "healthy"
+    assert told["ok"]
+    ends = ("accepted", "delivered", "dead", "expired", "dropped", "pending")
+    assert [told[end] for end in ends] == [6, 2, 3, 0, 0, 1]
+    assert told["dead_letters"] == told["reasons"] == {"contact_not_found": 3}
+    text = operated.run("outbox", "status")
+    assert "pending:    1" in text
+    assert "not sent:   3 contact_not_found" in text
+
+
+def test_no_command_prints_an_address(operated: OperatedStore) -> None:
+    """F173"""
+    refused(operated, 2)
+    operated.looks(5, 6)
+    for words in (
+        *(("status",), ("status", "--json"), ("list",), ("list", "--json"), ("list", "--pending")),
+        *(("retry", "--all"), ("drop", "--all", "--yes"), ("purge",)),
+    ):
+        printed = operated.run("outbox", *words)
+        assert ANN not in printed
+        assert BOB not in printed
+    assert "a***@shop.example" in operated.run("outbox", "list", "--pending")
+
+
+def test_what_waits_and_what_died_is_listed_newest_first(operated: OperatedStore) -> None:
+    refused(operated, 3)
+    operated.looks(7)
+    rows = operated.told("outbox", "list", "--limit", "2")
+    assert [row["reason"] for row in rows] == ["contact_not_found"] * 2
+    assert {row["shopper"] for row in rows} == {"b***@shop.example"}
+    assert operated.told("outbox", "list", "--reason", "rejected") == []
+    (waiting,) = operated.told("outbox", "list", "--pending")
+    assert (waiting["product_id"], waiting["attempts"]) == ("7", 0)
+
+
+def test_a_dead_letter_is_sent_again_under_its_key_when_the_contact_is_there(
+    operated: OperatedStore, topmail: Sandbox
+) -> None:
+    refused(operated, 3)
+    before = set(keys(operated))
+    topmail.add_contact(BOB)
+    assert operated.told("outbox", "retry", "--reason", "contact_not_found") == {"retried": 3}
+    assert set(keys(operated, "--pending")) == before
+    assert operated.told("drain")["delivered"] == 3
+    assert len(topmail.views) == 3
+    assert (operated.stats.dead, operated.stats.balanced) == (0, True)
+
+
+def test_only_the_named_dead_letters_are_sent_again_or_dropped(operated: OperatedStore) -> None:
+    refused(operated, 3)
+    first, second, third = keys(operated)
+    assert operated.told("outbox", "retry", first) == {"retried": 1}
+    assert operated.told("outbox", "drop", second) == {"removed": 1}
+    assert keys(operated) == [third]
+    for command in ("retry", "drop"):
+        told = operated.told("outbox", command, "no-such-key", status=1)
+        assert told["unknown"] == 1
+    assert operated.stats.balanced
+
+
+def test_what_waits_is_dropped_after_a_question(operated: OperatedStore) -> None:
+    operated.looks(1, 2, 3)
+    assert "Remove 3 waiting views" in operated.run(
+        "outbox", "drop", "--pending", "--all", status=1
+    )
+    assert operated.stats.pending == 3
+    operated.run("outbox", "drop", "--pending", "--all", "--yes")
+    stats = operated.stats
+    assert (stats.pending, stats.dropped, dict(stats.reasons)) == (0, 3, {"removed": 3})
+    assert stats.balanced
+
+
+def test_a_purge_removes_what_is_older_and_frees_its_space(operated: OperatedStore) -> None:
+    """F160"""
+    refused(operated, 400)
+    assert operated.told("outbox", "purge", "--days", "1")["removed"] == 0
+    told = operated.told("outbox", "purge", "--days", "0")
+    assert told["removed"] == 400
+    assert told["freed_bytes"] > 100_000
+    assert keys(operated) == []
+    assert (operated.stats.dead, operated.stats.balanced) == (400, True)
+
+
+def test_a_paused_delivery_is_told_with_its_end_and_a_failing_status(
+    operated: OperatedStore, topmail: Sandbox
+) -> None:
+    operated.looks(1)
+    topmail.order(script=[401] * 20)
+    operated.run("drain", "--timeout", "1", status=1)
+    told = operated.told("outbox", "status", status=1)
+    assert (told["state"], told["reason"]) == ("paused", "unauthorized")
+    assert "TOPMAIL_API_KEY" in told["cure"]
+    assert told["until"].endswith("+00:00")
+    assert told["pending"] == 1
+
+
+@pytest.mark.parametrize("words", [("outbox", "status"), ("outbox", "list"), ("forget", ANN)])
+def test_an_outbox_that_cannot_be_had_is_named_with_the_cure(
+    operated: OperatedStore, words: tuple[str, ...]
+) -> None:
+    in_memory = operated.run(*words, status=1, TOPMAIL_OUTBOX=":memory:")
+    assert "TOPMAIL_OUTBOX is :memory:" in in_memory
+    operated.looks(1)
+    operated.run("drain")
+    operated.place.chmod(0o777)
+    assert f"chmod 700 {operated.place}" in operated.run(*words, status=1)
+
+
+def test_an_outbox_of_another_version_is_left_alone(operated: OperatedStore) -> None:
+    """F188"""
+    import sqlite3
+
+    operated.looks(1)
+    operated.run("drain")
+    with sqlite3.connect(operated.directory / "outbox.sqlite3") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = (operated.directory / "outbox.sqlite3").read_bytes()
+    for words in (("outbox", "status"), ("outbox", "retry", "--all"), ("forget", ANN)):
+        assert "newer topmail-flask" in operated.run(*words, status=1)
+    assert (operated.directory / "outbox.sqlite3").read_bytes() == before
+
+
+def test_a_command_that_says_nothing_of_which_is_refused(operated: OperatedStore) -> None:
+    for words in (("retry",), ("drop",), ("retry", "key", "--all"), ("list", "--reason", "odd")):
+        operated.run("outbox", *words, status=2)
+    operated.run("outbox", "list", "--pending", "--reason", "rejected", status=2)
+    operated.run("forget", "nobody", status=2)
