@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import re
 from itertools import accumulate, starmap
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING
 
 from topmail_flask.sources.head import Head
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -174,6 +176,8 @@ class Document:
             if _is_costly(html):
                 self.notes.append(("markup", "would take too long to be parsed (F121)"))
                 html = b""
+            from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415  few pages need it
+
             self._tree = LexborHTMLParser(html)
         return self._tree
 

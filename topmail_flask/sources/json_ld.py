@@ -6,13 +6,14 @@ a ``<noscript>``, a ``<template>`` or another script might hide one, the tree de
 
 from __future__ import annotations
 
-from typing import Any
-
-from selectolax.lexbor import LexborNode
+from typing import TYPE_CHECKING, Any
 
 from topmail_flask.sources.document import Document
 from topmail_flask.sources.head import attributes
 from topmail_flask.sources.json_repair import BrokenJsonError, read_json
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
 
 BLOCK_LIMIT = 20
 BYTES_LIMIT = 512 * 1024

@@ -7,12 +7,13 @@ and a picture is looked for inside a container.
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING, Any
 
 from topmail_flask.sources.document import node_text
 from topmail_flask.sources.schema_org import RELATED, Node, Seen
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 ITEM_LIMIT = 500
 PROPERTY_LIMIT = 5_000
