@@ -112,7 +112,7 @@ class World:
         """Let time pass."""
         end = self.passed + seconds
         while True:
-            wait = self.sender.turn(rung=True)
+            wait = self.sender.turn(accepted=True)
             if self.crew.outcomes:
                 continue
             if self.passed >= end:

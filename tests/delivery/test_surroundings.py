@@ -29,19 +29,19 @@ def machine(tmp_path: Path, chaos: Chaos) -> Iterator[Machine]:
 
 GREEN = """
 import gevent
-stalls = [0.0]
+stalls = []
 def beat():
     while True:
         before = time.monotonic()
         gevent.sleep(0.005)
-        stalls[0] = max(stalls[0], time.monotonic() - before - 0.005)
+        stalls.append(time.monotonic() - before - 0.005)
 gevent.spawn(beat)
 gevent.sleep(0.02)
 for n in range(50):
     look(n)
     gevent.sleep(0.001)
 assert delivery.flush(20), delivery.stats()
-say(stalls[0])
+say(sorted(stalls)[-4])
 """
 
 
@@ -55,7 +55,8 @@ def test_green_threads_never_stall(machine: Machine, chaos: Chaos, patch: str, e
     monkey = f"{quiet}from gevent import monkey; monkey.{patch}\n"
     stall = float(machine.run(("" if early else monkey) + GREEN, first=monkey if early else ""))
     assert products(chaos) == [*range(50)]
-    assert stall <= 0.1  # not the 0.05 s of each call, fifty times
+    # Not the 0.05 s of each of fifty calls; the three longest may be the machine's own.
+    assert stall <= 0.03
 
 
 def test_a_place_that_cannot_be_used_costs_the_disk_and_not_the_views(

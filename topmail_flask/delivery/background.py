@@ -7,17 +7,43 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from topmail_flask.delivery.leader import Leader
+from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.outbox import Outbox
+from topmail_flask.delivery.sender import Sender
 
 RETRY_INTERVAL = 1.0
 TIME_TO_GIVE_BACK = 0.3
 """Seconds that the leader gets at its end to give back what it claimed and did not send."""
 
+
+class Runner(Protocol):
+    """What the thread runs: a :class:`~topmail_flask.delivery.leader.Leader`, or who watches one.
+
+    :ivar bell: wakes it.
+    :ivar beat: when its last turn began, by the monotonic clock; None between two turns.
+    :ivar accepted: to be set before a ring that tells of an accepted view.
+    """
+
+    bell: Bell
+    beat: float | None
+    accepted: bool
+
+    @property
+    def sender(self) -> Sender | None:
+        """Set while it leads."""
+
+    def run(self) -> None:
+        """Return when told to end."""
+
+    def end_by(self, moment: float) -> None:
+        """Begin to end, at this moment at the latest."""
+
+
 # A parent's connections must not be closed in its child, not even by the garbage collector.
-_parked: list[Leader] = []
+_parked: list[Runner] = []
 
 
 class Background:
@@ -28,14 +54,14 @@ class Background:
 
     def __init__(
         self,
-        make_leader: Callable[[], Leader],
+        make_leader: Callable[[], Runner],
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make_leader = make_leader
         self._monotonic = monotonic
         self.restarts = 0
-        self.leader: Leader | None = None
+        self.leader: Runner | None = None
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -56,6 +82,7 @@ class Background:
         if thread is None or leader is None or not thread.is_alive():
             self._start()
         elif leader.sender is not None:
+            leader.accepted = True
             leader.bell.ring()
 
     @property
@@ -111,7 +138,7 @@ class Background:
             self._starting.release()
 
 
-def _run(leader: Leader) -> None:
+def _run(leader: Runner) -> None:
     try:
         leader.run()
     except BaseException as error:  # noqa: BLE001  # the next accepted view starts another thread

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -13,17 +12,16 @@ from pathlib import Path
 from topmail_flask.delivery import exits
 from topmail_flask.delivery.background import Background
 from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.crew import Crew
 from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.homes import make_leader
+from topmail_flask.delivery.identities import Identities
 from topmail_flask.delivery.journal import Journal
-from topmail_flask.delivery.leader import Leader
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.notices import logger
+from topmail_flask.delivery.operating import Operator
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.place import app_directory, siblings
 from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
-from topmail_flask.delivery.sender import Sender
 from topmail_flask.delivery.standing import health_of
 from topmail_flask.domain.ledger import Health, Stats
 from topmail_flask.domain.product_view import ProductView, new_key
@@ -61,12 +59,11 @@ class Delivery:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self.exit_budget = settings.shutdown_timeout
         self._receivers = Receivers(on_delivered, on_dropped)
         self._clock = clock
         self._monotonic = monotonic
-        self._digest_key = hashlib.blake2b(
-            secret, digest_size=32, person=b"topmail_shopper"
-        ).digest()
+        self._identities = Identities(secret)
         self._enabled = settings.api_key is not None and settings.enabled is not False
         self._directory = directory and app_directory(directory, app_name, settings.api_key)
         self._journal: Journal | None = None
@@ -74,7 +71,18 @@ class Delivery:
             durable = settings.synchronous == "FULL"
             self._journal = Journal(self._directory, durable=durable, clock=clock)
         self._ring = MemoryRing()
-        self._home = Background(self._make_leader, monotonic=monotonic)
+        lead = partial(
+            make_leader,
+            settings,
+            self._directory,
+            self._receivers,
+            journal=self._journal,
+            ring=self._ring,
+            while_waiting=self._pour,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        self._home = Background(lead, monotonic=monotonic)
         self._reader: Outbox | None = None
         self._ended = False
         self._registered = False
@@ -97,9 +105,9 @@ class Delivery:
         if view.shopper is None:
             return Reason.ANONYMOUS
         try:
-            identity = self._identity(view.shopper)
-            seen = f"{identity}\0{view.product.id}\0{view.product.variant_id or ''}"
-            entry = Entry.of_view(view, identity=identity, repeat=self._digest(seen))
+            identity = self._identities.of(view.shopper)
+            repeat = self._identities.repeat(identity, view)
+            entry = Entry.of_view(view, identity=identity, repeat=repeat)
         except ValueError:
             return Reason.INVALID_PRODUCT
         self._keep(entry)
@@ -109,7 +117,7 @@ class Delivery:
         """Drop what waits for a shopper who has withdrawn consent."""
         if not self._enabled:
             return
-        identity = self._identity(shopper)
+        identity = self._identities.of(shopper)
         for entry in self._ring.forget({identity}, Reason.CONSENT_WITHDRAWN):
             self._receivers.dropped(entry, Reason.CONSENT_WITHDRAWN)
         self._keep(Entry("withdrawal", new_key(), self._clock(), identity))
@@ -117,15 +125,11 @@ class Delivery:
     def stats(self) -> Stats:
         """The books of this machine's outbox, with what this process holds in memory."""
         books, here = self._books().stats(), self._ring.stats()
-        reasons = dict(books.reasons)
-        for reason, count in here.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + count
         return replace(
-            books,
+            books.with_refusals(here.reasons),
             accepted=books.accepted + here.accepted,
             dropped=books.dropped + here.dropped,
             pending=books.pending + here.pending,
-            reasons=reasons,
         )
 
     def health(self) -> Health:
@@ -142,17 +146,25 @@ class Delivery:
             now=self._clock(),
         )
 
+    def operators(self) -> list[Operator]:
+        """This machine's outboxes in a person's hands: that of the key, then of former keys."""
+        told, identity_of = self._receivers.dropped, self._identities.of
+        places = [self._directory, *siblings(self._directory)] if self._directory else []
+        return [Operator(one, self._settings, told, identity_of) for one in places]
+
     def flush(self, timeout: float) -> bool:
         """Wait until nothing waits any more, for ``timeout`` seconds at the most.
 
         :returns: whether that was reached.
         """
-        end = self._monotonic() + timeout
-        pause = Bell()
-        while self._waiting():
-            if self._monotonic() >= end:
-                return False
-            self._wake()
+        end, pause, quiet = self._monotonic() + timeout, Bell(), 0
+        # Twice: a view on its way from memory to the books is in neither for a moment.
+        while quiet < 2:
+            quiet = 0 if self._waiting() else quiet + 1
+            if quiet == 0:
+                if self._monotonic() >= end:
+                    return False
+                self._wake()
             pause.wait(FLUSH_INTERVAL)
         return True
 
@@ -164,11 +176,6 @@ class Delivery:
         moment = self._monotonic() + self.exit_budget
         self.end_by(moment)
         self.await_end(moment)
-
-    @property
-    def exit_budget(self) -> float:
-        """Seconds that the end of the process may wait."""
-        return self._settings.shutdown_timeout
 
     def end_by(self, moment: float) -> None:
         """Begin to end; see :meth:`await_end`."""
@@ -191,7 +198,6 @@ class Delivery:
         """Forget threads and files: they are the parent's, after a fork."""
         self._home.begin_anew()
         self._ended = False
-        self._reader = None
 
     def _keep(self, entry: Entry) -> None:
         self._pour()
@@ -214,7 +220,7 @@ class Delivery:
 
     def _waiting(self) -> int:
         try:
-            return self._books().pending() + len(self._ring)
+            return len(self._ring) + self._books().pending()
         except OSError:  # no descriptor left to look: something may wait
             return 1
 
@@ -226,35 +232,6 @@ class Delivery:
         if self._reader is None:
             self._reader = Outbox(self._directory, self._settings, clock=self._clock)
         return self._reader
-
-    def _make_leader(self) -> Leader:
-        bell = Bell()
-        return Leader(
-            self._directory,
-            partial(self._open_sender, bell),
-            bell,
-            while_waiting=self._pour,
-            monotonic=self._monotonic,
-        )
-
-    def _open_sender(self, bell: Bell, directory: Path | None) -> Sender:
-        return Sender(
-            Outbox(directory, self._settings, clock=self._clock),
-            Crew(TopMailClient.of(self._settings), bell),
-            self._settings,
-            self._receivers,
-            directory=directory,
-            journal=self._journal if directory else None,
-            ring=self._ring,
-            clock=self._clock,
-            monotonic=self._monotonic,
-        )
-
-    def _identity(self, shopper: Shopper) -> str:
-        return self._digest(shopper.identity)
-
-    def _digest(self, text: str) -> str:
-        return hashlib.blake2b(text.encode(), digest_size=16, key=self._digest_key).hexdigest()
 
     def __repr__(self) -> str:
         return "<Delivery>"

@@ -42,6 +42,8 @@ class Leader:
         self._monotonic = monotonic
         self._end_by: float | None = None
         self.bell = bell
+        self.accepted = False
+        """Set by whoever rings because this process has accepted a view."""
         self.sender: Sender | None = None
         """Set while this one leads."""
         self.beat: float | None = None
@@ -76,12 +78,13 @@ class Leader:
     def _lead(self, lock: HeldFile | None) -> None:
         self.sender = sender = self._open_sender(self._directory if lock else None)
         recheck_at = self._monotonic() + RECHECK_INTERVAL
-        faults, rung = 0, True
+        faults, self.accepted = 0, True
         try:
             while not self._done(sender) and faults < FAULTS_TO_REOPEN:
                 self.beat = self._monotonic()
                 try:
-                    wait = sender.turn(rung=rung)
+                    accepted, self.accepted = self.accepted, False
+                    wait = sender.turn(accepted=accepted)
                     faults = 0
                 except Exception as error:  # noqa: BLE001  # the sender's loop goes on
                     faults += 1
@@ -95,7 +98,7 @@ class Leader:
                 may_leave = lock is None and self._directory is not None and not sender.useful
                 if may_leave and self._monotonic() > recheck_at:
                     return
-                rung = self.bell.wait(wait)
+                self.bell.wait(wait)
         finally:
             self.sender = None
             self.beat = None

@@ -20,8 +20,8 @@ from topmail_flask.delivery.place import siblings
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import Quota
+from topmail_flask.delivery.settling import Settling
 from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.settings import Settings
 
 IMPORT_LIMIT = 1000
@@ -30,6 +30,8 @@ TAKE_OVER_LIMIT = 200
 BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
 """Seconds between two looks at the other processes' journals, while views come in and otherwise."""
 BUSY_FOR = 10.0
+OWN_INTERVAL = 0.02
+"""Seconds between two looks at the own journal while views are accepted."""
 TIDY_INTERVAL = 60.0
 
 
@@ -83,9 +85,11 @@ class Sender:
         self._notices = Notices()
         self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
         self._reactions = Reactions(outbox, self._pace, self._notices, settings, dice=dice)
+        self._settling = Settling(outbox, self._reactions, receivers)
         self._claimed: deque[Row] = deque()
         self._claims = max(1, min(CLAIM_LIMIT, int(settings.rate), settings.senders * 8))
         self._import_at = self._tidy_at = self._claim_at = 0.0
+        self._imported_at = -OWN_INTERVAL
         self._took_over = False
         self._busy_until = 0.0
         self._more = False
@@ -95,20 +99,27 @@ class Sender:
             wait = min(max(0.0, standing.paused_until - clock()), 900.0)
             self._pace.hold(Pause(monotonic() + wait, RATE_LIMITED))
 
-    def turn(self, *, rung: bool = False) -> float:
+    def turn(self, *, accepted: bool = False) -> float:
         """Do what can be done now without waiting.
 
-        :param rung: an own view was accepted, or a call has ended.
+        :param accepted: this process has accepted a view since the last turn.
         :returns: seconds after which there may be more to do.
         """
         now = self._monotonic()
         self._settle(now)
-        if rung or self._more or now >= self._import_at:
+        if accepted:
+            self._import_at = min(self._import_at, self._imported_at + OWN_INTERVAL)
+        if self._more or now >= self._import_at:
             self._import(now)
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_INTERVAL
             self._tidy()
         wait = self._send(now)
+        open_for = self._settling.wait(now)
+        if open_for is not None and (open_for <= 0 or not (self._claimed or self._crew.under_way)):
+            self._settling.write()
+        elif open_for is not None:
+            wait = min(wait, open_for)
         self._report_pause(now)
         self._notices.speak(now)
         if self._more:
@@ -128,6 +139,7 @@ class Sender:
         """
         self._crew.dismiss()
         self._settle(self._monotonic())
+        self._settling.write()
         self.outbox.release([*self._claimed, *(job.row for job in self._crew.under_way)])
         self._claimed.clear()
         self.outbox.close()
@@ -136,18 +148,13 @@ class Sender:
         outcomes = self._crew.take()
         if not outcomes:
             return
-        ended: list[tuple[Row, Receipt | Reason]] = []
         wall = self._clock()
-        with self.outbox.batch():
-            for outcome in outcomes:
-                self._pace.started(outcome.calls - 1)
-                end = self._reactions.settle(outcome, now, wall)
-                if end is not None:
-                    ended.append((outcome.job.row, end))
+        for outcome in outcomes:
+            self._pace.started(outcome.calls - 1)
+            self._settling.add(outcome, now, wall)
         left = self._crew.quota()
         if left is not None:
             self._pace.quota(left, len(self._crew.under_way), now, wall)
-        self._tell(ended)
 
     def _import(self, now: float) -> None:
         report = self.outbox.import_journals(self._journal, IMPORT_LIMIT)
@@ -157,6 +164,7 @@ class Sender:
             self._claim_at = now
         self._more = report.more
         interval = BUSY_INTERVAL if now < self._busy_until else IDLE_INTERVAL
+        self._imported_at = now
         self._import_at = now + interval
         for entry, reason in report.dropped:
             self._receivers.dropped(entry, reason)
@@ -172,20 +180,18 @@ class Sender:
 
     def _send(self, now: float) -> float:
         """Hand out what may be sent; returns the seconds until more may be."""
-        ended: list[tuple[Row, Receipt | Reason]] = []
         while self._pace.room(now, len(self._crew.under_way)) > 0:
             row = self._next_row(now)
             if row is None:
                 break
             job = self._reactions.job(row, self._clock())
             if isinstance(job, Reason):
-                ended.append((row, self._reactions.bury(row, job)))
+                self._settling.bury(row, job, now)
             elif self._crew.give(job):
                 self._pace.started()
             else:
                 self._claimed.appendleft(row)
                 break
-        self._tell(ended)
         if self._pace.wait_of_pause(now):
             self.outbox.release(self._claimed)
             self._claimed.clear()
@@ -224,15 +230,6 @@ class Sender:
         for entry, reason in report.dropped:
             self._receivers.dropped(entry, reason)
         self._more = self._more or (not report.fault and len(ring) > 0)
-
-    def _tell(self, ended: list[tuple[Row, Receipt | Reason]]) -> None:
-        for row, end in ended:
-            if row.view is None:
-                continue
-            if isinstance(end, Receipt):
-                self._receivers.delivered(row.view, end)
-            else:
-                self._receivers.dropped(row.view, end)
 
     def _report_pause(self, now: float) -> None:
         pause = self._pace.pause
