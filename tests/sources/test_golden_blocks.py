@@ -199,4 +199,7 @@ def test_the_front_page_is_no_product_page_whatever_it_promotes() -> None:
         "https://shop.example/en/",
         "https://shop.example?utm_a=1",
     ):
-        assert extract(page(block(MUG)), url).reason is Reason.FRONT_PAGE
+        for head in ("", f'<link rel="canonical" href="{url}">'):
+            assert extract(page(block(MUG), head=head), url).reason is Reason.FRONT_PAGE
+    head = '<link rel="canonical" href="/p/mug">'
+    assert extract(page(block(MUG), head=head), "https://shop.example/?p=7").product is not None

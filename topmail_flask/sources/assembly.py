@@ -156,8 +156,9 @@ class Assembly:
             else:
                 told = ids.get(kind, "")
             if told:
+                tellers = (one.source for one in entity.members if one.ids.get(kind) == told)
                 source = "request" if kind == "url" else entity.members[0].source
-                self.put("id", source, f"{kind}: {told}", told)
+                self.put("id", next(tellers, source), f"{kind}: {told}", told)
                 break
         if "url" not in self.values:
             self._request_address()

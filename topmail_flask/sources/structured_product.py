@@ -92,7 +92,10 @@ def _read(page: StructuredPage, chosen: set[str]) -> Extraction:
 
 
 def _result(page: StructuredPage, choice: Choice, assembly: Assembly) -> Extraction:
-    if is_front_page(page.place.url, page.settings.url_args) and page.place.canonical is None:
+    args = page.settings.url_args
+    if is_front_page(page.place.url, args) and is_front_page(
+        page.place.canonical or page.place.url, args
+    ):
         return Extraction(None, Reason.FRONT_PAGE, _trace(page, choice))
     product_id = assembly.values.get("id")
     if product_id is None:
