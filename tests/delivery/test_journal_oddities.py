@@ -6,6 +6,7 @@ import fcntl
 import gc
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,43 @@ def test_a_leader_without_a_disk_leaves_most_views_in_the_journals(tmp_path: Pat
     import_all(books)
     assert len(drain(books, 500)) == 2999
     assert books.stats().delivered == 3000
+    assert books.stats().balanced
+    books.close()
+
+
+def test_many_processes_with_imported_files_are_no_overflow(tmp_path: Path) -> None:
+    directory, clock = tmp_path / "outbox", Clock()
+    stores = [journal(directory, clock, max_bytes=10_000) for _ in range(8)]
+    books = outbox(directory, clock)
+    for number in range(80):
+        assert stores[number % 8].append(entry(number))
+        import_all(books)
+    assert sum(path.stat().st_size for path in segments.listed(directory)) > 10_000
+    late = journal(directory, clock, max_bytes=10_000)
+    assert late.append(entry(99))
+    books.close()
+
+
+def test_a_directory_that_cannot_be_made_again_is_waited_for(tmp_path: Path) -> None:
+    # F088, F193: rows and lines of deleted files come back with the directory
+    directory, clock = tmp_path / "shop" / "outbox", Clock()
+    written, books = journal(directory, clock), outbox(directory, clock)
+    fill(books, [entry(1)])
+    assert written.append(entry(2))
+    shutil.rmtree(tmp_path / "shop")
+    (tmp_path / "shop").write_text("in the way")
+    clock.now += 2
+    assert not written.append(entry(3))
+    fill(books, [entry(4)])
+    assert books.degraded
+    assert drain(books) == ["key-4"]
+    (tmp_path / "shop").unlink()
+    clock.now += 61
+    assert written.append(entry(5))
+    fill(books, [])
+    import_all(books)
+    assert not books.degraded
+    assert sorted(drain(books)) == ["key-1", "key-2", "key-5"]
     assert books.stats().balanced
     books.close()
 

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,8 +51,7 @@ class Books:
         self._disk = self._database(FILE_NAME) if directory else None
 
     def _database(self, name: str) -> Database:
-        path = self.directory / name if self.directory else None
-        return Database(path, self._synchronous, self._monotonic)
+        return Database((self.directory or Path()) / name, self._synchronous, self._monotonic)
 
     @property
     def in_memory(self) -> bool:
@@ -62,19 +60,16 @@ class Books:
 
     @property
     def may_import(self) -> bool:
-        """Whether journals may be read: only of a trusted place, and but a few into memory, for
-        they are safer where they are.
-        """
+        """Whether journals may be read: of a trusted place, and but a few into memory."""
         try:
             if not self._trusted and self.directory is not None:
                 prepare(self.directory)
                 self._trusted = True
-            full = (
-                self.degraded and self.rows("SELECT COUNT(*) FROM waiting")[0][0] >= MEMORY_IMPORTS
-            )
+            if not self.degraded:
+                return True
+            return bool(self.rows("SELECT COUNT(*) FROM waiting")[0][0] < MEMORY_IMPORTS)
         except (OSError, Fault):
             return False
-        return not full
 
     @property
     def exists(self) -> bool:
@@ -96,12 +91,7 @@ class Books:
             except NewerSchema:
                 self._disk = self._database(OLD_FILE_NAME)
             except Fault as fault:
-                if fault.kind == "moved" and self._disk is not None:
-                    self._rescue(self._disk)
-                elif fault.kind == "damaged" and self._disk is not None:
-                    self._mend(self._disk)
-                else:
-                    raise
+                self._repair(fault)
             except OSError as error:
                 if self.in_memory:
                     raise Fault("unusable") from None
@@ -132,7 +122,10 @@ class Books:
         :param mend: whether a file that cannot be used is to be mended or replaced first.
         :raises Fault: they cannot be read.
         """
-        work = partial(_select, query=query, values=values)
+
+        def work(connection: sqlite3.Connection) -> list[Any]:
+            return connection.execute(query, values).fetchall()
+
         try:
             return self.read(work)
         except Fault as fault:
@@ -154,10 +147,10 @@ class Books:
     @property
     def size(self) -> int:
         """Bytes on disk, the write-ahead log included."""
-        path, total = self._disk.path if self._disk else None, 0
-        for suffix in ("", "-wal") if path else ():
+        total = 0
+        for suffix in ("", "-wal"):
             with suppress(OSError):
-                total += os.stat(f"{path}{suffix}").st_size
+                total += os.stat(f"{self.path}{suffix}").st_size
         return total
 
     @property
@@ -187,12 +180,25 @@ class Books:
         self._retry_at = self._monotonic() + RETRY_INTERVAL
         try:
             memory = self._memory.connection()
+            if self._disk.connections and not self._disk.is_current:
+                self._rescue(self._disk)
             with self._disk.transaction() as connection:
                 salvage.absorb(memory, connection, same_key=True)
         except (Fault, OSError, NewerSchema):
             return
         self._memory.close()
         self.degraded = ""
+
+    def _repair(self, fault: Fault) -> None:
+        try:
+            if fault.kind == "moved" and self._disk is not None:
+                self._rescue(self._disk)
+            elif fault.kind == "damaged" and self._disk is not None:
+                self._mend(self._disk)
+            else:
+                raise fault
+        except OSError as error:
+            self._degrade(error)
 
     def _mend(self, disk: Database) -> None:
         """Sets the damaged file aside; what can be read of it comes back with the new one.
@@ -202,15 +208,13 @@ class Books:
         path = disk.path or Path()
         leading = path.with_name(LEADER_LOCK)
         own = held_here(leading) if leading.exists() else None
-        guard = own or hold(leading)
-        if guard is None:
+        if (guard := own or hold(leading)) is None:
             raise Fault("busy")
-        if disk.is_current:
-            disk.close()
+        is_current = disk.is_current
+        disk.close()
+        if is_current:
             salvage.set_aside(path, salvage.DAMAGED, self._clock())
             _log.warning("TopMail: the outbox file was damaged; what can be read is kept.")
-        else:
-            disk.close()
         self._recovered = False
         if guard is not own:
             guard.release()
@@ -243,7 +247,3 @@ class Books:
                 salvage.absorb(source, connection, same_key=True)
             salvage.keep_damaged(path)
         self._recovered = True
-
-
-def _select(connection: sqlite3.Connection, query: str, values: Any) -> list[Any]:
-    return connection.execute(query, values).fetchall()

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from topmail_flask.delivery import segments
@@ -99,28 +100,34 @@ class Journal:
             if not segment.in_place:
                 self._stranded.append(segment)
             elif os.fstat(segment.fd).st_size < self._segment_bytes:
+                self._save_stranded(segment)
                 return segment
         self._segment = None
         if now < self._retry_at:
             return None
         prepare(self._directory)
-        if segments.size_of(self._directory) > self._max_bytes:
+        if segments.overflows(self._directory, self._max_bytes):
             raise OSError(errno.EDQUOT, "the journals are full: nobody delivers from them")
         self._segment = Segment.create(self._directory, now=self._clock(), durable=self._durable)
-        while self._stranded:
-            self._carry_over(self._stranded.pop(), self._segment)
+        self._save_stranded(self._segment)
         return self._segment
 
+    def _save_stranded(self, to: Segment) -> None:
+        """Saves what nobody has imported from files that were moved or deleted (fault F193)."""
+        for stranded in tuple(self._stranded):
+            if stranded.pid == os.getpid():
+                self._carry_over(stranded, to)
+            with suppress(ValueError):
+                self._stranded.remove(stranded)
+
     def _carry_over(self, stranded: Segment, to: Segment) -> None:
-        """Saves what nobody has imported from a file that was moved or deleted (fault F193)."""
-        if stranded.pid != os.getpid():
-            return
         source = segments.OpenSegment(stranded.path, stranded.reader, dead=False)
         start = 0
         while chunk := source.read(start, segments.CHUNK):
             lines = segments.lines_of(chunk)
-            if lines:
-                os.write(to.fd, b"\n" + b"\n\n".join(lines) + b"\n")
+            copy = b"\n" + b"\n\n".join(lines) + b"\n"
+            if lines and os.write(to.fd, copy) < len(copy):
+                raise OSError(errno.ENOSPC, "the disk is full")
             segments.erase(stranded.reader, start, start + len(chunk))
             start += len(chunk)
         _log.warning("TopMail: a journal file was moved or deleted; its views were saved.")

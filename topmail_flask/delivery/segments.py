@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -120,11 +120,22 @@ def listed(directory: Path) -> list[Path]:
     return [directory / name for name in sorted(names)]
 
 
-def size_of(directory: Path) -> int:
-    """Bytes of the segments in a directory; of the first hundred, for a request waits."""
+def overflows(directory: Path, limit: int) -> bool:
+    """Whether more than ``limit`` bytes wait in the directory for a leader.
+
+    Only the first hundred segments are looked at, for a request waits for this.
+    """
     with os.scandir(directory) as files:
         sizes = [file.stat().st_size for file in islice(files, 100) if SUFFIX in file.name]
-    return sum(sizes)
+    if sum(sizes) <= limit:
+        return False
+    waiting = 0
+    for path in listed(directory)[:100]:
+        with suppress(OSError), opened(path) as segment:
+            size = os.fstat(segment.fd).st_size
+            is_imported = os.pread(segment.fd, 1, size // 2) == b"\0"
+            waiting += 0 if is_imported else size
+    return waiting > limit
 
 
 def erase(fd: int, start: int, end: int) -> None:
