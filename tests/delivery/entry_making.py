@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.operating import Operator, Work
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
 
 EMAIL = "ada.lovelace@shop.example"
 NOW = 1_700_000_000.0
@@ -56,6 +60,21 @@ def journal(directory: Path, clock: Clock | None = None, **options: Any) -> Jour
 def outbox(directory: Path | None, clock: Clock | None = None, **settings: Any) -> Outbox:
     clock = clock or Clock()
     return Outbox(directory, Settings(**settings), clock=clock, monotonic=clock)
+
+
+def operator(directory: Path, told: Callable[..., object] = lambda *_: None) -> Operator:
+    """What a command gets: it sends nothing and leads nothing."""
+    return Operator(directory, Settings(), told, identity_of, clock=Clock())
+
+
+def identity_of(shopper: Shopper) -> str:
+    known = shopper.identity
+    return "ada" if known == EMAIL else hashlib.blake2b(known.encode()).hexdigest()[:32]
+
+
+def total(work: Work) -> Counter[str]:
+    """Does the work; what became of how many."""
+    return sum(work.steps, Counter())
 
 
 def fill(books: Outbox, entries: Iterable[Entry]) -> None:

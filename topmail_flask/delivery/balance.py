@@ -42,6 +42,14 @@ def balance(books: Books, journals: JournalReading | None, settlements: Settleme
     )
 
 
+def oldest_unimported(books: Books, journals: JournalReading | None) -> float | None:
+    """Time of the view that waits longest in the journals, in seconds since the epoch."""
+    starts: dict[str, int] = {}
+    with suppress(Fault):
+        starts = dict(books.rows("SELECT name, start FROM segments")) if books.exists else {}
+    return journals.oldest(starts) if journals else None
+
+
 def known_segments(books: Books) -> dict[str, tuple[int, int]]:
     """For each segment how far it is imported, and how far that was known to be erased.
 

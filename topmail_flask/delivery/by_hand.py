@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from topmail_flask.delivery.reports import EntrySummary
 from topmail_flask.delivery.schema import add
 from topmail_flask.domain.product_view import new_key
 from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.shopper import Shopper
 
 Table = Literal["waiting", "dead"]
 COLUMNS = {
@@ -118,18 +119,19 @@ def take_out(
 
 
 def mark_forgotten(
-    connection: sqlite3.Connection, identities: Collection[str], now: float
+    connection: sqlite3.Connection, shoppers: Mapping[str, Shopper], now: float
 ) -> tuple[Counter[str], Dropped]:
-    """Removes all that is kept under these identities, and what is still on its way.
+    """Removes all that is kept of shoppers under their identities, and what is on its way.
 
     :returns: how many views and dead letters were ``removed``, and the entries that waited.
     """
     letters, dropped = 0, Dropped()
-    for identity in identities:
+    for identity, shopper in shoppers.items():
         mark = Entry("withdrawal", "forgotten", now, identity)
         withdraw(connection, mark, Reason.FORGOTTEN, dropped)
         letters += connection.execute("DELETE FROM dead WHERE identity = ?", (identity,)).rowcount
-        connection.execute("DELETE FROM contacts WHERE identity = ?", (identity,))
+        contacts = "DELETE FROM contacts WHERE identity = ? OR contact_id = ?"
+        connection.execute(contacts, (identity, shopper.contact_id))
     return Counter(removed=letters + len(dropped)), dropped
 
 

@@ -30,9 +30,9 @@ def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> 
     def steps() -> Iterator[Counter[str]]:
         operator.bring_in()
         known = {operator.identity_of(one): one for one in shoppers}
-        for one in _by_contact_id(operator, known):
+        for one in _by_contact_id(operator, list(known)):
             known[operator.identity_of(one)] = one
-        mark = partial(by_hand.mark_forgotten, identities=list(known), now=now)
+        mark = partial(by_hand.mark_forgotten, shoppers=known, now=now)
         ends, dropped = operator.run(mark)
         operator.tell(dropped)
         yield ends

@@ -116,6 +116,18 @@ class JournalReading:
                     )
         return count
 
+    def oldest(self, known: dict[str, int]) -> float | None:
+        """Time of the entry that waits longest in the journals, in seconds since the epoch."""
+        times = []
+        for path in segments.listed(self._directory):
+            with suppress(OSError), segments.opened(path) as segment:
+                chunk = segment.read(known.get(path.name, 0), segments.CHUNK)
+                for line in segments.lines_of(chunk):
+                    with suppress(ValueError):
+                        times.append(Entry.from_line(line).at)
+                        break
+        return min(times, default=None)
+
     def remove_unborn(self, now: float) -> None:
         """Removes what was left by a process that died while it began a segment."""
         for path in self._directory.glob(f"*{segments.UNBORN}"):

@@ -77,8 +77,10 @@ class Memories:
         self._settlements.add(
             Settling(
                 lambda connection: connection.execute(
-                    "INSERT OR REPLACE INTO contacts VALUES (?, ?, ?)",
-                    (identity, contact_id, until),
+                    # Who was forgotten while a call was under way is not remembered by its answer.
+                    "INSERT OR REPLACE INTO contacts SELECT ?, ?, ? "
+                    "WHERE NOT EXISTS (SELECT 1 FROM withdrawals WHERE identity = ?)",
+                    (identity, contact_id, until, identity),
                 )
             )
         )

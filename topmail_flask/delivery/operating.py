@@ -36,7 +36,7 @@ _CURES = {
     "flask topmail drain",
     "newer": "The outbox file was made by a newer topmail-flask. Run the command of that version.",
 }
-Told = Callable[[Entry, Reason], None]
+Told = Callable[[Entry, Reason], object]
 Act = Callable[..., tuple[Counter[str], Dropped]]
 """What is done in one transaction: takes a connection and the ``ids`` of some rows."""
 Result = TypeVar("Result")

@@ -5,17 +5,16 @@ Only the leader and the command line write; every process may read.
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from topmail_flask.delivery import claims, dead_letters, upkeep
+from topmail_flask.delivery import claims, upkeep
 from topmail_flask.delivery.adoption import adopt
-from topmail_flask.delivery.balance import balance, known_segments
+from topmail_flask.delivery.balance import balance, known_segments, oldest_unimported
 from topmail_flask.delivery.books import Books
 from topmail_flask.delivery.claims import Find, Row
 from topmail_flask.delivery.database import Fault
@@ -24,13 +23,13 @@ from topmail_flask.delivery.importing import Limits, import_entries, import_port
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.journal_reading import JournalReading, forget_segments
 from topmail_flask.delivery.memories import Memories
-from topmail_flask.delivery.reports import DeadLetter, ImportReport, Standing
+from topmail_flask.delivery.reports import ImportReport, Standing
 from topmail_flask.delivery.settlements import Settlements
 from topmail_flask.domain.ledger import Stats
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 
-__all__ = ["DeadLetter", "ImportReport", "Outbox", "Row", "Standing"]
+__all__ = ["ImportReport", "Outbox", "Row", "Standing"]
 
 DRAINED_BYTES = 768 * 1024
 SHRINK_INTERVAL = 5.0
@@ -110,6 +109,14 @@ class Outbox(Memories):
             self._shrink_if_drained()
         return rows
 
+    def still_waits(self, row: Row) -> bool:
+        """Whether a claimed row is still to be sent: nobody has withdrawn, forgotten or removed it
+        since.
+        """
+        with suppress(Fault):  # what is on an unreadable disk was claimed, and can be sent
+            return bool(self._books.rows("SELECT 1 FROM waiting WHERE key = ?", (row.entry.key,)))
+        return True
+
     def batch(self) -> AbstractContextManager[None]:
         """One transaction for all settlings inside."""
         return self._settlements.batch()
@@ -160,22 +167,15 @@ class Outbox(Memories):
         """The ledger of all processes of this machine; it always balances."""
         return balance(self._books, self._journals, self._settlements)
 
+    def standing(self) -> Standing:
+        """How delivery stands. Reads only, and makes no file."""
+        standing = super().standing()
+        known = (standing.oldest_pending, oldest_unimported(self._books, self._journals))
+        return replace(standing, oldest_pending=min(filter(None, known), default=None))
+
     def pending(self) -> int:
         """Views that wait in the outbox and in the journals."""
         return self.stats().pending
-
-    def forget(self, identities: Collection[str]) -> int:
-        """Erases these shoppers from rows, dead letters, caches, journals and damaged files.
-
-        :returns: how many views and dead letters were removed.
-        """
-        self._import_all()
-        work = partial(dead_letters.forget, identities=identities, now=self._clock())
-        removed = self._do(work)
-        if self._books.path is not None:
-            upkeep.discard_set_aside(self._books.path, float("inf"))
-        self._books.shrink()
-        return removed
 
     def adopt(self, sibling: Path) -> bool:
         """Takes over what another key of this app left behind, if nobody lives there (F187)."""
@@ -186,26 +186,6 @@ class Outbox(Memories):
             return False
         finally:
             other.close()
-
-    def dead_letters(self, limit: int = 1000) -> list[DeadLetter]:
-        """The newest dead letters, without addresses."""
-        query = "SELECT key, at, line, reason, died_at FROM dead ORDER BY id DESC LIMIT ?"
-        with suppress(Fault):
-            rows = self._books.rows(query, (limit,)) if self._books.exists else []
-            return [dead_letters.letter(row) for row in rows]
-        return []
-
-    def retry_dead(self, keys: Sequence[str] | None = None) -> int:
-        """Sends dead letters again, each under a new key. None: all."""
-        return self._do(partial(dead_letters.revive, keys=keys))
-
-    def drop_dead(self, keys: Sequence[str] | None = None) -> int:
-        """Removes dead letters. None: all."""
-        return self._do(partial(dead_letters.drop_dead, keys=keys))
-
-    def drop_pending(self, keys: Sequence[str] | None = None) -> int:
-        """Gives up entries that wait in the outbox. None: all."""
-        return self._do(partial(dead_letters.drop_waiting, keys=keys))
 
     def close(self) -> None:
         """Closes the file. The next call opens it again."""
@@ -220,11 +200,6 @@ class Outbox(Memories):
         while (report := self.import_journals()).more:
             pass
         return not report.fault
-
-    def _do(self, work: Callable[[sqlite3.Connection], int]) -> int:
-        with suppress(Fault):
-            return self._books.run(work)
-        return 0
 
     def _claim_in_memory(self, find: Find, now: float) -> list[Row]:
         """A full disk takes no lease, yet what is on it can be sent (faults F083, F084)."""

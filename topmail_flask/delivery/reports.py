@@ -27,25 +27,6 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """An entry that TopMail will never take.
-
-    :ivar at: when it happened, in seconds since the epoch.
-    :ivar died_at: when TopMail refused it.
-    :ivar reason: text of a :class:`~topmail_flask.Reason`.
-    :ivar shopper: masked, ``s***@example.com``.
-    """
-
-    key: str
-    kind: str
-    at: float
-    died_at: float
-    reason: str
-    product_id: str
-    shopper: str
-
-
-@dataclass(frozen=True, slots=True)
 class EntrySummary:
     """An entry of the outbox as it may be shown. Times in seconds since the epoch.
 
