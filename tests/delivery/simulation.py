@@ -129,7 +129,7 @@ class World:
     def health(self) -> Health:
         pending = self.outbox.pending()
         standing, now = self.outbox.standing(), self.clock()
-        return health_of(standing, degraded="", stuck_for=None, pending=pending, now=now)
+        return health_of(standing, degraded="", stuck_for=0.0, pending=pending, now=now)
 
     def times(self) -> list[float]:
         """When the calls came in, in seconds since the begin."""

@@ -16,11 +16,12 @@ from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.homes import make_leader
 from topmail_flask.delivery.identities import Identities
 from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.lock_holders import silent_for
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.operating import Operator
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.place import app_directory, siblings
+from topmail_flask.delivery.place import LEADER_LOCK, app_directory, siblings
 from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
 from topmail_flask.delivery.standing import health_of
 from topmail_flask.domain.ledger import Health, Stats
@@ -138,10 +139,11 @@ class Delivery:
             return Health("disabled")
         books = self._books()
         journal = self._journal.degraded if self._journal else ""
+        elsewhere = silent_for(self._directory / LEADER_LOCK) if self._directory else None
         return health_of(
             books.standing(),
             degraded=books.degraded or journal,
-            stuck_for=self._home.stuck_for,
+            stuck_for=max(self._home.stuck_for or 0.0, elsewhere or 0.0),
             pending=self._waiting(),
             now=self._clock(),
         )

@@ -54,6 +54,11 @@ class HeldFile:
         except OSError:
             return False
 
+    def touch(self) -> None:
+        """Leaves a sign of life: the time of the file, which others read without opening it."""
+        with suppress(OSError):
+            os.utime(self.fd)
+
     def claim(self) -> bool:
         """Whether no other object of this process stands for the same file."""
         return _held.setdefault(self._inode, self._known_as) is self._known_as

@@ -82,6 +82,8 @@ class Leader:
         try:
             while not self._done(sender) and faults < FAULTS_TO_REOPEN:
                 self.beat = self._monotonic()
+                if lock is not None:
+                    lock.touch()
                 try:
                     accepted, self.accepted = self.accepted, False
                     wait = sender.turn(accepted=accepted)

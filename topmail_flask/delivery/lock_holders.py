@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,27 @@ def holder(path: Path) -> Holder | None:
         if int(told[0]) == pid:
             return Holder(pid, float(told[1]))
     return Holder(max(pid, 0))
+
+
+def silent_for(path: Path, locks: Path = Path("/proc/locks")) -> float | None:
+    """Seconds since the holder of the lock on ``path`` gave a sign of life; None: nobody holds it,
+    or this machine does not tell.
+
+    May be asked by any process: nothing is opened that this one may hold (fault F199).
+    """
+    try:
+        status = os.stat(path)
+        lines = locks.read_text().splitlines()
+    except OSError:
+        return None
+    # The inode alone: some file systems are told there under another device number.
+    inode = str(status.st_ino)
+    held = any(
+        line.split()[1] == "POSIX" and line.split()[5].rpartition(":")[2] == inode
+        for line in lines
+        if "->" not in line  # who waits for a lock does not hold it
+    )
+    return max(0.0, time.time() - status.st_mtime) if held else None
 
 
 def beat(fd: int, monotonic: float) -> None:

@@ -98,6 +98,8 @@ class Sender:
         if standing.pause_reason == RATE_LIMITED and standing.paused_until is not None:
             wait = min(max(0.0, standing.paused_until - clock()), 900.0)
             self._pace.hold(Pause(monotonic() + wait, RATE_LIMITED))
+        elif standing.pause_reason:
+            outbox.resume()  # a new leader tries at once
 
     def turn(self, *, accepted: bool = False) -> float:
         """Do what can be done now without waiting.
@@ -206,7 +208,11 @@ class Sender:
             self._claimed.extend(self.outbox.claim(self._claims))
             if not self._claimed:
                 self._claim_at = now + IDLE_INTERVAL
-        return self._claimed.popleft() if self._claimed else None
+        while self._claimed:
+            row = self._claimed.popleft()
+            if self.outbox.still_waits(row):
+                return row
+        return None
 
     def _take_over(self) -> None:
         """Whoever led before leads no more: end the leases that it left behind."""

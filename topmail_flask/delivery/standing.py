@@ -9,6 +9,8 @@ STUCK_AFTER = 30.0
 """Seconds that one turn of the sender may take: it makes no calls, but tells receivers."""
 BLACKOUT_AFTER = 300.0
 """Seconds that a view may wait while none is delivered."""
+PAUSE_OVER_AFTER = 60.0
+"""Seconds after its end from which on a pause is what a sender left behind that is no more."""
 _CURES = {
     "unauthorized": "Set TOPMAIL_API_KEY to a valid key and restart.",
     "forbidden": "Give the key the permission in TopMail.",
@@ -23,26 +25,30 @@ _CURES = {
 
 
 def health_of(
-    standing: Standing, *, degraded: str, stuck_for: float | None, pending: int, now: float
+    standing: Standing, *, degraded: str, stuck_for: float, pending: int, now: float
 ) -> Health:
     """The state that matters most.
 
     :param degraded: why views are kept in memory only, or "".
-    :param stuck_for: seconds since the sender's turn began, if one is going on in this process.
+    :param stuck_for: seconds since the sender last moved; 0: it moves, or there is none.
     :param now: seconds since the epoch.
     """
     waits = standing.oldest_pending is not None and pending
     oldest = max(0.0, now - (standing.oldest_pending or now)) if waits else None
     health = Health(oldest_pending=oldest, last_success=standing.last_success)
-    if stuck_for is not None and stuck_for > STUCK_AFTER:
-        cure = "A receiver of view_delivered or view_dropped does not return: mend it and restart."
-        return _with(health, "stuck", f"one turn has lasted {stuck_for:.0f} s", cure)
+    if stuck_for > STUCK_AFTER:
+        cure = (
+            "A receiver of view_delivered or view_dropped does not return, or the process that "
+            "sends is stopped: mend it and restart."
+        )
+        return _with(health, "stuck", f"the sender has not moved for {stuck_for:.0f} s", cure)
     silent = now - standing.last_success if standing.last_success else float("inf")
     reason = standing.pause_reason
     if oldest is not None and oldest > BLACKOUT_AFTER and silent > BLACKOUT_AFTER:
         cure = _CURES.get(reason, "Check the network, and the log of this program.")
-        return _with(health, "blackout", reason or "nothing is delivered", cure)
-    if reason:
+        until = standing.paused_until
+        return _with(health, "blackout", reason or "nothing is delivered", cure, until)
+    if reason and (standing.paused_until or now) > now - PAUSE_OVER_AFTER:
         return _with(health, "paused", reason, _CURES.get(reason, ""), standing.paused_until)
     if degraded:
         cure = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
