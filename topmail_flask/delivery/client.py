@@ -43,7 +43,7 @@ class TopMailClient:
         ends 15 s after its connection is open, however slowly the answer comes.
     :param proxy: URL of a proxy.
     :param ca: file of CA certificates (PEM) instead of certifi's.
-    :param connections: calls that may be under way at once, 1 to 64; further ones wait.
+    :param connections: connections that are kept open at the most, 1 to 64.
     :raises ConfigurationError: one of these is wrong.
     """
 

@@ -31,10 +31,10 @@ class StaleConnectionError(ConnectionError):
 
 
 class ApiAdapter(HTTPAdapter):
-    """The way to one base URL: at most ``size`` connections, kept open.
+    """The way to one base URL.
 
     :param base_url: where every call goes.
-    :param size: connections at the most; a call beyond that waits for one.
+    :param size: connections that are kept open at the most.
     :param proxy: URL of a proxy, or None.
     :param ca: file of CA certificates, or None for certifi's.
     :raises OSError: the CA file cannot be read or holds no certificates.
@@ -50,7 +50,9 @@ class ApiAdapter(HTTPAdapter):
         super().__init__(
             pool_connections=1,
             pool_maxsize=size,
-            pool_block=True,
+            # Not blocking: at the end of the interpreter urllib3 empties its pools before our own
+            # last calls are made, and a blocking pool would wait for ever then.
+            pool_block=False,
             # urllib3 would raise at a Retry-After that it cannot read.
             max_retries=urllib3.Retry(
                 0, read=False, redirect=False, respect_retry_after_header=False
@@ -61,6 +63,11 @@ class ApiAdapter(HTTPAdapter):
     def renew(self) -> None:
         """Have the next call open a new connection; calls under way keep theirs."""
         self._pool = self._new_pool()
+
+    def close(self) -> None:
+        """Close the connections, those of calls under way when these are done."""
+        self._pool.close()
+        self.renew()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """As requests does it, with the one TLS context."""

@@ -88,7 +88,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections; the next call opens them anew."""
-        self._adapter.renew()
+        self._adapter.close()
 
     def _open(self) -> None:
         proxy = self._settings.proxy
