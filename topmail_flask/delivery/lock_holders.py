@@ -64,10 +64,9 @@ def silent_for(path: Path, locks: Path = Path("/proc/locks")) -> float | None:
         return None
     # The inode alone: some file systems are told there under another device number.
     inode = str(status.st_ino)
+    fields = [line.split() for line in lines if "->" not in line]  # who waits does not hold it
     held = any(
-        line.split()[1] == "POSIX" and line.split()[5].rpartition(":")[2] == inode
-        for line in lines
-        if "->" not in line  # who waits for a lock does not hold it
+        len(one) > 5 and one[1] == "POSIX" and one[5].rpartition(":")[2] == inode for one in fields
     )
     return max(0.0, time.time() - status.st_mtime) if held else None
 
