@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from topmail_flask.delivery import standing
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.sender import Sender
 
-RETRY_INTERVAL = 1.0
+RETRY_INTERVAL, WARNING_INTERVAL = 1.0, 60.0
 TIME_TO_GIVE_BACK = 0.3
 """Seconds that the leader gets at its end to give back what it claimed and did not send."""
 
@@ -71,7 +72,7 @@ class Background:
         self._pid = os.getpid()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._retry_at = 0.0
+        self._retry_at = self._warn_at = 0.0
         self.leader = None
 
     def wake(self) -> None:
@@ -84,6 +85,15 @@ class Background:
         elif leader.sender is not None:
             leader.accepted = True
             leader.bell.ring()
+            self._warn_if_stuck()
+
+    def _warn_if_stuck(self) -> None:
+        stuck_for = self.stuck_for
+        if stuck_for is not None and stuck_for > standing.STUCK_AFTER:
+            now = self._monotonic()
+            if now >= self._warn_at:
+                self._warn_at = now + WARNING_INTERVAL
+                logger.warning("TopMail: a receiver of delivery's signals does not return.")
 
     @property
     def outbox(self) -> Outbox | None:

@@ -1,0 +1,110 @@
+"""Contacts that TopMail does not know, creates, or names by an id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.delivery import chaos as acts
+from tests.delivery.simulation import World, world
+from topmail_flask.domain.reasons import Reason
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def creating_shop(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path, unknown_contacts="create") as one:
+        yield one
+
+
+def test_an_unknown_contact_costs_one_call_an_hour(shop: World) -> None:
+    """F014, F107"""
+    shop.chaos.answers(acts.error(404, "contact_not_found"))
+    shop.look("nobody@shop.example")
+    shop.run(5)
+    shop.look("nobody@shop.example")
+    shop.look("ada@shop.example")
+    shop.run(5)
+    assert len(shop.chaos.calls) == 2
+    assert (shop.stats.dead, shop.stats.delivered) == (2, 1)
+    assert shop.stats.reasons[Reason.CONTACT_NOT_FOUND] == 2
+    assert [reason for _, reason in shop.dropped] == [Reason.CONTACT_NOT_FOUND] * 2
+    shop.run(HOUR)
+    shop.look("nobody@shop.example")
+    shop.run(5)
+    assert len(shop.chaos.calls) == 3
+
+
+def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(creating_shop: World) -> None:
+    """F015"""
+    shop = creating_shop
+    shop.chaos.answers(acts.error(404, "contact_not_found"))
+    shop.look("new@shop.example")
+    shop.run(5)
+    first, creation, again = shop.chaos.calls
+    assert json.loads(creation.body) == {"email": "new@shop.example", "subscribed": False}
+    assert (first.key, first.sha) == (again.key, again.sha)
+    assert shop.stats.delivered == 1
+
+
+def test_a_contact_that_exists_after_all_is_as_good_as_created(creating_shop: World) -> None:
+    """F016"""
+    shop = creating_shop
+    shop.chaos.answers(acts.error(404, "contact_not_found"), acts.error(409, "duplicate"))
+    shop.look("new@shop.example")
+    shop.run(5)
+    assert shop.stats.delivered == 1
+    assert len(shop.chaos.calls) == 3
+
+
+def test_creation_that_helps_nothing_ends(creating_shop: World) -> None:
+    """F017"""
+    shop = creating_shop
+    not_found = acts.error(404, "contact_not_found")
+    shop.chaos.answers(not_found, acts.ok)
+    shop.chaos.otherwise = not_found
+    shop.look("new@shop.example")
+    shop.run(HOUR)
+    assert len(shop.chaos.calls) == 4
+    assert shop.stats.reasons == {Reason.CONTACT_NOT_FOUND: 1}
+
+
+def test_a_full_plan_stops_creations_and_nothing_else(creating_shop: World) -> None:
+    """F013"""
+    shop = creating_shop
+    shop.chaos.answers(acts.error(404, "contact_not_found"), acts.error(403, "limit_reached"))
+    shop.look("new@shop.example")
+    shop.run(5)
+    shop.look("ada@shop.example")
+    shop.run(600)
+    assert len(shop.chaos.calls) == 3
+    assert (shop.stats.delivered, shop.stats.pending) == (1, 1)
+
+
+def test_the_contacts_id_replaces_the_address_in_later_sends_only(shop: World) -> None:
+    shop.chaos.answers(500)
+    shop.look("ada@shop.example")
+    shop.run(0.05)
+    shop.look("ada@shop.example")
+    shop.run(60)
+    shop.look("ada@shop.example")
+    shop.run(5)
+    told = {call.key: json.loads(call.body) for call in shop.chaos.views}
+    first, second, third = told.values()
+    assert first["email"] == "ada@shop.example"
+    assert third["contact_id"] == "contact-of-ada@shop.example"
+    assert "email" not in third
+    for key in told:
+        assert len({call.sha for call in shop.chaos.views if call.key == key}) == 1
+    assert second
+    assert shop.stats.delivered == 3
