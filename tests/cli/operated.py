@@ -19,6 +19,53 @@ from topmail_flask.sandbox import Sandbox
 ANN, BOB = "ann@shop.example", "bob.the.buyer@shop.example"
 PROGRAM = (sys.executable, "-W", "error", "-m", "flask", "--app", "tests.cli.drain_store")
 LIMIT = 60
+LIVING = """
+import sys
+from tests.cli.drain_store import create_app
+
+app = create_app()
+client = app.test_client()
+print("open", flush=True)
+for line in sys.stdin:
+    shopper, first, count = line.split()
+    for number in range(int(first), int(first) + int(count)):
+        assert client.get(f"/tea/{number}?as={shopper}").status_code == 200
+    print("seen", flush=True)
+"""
+
+
+class LivingStore:
+    """Another process of the store, which sends what it is told that its shoppers look at."""
+
+    def __init__(self, **env: str) -> None:
+        self._running = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", LIVING],
+            env=os.environ | {"TOPMAIL_DELIVERY": "background"} | env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._hear("open")
+
+    def looks(self, first: int, count: int, *, shopper: str) -> None:
+        assert self._running.stdin is not None
+        self._running.stdin.write(f"{shopper} {first} {count}\n")
+        self._running.stdin.flush()
+        self._hear("seen")
+
+    def _hear(self, word: str) -> None:
+        assert self._running.stdout is not None
+        assert self._running.stdout.readline().strip() == word
+
+    def __enter__(self) -> LivingStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._running.stdin is not None
+        self._running.stdin.close()
+        self._running.wait(LIMIT)
+        assert self._running.stdout is not None
+        self._running.stdout.close()
 
 
 class OperatedStore:
@@ -64,14 +111,18 @@ class OperatedStore:
 
     def run(self, *words: str, status: int = 0, **env: str) -> str:
         """What ``flask topmail …`` says, which ends with this status."""
+        return "".join(self._said(words, status, env))
+
+    def told(self, *words: str, status: int = 0, **env: str) -> Any:
+        """What it says to a program."""
+        return json.loads(self._said((*words, "--json"), status, env)[0])
+
+    def _said(self, words: tuple[str, ...], status: int, env: dict[str, str]) -> tuple[str, str]:
         command = self.start("topmail", *words, **env)
         out, errors = command.communicate(timeout=LIMIT)
         assert command.returncode == status, out + errors
         assert "Traceback" not in errors, errors
-        return out + errors
-
-    def told(self, *words: str, status: int = 0, **env: str) -> Any:
-        return json.loads(self.run(*words, "--json", status=status, **env))
+        return out, errors
 
     def bytes_on_disk(self) -> bytes:
         return b"".join(path.read_bytes() for path in self.place.rglob("*") if path.is_file())
