@@ -11,6 +11,7 @@ from typing import Protocol
 
 from topmail_flask.delivery import standing
 from topmail_flask.delivery.bells import Bell
+from topmail_flask.delivery.hosts import NO_THREADS, runs_threads
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.sender import Sender
@@ -131,6 +132,11 @@ class Background:
             if alive or now < self._retry_at:
                 return
             self._retry_at = now + RETRY_INTERVAL
+            if not runs_threads():
+                if now >= self._warn_at:
+                    self._warn_at = float("inf")
+                    logger.warning(NO_THREADS)
+                return
             if self._thread is not None:
                 self.restarts += 1
             leader = self._make_leader()
