@@ -20,7 +20,6 @@ from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
 
 DEADLINE = 15.0
 """Seconds that one call may take after its connection is open, however slowly the answer drips."""
@@ -45,8 +44,9 @@ class ApiAdapter(HTTPAdapter):
         self._proxy = proxy
         self._tls: ssl.SSLContext | None = None
         if base_url.startswith("https:") or (proxy or "").startswith("https:"):
-            self._tls = create_urllib3_context()
-            self._tls.load_verify_locations(ca or certifi.where())
+            # Not urllib3's: it keeps the class that it found at its import, and gevent may have
+            # replaced that in between.
+            self._tls = ssl.create_default_context(cafile=ca or certifi.where())
         super().__init__(
             pool_connections=1,
             pool_maxsize=size,
