@@ -12,7 +12,10 @@ PACKAGE = ROOT / "topmail_flask"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {"sources", "visits", "resolvers", "delivery"}
 MAY_USE_FLASK = {"resolvers", "cli", "testing", "sandbox", "beacon", "storefront"}
-ROOT_FILES_WITH_FLASK = {"extension.py", "app_state.py", "request_page.py", "signals.py"}
+ROOT_FILES_WITH_FLASK = {
+    *("extension.py", "app_state.py", "request_page.py", "flask_visitor.py", "signals.py"),
+    "monitoring.py",
+}
 
 
 def imports(file: Path) -> set[str]:

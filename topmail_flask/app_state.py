@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,40 +21,24 @@ from flask import request as current_request
 
 from topmail_flask.boundary import Boundary
 from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.ledger import Stats
 from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.flask_visitor import FlaskVisitor, Hooks
 from topmail_flask.made_once import made_once
 from topmail_flask.marking import Mark, mark_of
 from topmail_flask.middleware import OBSERVER
 from topmail_flask.request_page import PageReader, RequestRecord, media_type
-from topmail_flask.resolvers.flask_login import logged_in_shopper
 from topmail_flask.signals import send, view_delivered, view_dropped
-from topmail_flask.tracker import Decision, Tracker
-from topmail_flask.visits.consent import cookie_banner_consent
+from topmail_flask.tracker import Tracker
 from topmail_flask.visits.rules import refused_response
 
 NAME = "topmail"
 _NOTHING_TOLD = RequestRecord()
-
-
-@dataclass(slots=True)
-class Hooks:
-    """What the shop registered on its TopMail object."""
-
-    shopper_loader: Callable[[], object] | None = None
-    consent: Callable[..., bool | None] | None = None
-    adapters: dict[type, Callable[[Any], Any]] = field(default_factory=dict)
-    before_send: list[Callable[[ProductView], Any]] = field(default_factory=list)
-    exclude: list[Callable[[], object]] = field(default_factory=list)
-
-    def as_seen_by(self, shopper: Shopper) -> Hooks:
-        """The same hooks, but the shopper is known already."""
-        return replace(self, shopper_loader=lambda: shopper)
 
 
 def state_of(app: Flask | None) -> AppState:
@@ -169,7 +151,7 @@ class AppState:
         request.environ[OBSERVER] = self
         for watcher in self.watchers:
             watcher(decision)
-        if self.settings.debug_header or self._app.debug:
+        if self._tells_browser():
             response.headers["X-TopMail"] = decision.header
 
     def _decide(self, request: Request, response: Response) -> Decision:
@@ -186,8 +168,20 @@ class AppState:
         ) or self.tracker.refused_request(request.environ, marked=marked)
         if reason is not None:
             return self.tracker.refuse(reason)
+        visitor = FlaskVisitor(self._app, self.hooks, request)
+        if visitor.is_surely_nobody() and not self._is_heard():
+            if self._reader.may_show_product(response, record, mark):
+                return self.tracker.pass_by(visitor, request.environ)
+            return self.tracker.refuse(Reason.NO_PRODUCT)
         page = self._reader.page(request, response, record, mark)
-        return self.tracker.observe(page, _FlaskVisitor(self._app, self.hooks, request), response)
+        return self.tracker.observe(page, visitor, response)
+
+    def _is_heard(self) -> bool:
+        """Whether anybody wants to know of views that are not sent more than their number."""
+        return bool(self.watchers) or self._tells_browser() or self.tracker.is_heard
+
+    def _tells_browser(self) -> bool:
+        return self.settings.debug_header or self._app.debug
 
     def _tell_delivered(self, view: ProductView, receipt: Receipt) -> None:
         with self._app.app_context():
@@ -203,34 +197,6 @@ class AppState:
                 product=view.product,
                 reason=reason,
             )
-
-
-class _FlaskVisitor:
-    """Asks the shop's functions about the current request."""
-
-    def __init__(self, app: Flask, hooks: Hooks, request: Request) -> None:
-        self._app = app
-        self._hooks = hooks
-        self._request = request
-
-    def shopper(self) -> Shopper | None:
-        loader = self._hooks.shopper_loader
-        if loader is None:
-            return logged_in_shopper()
-        return Shopper.of(self._app.ensure_sync(loader)())
-
-    def consents(self, shopper: Shopper | None) -> bool | None:
-        reader = self._hooks.consent
-        if reader is None:
-            has_cookies = "HTTP_COOKIE" in self._request.environ
-            return cookie_banner_consent(self._request.cookies) if has_cookies else None
-        takes_shopper = bool(inspect.signature(reader).parameters)
-        ask = self._app.ensure_sync(reader)
-        told: bool | None = ask(shopper) if takes_shopper else ask()
-        return told if told is None else bool(told)
-
-    def is_excluded(self) -> bool:
-        return any(self._app.ensure_sync(rule)() for rule in self._hooks.exclude)
 
 
 def _record() -> RequestRecord:

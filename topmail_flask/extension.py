@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from flask import Flask, has_request_context
 from markupsafe import Markup
 
-from topmail_flask.app_state import NAME, AppState, Hooks, state_of
+from topmail_flask.app_state import NAME, AppState, state_of
 from topmail_flask.cli import topmail_commands
 from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.ledger import Health, Stats
 from topmail_flask.domain.settings import Settings
+from topmail_flask.flask_visitor import Hooks
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -20,6 +20,7 @@ from topmail_flask.domain.settings import Settings
 from topmail_flask.marking import Mark, call_loader
 from topmail_flask.sources.encodings import readable
 from topmail_flask.sources.mapped_rows import is_mapped
+from topmail_flask.sources.markers import may_hold_product
 from topmail_flask.sources.template_variable import read_product, template_product
 
 HTML = ("text/html", "application/xhtml+xml")
@@ -92,6 +93,16 @@ class PageReader:
             declared=tuple(one for one in told if isinstance(one, Product)),
             template_product=template if isinstance(template, Product) else None,
         )
+
+    def may_show_product(
+        self, response: Response, record: RequestRecord, mark: Mark | None
+    ) -> bool:
+        """Whether it pays to read the page: False only if it shows no product."""
+        shown = (self._variable(context, None) is not None for _, context in record.contexts)
+        if mark is not None or record.declared or any(shown):
+            return True
+        html, _ = self._html(response, media_type(response.headers.get("Content-Type"))[0])
+        return html is None or may_hold_product(html)
 
     def declared(
         self, value: object, request: Request, fields: Mapping[str, object] | None

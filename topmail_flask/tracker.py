@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from topmail_flask.boundary import Boundary
+from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Extraction
 from topmail_flask.domain.product import Product
@@ -51,30 +50,6 @@ class Delivery(Protocol):
 
     def withdraw(self, shopper: Shopper) -> None:
         """Drop what waits for this shopper."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What became of one page.
-
-    :ivar views: the views handed over for delivery; mostly one or none.
-    :ivar product: the page's product, if there was one.
-    :ivar reason: why there is no view; None if there is one.
-    :ivar extraction: how the product was found, if the page was read.
-    """
-
-    views: tuple[ProductView, ...] = ()
-    product: Product | None = None
-    reason: Reason | None = None
-    extraction: Extraction | None = None
-
-    @property
-    def header(self) -> str:
-        """The decision as the value of the ``X-TopMail`` header."""
-        if self.views:
-            return f"view; product={quote(self.views[0].product.id)}"
-        of = f"; product={quote(self.product.id)}" if self.product else ""
-        return f"none; reason={self.reason}{of}"
 
 
 class Tracker:
@@ -119,6 +94,16 @@ class Tracker:
         if reason is None and robot_kind(environ.get("HTTP_USER_AGENT")) in self.settings.robots:
             return Reason.ROBOT
         return reason
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the shop is told of each look at a product, also of those that do not count."""
+        return bool(product_viewed.receivers or view_dropped.receivers)
+
+    def pass_by(self, visitor: Visitor, environ: Mapping[str, Any]) -> Decision:
+        """Count the look of somebody whom nobody knows, when nobody is told of it."""
+        _, refusal = self._ask(visitor, environ)
+        return self.refuse(refusal or Reason.ANONYMOUS)
 
     def observe(self, page: RenderedPage, visitor: Visitor, response: object = None) -> Decision:
         """Decide about a page that passed the request rules, and act on it.

@@ -13,6 +13,7 @@ from flask.cli import with_appcontext
 
 from topmail_flask.app_state import AppState, state_of
 from topmail_flask.boundary import Boundary
+from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Extraction
 from topmail_flask.domain.product import PRODUCT_FIELDS
@@ -20,7 +21,7 @@ from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.shopper import Shopper
 from topmail_flask.sources.page_product import extract
-from topmail_flask.tracker import Decision, Tracker
+from topmail_flask.tracker import Tracker
 
 _NOBODY = "shopper@example.com"
 

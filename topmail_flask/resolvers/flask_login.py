@@ -12,18 +12,15 @@ from topmail_flask.domain.shopper import Shopper
 def logged_in_shopper() -> Shopper | None:
     """Flask-Login's ``current_user`` with its ``email``, or None: nobody is logged in.
 
-    A request without a cookie and without ``Authorization`` belongs to nobody unless the view itself
-    has logged somebody in; its session is not touched.
+    A request without a cookie and without ``Authorization`` belongs to nobody unless the view
+    itself has logged somebody in; its session is not touched.
 
     :raises InvalidValueError: the user's address cannot be one.
     """
-    if not hasattr(current_app, "login_manager"):
+    if is_surely_nobody():
         return None
-    environ = request.environ
     user: Any = g.get("_login_user")
     if user is None:
-        if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
-            return None
         from flask_login import current_user  # noqa: PLC0415  only shops with Flask-Login have it
 
         user = current_user
@@ -37,6 +34,17 @@ def logged_in_shopper() -> Shopper | None:
         first_name=_text(getattr(user, "first_name", None)),
         last_name=_text(getattr(user, "last_name", None)),
     )
+
+
+def is_surely_nobody() -> bool:
+    """Whether nobody is logged in, as far as can be told without loading a session or a user."""
+    if not hasattr(current_app, "login_manager"):
+        return True
+    user: Any = g.get("_login_user")
+    if user is not None:
+        return not user or not user.is_authenticated
+    environ = request.environ
+    return "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ
 
 
 def _text(value: object) -> str | None:
