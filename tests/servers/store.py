@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, jsonify, render_template_string, request
@@ -27,6 +29,31 @@ def note(event: str, key: str = "") -> None:
         marks = os.open(os.environ["STORE_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(marks, line)
         os.close(marks)
+
+
+class GreenClock:
+    """Beats in a greenlet of its own, and remembers the beat that came latest.
+
+    What the machine kept the whole thread waiting for a processor is not counted.
+    """
+
+    def __init__(self) -> None:
+        import gevent
+
+        self.slowest = 0.0
+        self._sleep = gevent.sleep
+        self._greenlet = gevent.spawn(self._beat)
+
+    def _beat(self) -> None:
+        while True:
+            begin, waited = time.monotonic(), self._waited()
+            self._sleep(0.005)
+            late = time.monotonic() - begin - 0.005 - (self._waited() - waited)
+            self.slowest = max(self.slowest, late)
+
+    @staticmethod
+    def _waited() -> float:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
 def create_app() -> Flask:
@@ -58,6 +85,14 @@ def create_app() -> Flask:
     @app.get("/threads")
     def threads() -> Any:
         return jsonify([thread.name for thread in threading.enumerate()])
+
+    @app.get("/stall")
+    def stall() -> Any:
+        """The longest that a greenlet of this worker was held up since the last time."""
+        clock = app.extensions.setdefault("clock", GreenClock())
+        seconds = clock.slowest
+        clock.slowest = 0.0
+        return jsonify(seconds=seconds)
 
     def viewed(_app: Flask, view: ProductView, **_: Any) -> None:
         note("viewed", view.key)

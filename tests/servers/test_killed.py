@@ -11,8 +11,8 @@ from threading import Thread
 
 import pytest
 
-from tests.servers.conftest import Shop, products
 from tests.servers.server import Server, until, wait_for_exit
+from tests.servers.shop import Shop, products
 
 SENDERS = 4
 

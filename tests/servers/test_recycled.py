@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.conftest import Shop, products
+from tests.servers.shop import Shop, products
 
 
 def test_workers_that_are_replaced_after_a_few_requests_lose_nothing(shop: Shop) -> None:

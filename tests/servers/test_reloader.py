@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.conftest import Shop, products
 from tests.servers.server import ROOT, children, listens, until
+from tests.servers.shop import Shop, products
 
 
 def test_only_the_serving_process_of_the_reloader_delivers(shop: Shop) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.conftest import Shop, products
 from tests.servers.server import black_hole, children, until, wait_for_exit
+from tests.servers.shop import Shop, products
 
 EXIT_LIMIT = 2.5
 WORKERS = ["sync", "gthread", "gevent"]

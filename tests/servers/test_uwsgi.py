@@ -11,8 +11,8 @@ from http.client import HTTPException
 
 import pytest
 
-from tests.servers.conftest import Shop, products
 from tests.servers.server import ROOT, until, wait_for_exit
+from tests.servers.shop import Shop, products
 
 
 def test_forked_workers_deliver_what_they_accept(shop: Shop) -> None:

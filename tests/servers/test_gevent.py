@@ -1,0 +1,45 @@
+"""Green threads: patched before our import, and after it (the store is loaded by the master)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import trustme
+
+from tests.delivery.chaos import chaos_server
+from tests.servers.server import until
+from tests.servers.shop import Shop, products
+
+PATCHED = pytest.mark.parametrize("options", [(), ("--preload",)], ids=["before", "after"])
+
+
+@PATCHED
+def test_green_workers_deliver_and_never_stall(shop: Shop, options: tuple[str, ...]) -> None:
+    """F067: a slow API and a burst of views hold no greenlet up for longer than 30 ms."""
+    shop.sandbox.order(latency_ms=200)
+    with shop.gunicorn("gevent", *options) as server:
+        looked = server.look_at(products(20, "first"))
+        shop.expect_each_once(looked)
+        server.get("/stall")
+        looked += server.look_at(products(200))
+        shop.sandbox.order()
+        shop.expect_each_once(looked)
+        shop.expect_settled(server)
+        assert json.loads(server.get("/stall"))["seconds"] < 0.03
+
+
+@PATCHED
+def test_green_workers_deliver_over_tls(shop: Shop, options: tuple[str, ...]) -> None:
+    """F067: a patched ssl module is where late patching breaks other libraries."""
+    authority = trustme.CA()
+    with (
+        chaos_server(certificate=authority.issue_cert("127.0.0.1")) as topmail,
+        authority.cert_pem.tempfile() as ca,
+        shop.gunicorn(
+            "gevent", *options, TOPMAIL_BASE_URL=topmail.base_url, TOPMAIL_CA=ca
+        ) as server,
+    ):
+        looked = server.look_at(products(40))
+        until(lambda: len(set(topmail.keys)) == len(looked), 15, "all views arrive")
+        assert len(topmail.keys) == 40
