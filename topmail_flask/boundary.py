@@ -22,10 +22,12 @@ class Boundary:
     its frames may hold a shopper's address. One line a minute for each pair of them.
 
     :ivar strict: errors are raised instead; the testing kit sets it.
+    :ivar raised: those errors: the app may keep to itself what reaches it.
     """
 
     def __init__(self) -> None:
         self.strict = False
+        self.raised: list[Exception] = []
         self._logged: dict[tuple[str, str], float] = {}
 
     def fence(self, function: Callable[P, T], otherwise: T) -> Callable[P, T]:
@@ -37,6 +39,7 @@ class Boundary:
                 return function(*args, **kwargs)
             except Exception as error:
                 if self.strict:
+                    self._note(error)
                     raise
                 try:
                     self.report(function, error)
@@ -52,6 +55,7 @@ class Boundary:
         :raises Exception: the error itself, under the testing kit.
         """
         if self.strict:
+            self._note(error)
             raise error
         name = getattr(function, "__qualname__", type(function).__name__)
         kind = type(error).__name__
@@ -61,3 +65,7 @@ class Boundary:
             return
         self._logged[name, kind] = now
         log.warning("%s raised %s; the page is served without it", name, kind)
+
+    def _note(self, error: Exception) -> None:
+        if all(error is not one for one in self.raised):
+            self.raised.append(error)

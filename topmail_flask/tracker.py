@@ -58,6 +58,8 @@ class Tracker:
     :param sender: the signals' sender: the Flask app or the middleware.
     :param secret: keys the digests of shoppers and the session ids.
     :param is_enabled: whether views may be sent now.
+    :param clock: stamps views, in seconds since the epoch.
+    :param monotonic: measures the repeat window, in seconds that never go back.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Tracker:
         before_send: list[BeforeSend],
         is_enabled: Callable[[], bool],
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
         self.delivery = delivery
@@ -81,7 +84,7 @@ class Tracker:
         self._before_send = before_send
         self._is_enabled = is_enabled
         self._clock = clock
-        self._repeats = RepeatWindow(settings.repeat_window)
+        self._repeats = RepeatWindow(settings.repeat_window, monotonic)
 
     def refuse(self, reason: Reason) -> Decision:
         """Count a page that is no view, before anything was looked for on it."""
