@@ -13,7 +13,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {"sources", "visits", "resolvers", "delivery"}
 MAY_USE_FLASK = {"resolvers", "cli", "testing", "sandbox", "beacon", "storefront"}
 ROOT_FILES_WITH_FLASK = {
-    *("extension.py", "app_state.py", "request_page.py", "flask_visitor.py", "signals.py"),
+    *(
+        "extension.py",
+        "app_state.py",
+        "consent_function.py",
+        "request_page.py",
+        "flask_visitor.py",
+        "signals.py",
+    ),
     "monitoring.py",
 }
 

@@ -20,6 +20,7 @@ from flask import (
 from flask import request as current_request
 
 from topmail_flask.boundary import Boundary
+from topmail_flask.consent_function import ConsentFunction
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import ConfigurationError
@@ -61,7 +62,11 @@ class AppState:
         self.boundary = Boundary()
         self.watchers: list[Callable[[Decision], None]] = []
         """Told every decision about a page: the command line and the testing kit listen here."""
+        self.visitor_type = FlaskVisitor
         self._app = app
+        self._consent = ConsentFunction(
+            app, hooks, self.boundary, opt_in=settings.consent == "opt-in"
+        )
         self._reader = PageReader(app, settings, hooks.adapters)
         # Signals hold receivers weakly: these attributes keep them for as long as the app lives.
         self._on_render = self.boundary.fence(self._note_render, None)
@@ -97,6 +102,7 @@ class AppState:
             secret=self.secret,
             on_delivered=self._tell_delivered,
             on_dropped=self._tell_dropped,
+            is_withdrawn=self._consent.is_withdrawn,
         )
 
     @made_once
@@ -168,11 +174,11 @@ class AppState:
         ) or self.tracker.refused_request(request.environ, marked=marked)
         if reason is not None:
             return self.tracker.refuse(reason)
-        visitor = FlaskVisitor(self._app, self.hooks, request)
-        if visitor.is_surely_nobody() and not self._is_heard():
-            if self._reader.may_show_product(response, record, mark):
-                return self.tracker.pass_by(visitor, request.environ)
+        if not self._reader.may_show_product(response, record, mark):
             return self.tracker.refuse(Reason.NO_PRODUCT)
+        visitor = self.visitor_type(self._app, self.hooks, request, self._consent.ask)
+        if visitor.is_surely_nobody() and not self._is_heard():
+            return self.tracker.pass_by(visitor, request.environ)
         page = self._reader.page(request, response, record, mark)
         return self.tracker.observe(page, visitor, response)
 

@@ -101,9 +101,11 @@ class TopMail:
     def consent(self, reader: F) -> F:
         """Whether the shopper agreed to tracking: True, False, or None (no decision yet).
 
-        Called without arguments it is asked in the request. If it takes one, the
-        :class:`~topmail_flask.Shopper` (or None), it is asked again before sending, outside of any
-        request. Without it the cookies of Cookiebot, OneTrust, Osano and Klaro are read.
+        It takes nothing, or the :class:`~topmail_flask.Shopper` (or None), and is asked before
+        anything is stored. If it can answer outside of a request as well, because it asks the
+        shop's database and not a cookie, it is asked again before a view is sent. A False drops
+        what waits for the shopper. Without it the cookies of Cookiebot, OneTrust, Osano and Klaro
+        are read.
         """
         self._hooks.consent = reader
         return reader

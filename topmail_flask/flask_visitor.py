@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,10 +32,17 @@ class Hooks:
 class FlaskVisitor:
     """Asks the shop's functions about the current request."""
 
-    def __init__(self, app: Flask, hooks: Hooks, request: Request) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        hooks: Hooks,
+        request: Request,
+        ask_consent: Callable[[Shopper | None], bool | None],
+    ) -> None:
         self._app = app
         self._hooks = hooks
         self._request = request
+        self._ask_consent = ask_consent
 
     def shopper(self) -> Shopper | None:
         loader = self._hooks.shopper_loader
@@ -49,14 +55,10 @@ class FlaskVisitor:
         return self._hooks.shopper_loader is None and is_surely_nobody()
 
     def consents(self, shopper: Shopper | None) -> bool | None:
-        reader = self._hooks.consent
-        if reader is None:
+        if self._hooks.consent is None:
             has_cookies = "HTTP_COOKIE" in self._request.environ
             return cookie_banner_consent(self._request.cookies) if has_cookies else None
-        takes_shopper = bool(inspect.signature(reader).parameters)
-        ask = self._app.ensure_sync(reader)
-        told: bool | None = ask(shopper) if takes_shopper else ask()
-        return told if told is None else bool(told)
+        return self._ask_consent(shopper)
 
     def is_excluded(self) -> bool:
         return any(self._app.ensure_sync(rule)() for rule in self._hooks.exclude)

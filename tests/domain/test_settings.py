@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import traceback
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -76,7 +77,9 @@ def test_a_wrong_value_names_its_key_and_never_repeats_a_secret(key: str, wrong:
     with pytest.raises(ConfigurationError, match=rf"TOPMAIL_{key} must ") as caught:  # F166-F168
         Settings.from_config({f"TOPMAIL_{key}": wrong})
     assert "S3cret" not in str(caught.value)
-    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]
+    assert "S3cret" not in repr([frame.f_locals for frame, _ in frames])
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def balance(books: Books, journals: JournalReading | None, settlements: Settleme
         delivered=counts.get("delivered", 0) + unwritten["delivered"],
         dead=counts.get("dead", 0) + unwritten["dead"],
         expired=counts.get("expired", 0),
-        dropped=counts.get("dropped", 0),
+        dropped=counts.get("dropped", 0) + unwritten["dropped"],
         pending=of_kind.get("waiting", {}).get("", 0) + unimported - unwritten.total(),
         reasons={
             name.removeprefix("reason:"): n

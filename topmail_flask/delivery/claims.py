@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.importing import Dropped, remove
+from topmail_flask.delivery.importing import Dropped, count_dropped, remove
 from topmail_flask.delivery.schema import add, note
 from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
@@ -168,6 +168,17 @@ def buried(row: Row, reason: Reason, now: float) -> Settling:
     """TopMail will never take it."""
     key = row.entry.key
     return Settling(lambda connection: bury(connection, key, reason, now), key, "dead")
+
+
+def dropped(row: Row, reason: Reason) -> Settling:
+    """It must not be sent any more, and nothing of it is kept."""
+    key = row.entry.key
+
+    def apply(connection: sqlite3.Connection) -> None:
+        gone = connection.execute("DELETE FROM waiting WHERE key = ?", (key,)).rowcount
+        count_dropped(connection, reason, gone)
+
+    return Settling(apply, key, "dropped")
 
 
 def bury(connection: sqlite3.Connection, key: str, reason: Reason, now: float) -> None:

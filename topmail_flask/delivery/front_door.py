@@ -22,7 +22,7 @@ from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.operating import Operator
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.place import LEADER_LOCK, app_directory, siblings
-from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
+from topmail_flask.delivery.receivers import IsWithdrawn, OnDelivered, OnDropped, Receivers
 from topmail_flask.delivery.standing import health_of
 from topmail_flask.domain.ledger import Health, Stats
 from topmail_flask.domain.product_view import ProductView, new_key
@@ -45,6 +45,7 @@ class Delivery:
     :param secret: keys the digests by which shoppers are told apart in the files.
     :param on_delivered: called with each view that TopMail took, and its receipt.
     :param on_dropped: called with each accepted view that will not be sent, and the reason.
+    :param is_withdrawn: asked before a view is sent: whether its shopper has withdrawn consent.
     """
 
     def __init__(
@@ -56,12 +57,13 @@ class Delivery:
         secret: bytes,
         on_delivered: OnDelivered | None = None,
         on_dropped: OnDropped | None = None,
+        is_withdrawn: IsWithdrawn | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self.exit_budget = settings.shutdown_timeout
-        self._receivers = Receivers(on_delivered, on_dropped)
+        self._receivers = Receivers(on_delivered, on_dropped, is_withdrawn)
         self._clock = clock
         self._monotonic = monotonic
         self._identities = Identities(secret)
@@ -188,7 +190,7 @@ class Delivery:
         """Wait for the threads until a moment of the monotonic clock, and let go of the files."""
         self._home.await_end(moment)
         self._pour()
-        lost = self._ring.take(len(self._ring))
+        lost = self._ring.give_up(Reason.UNDELIVERED)
         if lost:
             logger.warning("TopMail: %d views were in memory only and are lost.", len(lost))
         for entry in lost:

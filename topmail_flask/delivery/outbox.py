@@ -137,6 +137,10 @@ class Outbox(Memories):
         """TopMail will never take it."""
         self._settlements.add(claims.buried(row, reason, self._clock()))
 
+    def drop(self, row: Row, reason: Reason) -> None:
+        """Not to be sent, and not to be kept either."""
+        self._settlements.add(claims.dropped(row, reason))
+
     def release(self, rows: Iterable[Row]) -> None:
         """Gives back what was claimed and not sent."""
         for row in (given := list(rows)):
@@ -186,6 +190,16 @@ class Outbox(Memories):
             return False
         finally:
             other.close()
+
+    def unsaved(self) -> list[Entry]:
+        """What waits in memory only, and is lost when this is closed."""
+        found: list[Entry] = []
+        if self._books.in_memory:
+            with suppress(Fault):
+                for (line,) in self._books.rows("SELECT line FROM waiting ORDER BY id"):
+                    with suppress(ValueError, TypeError):
+                        found.append(Entry.from_line(line))
+        return found
 
     def close(self) -> None:
         """Closes the file. The next call opens it again."""

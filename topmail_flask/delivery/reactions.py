@@ -72,8 +72,10 @@ class Reactions:
         self._creation_paused_until = 0.0
         self._successes = 0
 
-    def job(self, row: Row, wall: float) -> Job | Reason:
+    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason:
         """What to do for a claimed row, or why it needs no call."""
+        if withdrawn:
+            return Reason.CONSENT_WITHDRAWN
         history = self._histories.get(row.entry.key)
         if history is None:
             if not self._creates and self._outbox.unknown_contact(row.entry.identity):
@@ -113,7 +115,10 @@ class Reactions:
 
     def bury(self, row: Row, reason: Reason) -> Reason:
         """Give a view up for good."""
-        self._outbox.bury(row, reason)
+        if reason is Reason.CONSENT_WITHDRAWN:
+            self._outbox.drop(row, reason)
+        else:
+            self._outbox.bury(row, reason)
         self._histories.pop(row.entry.key, None)
         return reason
 

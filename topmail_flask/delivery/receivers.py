@@ -13,16 +13,33 @@ from topmail_flask.domain.receipt import Receipt
 
 OnDelivered = Callable[[ProductView, Receipt], None]
 OnDropped = Callable[[ProductView, Reason], None]
+IsWithdrawn = Callable[[ProductView], bool]
 WARNING_INTERVAL = 60.0
 
 
 class Receivers:
     """The shop's functions for delivered and dropped views, each call isolated."""
 
-    def __init__(self, on_delivered: OnDelivered | None, on_dropped: OnDropped | None) -> None:
+    def __init__(
+        self,
+        on_delivered: OnDelivered | None,
+        on_dropped: OnDropped | None,
+        is_withdrawn: IsWithdrawn | None = None,
+    ) -> None:
+        self._is_withdrawn = is_withdrawn
         self._on_delivered = on_delivered
         self._on_dropped = on_dropped
         self._warn_at = 0.0
+
+    def withdrew(self, view: ProductView | None) -> bool:
+        """Whether the shopper has withdrawn consent since the view was accepted."""
+        if self._is_withdrawn is None or view is None:
+            return False
+        try:
+            return self._is_withdrawn(view)
+        except Exception as error:  # noqa: BLE001  # a function of the shop
+            self._warn("consent", error)
+            return False
 
     def delivered(self, view: ProductView, receipt: Receipt) -> None:
         """TopMail took a view."""

@@ -79,7 +79,7 @@ class Sender:
         self._receivers = receivers
         self._directory = directory
         self._journal = journal
-        self._ring = ring
+        self._ring = MemoryRing() if ring is None else ring
         self._clock = clock
         self._monotonic = monotonic
         self._notices = Notices()
@@ -136,14 +136,14 @@ class Sender:
         return not self._pace.wait_of_pause(self._monotonic()) and self.outbox.pending() > 0
 
     def close(self) -> None:
-        """Give back what was claimed. Calls under way are left alone: their views are sent again,
-        with the same key.
-        """
+        """Give back what was claimed. Calls under way go on; their views are sent again, by key."""
         self._crew.dismiss()
         self._settle(self._monotonic())
         self._settling.write()
         self.outbox.release([*self._claimed, *(job.row for job in self._crew.under_way)])
         self._claimed.clear()
+        for entry in self.outbox.unsaved():
+            self._ring.put(entry)
         self.outbox.close()
 
     def _settle(self, now: float) -> None:
@@ -186,7 +186,7 @@ class Sender:
             row = self._next_row(now)
             if row is None:
                 break
-            job = self._reactions.job(row, self._clock())
+            job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row.view))
             if isinstance(job, Reason):
                 self._settling.bury(row, job, now)
             elif self._crew.give(job):
@@ -222,7 +222,7 @@ class Sender:
     def _empty_ring(self) -> None:
         """Move what waits in memory to the disk, or straight into the books."""
         ring = self._ring
-        if ring is None or not len(ring):
+        if not len(ring):
             return
         if self._journal is not None:
             ring.pour(self._journal.append)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from topmail_flask.domain.product import Product
+from topmail_flask.domain.product import PRODUCT_FIELDS, Product
 from topmail_flask.domain.reasons import Reason
 
 
@@ -23,6 +23,16 @@ class FieldTrace(NamedTuple):
     source: str
     raw: str
     value: str
+
+
+def traced(product: Product, source: str) -> list[FieldTrace]:
+    """One entry for each field of a product that the shop named itself."""
+    told = [(name, getattr(product, name)) for name in PRODUCT_FIELDS]
+    return [
+        FieldTrace(name, source, str(value)[:200], str(value))
+        for name, value in told
+        if value is not None
+    ]
 
 
 class Conflict(NamedTuple):

@@ -197,6 +197,16 @@ class Settings:
 
         :raises ConfigurationError: an unknown key (with a guess what was meant) or a wrong value.
         """
+        try:
+            return cls._of(config)
+        except ConfigurationError as error:
+            problem = str(error)
+        # Raised anew, here: error trackers ship the frames of an error, and those hold the key.
+        del config
+        raise ConfigurationError(problem)
+
+    @classmethod
+    def _of(cls, config: Mapping[str, Any]) -> Settings:
         known = {PREFIX + one.name.upper(): one for one in fields(cls)}
         chosen: dict[str, Any] = {}
         for key, value in config.items():
