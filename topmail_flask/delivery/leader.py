@@ -100,6 +100,8 @@ class Leader:
                 may_leave = lock is None and self._directory is not None and not sender.useful
                 if may_leave and self._monotonic() > recheck_at:
                     return
+                if self._end_by is not None:
+                    wait = min(wait, self._end_by - self._monotonic())
                 self.bell.wait(wait)
         finally:
             self.sender = None

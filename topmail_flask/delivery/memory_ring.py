@@ -81,6 +81,12 @@ class MemoryRing:
         self._dropped[reason] += len(found)
         return found
 
+    def give_up(self, reason: Reason) -> list[Entry]:
+        """Drops all that waits, and counts it under ``reason``."""
+        found = self.take(len(self))
+        self._dropped[reason] += len(found)
+        return found
+
     def _put_back(self, entry: Entry) -> None:
         line = entry.to_line()
         self._bytes += len(line)
