@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.extraction import Extraction, FieldTrace, Rejected, Trace
+from topmail_flask.domain.extraction import Extraction, FieldTrace, Rejected, Trace, traced
 from topmail_flask.domain.product import Product
 from topmail_flask.sources.addresses import id_of, key
 from topmail_flask.sources.assembly import Assembly, assemble, assemble_plain
@@ -30,20 +30,16 @@ def complete(
     :param second: the template's product beside a declared one; it fills gaps before the page.
     :param chosen: values of arguments that choose a variant.
     """
-    traced = [
-        FieldTrace(one.name, source, str(value)[:200], str(value))
-        for one in fields(product)
-        if (value := getattr(product, one.name)) is not None
-    ]
+    told_fields = traced(product, source)
     rejected: list[Rejected] = []
     if second is not None and second.id == product.id:
-        product = _filled(product, second, "template", traced)
+        product = _filled(product, second, "template", told_fields)
     assembly = _told(product, page, chosen)
     if assembly is not None:
         told: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
         problems: dict[str, str] = {}
         found = Product.from_fields(told, problems)
-        product = _filled(product, found, "", traced, assembly.fields)
+        product = _filled(product, found, "", told_fields, assembly.fields)
         rejected += [Rejected(*one) for one in (*assembly.problems, *problems.items())]
     elif page.entities:
         rejected.append(Rejected("structured data", "describes another product (R22)"))
@@ -51,12 +47,12 @@ def complete(
         known = {one for one in (product.id, product.variant_id, product.sku) if one}
         try:
             product = replace(product, url=page_address(page.place.url, page.settings, known))
-            traced.append(FieldTrace("url", "request", page.place.url[:200], str(product.url)))
+            told_fields.append(FieldTrace("url", "request", page.place.url[:200], str(product.url)))
         except InvalidValueError as error:
             rejected.append(Rejected("url", error.problem))
     rejected += [Rejected(what, why) for what, why in page.document.notes]
     trace = Trace(
-        tuple(traced),
+        tuple(told_fields),
         tuple(assembly.conflicts) if assembly is not None else (),
         tuple(rejected),
         related=tuple(page.found.related),
@@ -69,7 +65,7 @@ def _filled(
     product: Product,
     other: Product,
     source: str,
-    traced: list[FieldTrace],
+    told_fields: list[FieldTrace],
     found: list[FieldTrace] | None = None,
 ) -> Product:
     gaps = {
@@ -83,7 +79,7 @@ def _filled(
         del gaps["variant_id"]
     for name, value in gaps.items():
         known = next((one for one in found or () if one.field == name), None)
-        traced.append(known or FieldTrace(name, source, str(value)[:200], str(value)))
+        told_fields.append(known or FieldTrace(name, source, str(value)[:200], str(value)))
     return replace(product, **gaps) if gaps else product
 
 

@@ -18,6 +18,7 @@ _PRODUCT_WORDS = (
     b"product",
     *(one.encode() for one in sorted(PRODUCTS) if "product" not in one),
 )
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd: read as a page, to tell why not
 _LOOKED_AT = 2_000
 _TAG_LIMIT = 400
 
@@ -83,7 +84,7 @@ def may_hold_product(html: bytes) -> bool:
         bool(json_ld_positions(html))
         or names_other_product(html)
         or b"\0\0" in (html[:4:2], html[1:4:2])  # UTF-16 hides every marker
-        or html.startswith((b"\xff\xfe", b"\xfe\xff"))
+        or html.startswith((b"\xff\xfe", b"\xfe\xff", *COMPRESSED))
     )
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
-from topmail_flask.domain.extraction import Extraction, Rejected, Trace
+from topmail_flask.domain.extraction import Extraction, Rejected, Trace, traced
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 from topmail_flask.sources.document import Document, in_utf8
 from topmail_flask.sources.json_ld import cut_blocks
-from topmail_flask.sources.markers import json_ld_positions, mentions_product, names_other_product
+from topmail_flask.sources.markers import (
+    COMPRESSED,
+    json_ld_positions,
+    mentions_product,
+    names_other_product,
+)
 
 _DEFAULTS = Settings()
-_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
 
 
 def extract(
@@ -53,8 +58,10 @@ def extract(
         blocks = cut_blocks(document)
         if not any(map(mentions_product, blocks)) and not names_other_product(page):
             if base is None:
-                packed = page.startswith(_COMPRESSED)
+                packed = page.startswith(COMPRESSED)
                 return Extraction(None, Reason.ENCODED if packed else Reason.NO_PRODUCT)
+            if base.url is not None and (declared is None or template_product is None):
+                return _as_told(base, "template" if declared is None else "declared")
             document, blocks = Document(b"", url, []), []
         # Most pages end above; what reads products is loaded with the first that holds one.
         from topmail_flask.sources.structured_product import Question, answer  # noqa: PLC0415
@@ -71,3 +78,9 @@ def extract(
             None if declared or template_product else Reason.NO_PRODUCT,
             Trace(rejected=(why,)),
         )
+
+
+@lru_cache(maxsize=256)
+def _as_told(product: Product, source: str) -> Extraction:
+    """The product of a page that adds nothing to what the shop named."""
+    return Extraction(product, None, Trace(tuple(traced(product, source))))

@@ -50,24 +50,33 @@ def answer(
 ) -> Extraction:
     """The product that the page tells, or completes if the shop names one."""
     chosen = arguments(question.document.url, question.view_args, question.settings.variant_args)
-    if declared is not None:
-        return complete(declared, "declared", template_product, question.page(), chosen)
-    if template_product is not None:
-        return complete(template_product, "template", None, question.page(), chosen)
     if sum(map(len, question.blocks)) > BYTES_LIMIT or not question.blocks:
-        return _read(question.page(), chosen)
-    key = _key(question, chosen)
+        return _answered(question.page(), chosen, declared, template_product)
+    key = (*_key(question, chosen), declared, template_product)
     known = _RECENT.answer(key)
     if known is not None:
         return known
     page = question.page()
-    extraction = _read(page, chosen)
+    extraction = _answered(page, chosen, declared, template_product)
     if page.is_read_by_its_head:
         _RECENT.remember(key, extraction)
     return extraction
 
 
-def _key(question: Question, chosen: set[str]) -> Hashable:
+def _answered(
+    page: StructuredPage,
+    chosen: set[str],
+    declared: Product | None,
+    template_product: Product | None,
+) -> Extraction:
+    if declared is not None:
+        return complete(declared, "declared", template_product, page, chosen)
+    if template_product is not None:
+        return complete(template_product, "template", None, page, chosen)
+    return _read(page, chosen)
+
+
+def _key(question: Question, chosen: set[str]) -> tuple[Hashable, ...]:
     """All that the answer depends on where JSON-LD and the head decide."""
     document, head = question.document, question.document.head
     items = names_product_items(document.html)
