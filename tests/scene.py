@@ -1,4 +1,4 @@
-"""A shop, its TopMail, and the commands beside it, for tests that look from where the shop stands."""
+"""A shop, its TopMail, and the commands beside it."""
 
 from __future__ import annotations
 

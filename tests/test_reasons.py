@@ -65,9 +65,10 @@ def repeat(scene: Scene) -> None:
 
 
 def withdrawn(scene: Scene) -> None:
-    shop, decisions = scene.shop(), [True, False]
-    shop.topmail.consent(lambda: decisions.pop(0))
+    shop, consents = scene.shop(), True
+    shop.topmail.consent(lambda: consents)
     shop.get("/tea")
+    consents = False
     shop.get("/tea")
     ask(scene, "drain")
 
