@@ -1,0 +1,36 @@
+"""Fixtures for the tests of a store; see :mod:`topmail_flask.testing`.
+
+This module stands beside the package, because pytest imports it at the start of every run, with a
+store or without: importing anything of ``topmail_flask`` would load Flask and all else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from topmail_flask.sandbox import Sandbox
+    from topmail_flask.testing import CapturedViews
+
+
+@pytest.fixture
+def topmail_views(app: Flask) -> Iterator[CapturedViews]:
+    """All that the extension decides about the store's ``app`` in this test; nothing is sent."""
+    from topmail_flask.testing import capture  # noqa: PLC0415  only who asks for it pays
+
+    with capture(app) as views:
+        yield views
+
+
+@pytest.fixture
+def topmail_sandbox(topmail_views: CapturedViews) -> Iterator[Sandbox]:
+    """A local TopMail on real HTTP, with faults to order, to which the store's views are sent."""
+    from topmail_flask.sandbox import Sandbox  # noqa: PLC0415  only who asks for it pays
+
+    with Sandbox() as sandbox, topmail_views.delivering_to(sandbox):
+        yield sandbox

@@ -1,0 +1,61 @@
+"""The end of a view's way while a test captures it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.domain.ledger import Health, Stats
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
+
+
+class CapturedDelivery(Delivery):
+    """Takes views and sends none: without a key it opens no file, socket or thread.
+
+    :param tell: called with each view that is accepted.
+    :param outer: the delivery in whose place it stands; told as well if it only captures, too.
+    :ivar onward: where views go on to, when the test asks for it.
+    """
+
+    def __init__(
+        self, settings: Settings, tell: Callable[[ProductView], None], outer: Delivery | None
+    ) -> None:
+        super().__init__(
+            replace(settings, api_key=None), app_name="captured", directory=None, secret=b"captured"
+        )
+        self.onward: Delivery | None = None
+        self._tell = tell
+        self._outer = outer if isinstance(outer, CapturedDelivery) else None
+        self._accepted = 0
+
+    def accept(self, view: ProductView) -> Reason | None:
+        refusal = self.onward.accept(view) if self.onward else None
+        if refusal is None:
+            self.keep(view)
+        return refusal
+
+    def keep(self, view: ProductView) -> None:
+        """Tell this capture, and each around it, of a view."""
+        self._accepted += 1
+        self._tell(view)
+        if self._outer is not None:
+            self._outer.keep(view)
+
+    def withdraw(self, shopper: Shopper) -> None:
+        if self.onward is not None:
+            self.onward.withdraw(shopper)
+
+    def stats(self) -> Stats:
+        if self.onward is not None:
+            return self.onward.stats()
+        return Stats(accepted=self._accepted, pending=self._accepted)
+
+    def health(self) -> Health:
+        return Health() if self.onward is None else self.onward.health()
+
+    def flush(self, timeout: float) -> bool:
+        return self.onward is None or self.onward.flush(timeout)

@@ -1,0 +1,165 @@
+"""What became of an app's pages, as a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Unpack, overload
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.shopper import Shopper
+from topmail_flask.testing.browsing import browse_as
+from topmail_flask.testing.clock import Clock
+from topmail_flask.testing.expectations import (
+    Expected,
+    checked,
+    checked_reason,
+    differences,
+    is_of,
+)
+from topmail_flask.testing.recording import Recording, Refusal, Taken
+from topmail_flask.testing.story import described, story
+
+if TYPE_CHECKING:
+    from topmail_flask.sandbox import Sandbox
+
+
+class CapturedViews(Sequence[ProductView]):
+    """The views that were accepted, oldest first, and everything that was refused.
+
+    :ivar clock: a :class:`Clock` that stamps views and decides about repeats.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        recording: Recording,
+        clock: Clock,
+        deliver: Callable[[Sandbox], AbstractContextManager[None]],
+    ) -> None:
+        self.clock = clock
+        self._app = app
+        self._recording = recording
+        self._deliver = deliver
+
+    @overload
+    def __getitem__(self, index: int) -> ProductView: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ProductView]: ...
+    def __getitem__(self, index: int | slice) -> ProductView | Sequence[ProductView]:
+        return self._views()[index]
+
+    def __len__(self) -> int:
+        return len(self._views())
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Every page, and every product of one, that is no view, oldest first."""
+        return [one for one in self._recording.told if isinstance(one, Refusal)]
+
+    def clear(self) -> None:
+        """Forget what was captured. A repeat stays one: for that, advance the clock."""
+        self._recording.told.clear()
+
+    def browse_as(
+        self,
+        shopper: Shopper | str | None = None,
+        *,
+        robot: bool | str = False,
+        prefetch: bool = False,
+        consent: bool | None = None,
+    ) -> FlaskClient:
+        """A new browser of the app, see :func:`~topmail_flask.testing.browse_as`."""
+        return browse_as(self._app, shopper, robot=robot, prefetch=prefetch, consent=consent)
+
+    def delivering_to(self, sandbox: Sandbox) -> AbstractContextManager[None]:
+        """While inside, views go on to a local TopMail: by threads and HTTP, nothing on disk."""
+        return self._deliver(sandbox)
+
+    def assert_viewed(
+        self,
+        product_id: object,
+        *,
+        shopper: Shopper | str | None = None,
+        times: int = 1,
+        **fields: Unpack[Expected],
+    ) -> None:
+        """Fail unless exactly ``times`` views are as described.
+
+        :param product_id: the product's id; ``17`` and ``"17"`` are one.
+        :param shopper: who saw it, by e-mail address or contact id; None: anybody.
+        :param fields: what else the product must have, see :class:`Expected`.
+        :raises AssertionError: the failure; its text lists every view and refusal.
+        :raises TypeError: a product has no such field.
+        """
+        __tracebackhide__ = True
+        if times < 1:
+            raise ValueError("times counts from 1; for none there is assert_not_viewed")
+        expected = checked(fields)
+        wrong = [differences(view, expected) for view in self._views(product_id, shopper)]
+        found = wrong.count([])
+        if found != times:
+            wanted = described(product_id, shopper, expected)
+            nearly = [f"Nearly: {', '.join(one)}." for one in wrong if one]
+            head = f"{_views(found)} {wanted}; expected {times}."
+            raise AssertionError("\n".join([head, *nearly, self.story()]))
+
+    def assert_not_viewed(
+        self,
+        product_id: object = None,
+        *,
+        shopper: Shopper | str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Fail if there is such a view; with ``reason`` also unless that refused one.
+
+        It fails as well when the app was asked for nothing: that would prove nothing.
+
+        :param product_id: None: any product. A page refused before anybody looked for its product
+            (a prefetch, a robot) is taken for the page that is meant.
+        :param shopper: as for :meth:`assert_viewed`.
+        :param reason: a :class:`~topmail_flask.Reason` or its text.
+        :raises AssertionError: the failure; its text lists every view and refusal.
+        :raises ValueError: there is no such reason.
+        """
+        __tracebackhide__ = True
+        because = None if reason is None else checked_reason(reason)
+        wanted = described(product_id, shopper, {})
+        found = len(self._views(product_id, shopper))
+        if found:
+            raise AssertionError(f"{_views(found)} {wanted}; expected none.\n{self.story()}")
+        refused = [
+            one.reason
+            for one in self.refusals
+            if product_id is None or one.product is None or one.product.id == str(product_id)
+        ]
+        if because is not None and because not in refused:
+            head = f"No view {wanted}, but none was refused as {because} either."
+            raise AssertionError(f"{head}\n{self.story()}")
+        if not self._recording.told:
+            raise AssertionError(f"No view {wanted}, and no wonder.\n{self.story()}")
+
+    def story(self) -> str:
+        """Every view and every refusal, in their order, for people."""
+        return story(self._recording.told)
+
+    def _views(
+        self, product_id: object = None, shopper: Shopper | str | None = None
+    ) -> list[ProductView]:
+        views = [one.view for one in self._recording.told if isinstance(one, Taken)]
+        return [
+            view
+            for view in views
+            if (product_id is None or view.product.id == str(product_id))
+            and (shopper is None or is_of(view, shopper))
+        ]
+
+    def __repr__(self) -> str:
+        return f"<CapturedViews: {_views(len(self))}, {len(self.refusals)} refusals>"
+
+
+def _views(count: int) -> str:
+    return "1 view" if count == 1 else f"{count} views"

@@ -1,0 +1,116 @@
+"""Everything that the extension decides about an app, while a test looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from traceback import walk_tb
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.test import run_wsgi_app
+
+from topmail_flask.app_state import AppState, state_of
+from topmail_flask.domain.secret import Secret
+from topmail_flask.signals import view_dropped
+from topmail_flask.testing.browsing import StagedVisitor
+from topmail_flask.testing.captured_delivery import CapturedDelivery
+from topmail_flask.testing.captured_views import CapturedViews
+from topmail_flask.testing.clock import Clock
+from topmail_flask.testing.recording import Recording
+from topmail_flask.tracker import Tracker
+
+if TYPE_CHECKING:
+    from topmail_flask.sandbox import Sandbox
+
+
+@contextmanager
+def capture(app: Flask) -> Iterator[CapturedViews]:
+    """Capture what the extension decides about ``app`` while inside; nothing leaves the process.
+
+    .. code-block:: python
+
+        with capture(app) as views:
+            views.browse_as("ann@shop.example").get("/products/tea")
+        views.assert_viewed("tea", price="9.90")
+
+    No thread, file or connection is opened, and neither an API key nor ``TOPMAIL_ENABLED`` is
+    needed. Every capture begins with an empty repeat window. Errors of the extension and of the
+    shop's functions (loaders, hooks, receivers of signals) are raised: in the request, or at the
+    end of the block where the app made an error page of one. Everything is as before afterwards.
+
+    :raises ConfigurationError: the app has no extension.
+    """
+    state = state_of(app)
+    clock, recording = Clock(), Recording()
+    delivery = CapturedDelivery(state.settings, recording.accept, vars(state).get("delivery"))
+    tracker = Tracker(
+        state.settings,
+        delivery,
+        sender=app,
+        secret=state.secret,
+        boundary=state.boundary,
+        before_send=state.hooks.before_send,
+        is_enabled=lambda: True,
+        clock=clock.time,
+        monotonic=clock.monotonic,
+    )
+    staged = {"delivery": delivery, "tracker": tracker, "visitor_type": StagedVisitor}
+    state.watchers.append(recording.decide)
+    try:
+        with (
+            _in_place(state, **staged),
+            _in_place(state.boundary, strict=True, raised=[]),
+            view_dropped.connected_to(recording.drop, app),
+        ):
+            yield CapturedViews(app, recording, clock, partial(_delivering, state, delivery))
+            errors = state.boundary.raised
+    finally:
+        state.watchers.remove(recording.decide)
+    for error in errors:
+        if not _reached_the_test(error):
+            raise error
+
+
+@contextmanager
+def _in_place(holder: object, **values: object) -> Iterator[None]:
+    """Let attributes have these values; those that were not there are gone afterwards."""
+    before = {name: vars(holder)[name] for name in values if name in vars(holder)}
+    vars(holder).update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            del vars(holder)[name]
+        vars(holder).update(before)
+
+
+def _reached_the_test(error: Exception) -> bool:
+    """Whether the error left the app, into the test client, or became one of its pages."""
+    frames = walk_tb(error.__traceback__)
+    return any(frame.f_code is run_wsgi_app.__code__ for frame, _ in frames)
+
+
+@contextmanager
+def _delivering(state: AppState, captured: CapturedDelivery, sandbox: Sandbox) -> Iterator[None]:
+    settings = replace(
+        state.settings,
+        api_key=Secret(sandbox.api_key),
+        base_url=sandbox.base_url,
+        enabled=True,
+        outbox=":memory:",
+        delivery="background",
+        proxy=None,
+        ca=None,
+    )
+    with _in_place(state, settings=settings, delivery=None):
+        del state.delivery  # made anew when it is asked for
+        onward = state.delivery
+    captured.onward = onward
+    try:
+        yield
+    finally:
+        captured.onward = None
+        onward.close()

@@ -1,0 +1,93 @@
+"""What a test expects of a view, and what is different."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import TypedDict
+
+from topmail_flask.domain.product import PRODUCT_FIELDS
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.shopper import Shopper
+
+
+class Expected(TypedDict, total=False):
+    """The fields of a :class:`~topmail_flask.Product` by name; None: the view has none.
+
+    A price is a number or its text, and compared as one: ``"9.9"`` equals 9.90.
+    """
+
+    name: str
+    url: str
+    variant_id: str | int | None
+    image_url: str | None
+    price: Decimal | int | float | str | None
+    currency: str | None
+    category: str | None
+    brand: str | None
+    sku: str | int | None
+
+
+def checked(fields: Mapping[str, object]) -> dict[str, object]:
+    """The expected fields; a price as a Decimal.
+
+    :raises TypeError: a product has no such field, or the price is no number.
+    """
+    expected = dict(fields)
+    for field in expected:
+        if field not in PRODUCT_FIELDS:
+            raise TypeError(f"a product has no field {field!r}{_guess(field, PRODUCT_FIELDS)}")
+    price = expected.get("price")
+    if price is not None:
+        try:
+            expected["price"] = Decimal(str(price))
+        except InvalidOperation:
+            raise TypeError(f'price={price!r} is no number: write "9.99"') from None
+    return expected
+
+
+def checked_reason(reason: str) -> Reason:
+    """The member of the closed list.
+
+    :raises ValueError: there is no such reason.
+    """
+    for known in Reason:
+        if known == reason:
+            return known
+    raise ValueError(f"{reason!r} is no reason{_guess(reason, Reason)}")
+
+
+def is_of(view: ProductView, shopper: Shopper | str) -> bool:
+    """Whether this shopper saw it; text is an e-mail address or a contact id."""
+    seen_by = view.shopper
+    if seen_by is None:
+        return False
+    if isinstance(shopper, Shopper):
+        return seen_by.identity == shopper.identity
+    return shopper == seen_by.contact_id or shopper.casefold() == (seen_by.email or "").casefold()
+
+
+def differences(view: ProductView, expected: Mapping[str, object]) -> list[str]:
+    """Each field that is not as expected, in words."""
+    return [
+        f"{field} is {_shown(value)}, not {_shown(wanted)}"
+        for field, wanted in expected.items()
+        if not _equal(value := getattr(view.product, field), wanted)
+    ]
+
+
+def _equal(value: object, wanted: object) -> bool:
+    if value is None or wanted is None or isinstance(value, Decimal):
+        return value == wanted
+    return str(value) == str(wanted)
+
+
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, Decimal) or value is None else repr(value)
+
+
+def _guess(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, [str(one) for one in known], n=1)
+    return f": did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,90 @@
+"""A shop's own CI: would its product pages be tracked as they should?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from flask.testing import FlaskClient
+
+from topmail_flask.app_state import state_of
+from topmail_flask.domain.decision import Decision
+from topmail_flask.domain.extraction import NOTHING
+from topmail_flask.domain.product import PRODUCT_FIELDS
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.testing.browsing import browse_as
+from topmail_flask.testing.capturing import capture
+from topmail_flask.testing.story import explained
+
+_SHOPPER = "shopper@example.com"
+
+
+def check_product_pages(
+    client: FlaskClient,
+    urls: Iterable[str],
+    *,
+    require: Iterable[str] = ("price", "currency", "image_url"),
+) -> None:
+    """Fail unless each page is the view of a product with all that TopMail should know of it.
+
+    .. code-block:: python
+
+        def test_product_pages(client):
+            check_product_pages(client, ["/products/tea", "/products/cup?size=l"])
+
+    The pages are asked for by a known shopper who agreed to be tracked, with the cookies of
+    ``client``. A page fails that is no view (as without an id or a name), or whose product lacks
+    a required field: also when the page tells something that cannot be used, such as a picture
+    without an absolute URL.
+
+    :param client: the test client of a Flask app with the extension.
+    :param urls: paths or URLs of product pages.
+    :param require: fields of :class:`~topmail_flask.Product` that each product must have.
+    :raises AssertionError: lists every page that fails, and all that is wrong with it.
+    :raises ValueError: no page is given, or a product has no such field.
+    """
+    __tracebackhide__ = True
+    fields, pages = tuple(require), tuple(urls)
+    unknown = [field for field in fields if field not in PRODUCT_FIELDS]
+    if unknown:
+        raise ValueError(f"a product has no field {unknown[0]!r}: {', '.join(PRODUCT_FIELDS)}")
+    if not pages:
+        raise ValueError("name at least one product page")
+    faults = {page: list(_faults(client, page, fields)) for page in pages}
+    failed = {page: found for page, found in faults.items() if found}
+    if failed:
+        lines = [f"  {page}: {fault}" for page, found in failed.items() for fault in found]
+        head = f"{len(failed)} of {len(faults)} product pages would not be tracked as they should:"
+        raise AssertionError("\n".join([head, *lines]))
+
+
+def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterator[str]:
+    try:
+        status, decision = _decision(client, page)
+    except Exception as error:  # noqa: BLE001  the other pages are to be checked as well
+        yield f"raised {type(error).__name__}: {error}"
+        return
+    if decision.reason is Reason.STATUS:
+        yield f"no view: the answer is {status}"
+    elif decision.reason not in (None, Reason.SAMPLED_OUT):
+        yield f"no view: {explained(decision.reason)}"
+    trace = decision.extraction.trace if decision.extraction else NOTHING
+    products = [view.product for view in decision.views]
+    if decision.product is not None and not products:
+        products = [decision.product]
+    for product in products:
+        for field in require:
+            if getattr(product, field) is None:
+                why = [f": {why}" for what, why in trace.rejected if what == field]
+                yield f"the product has no {field}{''.join(why)}"
+
+
+def _decision(client: FlaskClient, page: str) -> tuple[str, Decision]:
+    decisions: list[Decision] = []
+    watchers = state_of(client.application).watchers
+    watchers.append(decisions.append)
+    try:
+        with capture(client.application):
+            response = browse_as(client, _SHOPPER, consent=True).get(page)
+    finally:
+        watchers.remove(decisions.append)
+    return response.status, decisions[-1]

@@ -1,0 +1,67 @@
+"""The text of a failing test: what was asked for, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from topmail_flask.domain.product import Product
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.shopper import Shopper
+from topmail_flask.testing.recording import Refusal, Taken
+
+_NOTHING = (
+    "The app was asked for nothing: were the requests made inside of capture(app), "
+    "and to this very app?"
+)
+
+
+def story(told: Iterable[Taken | Refusal]) -> str:
+    """Every view and every refusal, in their order."""
+    lines = [line for one in told for line in (f"  {one.page}", *_outcome(one))]
+    return "\n".join(["What the app was asked for:", *lines]) if lines else _NOTHING
+
+
+def described(
+    product_id: object, shopper: Shopper | str | None, expected: Mapping[str, object]
+) -> str:
+    """Which views a test means: ``of 'tea-1' by ann@shop.example with price 9.99``."""
+    words = "of any product" if product_id is None else f"of {str(product_id)!r}"
+    if shopper is not None:
+        words += f" by {_name(shopper)}"
+    if expected:
+        words += " with " + ", ".join(f"{name} {value}" for name, value in expected.items())
+    return words
+
+
+def explained(reason: Reason) -> str:
+    """A reason with its sentence and cure."""
+    return f"{reason}. {reason.sentence}" + (f" Cure: {reason.cure}" if reason.cure else "")
+
+
+def _outcome(one: Taken | Refusal) -> list[str]:
+    if isinstance(one, Taken):
+        return [f"    view of {_product(one.view.product)}, by {_seen_by(one.view)}"]
+    of = f" of {_product(one.product)}" if one.product else ""
+    lines = [f"    no view{of}: {one.reason}. {one.reason.sentence}"]
+    if one.reason.cure:
+        lines.append(f"    cure: {one.reason.cure}")
+    lines += [f"    rejected: {what} {why}" for what, why in one.trace.rejected]
+    lines += [f"    candidate: {name}" for name in one.trace.candidates]
+    return lines
+
+
+def _product(product: Product) -> str:
+    price = "no price" if product.price is None else f"{product.price} {product.currency}"
+    variant = f" variant {product.variant_id!r}" if product.variant_id else ""
+    return f"{product.id!r}{variant} ({product.name}, {price})"
+
+
+def _seen_by(view: ProductView) -> str:
+    return "nobody" if view.shopper is None else _name(view.shopper)
+
+
+def _name(shopper: Shopper | str) -> str:
+    if isinstance(shopper, str):
+        return shopper
+    return shopper.email or f"contact {shopper.contact_id}"
