@@ -22,6 +22,7 @@ from flask import request as current_request
 from topmail_flask.boundary import Boundary
 from topmail_flask.consent_function import ConsentFunction
 from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.homes import serve
 from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.ledger import Stats
@@ -80,6 +81,7 @@ class AppState:
         before_render_template.connect(self._on_render, self._app)
         template_rendered.connect(self._on_rendered, self._app)
         request_finished.connect(self._on_finished, self._app)
+        self._served = serve(self.settings, self._name, self._tell_delivered, self._tell_dropped)
 
     @made_once
     def secret(self) -> bytes:
@@ -97,11 +99,13 @@ class AppState:
         place = self.settings.outbox or str(Path(self._app.instance_path) / "topmail")
         return Delivery(
             self.settings,
-            app_name=f"{self._app.import_name}:{self._app.name}",
+            app_name=self._name,
             directory=None if place == ":memory:" else Path(place),
             secret=self.secret,
             on_delivered=self._tell_delivered,
             on_dropped=self._tell_dropped,
+            is_heard=self._hears_ends,
+            celery=lambda: self._app.extensions.get("celery"),
             is_withdrawn=self._consent.is_withdrawn,
         )
 
@@ -188,6 +192,14 @@ class AppState:
 
     def _tells_browser(self) -> bool:
         return self.settings.debug_header or self._app.debug
+
+    @property
+    def _name(self) -> str:
+        return f"{self._app.import_name}:{self._app.name}"
+
+    def _hears_ends(self) -> bool:
+        ends = (view_delivered, view_dropped)
+        return any(end.has_receivers_for(self._app) for end in ends)
 
     def _tell_delivered(self, view: ProductView, receipt: Receipt) -> None:
         with self._app.app_context():

@@ -21,7 +21,9 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -60,18 +62,11 @@ class Publisher:
     and by no forked child.
 
     :param app: the Celery app.
-    :param size: connections at the most.
     """
 
-    def __init__(self, app: Any, size: int = 1) -> None:
+    def __init__(self, app: Any) -> None:
         self._app = app
-        connection = app.connection_for_write()
-        if connection.transport.driver_type == "amqp":
-            options = {"confirm_publish": True, "read_timeout": CONFIRM_TIMEOUT}
-        else:
-            options = {"socket_timeout": CONFIRM_TIMEOUT, "socket_connect_timeout": 4.0}
-        connection.transport_options |= {"max_retries": 1, **options}
-        self._pool = connection.Pool(limit=size)
+        self._idle: deque[Any] = deque()
 
     def publish(
         self, account: str, line: str, *, key: str, retries: int = 0, countdown: float = 0.0
@@ -86,11 +81,15 @@ class Publisher:
             self._publish(account, line, key, retries, countdown)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._pool.force_close_all()
+        """Close the connections that nobody is using."""
+        while self._idle:
+            self._idle.pop().close()
 
     def _publish(self, account: str, line: str, key: str, retries: int, countdown: float) -> None:
-        connection = self._pool.acquire(block=True)
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connection()
         try:
             self._app.send_task(
                 TASK,
@@ -108,9 +107,25 @@ class Publisher:
                 **_HIDDEN,
             )
         except BaseException:
-            self._pool.replace(connection)
+            _abandon(connection)
             raise
-        connection.release()
+        self._idle.append(connection)
+
+    def _connection(self) -> Any:
+        connection = self._app.connection_for_write()
+        if connection.transport.driver_type == "amqp":
+            options = {"confirm_publish": True, "read_timeout": CONFIRM_TIMEOUT}
+        else:
+            options = {"socket_timeout": CONFIRM_TIMEOUT, "socket_connect_timeout": 4.0}
+        connection.transport_options |= {"max_retries": 1, **options}
+        return connection
+
+
+def _abandon(connection: Any) -> None:
+    """Close a connection that may be broken, without a word to the other side."""
+    with suppress(Exception):
+        amqp = connection.transport.driver_type == "amqp"
+        (connection.collect if amqp else connection.close)()
 
 
 class Forwarder:
@@ -120,10 +135,9 @@ class Forwarder:
     :param celery: returns the shop's Celery app, or None.
     """
 
-    def __init__(self, account: str, celery: Callable[[], Any], size: int) -> None:
+    def __init__(self, account: str, celery: Callable[[], Any]) -> None:
         self._account = account
         self._celery = celery
-        self._size = size
         self._publisher: Publisher | None = None
 
     def forward(self, job: Job) -> Outcome:
@@ -135,7 +149,7 @@ class Forwarder:
         entry = job.row.entry
         try:
             if self._publisher is None:
-                self._publisher = Publisher(app, self._size)
+                self._publisher = Publisher(app)
             self._publisher.publish(self._account, entry.to_line().decode(), key=entry.key)
         except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
             cure = f"Celery's broker takes no tasks ({type(error).__name__})"

@@ -6,14 +6,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from topmail_flask.delivery import exits
-from topmail_flask.delivery.background import Background
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.homes import make_leader
+from topmail_flask.delivery.homes import home_of
 from topmail_flask.delivery.identities import Identities
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.lock_holders import silent_for
@@ -45,6 +44,8 @@ class Delivery:
     :param secret: keys the digests by which shoppers are told apart in the files.
     :param on_delivered: called with each view that TopMail took, and its receipt.
     :param on_dropped: called with each accepted view that will not be sent, and the reason.
+    :param is_heard: whether anybody listens to these two.
+    :param celery: returns the shop's Celery app, or None.
     :param is_withdrawn: asked before a view is sent: whether its shopper has withdrawn consent.
     """
 
@@ -57,6 +58,8 @@ class Delivery:
         secret: bytes,
         on_delivered: OnDelivered | None = None,
         on_dropped: OnDropped | None = None,
+        is_heard: Callable[[], bool] = lambda: True,
+        celery: Callable[[], Any] = lambda: None,
         is_withdrawn: IsWithdrawn | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -74,18 +77,19 @@ class Delivery:
             durable = settings.synchronous == "FULL"
             self._journal = Journal(self._directory, durable=durable, clock=clock)
         self._ring = MemoryRing()
-        lead = partial(
-            make_leader,
+        self._home = home_of(
             settings,
             self._directory,
             self._receivers,
             journal=self._journal,
             ring=self._ring,
-            while_waiting=self._pour,
+            pour=self._pour,
+            is_heard=is_heard,
+            account=app_directory(Path(), app_name, settings.api_key).name,
+            celery=celery,
             clock=clock,
             monotonic=monotonic,
         )
-        self._home = Background(lead, monotonic=monotonic)
         self._reader: Outbox | None = None
         self._ended = False
         self._registered = False
@@ -211,7 +215,7 @@ class Delivery:
         self._wake()
 
     def _wake(self) -> None:
-        if self._ended or self._settings.delivery == "worker":
+        if self._ended:
             return
         if not self._registered:
             self._registered = True

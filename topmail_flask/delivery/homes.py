@@ -22,9 +22,11 @@ from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.leader import Leader
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.place import app_directory
+from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
 from topmail_flask.delivery.sender import Sender
 from topmail_flask.delivery.watch import Watch
+from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.settings import Settings
 
 BROKER_RATE = 10_000.0
@@ -130,6 +132,25 @@ def home_of(
     return Background(watch, monotonic=monotonic)
 
 
+def serve(
+    settings: Settings, app_name: str, on_delivered: OnDelivered, on_dropped: OnDropped
+) -> object:
+    """Have this process send the app's views if it is a Celery worker.
+
+    :returns: to be kept for as long as the app lives.
+    :raises ConfigurationError: Celery is chosen and not installed.
+    """
+    if settings.delivery != "celery" or settings.api_key is None:
+        return None
+    try:
+        from topmail_flask.delivery import celery  # noqa: PLC0415  # an extra
+    except ImportError:
+        cure = "pip install 'topmail-flask[celery]'"
+        raise ConfigurationError(f'TOPMAIL_DELIVERY "celery" needs Celery: {cure}') from None
+    account = app_directory(Path(), app_name, settings.api_key).name
+    return celery.serve(account, settings, Receivers(on_delivered, on_dropped))
+
+
 def make_leader(
     settings: Settings,
     directory: Path | None,
@@ -151,7 +172,7 @@ def make_leader(
         if settings.delivery == "celery":
             from topmail_flask.delivery.celery import Forwarder  # noqa: PLC0415  # an extra
 
-            crew = Crew(Forwarder(account, celery, settings.senders), bell, Forwarder.forward)
+            crew = Crew(Forwarder(account, celery), bell, Forwarder.forward)
             # TOPMAIL_RATE is for the workers, and what they send they tell themselves.
             chosen, told = replace(settings, rate=BROKER_RATE), Receivers(None, receivers.dropped)
         return Sender(
