@@ -99,7 +99,7 @@ class CapturedViews(Sequence[ProductView]):
         if times < 1:
             raise ValueError("times counts from 1; for none there is assert_not_viewed")
         expected = checked(fields)
-        wrong = [differences(view, expected) for view in self._views(product_id, shopper)]
+        wrong = [differences(view, shopper, expected) for view in self._views(product_id)]
         found = wrong.count([])
         if found != times:
             wanted = described(product_id, shopper, expected)

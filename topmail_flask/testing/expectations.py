@@ -59,6 +59,13 @@ def checked_reason(reason: str) -> Reason:
     raise ValueError(f"{reason!r} is no reason{_guess(reason, Reason)}")
 
 
+def name_of(shopper: Shopper | str | None) -> str:
+    """The shopper in the text of a failing test, and nowhere else."""
+    if isinstance(shopper, Shopper):
+        return shopper.email or f"contact {shopper.contact_id}"
+    return shopper or "nobody"
+
+
 def is_of(view: ProductView, shopper: Shopper | str) -> bool:
     """Whether this shopper saw it; text is an e-mail address or a contact id."""
     seen_by = view.shopper
@@ -69,9 +76,12 @@ def is_of(view: ProductView, shopper: Shopper | str) -> bool:
     return shopper == seen_by.contact_id or shopper.casefold() == (seen_by.email or "").casefold()
 
 
-def differences(view: ProductView, expected: Mapping[str, object]) -> list[str]:
-    """Each field that is not as expected, in words."""
-    return [
+def differences(
+    view: ProductView, shopper: Shopper | str | None, expected: Mapping[str, object]
+) -> list[str]:
+    """All that is not as expected, in words."""
+    other = [] if shopper is None or is_of(view, shopper) else [f"seen by {name_of(view.shopper)}"]
+    return other + [
         f"{field} is {_shown(value)}, not {_shown(wanted)}"
         for field, wanted in expected.items()
         if not _equal(value := getattr(view.product, field), wanted)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.shopper import Shopper
+from topmail_flask.testing.expectations import name_of
 from topmail_flask.testing.recording import Refusal, Taken
 
 _NOTHING = (
@@ -28,7 +28,7 @@ def described(
     """Which views a test means: ``of 'tea-1' by ann@shop.example with price 9.99``."""
     words = "of any product" if product_id is None else f"of {str(product_id)!r}"
     if shopper is not None:
-        words += f" by {_name(shopper)}"
+        words += f" by {name_of(shopper)}"
     if expected:
         words += " with " + ", ".join(f"{name} {value}" for name, value in expected.items())
     return words
@@ -41,7 +41,7 @@ def explained(reason: Reason) -> str:
 
 def _outcome(one: Taken | Refusal) -> list[str]:
     if isinstance(one, Taken):
-        return [f"    view of {_product(one.view.product)}, by {_seen_by(one.view)}"]
+        return [f"    view of {_product(one.view.product)}, by {name_of(one.view.shopper)}"]
     of = f" of {_product(one.product)}" if one.product else ""
     lines = [f"    no view{of}: {one.reason}. {one.reason.sentence}"]
     if one.reason.cure:
@@ -55,13 +55,3 @@ def _product(product: Product) -> str:
     price = "no price" if product.price is None else f"{product.price} {product.currency}"
     variant = f" variant {product.variant_id!r}" if product.variant_id else ""
     return f"{product.id!r}{variant} ({product.name}, {price})"
-
-
-def _seen_by(view: ProductView) -> str:
-    return "nobody" if view.shopper is None else _name(view.shopper)
-
-
-def _name(shopper: Shopper | str) -> str:
-    if isinstance(shopper, str):
-        return shopper
-    return shopper.email or f"contact {shopper.contact_id}"
