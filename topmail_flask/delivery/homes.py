@@ -174,7 +174,8 @@ def make_leader(
 
             crew = Crew(Forwarder(account, celery), bell, Forwarder.forward)
             # TOPMAIL_RATE is for the workers, and what they send they tell themselves.
-            chosen, told = replace(settings, rate=BROKER_RATE), Receivers(None, receivers.dropped)
+            chosen = replace(settings, rate=BROKER_RATE)
+            told = Receivers(None, receivers.dropped, receivers.withdrew)
         return Sender(
             Outbox(place, settings, clock=clock),
             crew,
