@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import sqlite3
+
 import pytest
 
 from tests.cli.operated import ANN, BOB, OperatedStore
@@ -142,8 +146,6 @@ def test_an_outbox_that_cannot_be_had_is_named_with_the_cure(
 
 def test_an_outbox_of_another_version_is_left_alone(operated: OperatedStore) -> None:
     """F188"""
-    import sqlite3
-
     operated.looks(1)
     operated.run("drain")
     with sqlite3.connect(operated.directory / "outbox.sqlite3") as connection:
@@ -160,3 +162,30 @@ def test_a_command_that_says_nothing_of_which_is_refused(operated: OperatedStore
         operated.run("outbox", *words, status=2)
     operated.run("outbox", "list", "--pending", "--reason", "rejected", status=2)
     operated.run("forget", "nobody", status=2)
+
+
+def test_long_work_shows_its_progress_on_a_terminal_and_nowhere_else(
+    operated: OperatedStore,
+) -> None:
+    drop = ("topmail", "outbox", "drop", "--pending", "--all", "--yes")
+    for first, words, shown in ((0, drop, True), (1000, (*drop, "--json"), False)):
+        operated.looks(*range(first, first + 600))
+        ours, terminal = pty.openpty()
+        command = operated.start(*words, stderr=terminal)
+        os.close(terminal)
+        out, _ = command.communicate(timeout=60)
+        assert "600" in out
+        assert (b"100%" in read(ours)) is shown
+    assert "%" not in operated.run(*drop[1:])
+
+
+def read(terminal: int) -> bytes:
+    """All that was written to a terminal that nobody has open any more."""
+    parts = []
+    try:
+        while part := os.read(terminal, 4096):
+            parts.append(part)
+    except OSError:  # so Linux tells the end
+        pass
+    os.close(terminal)
+    return b"".join(parts)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from tests.delivery.entry_making import (
     EMAIL,
@@ -15,7 +18,7 @@ from tests.delivery.entry_making import (
     total,
 )
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.operating import Choice
+from topmail_flask.delivery.operating import Choice, OutboxUnavailable
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.domain.reasons import Reason
 
@@ -133,3 +136,19 @@ def test_the_command_brings_in_what_only_the_journals_hold(tmp_path: Path) -> No
     assert len(hand.find("waiting", Choice(keys=("key-3",)))) == 1
     hand.close()
     written.close()
+
+
+def test_an_outbox_that_may_not_be_looked_into_is_not_taken_for_none(tmp_path: Path) -> None:
+    directory = tmp_path / "box"
+    with_letters(directory, Reason.REJECTED, entry(1)).close()
+    hand, us = operator(directory), os.geteuid()
+    directory.chmod(0)
+    if us == 0:
+        os.seteuid(65_534)
+    try:
+        with pytest.raises(OutboxUnavailable, match="as the store's user"):
+            hand.check()
+    finally:
+        os.seteuid(us)
+        directory.chmod(0o700)
+    hand.close()

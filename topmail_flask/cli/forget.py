@@ -15,7 +15,7 @@ from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.shopper import Shopper
 
 
-@click.command("forget")
+@click.command("forget", short_help="Erase a shopper from this machine.")
 @click.argument("email")
 @click.option(
     "--contact-id", "contact_ids", multiple=True, help="TopMail's id of the contact, if known."

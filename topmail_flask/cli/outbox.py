@@ -43,7 +43,7 @@ def outbox_commands() -> None:
 outbox_commands.add_command(status_command)
 
 
-@outbox_commands.command("list")
+@outbox_commands.command("list", short_help="List dead letters, or what waits.")
 @click.option("--pending", is_flag=True, help="What waits, instead of the dead letters.")
 @reason_option
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
@@ -69,7 +69,7 @@ def list_command(pending: bool, reason: str | None, limit: int, as_json: bool) -
         click.echo(f"{row.key:<36}  {when:>7}  {why:<17}  {row.product_id}  {row.shopper}")
 
 
-@outbox_commands.command("retry")
+@outbox_commands.command("retry", short_help="Have dead letters sent again.")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @reason_option
 @all_option
@@ -92,7 +92,7 @@ def retry_command(
     _answer(ends + Counter({"unknown": unknown}), ("retried",), as_json=as_json)
 
 
-@outbox_commands.command("drop")
+@outbox_commands.command("drop", short_help="Remove dead letters, or what waits.")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--pending", is_flag=True, help="What waits, instead of the dead letters.")
 @reason_option
@@ -122,7 +122,7 @@ def drop_command(
     _answer(ends + Counter({"unknown": unknown}), ("removed",), as_json=as_json)
 
 
-@outbox_commands.command("purge")
+@outbox_commands.command("purge", short_help="Remove what is old, and free its space.")
 @click.option(
     "--days",
     type=click.FloatRange(0),

@@ -15,7 +15,7 @@ from topmail_flask.cli.times import ago, iso
 from topmail_flask.delivery.operating import Operator
 
 
-@click.command("status")
+@click.command("status", short_help="Say how delivery stands, in counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
 def status_command(as_json: bool) -> None:

@@ -24,11 +24,10 @@ def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> 
 
     :param shoppers: all that is known of the one shopper: an address, contact ids.
     :param now: what happened until then is forgotten, in seconds since the epoch.
-    :raises OutboxUnavailable: by the steps: something is left, or may be.
+    :raises OutboxUnavailable: also by the steps: something is left, or may be.
     """
 
     def steps() -> Iterator[Counter[str]]:
-        operator.bring_in()
         known = {operator.identity_of(one): one for one in shoppers}
         for one in _by_contact_id(operator, list(known)):
             known[operator.identity_of(one)] = one
@@ -42,6 +41,7 @@ def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> 
         operator.bring_in()  # it erases what another importer, killed, left behind
         operator.erase_rest()
 
+    operator.bring_in()
     counted = operator.rows("SELECT (SELECT COUNT(*) FROM waiting) + (SELECT COUNT(*) FROM dead)")
     return Work(counted[0][0] if counted else 0, steps())
 

@@ -5,6 +5,7 @@ Every change is a short transaction: a leader that runs waits for milliseconds.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ from topmail_flask.delivery.importing import Dropped
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.place import prepare
 from topmail_flask.delivery.reports import EntrySummary
+from topmail_flask.delivery.segments import SUFFIX
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 from topmail_flask.domain.shopper import Shopper
@@ -103,7 +105,14 @@ class Operator:
     @property
     def exists(self) -> bool:
         """Whether the store has ever kept anything here."""
-        return any(self.directory.glob("outbox*.sqlite3")) or any(self.directory.glob("*.journal"))
+        try:
+            names = os.listdir(self.directory)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            why = f"{self.directory}: {error.strerror}. Run the command as the store's user."
+            raise OutboxUnavailable(why) from None
+        return any(name.endswith((".sqlite3", SUFFIX)) for name in names)
 
     @property
     def bytes(self) -> int:
