@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import missing
-from tests.servers.server import Server, free_port, serving, until
+from tests.servers.server import ROOT, Server, free_port, serving, until
 from topmail_flask.sandbox import Sandbox
 
 
@@ -78,6 +78,7 @@ class Shop:
         port = free_port()
         command = [program, f"--http-socket=127.0.0.1:{port}", "--master", "--processes=2"]
         command += [f"--virtualenv={sys.prefix}", "--need-app", "--die-on-term"]
+        command += [f"--pythonpath={ROOT}"]
         command += ["--enable-threads"] if threads else []
         command += ["--module=tests.servers.store:create_app()", *options]
         return self._serving(command, port, settings)

@@ -33,3 +33,19 @@ def test_a_master_that_has_loaded_the_store_stays_clean(shop: Shop, worker: str)
         assert [name for name in open_here if str(shop.outbox) in name] == []
         assert server.pid not in shop.marks("viewed") + shop.marks("delivered")
         assert len(set(shop.marks("delivered"))) == 1
+
+
+def test_an_old_and_a_new_server_share_one_outbox(shop: Shop) -> None:
+    """F091, F051: a deployment starts the new one before it ends the old one."""
+    shop.sandbox.order(latency_ms=50)
+    with shop.gunicorn("gthread") as old:
+        looked = old.look_at(products(100, "old"))
+        with shop.gunicorn("sync") as new:
+            looked += new.look_at(products(100, "new"))
+            looked += old.look_at(products(50, "both"))
+            old.stop()
+            looked += new.look_at(products(50, "alone"))
+            shop.sandbox.order()
+            shop.expect_each_once(looked)
+            books = shop.expect_settled(new)
+    assert books["accepted"] == len(looked) == 300

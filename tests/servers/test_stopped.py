@@ -13,7 +13,8 @@ import pytest
 from tests.servers.server import black_hole, children, until, wait_for_exit
 from tests.servers.shop import Shop, products
 
-EXIT_LIMIT = 2.5
+EXIT_LIMIT = 2.5 + 0.5
+"""Seconds: what is promised, and what a machine that is busy with other things may add."""
 WORKERS = ["sync", "gthread", "gevent"]
 # gunicorn's gevent worker looks once a second whether it is to end.
 LOOKS_EACH = {"sync": 0.0, "gthread": 0.0, "gevent": 1.0}
@@ -105,3 +106,34 @@ def test_a_container_is_stopped_in_time(shop: Shop, tmp_path: Path) -> None:
         server.get("/about")
         shop.expect_each_once(looked)
         until(lambda: server.books()["balanced"], 5, "the books balance")
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_a_store_without_a_disk_sends_before_it_ends(shop: Shop, worker: str) -> None:
+    """F054, F051: what is in memory only is sent within the two seconds, or reported as lost."""
+    shop.sandbox.order(latency_ms=20)
+    with shop.gunicorn(worker, TOPMAIL_OUTBOX=":memory:") as server:
+        looked = server.look_at(products(60))
+        server.stop()
+        assert "lost" not in server.told
+    shop.expect_each_once(looked, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize("worker", WORKERS)
+def test_a_signal_to_master_and_workers_alike_loses_nothing(
+    shop: Shop, worker: str, number: signal.Signals
+) -> None:
+    """F054, F056: systemd and terminals do so, and the master tells the workers once more."""
+    shop.sandbox.order(script=["hang"] * 100)
+    with shop.gunicorn(worker) as server:
+        looked = server.look_at(products(40))
+        pids = [server.pid, *server.workers]
+        os.killpg(server.pid, number)
+        assert wait_for_exit(pids, 10) < EXIT_LIMIT + LOOKS_EACH[worker]
+        assert "topmail_flask" not in server.told  # no traceback leads through us
+    shop.sandbox.order()
+    with shop.gunicorn(worker) as server:
+        server.get("/about")
+        shop.expect_each_once(looked)
+        shop.expect_settled(server)
