@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,24 @@ class AppState:
 
     def watch(self) -> None:
         """Look at the app's pages from now on."""
+        self._connect()
+        self._served = serve(self.settings, self._name, self._tell_delivered, self._tell_dropped)
+
+    def _connect(self) -> None:
         before_render_template.connect(self._on_render, self._app)
         template_rendered.connect(self._on_rendered, self._app)
         request_finished.connect(self._on_finished, self._app)
-        self._served = serve(self.settings, self._name, self._tell_delivered, self._tell_dropped)
+
+    @contextmanager
+    def unwatched(self) -> Iterator[None]:
+        """The app answers as if it had no extension, for as long as the block runs."""
+        before_render_template.disconnect(self._on_render, self._app)
+        template_rendered.disconnect(self._on_rendered, self._app)
+        request_finished.disconnect(self._on_finished, self._app)
+        try:
+            yield
+        finally:
+            self._connect()
 
     @made_once
     def secret(self) -> bytes:
