@@ -130,6 +130,9 @@ def test_a_paused_delivery_is_told_with_its_end_and_a_failing_status(
     assert "TOPMAIL_API_KEY" in told["cure"]
     assert told["until"].endswith("+00:00")
     assert told["pending"] == 1
+    topmail.order()
+    operated.run("drain")  # whoever leads next tries at once
+    assert operated.told("outbox", "status")["state"] == "healthy"
 
 
 @pytest.mark.parametrize("words", [("outbox", "status"), ("outbox", "list"), ("forget", ANN)])
