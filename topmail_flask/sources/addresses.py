@@ -63,11 +63,6 @@ _ENDINGS = frozenset(
 )
 _EXTENSION = re.compile(r"\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z", re.IGNORECASE)
 _LANGUAGE_ROOT = re.compile(r"/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?", re.IGNORECASE)
-_OTHER_PAGES = re.compile(
-    r"/(?:[a-z]{2}(?:[-_][a-z]{2})?/)?(?:cart|basket|checkout|search|wishlist|compare|account|login"
-    r"|orders?)(?:/|\Z)",
-    re.IGNORECASE,
-)
 _NUMBERED = re.compile(
     r"(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])", re.IGNORECASE
 )
@@ -116,12 +111,6 @@ def is_front_page(url: str, url_args: tuple[str, ...] = ()) -> bool:
     """The root of the shop or of one of its languages (rule R27)."""
     this = key(url, url_args)
     return this is not None and not this.identity and bool(_LANGUAGE_ROOT.fullmatch(this.path))
-
-
-def is_no_product_page(url: str) -> bool:
-    """An address that begins as carts, searches and accounts do."""
-    this = key(url)
-    return this is not None and bool(_OTHER_PAGES.match(this.path))
 
 
 def without_tracking(url: str) -> str:

@@ -77,7 +77,7 @@ class Assembly:
         if "category" not in self.values:
             name = self.values.get("name") or entity.name
             category = category_of_breadcrumbs(
-                self.page.found.breadcrumbs, str(name), self.page.place, self.page.shop.lang
+                self.page.breadcrumbs(), str(name), self.page.place, self.page.shop.lang
             )
             if category:
                 self.put("category", "breadcrumbs", category, category)

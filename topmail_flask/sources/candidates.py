@@ -39,6 +39,7 @@ class Found:
     :ivar signs: types that only a page of several products has (rule R23), in lower case.
     :ivar is_article: the page holds an article: its product may be the publication (a paywall).
     :ivar related: names of products that are only mentioned.
+    :ivar similar: which product calls which one similar or related, both by ``@id``.
     :ivar incomplete: products without a name.
     """
 
@@ -47,6 +48,7 @@ class Found:
     signs: set[str] = field(default_factory=set)
     is_article: bool = False
     related: list[str] = field(default_factory=list)
+    similar: set[tuple[str, str]] = field(default_factory=set)
     incomplete: int = 0
 
 
@@ -117,6 +119,7 @@ class Graph:
         for key in schema_org.RELATED:
             if key in node and len(found.related) < _RELATED_LIMIT:
                 self._note_related(node[key], found)
+        self._note_similar(node, found)
         is_group = bool(named & schema_org.GROUPS) or "hasVariant" in node
         if not schema_org.name_of(node.get("name") or node.get("title")):
             variant = next(each(node.get("hasVariant")), None)
@@ -132,6 +135,13 @@ class Graph:
                 found.related.append(schema_org.name_of(one.get("name"))[:200])
                 if len(found.related) >= _RELATED_LIMIT:
                     return
+
+    def _note_similar(self, node: Node, found: Found) -> None:
+        for key in ("isRelatedTo", "isSimilarTo") if self._has_ids else ():
+            for one in list(each(node.get(key)))[:NODE_LIMIT]:
+                names = (node.get("@id"), one.get("@id") if isinstance(one, dict) else one)
+                if isinstance(names[0], str) and isinstance(names[1], str):
+                    found.similar.add((names[0], names[1]))
 
     def _other(self, node: Node, named: frozenset[str], found: Found, offers: list[Node]) -> None:
         if "breadcrumblist" in named:

@@ -11,21 +11,29 @@ Beyond the rules as they were written, learned from pages:
   title names it: JSON-LD is written for the page, microdata comes with each card of a list.
 * On the page of an article the product may be the publication behind a paywall: it must be this
   page's own.
-* The same holds for addresses that begin with ``/cart``, ``/search`` and the like.
+* The same holds for addresses of carts, searches and accounts, see ``page_kinds``.
+* On the address of a category, a brand or an article, and on a page of ``og:type`` article, the
+  only product must be named by the title or a heading.
+* A title names a product by whole words: ``Lamps`` does not name the ``Lamp``.
+* A name with nothing but a rating, in JSON-LD, is a plug-in's rating of the shop.
+* A product that another one calls similar is not the page's, unless both do.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from topmail_flask.domain.reasons import Reason
-from topmail_flask.sources.addresses import is_no_product_page
 from topmail_flask.sources.candidates import Found
 from topmail_flask.sources.document import Document
 from topmail_flask.sources.entities import Entity
 from topmail_flask.sources.open_graph import OpenGraph
+from topmail_flask.sources.page_kinds import is_elsewhere, is_listing
 from topmail_flask.sources.place import Place
 
+_TITLE_PARTS = re.compile(r"\s+[|–—·»-]\s+")
+_LISTING_ADDRESS = "the address is that of a category, a brand or an article"
 _ELSEWHERE = "the address is that of a cart, a search or an account"
 
 
@@ -50,12 +58,16 @@ class Chooser:
     def choose(self, entities: list[Entity]) -> Choice:
         if not entities:
             return self._none()
+        if self._found.similar:
+            entities = self._without_similar(entities)
         sign = self._sign()
         if len(entities) == 1:
             return self._only(entities[0], sign)
         chosen = self._of_this_page(entities) or self._named(entities)
-        if chosen is None and not sign:
+        if chosen is None and sign in ("", _LISTING_ADDRESS):
             chosen = self._beside_others(entities)
+            if chosen is not None and sign and not self._speaks_for(chosen):
+                chosen = None
         if chosen is not None:
             return Choice(chosen)
         if sign:
@@ -72,7 +84,7 @@ class Chooser:
 
     def _sign(self) -> str:
         """What says that the page is not about one product, or ""."""
-        if is_no_product_page(self._place.url):
+        if is_elsewhere(self._place.url):
             return _ELSEWHERE
         if self._found.signs:
             return f"the page says that it is a {', '.join(sorted(self._found.signs))} (R23)"
@@ -80,13 +92,28 @@ class Chooser:
             return "og:type is product.group (R19)"
         if self._found.is_article:
             return "the page is an article"
+        if is_listing(self._place.url):
+            return _LISTING_ADDRESS
         return ""
+
+    def _without_similar(self, entities: list[Entity]) -> list[Entity]:
+        """Without those that another one refers to as similar, unless they say so in return."""
+        told = self._found.similar
+        named = {to for by, to in told if (to, by) not in told}
+        kept = [
+            one
+            for one in entities
+            if one.match or named.isdisjoint(str(told.node.get("@id")) for told in one.members)
+        ]
+        return kept or entities
 
     def _only(self, entity: Entity, sign: str) -> Choice:
         if entity.match:
             return Choice(entity)
         if not sign and entity.is_foreign and self._og.type == "website":
             sign = "og:type is website, and the product names another page (R23)"
+        if not sign and self._og.type == "article":
+            sign = "og:type is article"
         if self._found.is_article:
             return Choice(None, Reason.NO_PRODUCT, "the page is an article")
         if sign == _ELSEWHERE:
@@ -98,8 +125,10 @@ class Chooser:
         if entity.is_foreign and not self._speaks_for(entity):
             offered = any("offers" in one.node or "price" in one.node for one in entity.members)
             stale = offered and all(one.source == "microdata" for one in entity.members)
-            if self._place.canonical is not None or not stale:
+            if self._place.canonical is not None or not stale or any(self._document.headings()):
                 return Choice(None, Reason.AMBIGUOUS, "the product names another page (R26)")
+        if _is_bare(entity) and not self._is_titled(entity):
+            return Choice(None, Reason.INCOMPLETE, "a product of a name alone (R15)")
         return Choice(entity)
 
     def _of_this_page(self, entities: list[Entity]) -> Entity | None:
@@ -144,9 +173,48 @@ class Chooser:
 
     def _speaks_for(self, entity: Entity) -> bool:
         """Whether the title, the metas or a heading of the page name the product."""
-        name = entity.name.casefold()
-        title = " ".join(f"{self._document.head.title} {self._og.title}".split()).casefold()
-        return (len(name) > 2 and name in title) or self._is_headline(entity)
+        title = f"{self._document.head.title} {self._og.title}"
+        return _names(title, entity.name) or self._is_headline(entity)
+
+    def _is_titled(self, entity: Entity) -> bool:
+        """The same, but the end of a title may be the name of the shop; or there is no title."""
+        parts = _TITLE_PARTS.split(self._document.head.title)
+        title = " ".join(parts[:-1] or parts)
+        is_silent = not title.strip() and not any(self._document.headings())
+        return is_silent or _names(title, entity.name) or self._is_headline(entity)
+
+
+def _is_bare(entity: Entity) -> bool:
+    """Nothing but a name and a rating in JSON-LD: plug-ins rate the whole shop that way."""
+    rated = any("aggregateRating" in one.node for one in entity.members)
+    return rated and not any(
+        one.source != "json_ld"
+        or one.ids
+        or one.url
+        or one.is_group
+        or "offers" in one.node
+        or "price" in one.node
+        for one in entity.members
+    )
+
+
+def _names(title: str, name: str) -> bool:
+    """Whether a title has the name in it as words: ``Lamps`` does not name the ``Lamp``."""
+    title, name = " ".join(title.split()).casefold(), name.casefold()
+    if len(name) < 3:
+        return False
+    at = title.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not (_goes_on(title[:at][-1:], name[0]) or _goes_on(name[-1], title[end : end + 1])):
+            return True
+        at = title.find(name, at + 1)
+    return False
+
+
+def _goes_on(one: str, other: str) -> bool:
+    """Whether two letters or digits are inside one word; scripts without case have no spaces."""
+    return all(x.isdigit() or x.lower() != x.upper() for x in (one, other))
 
 
 def _as_sizes(entities: list[Entity]) -> Entity:

@@ -12,6 +12,7 @@ _GTINS = ("gtin14", "gtin13", "gtin12", "gtin8", "gtin", "isbn", "ean", "upc")
 _SCHEME = re.compile(
     r"(?:isbn|gtin-?\d{0,2}|ean(?:-?13)?|upc|mpn|sku|asin)\s*:\s*(?=\S)", re.IGNORECASE
 )
+_DIGITAL_LINK = re.compile(r"\Ahttps?://.{1,200}?/(?:01|gtin)/(\d{8,14})(?!\d)")
 _PLACEHOLDERS = frozenset(["", "-", "n/a", "na", "none", "null", "undefined", "unknown", "nan"])
 _PROPERTY_IDS = {
     "sku": "sku",
@@ -98,6 +99,9 @@ def _identifier(value: object) -> str:
 
 
 def _digits(text: str) -> str:
+    link = _DIGITAL_LINK.search(text)
+    if link is not None:
+        return link[1]
     digits = re.sub(r"[^0-9]", "", text[:40])
     if text[-1:] in "xX" and len(digits) == 9:  # the check digit of an ISBN-10
         digits += "X"

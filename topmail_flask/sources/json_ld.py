@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from topmail_flask.sources.document import Document
 from topmail_flask.sources.head import attributes
 from topmail_flask.sources.json_repair import BrokenJsonError, read_json
+from topmail_flask.sources.property_names import has_odd_keys, with_usual_keys
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -55,6 +56,8 @@ def read_blocks(
             continue
         if step:
             repairs.append(f"JSON-LD block {number}: {step}")
+        if has_odd_keys(text):
+            found = [with_usual_keys(one) for one in found]
         documents += [one for one in found if isinstance(one, (dict, list))]
     return documents, has_ids
 
@@ -127,7 +130,7 @@ def _blocks_of_tree(document: Document) -> list[bytes]:
     for script in document.tree.css("script[type]"):
         if not _is_json_ld(script.attributes.get("type") or "") or _is_hidden(script):
             continue
-        block = (script.text_content or "").encode("utf-8", "replace")
+        block = script.text().encode("utf-8", "replace")
         if len(block) <= BYTES_LIMIT:
             blocks.append(block)
         if len(blocks) == BLOCK_LIMIT:

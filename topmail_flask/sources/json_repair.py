@@ -20,8 +20,12 @@ _PREFIXES = re.compile(
     re.IGNORECASE,
 )
 _SUFFIXES = (";", "-->", "]]>", "//", "*/", "/*", "//--><!", "<!")
+_QUOTE_REFERENCE = re.compile(r"&(?:quot|#0*34|#x0*22);", re.IGNORECASE)
 _STRING = r'("(?:[^"\\]++|\\.)*+(?:"|\Z))'
-_COMMENT = re.compile(_STRING + r"|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|;", re.DOTALL)
+_COMMENT = re.compile(
+    _STRING + r"|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|;|[\u00a0\u200b-\u200f\u2060\ufeff]",
+    re.DOTALL,
+)
 _COMMA_RUN = re.compile(_STRING + r"|(,)[\s,]*+", re.DOTALL)
 _LEADING_COMMA = re.compile(_STRING + r"|([\[{])[\s,]++", re.DOTALL)
 _TRAILING_COMMA = re.compile(_STRING + r"|,(?=[}\]]|\Z)", re.DOTALL)
@@ -86,7 +90,7 @@ def _ladder(text: str) -> Any:
     if not text:
         return
     yield "wrapper", text
-    if "&quot;" in text or "&#34;" in text:
+    if _QUOTE_REFERENCE.search(text):
         text = html.unescape(text)
         yield "character references", text
     text = _COMMENT.sub(r"\1", text)

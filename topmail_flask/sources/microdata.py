@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.sources.document import node_text
+from topmail_flask.sources.property_names import usual_name
 from topmail_flask.sources.schema_org import RELATED, Node, Seen
 
 if TYPE_CHECKING:
@@ -20,49 +21,9 @@ PROPERTY_LIMIT = 5_000
 _NESTING_LIMIT = 16
 _SOURCES = frozenset(["img", "audio", "video", "source", "iframe", "embed", "track"])
 _LINKS = frozenset(["a", "link", "area"])
+# Of a link that names one of these the text counts, not where it leads.
+_LABELS = frozenset(["name", "brand", "manufacturer", "category", "sku", "mpn", "price"])
 _IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.IGNORECASE)
-# Names are written in any case by hand; these are the ones that are read (a page in the corpus
-# has "pricecurrency", and browsers' tools forgave it).
-_NAMES = {
-    name.lower(): name
-    for name in [
-        "name",
-        "image",
-        "brand",
-        "manufacturer",
-        "category",
-        "sku",
-        "mpn",
-        "productID",
-        "gtin",
-        "gtin8",
-        "gtin12",
-        "gtin13",
-        "gtin14",
-        "isbn",
-        "offers",
-        "price",
-        "priceCurrency",
-        "lowPrice",
-        "highPrice",
-        "priceSpecification",
-        "availability",
-        "itemCondition",
-        "priceValidUntil",
-        "itemListElement",
-        "item",
-        "position",
-        "url",
-        "inProductGroupWithID",
-        "isVariantOf",
-        "hasVariant",
-        "productGroupID",
-        "itemOffered",
-        "mainEntityOfPage",
-        "identifier",
-        "propertyID",
-    ]
-}
 
 
 class Microdata:
@@ -78,7 +39,7 @@ class Microdata:
         roots = []
         for node in self._tree.css("[itemscope]")[: 4 * ITEM_LIMIT]:
             attributes = node.attributes
-            if attributes.get("itemprop") or not attributes.get("itemtype"):
+            if not attributes.get("itemtype") or _is_part(node):
                 continue
             if not _in_noscript(node):
                 roots.append(self._item(node, frozenset()))
@@ -93,7 +54,7 @@ class Microdata:
         if attributes.get("itemid"):
             item["@id"] = attributes["itemid"]
         for node in self._properties(scope, attributes.get("itemref")):
-            names = [_NAMES.get(one.lower(), one) for one in _itemprop(node).split()]
+            names = [usual_name(one) for one in _itemprop(node).split()]
             if not names or names[0] in RELATED - {"itemListElement", "item", "itemOffered"}:
                 continue
             value = self._value(node, names, above)
@@ -145,7 +106,7 @@ class Microdata:
             (("time",), "datetime"),
         ):
             value = attributes.get(attribute)
-            if tag in tags and value and not (tag == "a" and names[0] in ("name", "brand")):
+            if tag in tags and value and not (tag == "a" and names[0] in _LABELS):
                 return value.strip()
         return Seen(node_text(node))
 
@@ -159,6 +120,24 @@ class Microdata:
 
 def _itemprop(node: LexborNode) -> str:
     return node.attributes.get("itemprop") or ""
+
+
+def _is_part(node: LexborNode) -> bool:
+    """Whether an item is a property of another one.
+
+    Some themes write ``itemprop="mainEntity"`` where nothing around it is an item; that one is
+    the page's.
+    """
+    if not (names := _itemprop(node).split()):
+        return False
+    if names[0] != "mainEntity":
+        return True
+    parent = node.parent
+    while parent is not None:
+        if "itemscope" in parent.attributes:
+            return True
+        parent = parent.parent
+    return False
 
 
 def _children(node: LexborNode) -> list[LexborNode]:
@@ -197,4 +176,5 @@ def _image(node: LexborNode) -> str | None:
     href = (node.attributes.get("href") or "").strip()
     if href and (node.tag == "link" or _IMAGE.search(href)):
         return href
-    return None
+    text = node_text(node)
+    return text if text.startswith(("https://", "http://", "/")) and " " not in text else None

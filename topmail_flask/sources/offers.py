@@ -23,8 +23,10 @@ _CONDITIONS = frozenset(
         "validThrough",
         "priceValidUntil",
         "validFrom",
+        "businessFunction",
     ]
 )
+_NO_SALES = frozenset(["leaseout", "rent", "rental", "buy", "repair", "provideservice"])
 
 
 def offers_of(node: Node, *, every: bool = False) -> list[Node]:
@@ -84,7 +86,9 @@ def used(offer: Node) -> int:
 
 
 def holds(offer: Node, now: float) -> bool:
-    """Whether the offer is for this shopper, now (rule R37)."""
+    """Whether the offer is for this shopper, now, and one to buy (rule R37)."""
+    if "offerforlease" in types(offer):
+        return False
     if _CONDITIONS.isdisjoint(offer):
         return True
     if "availability" in offer and _availability(offer) == "discontinued":
@@ -92,6 +96,8 @@ def holds(offer: Node, now: float) -> bool:
     if offer.keys() & _CONDITIONS == {"availability"}:
         return True
     if _is_for_members(offer):
+        return False
+    if short_type(scalar_text(offer.get("businessFunction"))) in _NO_SALES:
         return False
     if "business" in scalar_text(offer.get("eligibleCustomerType")).lower():
         return False

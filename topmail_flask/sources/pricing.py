@@ -84,7 +84,7 @@ def _order(price: OfferPrice) -> tuple[Any, ...]:
 
 def _prices(offer: Node, shop: Shop, problems: list[str]) -> Iterator[OfferPrice]:
     """The price of one offer, if it has one."""
-    own = offer.get("priceCurrency")
+    own = offer.get("priceCurrency", offer.get("currency"))
     for last_resort, said, value in _amounts(offer):
         currency = said if said is not None else own
         price = _price(value, currency, shop, problems)
@@ -141,16 +141,18 @@ def _is_per_unit(spec: Node) -> bool:
 def _price(value: object, currency: object, shop: Shop, problems: list[str]) -> OfferPrice | None:
     said = scalar_text(currency) or None
     for one in each(value):
+        named = said
         if isinstance(one, dict):
-            one = one.get("@value", one.get("price"))  # noqa: PLW2901
+            named = scalar_text(one.get("currency")) or said  # a MonetaryAmount
+            one = one.get("@value", one.get("price", one.get("value")))  # noqa: PLW2901
         if not isinstance(one, (str, int, float)):
             continue
-        code = currency_code(said, shop.currency)
+        code = currency_code(named, shop.currency)
         amount = None if isinstance(one, Seen) else machine_amount(one)
         if amount is None and isinstance(one, str) and not _EXPONENT.fullmatch(one):
             read = read_price(one, currency=code, decimal=shop.decimal, lang=shop.lang)
             amount = read.amount
-            code = code if said else read.currency
+            code = code if named else read.currency
         if amount is None:
             problems.append("is no price that can be read")
         elif code is None:

@@ -34,7 +34,20 @@ PRODUCTS = frozenset(
 )
 GROUPS = frozenset(["productgroup"])
 OFFERS = frozenset(["offer", "aggregateoffer", "offerforpurchase", "offerforlease"])
-LISTINGS = frozenset(["collectionpage", "searchresultspage", "itemlist", "offercatalog"])
+LISTINGS = frozenset(
+    [
+        "collectionpage",
+        "searchresultspage",
+        "itemlist",
+        "offercatalog",
+        "checkoutpage",
+        "aboutpage",
+        "contactpage",
+        "profilepage",
+        "order",
+        "invoice",
+    ]
+)
 PAGES = frozenset(["webpage", "itempage", "productpage"])
 ARTICLES = frozenset(
     [

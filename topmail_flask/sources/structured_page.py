@@ -14,6 +14,7 @@ from topmail_flask.sources.microdata import Microdata
 from topmail_flask.sources.open_graph import OpenGraph, read_metas
 from topmail_flask.sources.place import Place
 from topmail_flask.sources.pricing import Shop
+from topmail_flask.sources.schema_org import Node
 
 CANDIDATE_LIMIT = 300
 
@@ -48,7 +49,7 @@ class StructuredPage:
         self.place = Place(document.url, head.canonical, None, head.base, settings.url_args)
         self._described = self._describe(self.found.candidates)
         self.entities = merge(self._described, self.place)
-        self._is_read = self._has_metas = self._is_searched = False
+        self._is_read = self._has_metas = self._has_items = self._is_searched = False
 
     @property
     def is_read_by_its_head(self) -> bool:
@@ -77,7 +78,7 @@ class StructuredPage:
             described = self._describe(self.found.candidates)
         if names_product_items(document.html):
             told = len(self.found.candidates)
-            Graph(list(Microdata(document.tree).roots()), "microdata").walk(self.found)
+            Graph(self._items(), "microdata").walk(self.found)
             described = described + self._describe(self.found.candidates[told:])
         if not described and self._stands_alone():
             described = self._describe([Candidate("open_graph", self.og.node())])
@@ -98,6 +99,20 @@ class StructuredPage:
             self.place = Place(
                 self.place.url, head.canonical, self.og.url, head.base, self.settings.url_args
             )
+
+    def breadcrumbs(self) -> list[Node]:
+        """The breadcrumbs of JSON-LD, else those of microdata, which may stand alone."""
+        if not self.found.breadcrumbs and not self._has_items and self._names_breadcrumbs():
+            self._is_searched = True
+            Graph(self._items(), "microdata").walk(Found(breadcrumbs=self.found.breadcrumbs))
+        return self.found.breadcrumbs
+
+    def _names_breadcrumbs(self) -> bool:
+        return b"schema.org/BreadcrumbList" in self.document.html
+
+    def _items(self) -> list[Node]:
+        self._has_items = True
+        return Microdata(self.document.tree).roots()
 
     def _describe(self, candidates: list[Candidate]) -> list[Described]:
         return [describe(one, self.place, self.shop.lang) for one in candidates[:CANDIDATE_LIMIT]]
