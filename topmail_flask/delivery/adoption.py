@@ -25,7 +25,7 @@ def adopt(books: Books, sibling: Path, import_all: Callable[[], bool]) -> bool:
         leading = hold(sibling / LEADER_LOCK)
     except OSError:
         return False
-    if leading is None or _inhabited(sibling) or not import_all():
+    if leading is None or inhabited(sibling) or not import_all():
         return False
     for path in sorted(sibling.glob("outbox*.sqlite3")):
         with other_file(path) as source:
@@ -40,7 +40,8 @@ def adopt(books: Books, sibling: Path, import_all: Callable[[], bool]) -> bool:
     return True
 
 
-def _inhabited(directory: Path) -> bool:
+def inhabited(directory: Path) -> bool:
+    """Whether a process of a store has its journal here."""
     for path in segments.listed(directory):
         with suppress(FileNotFoundError), segments.opened(path) as segment:
             if not segment.dead:

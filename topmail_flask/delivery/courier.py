@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from topmail_flask.delivery.adoption import _inhabited as inhabited
+from topmail_flask.delivery.adoption import inhabited
 from topmail_flask.delivery.announcements import Announcer
 from topmail_flask.delivery.background import Background
 from topmail_flask.delivery.bells import Bell

@@ -21,6 +21,8 @@ _CURES = {
     "tls": "Check TOPMAIL_BASE_URL and TOPMAIL_CA.",
     "suspicious_endpoint": "Check TOPMAIL_BASE_URL and any proxy in between.",
     "rate_limited": "Wait, or lower TOPMAIL_RATE.",
+    "broker_unreachable": "Check Celery's broker and its broker_url.",
+    "no_celery_app": 'Put the Celery app into app.extensions["celery"].',
 }
 
 

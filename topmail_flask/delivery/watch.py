@@ -76,6 +76,7 @@ class Watch:
         self._listener = Listener(directory, receivers, is_heard)
         self._end_by: float | None = None
         self._child: _Courier | None = None
+        self._leaving: list[_Courier] = []
         self._starting: HeldFile | None = None
         self._start_by = 0.0
         self._failures = 0
@@ -106,7 +107,7 @@ class Watch:
             try:
                 problem = self._look()
             except OSError as error:
-                problem = error.strerror or str(error)
+                problem = self._failed(error.strerror or str(error))
             self._while_waiting()
             busy = self._listener.listen() or self._starting
             self.bell.wait(BUSY_INTERVAL if busy else LOOK_INTERVAL)
@@ -132,6 +133,7 @@ class Watch:
 
     def _look(self) -> str:
         """See to it that somebody leads; returns why that cannot be had."""
+        self._leaving = [one for one in self._leaving if one.poll() is None]
         now, child = self._monotonic(), self._child
         status = child.poll() if child else None
         if status is not None:
@@ -149,18 +151,22 @@ class Watch:
         elif self._starting is None:
             self._start(now)
         elif child is not None and (status is not None or now >= self._start_by):
-            self._failures += 1
-            words = child.last_words()
-            self._release()
-            if self._failures >= STARTS_TO_GIVE_UP:
-                return words
+            return self._failed(child.last_words())
         return ""
+
+    def _failed(self, problem: str) -> str:
+        """Count a start that failed; returns the problem if it was one too many."""
+        self._failures += 1
+        self._release()
+        return problem if self._failures >= STARTS_TO_GIVE_UP else ""
 
     def _start(self, now: float) -> None:
         prepare(self._directory)
         self._starting = hold(self._directory / START_LOCK)
         if self._starting is None:  # another process of the store is about to start one
             return
+        if self._child is not None:  # it leads no more, and has not quite ended
+            self._leaving.append(self._child)
         self._start_by = now + TIME_TO_START
         self._child = _Courier(
             self._program,

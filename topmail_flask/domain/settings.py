@@ -149,7 +149,10 @@ class Settings:
     delivery: str = setting(
         "background",
         check.one_of("background", "process", "worker", "celery"),
-        "Where views are sent: a thread, a process of its own, `flask topmail drain`, or Celery.",
+        "Who sends: `background`, a thread of one store process; `process`, a process beside the "
+        "store, whose interpreter it leaves alone; `worker`, `flask topmail drain` only; `celery`, "
+        "workers on any machine. `view_delivered` and `view_dropped` are sent in a store process; "
+        "with `worker` in the drain, with `celery` in the worker.",
     )
     senders: int = setting(4, check.integer(1, 64), "Calls under way at once, on this machine.")
     rate: float = setting(50.0, check.number(0.01, 10_000), "Calls per second at the most.")
