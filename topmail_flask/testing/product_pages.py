@@ -16,13 +16,17 @@ from topmail_flask.testing.capturing import capture
 from topmail_flask.testing.story import explained
 
 _SHOPPER = "shopper@example.com"
+_NO_ID = (
+    "the product has no id but the page's address: name it (sku, productID), "
+    "or set TOPMAIL_ID_FROM if that is meant"
+)
 
 
 def check_product_pages(
     client: FlaskClient,
     urls: Iterable[str],
     *,
-    require: Iterable[str] = ("price", "currency", "image_url"),
+    require: Iterable[str] = ("id", "price", "currency", "image_url"),
 ) -> None:
     """Fail unless each page is the view of a product with all that TopMail should know of it.
 
@@ -32,9 +36,10 @@ def check_product_pages(
             check_product_pages(client, ["/products/tea", "/products/cup?size=l"])
 
     The pages are asked for by a known shopper who agreed to be tracked, with the cookies of
-    ``client``. A page fails that is no view (as without an id or a name), or whose product lacks
-    a required field: also when the page tells something that cannot be used, such as a picture
-    without an absolute URL.
+    ``client``. A page fails that is no view, or whose product lacks a required field: also when
+    the page tells something that cannot be used, such as a picture without an absolute URL, and
+    when the id had to be made of the page's address (rule R34) although the shop did not ask for
+    that by ``TOPMAIL_ID_FROM``.
 
     :param client: the test client of a Flask app with the extension.
     :param urls: paths or URLs of product pages.
@@ -68,6 +73,9 @@ def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterato
     elif decision.reason not in (None, Reason.SAMPLED_OUT):
         yield f"no view: {explained(decision.reason)}"
     trace = decision.extraction.trace if decision.extraction else NOTHING
+    made_of_address = any(one[:2] == ("id", "request") for one in trace.fields)
+    if made_of_address and "id" in require and not state_of(client.application).settings.id_from:
+        yield _NO_ID
     products = [view.product for view in decision.views]
     if decision.product is not None and not products:
         products = [decision.product]

@@ -66,5 +66,5 @@ class Recording:
 
 def _page() -> str:
     if not has_request_context():
-        return "delivery"
+        return "later, on its way to TopMail"
     return f"{request.method} {request.full_path.removesuffix('?')}"
