@@ -39,5 +39,17 @@ install:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
 	@touch $(STAMP)
 
+.PHONY: bench bench-quick
+BENCHMARKS := request_cost extraction scale start
+
+bench: $(VENV)/bench.stamp
+	@for one in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$one || exit 1; done
+
+bench-quick: $(VENV)/bench.stamp
+	@for one in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$one --quick || exit 1; done
+
+$(VENV)/bench.stamp: setup.cfg pyproject.toml
+	$(MAKE) --no-print-directory install EXTRA=bench STAMP=$@
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

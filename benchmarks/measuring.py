@@ -25,7 +25,7 @@ Row = Sequence[object]
 
 
 def in_turns(
-    variants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 30
+    variants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 60
 ) -> dict[str, list[int]]:
     """Nanoseconds of this thread's CPU that each call of each variant took."""
     turns = list(variants.items())

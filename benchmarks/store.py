@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -58,13 +59,14 @@ PRODUCT = """<p class="price">{{ "%.2f"|format(product.price) }} EUR</p>
 <dl><dt>Brand</dt><dd>{{ product.brand }}</dd><dt>SKU</dt><dd>{{ product.sku }}</dd></dl>
 """
 FOOT = """<section><h2>You may like</h2><ul>
-{% for one in related %}<li class="card card--{{ loop.cycle('odd', 'even') }}" data-at="{{ loop.index }}">
+{% for one in related %}<li class="card card--{{ loop.cycle('odd', 'even') }}"
+data-at="{{ loop.index }}">
 <a href="{{ url_for('show', number=one.id) }}"><img loading="lazy" width="240" height="240"
 src="{{ one.image }}" alt="{{ one.name }}"><span class="card__name">{{ one.name|title }}</span>
 <span class="card__brand">{{ one.brand|upper }}</span>
 <span class="card__price">{{ "%.2f"|format(one.price) }} EUR</span></a></li>
-{% endfor %}</ul></section></main><footer>{% for name in sections %}<a href="/about/{{ name }}">About
-{{ name }}</a>{% endfor %}<p>All prices with VAT. Delivery in two to four days.</p></footer>
+{% endfor %}</ul></section></main><footer>{% for name in sections %}
+<a href="/about/{{ name }}">About {{ name }}</a>{% endfor %}<p>All prices with VAT. Delivery in two to four days.</p></footer>
 </body></html>
 """
 TEMPLATES = {
@@ -130,7 +132,9 @@ def make_store(name: str, *, tracked: bool, outbox: Path, **settings: Any) -> Fl
         app.config.update(settings)
         TopMail(app)
 
-    def page(template: str, title: str, structured: str = "", greet: bool = True, **told: Any) -> str:
+    def page(
+        template: str, title: str, structured: str = "", *, greet: bool = True, **told: Any
+    ) -> str:
         return render_template(
             template,
             title=title,
@@ -206,17 +210,22 @@ def environ(path: str, *, agent: str = CHROME, cookie: str | None = None) -> dic
     return asked
 
 
-CATALOGUE, SHOPPERS = 200, 100
+CATALOGUE, SHOPPERS = 50, 200  # products in demand; all of them are seen before the count begins
 
 
 def requests_to(app: Flask, path: str, agent: str, *, logged_in: bool) -> Iterator[dict[str, Any]]:
-    """Browsers' requests: every shopper looks at every product of the catalogue (``N``), once."""
+    """Browsers' requests: every shopper looks at every product of the catalogue (``N``), once.
+
+    ``NEW`` is a product that nobody has looked at before.
+    """
+    unseen = count(10_000)
     cookies = [session_cookie(app, one) if logged_in else None for one in range(SHOPPERS)]
     while True:
         for cookie in cookies:
             asked = environ("", agent=agent, cookie=cookie)
             for number in range(1_000, 1_000 + CATALOGUE):
-                yield {**asked, "PATH_INFO": path.replace("N", str(number))}
+                fresh = path.replace("NEW", str(next(unseen)))
+                yield {**asked, "PATH_INFO": fresh.replace("N", str(number))}
 
 
 def serve(app: Flask, asked: dict[str, Any]) -> int:
