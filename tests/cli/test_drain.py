@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ class Store:
     """A store in "worker" mode: this process is one of its web processes."""
 
     def __init__(self, sandbox: Sandbox, place: Path) -> None:
+        self.numbers = itertools.count()
         self.env = {
             "TOPMAIL_API_KEY": sandbox.api_key,
             "TOPMAIL_BASE_URL": sandbox.base_url,
@@ -36,9 +38,9 @@ class Store:
         """One of the store's processes takes views over."""
         self.app = create_app()
         client = self.app.test_client()
-        for number in range(count):
-            assert client.get(f"/tea/{number}").status_code == 200
-        assert state_of(self.app).delivery.stats().pending == count
+        for _ in range(count):
+            assert client.get(f"/tea/{next(self.numbers)}").status_code == 200
+        assert state_of(self.app).delivery.stats().accepted >= count
 
     def drain(self, *words: str, **env: str) -> subprocess.Popen[str]:
         program = [sys.executable, "-m", "flask", "--app", "tests.cli.drain_store"]
@@ -101,6 +103,20 @@ def test_two_drains_at_once_send_each_view_once(store: Store, sandbox: Sandbox) 
         assert json.loads(told(drain, 0))["left"] == 0
     sent = [request for request in sandbox.requests if request.path.endswith("product-view")]
     assert (len(sandbox.views), len(sent)) == (500, 500)
+
+
+def test_a_drain_waits_for_another_sender_and_names_it(store: Store, sandbox: Sandbox) -> None:
+    follower = store.drain("--follow")
+    store.looks(1)
+    sandbox.wait_for_views(1, timeout=LIMIT)
+    sandbox.order(latency_ms=20_000)
+    store.looks(2)
+    sandbox.wait_for_requests(2, timeout=LIMIT)
+    assert f"Process {follower.pid} sends" in told(store.drain("--timeout", "1"), 1)
+    sandbox.order()
+    assert ", 0 left." in told(store.drain(), 0)
+    follower.send_signal(signal.SIGTERM)
+    told(follower, 0)
 
 
 def test_what_cannot_be_sent_is_left_and_the_drain_says_why(store: Store, sandbox: Sandbox) -> None:

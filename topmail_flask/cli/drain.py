@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from dataclasses import replace
+from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -59,6 +60,7 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
 
 def _drain(delivery: Delivery, *, follow: bool, timeout: float, as_json: bool) -> None:
     begun, end = delivery.stats(), time.monotonic() + timeout
+    delivery.resume()
     told_to_end = False
     while not told_to_end:
         empty = delivery.flush(LOOK)
@@ -68,10 +70,11 @@ def _drain(delivery: Delivery, *, follow: bool, timeout: float, as_json: bool) -
     health = delivery.health()
     delivery.close()
     stats = delivery.stats()
-    told = {
+    told: dict[str, Any] = {
         "delivered": stats.delivered - begun.delivered,
         "given_up": stats.dead + stats.expired - begun.dead - begun.expired,
         "left": stats.pending,
+        "other_sender": delivery.led_by(),
         "state": health.state,
         "reason": health.reason,
         "cure": health.cure,
@@ -83,11 +86,13 @@ def _drain(delivery: Delivery, *, follow: bool, timeout: float, as_json: bool) -
         click.echo(f"{told['left']} left.")
     if stats.pending and not follow:
         if not as_json:
-            click.echo(_why(health.state, health.reason, health.cure), err=True)
+            click.echo(_why(told), err=True)
         raise SystemExit(1)
 
 
-def _why(state: str, reason: str, cure: str) -> str:
-    if state == "healthy":
-        return "The time was over; they wait for the next drain."
-    return f"Sending is {state}: {reason}. {cure}".rstrip()
+def _why(told: dict[str, Any]) -> str:
+    if told["state"] != "healthy":
+        return f"Sending is {told['state']}: {told['reason']}. {told['cure']}".rstrip()
+    if told["other_sender"]:
+        return f"Process {told['other_sender']} sends, and has not finished in time."
+    return "The time was over; they wait for the next drain."

@@ -15,7 +15,7 @@ from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.homes import home_of
 from topmail_flask.delivery.identities import Identities
 from topmail_flask.delivery.journal import Journal
-from topmail_flask.delivery.lock_holders import silent_for
+from topmail_flask.delivery.lock_holders import holder, silent_for
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.operating import Operator
@@ -153,6 +153,11 @@ class Delivery:
             pending=self._waiting(),
             now=self._clock(),
         )
+
+    def led_by(self) -> int:
+        """The id of another process that sends, or 0; to be asked after :meth:`close` (F199)."""
+        other = holder(self._directory / LEADER_LOCK) if self._directory else None
+        return other.pid if other else 0
 
     def operators(self) -> list[Operator]:
         """This machine's outboxes in a person's hands: that of the key, then of former keys."""
