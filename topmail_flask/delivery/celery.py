@@ -29,6 +29,7 @@ from weakref import WeakValueDictionary
 
 from celery import shared_task
 from celery.exceptions import Reject
+from celery.signals import worker_process_shutdown
 
 from topmail_flask.delivery.accounts import Account
 from topmail_flask.delivery.contacts import Job, Outcome
@@ -190,6 +191,7 @@ def _register(rate: float) -> None:
         ignore_result=True,
         rate_limit=f"{rate}/s",  # of a worker with all its processes
     )(send)
+    worker_process_shutdown.connect(close_publishers, weak=False)
 
 
 def send(task: Any, account: str, line: str) -> None:
@@ -237,6 +239,12 @@ def _again(
         publisher.publish(account, line, key=entry.key, retries=retries, countdown=countdown)
     except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
         raise Reject(type(error).__name__, requeue=True) from None
+
+
+def close_publishers(**_: object) -> None:
+    """Close the connections by which tasks come again."""
+    while _publishers:
+        _publishers.popitem()[1].close()
 
 
 def _served(account: str) -> Account | None:

@@ -1,0 +1,168 @@
+"""What a Celery worker does with each answer, and with tasks that are not for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from celery import Celery
+
+from tests.delivery.brokers import Broker, broker
+from tests.delivery.chaos import Chaos, chaos_server, error, status
+from tests.delivery.process_store import EMAIL, view_of
+from topmail_flask.delivery import celery as delivery
+from topmail_flask.delivery.accounts import Account
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.settings import Settings
+from topmail_flask.sandbox import Sandbox
+
+KEY = "tm_test_of_the_shop"
+
+
+@dataclass
+class Told:
+    ends: list[object] = field(default_factory=list)
+
+    def receivers(self) -> Receivers:
+        return Receivers(
+            lambda view, receipt: self.ends.append(receipt),
+            lambda view, reason: self.ends.append(reason),
+        )
+
+
+@pytest.fixture
+def chaos() -> Iterator[Chaos]:
+    with chaos_server() as chaos:
+        yield chaos
+
+
+def account(chaos: Chaos, now: list[float], **settings: object) -> Account:
+    chosen = Settings(api_key=KEY, base_url=chaos.base_url, **settings)  # type: ignore[arg-type]
+    return Account(
+        "shop-key",
+        chosen,
+        Told().receivers(),
+        dice=lambda: 1.0,
+        clock=lambda: 1_000_000.0,
+        monotonic=lambda: now[0],
+    )
+
+
+def sent(one: Account, view: ProductView, tries: int = 0) -> Receipt | Reason | float:
+    return one.send(Entry.of_view(view, identity="someone", repeat=""), view, tries)
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries", "end"),
+    [
+        (status(422), 0, Reason.REJECTED),
+        (status(413), 0, Reason.REJECTED),
+        (error(404, "contact_not_found"), 0, Reason.CONTACT_NOT_FOUND),
+        (status(503), 0, 1.0),
+        (status(503), 3, 8.0),
+        (status(503), 40, 300.0),
+        (status(409), 1, 2.0),
+        (status(503, ("Retry-After", "20")), 0, 20.0),
+        (status(429, ("Retry-After", "30")), 0, 30.0),
+        (status(401), 0, 300.0),
+    ],
+)
+def test_an_answer_ends_a_view_or_tells_when_to_try_again(
+    chaos: Chaos, answer: object, tries: int, end: object
+) -> None:
+    chaos.answers(answer)  # type: ignore[arg-type]
+    assert sent(account(chaos, [0.0]), view_of("a"), tries) == end
+
+
+def test_after_a_429_no_view_is_tried_before_the_pause_is_over(chaos: Chaos) -> None:
+    now = [0.0]
+    one = account(chaos, now)
+    chaos.answers(status(429, ("Retry-After", "30")))
+    assert sent(one, view_of("a")) == 30.0
+    assert one.pause() == 30.0
+    now[0] = 30.0
+    assert one.pause() == 0.0
+    assert isinstance(sent(one, view_of("a"), 1), Receipt)
+
+
+def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(chaos: Chaos) -> None:
+    chaos.answers(error(404, "contact_not_found"))
+    end = sent(account(chaos, [0.0], unknown_contacts="create"), view_of("a"))
+    assert isinstance(end, Receipt)
+    paths = [call.path.rpartition("v1")[2] for call in chaos.calls]
+    assert paths == ["/track/product-view", "/contacts", "/track/product-view"]
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Broker]:
+    with Sandbox(contacts=[EMAIL]) as sandbox, broker("amqp", sandbox, tmp_path) as there:
+        yield there
+
+
+def worked(there: Broker, told: Told, for_account: str, age: float = 0.0) -> dict[str, object]:
+    """What a worker that serves shop-key leaves in the queue of a task."""
+    sandbox = there.sandbox
+    settings = Settings(api_key=sandbox.api_key, base_url=sandbox.base_url)  # type: ignore[arg-type]
+    served = delivery.serve("shop-key", settings, told.receivers())
+    view = view_of("a")
+    entry = Entry.of_view(view, identity="someone", repeat="")
+    line = replace(entry, at=entry.at - age).to_line().decode()
+    with Celery("shop", set_as_current=False) as app:
+        app.config_from_object(there.config())
+        task = SimpleNamespace(app=app, request=SimpleNamespace(retries=2))
+        delivery.send(task, for_account, line)
+        delivery.close_publishers()
+        with app.connection_for_read() as connection:
+            channel = connection.default_channel
+            channel.queue_declare(there.queue, durable=True, auto_delete=False)
+            message = channel.basic_get(there.queue, no_ack=True)
+    del served
+    return dict(message.headers) if message else {}
+
+
+@pytest.mark.parametrize("name", ["shop-key", "shop-formerkey", "renamed-key"])
+def test_a_task_is_sent_for_the_same_app_or_by_the_same_key(there: Broker, name: str) -> None:
+    """F187: a rotated key; or the same app under another name in the worker."""
+    told = Told()
+    assert worked(there, told, name) == {}
+    assert [type(end) for end in told.ends] == [Receipt]
+
+
+def test_a_task_of_another_app_and_key_waits_and_is_never_sent(there: Broker) -> None:
+    """F073: two shops on one broker never cross."""
+    told = Told()
+    left = worked(there, told, "other-otherkey")
+    assert (left["task"], left["retries"]) == ("topmail_flask.send", 2)
+    assert left["eta"]
+    assert there.sandbox.requests == []
+    assert told.ends == []
+
+
+def test_a_view_that_waited_too_long_is_not_sent(there: Broker) -> None:
+    told = Told()
+    assert worked(there, told, "shop-key", age=90_000.0) == {}
+    assert told.ends == [Reason.EXPIRED]
+    assert there.sandbox.requests == []
+
+
+def test_a_shop_without_its_celery_app_is_told_the_cure(tmp_path: Path) -> None:
+    program = (
+        "import flask, sys, topmail_flask as t; app = flask.Flask('shop');"
+        f"app.config |= dict(TOPMAIL_API_KEY='{KEY}', TOPMAIL_DELIVERY='celery',"
+        f"TOPMAIL_OUTBOX={str(tmp_path)!r}); topmail = t.TopMail(app);"
+        "from tests.delivery.process_store import view_of;"
+        "from topmail_flask.app_state import state_of;"
+        "d = state_of(app).delivery; d.accept(view_of('a')); d.flush(1.0);"
+        "health = d.health(); print(health.state, health.reason, health.cure)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert b'paused no_celery_app Put the Celery app into app.extensions["celery"]' in done.stdout
