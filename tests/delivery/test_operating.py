@@ -17,8 +17,9 @@ from tests.delivery.entry_making import (
     outbox,
     total,
 )
+from topmail_flask.delivery.by_hand import Choice
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.operating import Choice, OutboxUnavailable
+from topmail_flask.delivery.operating import OutboxUnavailable
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.domain.reasons import Reason
 
@@ -86,6 +87,34 @@ def test_what_may_not_be_sent_any_more_is_not_sent_again(tmp_path: Path) -> None
     }
     assert [row.entry.key for row in books.claim(9)] == ["key-3"]
     assert (books.stats().dead, books.stats().balanced) == (2, True)
+    hand.close()
+    books.close()
+
+
+def test_a_letter_whose_view_waits_already_is_left_alone(tmp_path: Path) -> None:
+    """As two files that were saved into one may have it."""
+    directory = tmp_path / "box"
+    books = with_letters(directory, Reason.REJECTED, entry(1))
+    fill(books, [entry(1)])
+    hand = operator(directory)
+    assert total(hand.retry(hand.find("dead", ALL)))["waiting"] == 1
+    stats = books.stats()
+    assert (stats.dead, stats.pending, stats.balanced) == (1, 1, True)
+    hand.close()
+    books.close()
+
+
+def test_what_came_while_somebody_decided_is_not_dropped(tmp_path: Path) -> None:
+    """SQLite gives the number of a deleted row to the next one."""
+    directory = tmp_path / "box"
+    books = outbox(directory)
+    fill(books, [entry(1)])
+    hand = operator(directory)
+    chosen = hand.find("waiting", ALL)
+    books.delivered(books.claim(1)[0])
+    fill(books, [entry(2)])
+    assert total(hand.drop("waiting", chosen))["removed"] == 0
+    assert [row.entry.key for row in books.claim(9)] == ["key-2"]
     hand.close()
     books.close()
 

@@ -14,8 +14,8 @@ from flask.cli import with_appcontext
 from topmail_flask.cli.opened import app_state, done, outbox
 from topmail_flask.cli.status import status_command
 from topmail_flask.cli.times import ago, iso
-from topmail_flask.delivery.by_hand import Table
-from topmail_flask.delivery.operating import Choice, Operator
+from topmail_flask.delivery.by_hand import Choice, Table
+from topmail_flask.delivery.operating import Operator
 from topmail_flask.delivery.reports import EntrySummary
 from topmail_flask.domain.reasons import Reason
 
@@ -31,6 +31,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 _NOT_RETRIED = {
     "too_old": "waited longer than TOPMAIL_MAX_AGE: TopMail would take them for new",
     "withdrawn": "belong to shoppers who have withdrawn consent or were forgotten",
+    "waiting": "wait already, under the same key",
     "unreadable": "cannot be read",
 }
 
@@ -87,8 +88,8 @@ def retry_command(
     Exits with 1 when a key is unknown or something was left alone.
     """
     with outbox() as operator:
-        ids, unknown = _chosen(operator, "dead", keys, reason, everything=everything)
-        ends = done(operator.retry(ids), "Giving back to the queue", quiet=as_json)
+        found, unknown = _chosen(operator, "dead", keys, reason, everything=everything)
+        ends = done(operator.retry(found), "Giving back to the queue", quiet=as_json)
     _answer(ends + Counter({"unknown": unknown}), ("retried",), as_json=as_json)
 
 
@@ -114,11 +115,11 @@ def drop_command(
     """
     table = _table(pending=pending, reason=reason)
     with outbox() as operator:
-        ids, unknown = _chosen(operator, table, keys, reason, everything=everything)
+        found, unknown = _chosen(operator, table, keys, reason, everything=everything)
         what = "waiting views" if pending else "dead letters"
-        if ids and not (keys or yes):
-            click.confirm(f"Remove {len(ids)} {what} for good?", abort=True, err=True)
-        ends = done(operator.drop(table, ids), "Removing", quiet=as_json)
+        if found and not (keys or yes):
+            click.confirm(f"Remove {len(found)} {what} for good?", abort=True, err=True)
+        ends = done(operator.drop(table, found), "Removing", quiet=as_json)
     _answer(ends + Counter({"unknown": unknown}), ("removed",), as_json=as_json)
 
 
@@ -139,8 +140,8 @@ def purge_command(days: float | None, as_json: bool) -> None:
     with outbox() as operator:
         age = app_state().settings.dead_letter_age if days is None else days * 86_400
         before, size = time.time() - age, operator.bytes
-        ids = operator.find("dead", Choice(died_before=before))
-        ends = done(operator.drop("dead", ids), "Removing", quiet=as_json)
+        found = operator.find("dead", Choice(died_before=before))
+        ends = done(operator.drop("dead", found), "Removing", quiet=as_json)
         operator.tidy()
         freed = max(0, size - operator.bytes)
     if as_json:
@@ -157,12 +158,12 @@ def _table(*, pending: bool, reason: str | None) -> Table:
 
 def _chosen(
     operator: Operator, table: Table, keys: tuple[str, ...], reason: str | None, *, everything: bool
-) -> tuple[list[int], int]:
-    """The rows that are meant, and how many keys are unknown."""
+) -> tuple[list[str], int]:
+    """The keys that are meant, and how many keys are unknown."""
     if bool(keys) == bool(everything or reason):
         raise click.UsageError("name keys, or --reason, or --all (see: flask topmail outbox list)")
-    ids = operator.find(table, Choice(keys=keys, reason=reason or ""))
-    return ids, max(0, len(set(keys)) - len(ids))
+    found = operator.find(table, Choice(keys=keys, reason=reason or ""))
+    return found, max(0, len(set(keys)) - len(found))
 
 
 def _answer(ends: Counter[str], good: tuple[str, ...], *, as_json: bool) -> None:

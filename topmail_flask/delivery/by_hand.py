@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from topmail_flask.delivery.entries import Entry
@@ -22,6 +22,27 @@ COLUMNS = {
     "waiting": "key, at, line, attempts, due, '', NULL",
     "dead": "key, at, line, attempts, NULL, reason, died_at",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which entries of a table are meant: those for which all that is told is true.
+
+    :ivar keys: they have one of these keys; empty: whatever key.
+    :ivar reason: why they died; empty: whatever reason.
+    :ivar died_before: when they died at the latest, in seconds since the epoch.
+    """
+
+    keys: tuple[str, ...] = ()
+    reason: str = ""
+    died_before: float | None = None
+
+    @property
+    def condition(self) -> tuple[str, list[object]]:
+        """What it says of rows, whatever their keys, in SQL."""
+        known = {"reason = ?": self.reason or None, "died_at <= ?": self.died_before}
+        told = {said: value for said, value in known.items() if value is not None}
+        return " AND ".join(["1", *told]), list(told.values())
 
 
 def summary(row: tuple[Any, ...]) -> EntrySummary:
@@ -47,7 +68,7 @@ def summary(row: tuple[Any, ...]) -> EntrySummary:
 
 
 def revive(
-    connection: sqlite3.Connection, ids: Sequence[int], oldest: float
+    connection: sqlite3.Connection, keys: Sequence[str], oldest: float
 ) -> tuple[Counter[str], Dropped]:
     """Makes dead letters wait again.
 
@@ -56,20 +77,20 @@ def revive(
 
     :param oldest: time of the oldest view that may still be sent.
     :returns: how many were ``retried``, and how many were not: ``too_old``, ``withdrawn`` (their
-        shopper has withdrawn consent since, or was forgotten), ``unreadable``.
+        shopper has withdrawn consent since, or was forgotten), ``waiting`` (already),
+        ``unreadable``.
     """
     ends: Counter[str] = Counter()
-    for row_id in ids:
-        for line, reason, attempts in connection.execute(
-            "SELECT line, reason, attempts FROM dead WHERE id = ?", (row_id,)
-        ).fetchall():
-            ends[_revive(connection, row_id, line, reason, attempts, oldest)] += 1
+    query = "SELECT line, reason, attempts FROM dead WHERE key = ?"
+    for key in keys:
+        for line, reason, attempts in connection.execute(query, (key,)).fetchall():
+            ends[_revive(connection, key, line, reason, attempts, oldest)] += 1
     return ends, []
 
 
 def _revive(
     connection: sqlite3.Connection,
-    row_id: int,
+    key: str,
     line: bytes,
     reason: str,
     attempts: int,
@@ -88,31 +109,34 @@ def _revive(
         entry, attempts = replace(entry, key=new_key()), 0
     else:  # an attempt or more: the same key keeps the same bytes
         attempts = max(attempts, 1)
-    connection.execute(
+    inserted = connection.execute(
         "INSERT OR IGNORE INTO waiting (key, at, identity, line, attempts) VALUES (?, ?, ?, ?, ?)",
         (entry.key, entry.at, entry.identity, entry.to_line(), attempts),
     )
+    if not inserted.rowcount:
+        return "waiting"
     # Who was unknown an hour ago may be known by now: that is what a retry is for.
     unknown = "DELETE FROM contacts WHERE identity = ? AND contact_id IS NULL"
     connection.execute(unknown, (entry.identity,))
-    connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
+    connection.execute("DELETE FROM dead WHERE key = ?", (key,))
     add(connection, {"dead": -1, f"reason:{reason}": -1})
     return "retried"
 
 
 def take_out(
-    connection: sqlite3.Connection, table: Table, ids: Sequence[int], reason: Reason
+    connection: sqlite3.Connection, table: Table, keys: Sequence[str], reason: Reason
 ) -> tuple[Counter[str], Dropped]:
     """Gives up what waits, or removes dead letters, which the ledger keeps counting as dead.
 
     :returns: how many were ``removed``, and the entries that waited, to be told of.
     """
     removed, dropped = 0, Dropped()
-    for row_id in ids:
+    query = "SELECT id, line FROM waiting WHERE key = ?"
+    for key in keys:
         if table == "dead":
-            removed += connection.execute("DELETE FROM dead WHERE id = ?", (row_id,)).rowcount
+            removed += connection.execute("DELETE FROM dead WHERE key = ?", (key,)).rowcount
             continue
-        rows = connection.execute("SELECT id, line FROM waiting WHERE id = ?", (row_id,)).fetchall()
+        rows = connection.execute(query, (key,)).fetchall()
         remove(connection, rows, reason, dropped)
         removed += len(rows)
     return Counter(removed=removed), dropped
@@ -135,10 +159,16 @@ def mark_forgotten(
     return Counter(removed=letters + len(dropped)), dropped
 
 
-def names_one_of(line: bytes, names: Collection[str]) -> bool:
-    """Whether a line tells one of these addresses or contact ids."""
-    text = line.decode(errors="replace").casefold()
-    return any(f'"{name.casefold()}"' in text for name in names)
+def tells_of(line: bytes, emails: Collection[str], contact_ids: Collection[str]) -> bool:
+    """Whether a line tells of a shopper with one of these addresses (in lower case) or ids."""
+    try:
+        body = json.loads(Entry.from_line(line).body)
+    except (ValueError, TypeError, RecursionError):
+        text = str(line, errors="replace").casefold() if isinstance(line, bytes) else str(line)
+        return any(f'"{email}"' in text for email in emails)
+    told = body if isinstance(body, dict) else {}
+    email = str(told.get("email") or "").casefold()
+    return email in emails or str(told.get("contact_id")) in contact_ids
 
 
 def _masked(told: dict[str, Any]) -> str:

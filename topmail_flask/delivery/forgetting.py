@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from topmail_flask.delivery import by_hand
@@ -35,9 +35,11 @@ def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> 
         ends, dropped = operator.run(mark)
         operator.tell(dropped)
         yield ends
-        names = {name for one in known.values() for name in (one.email, one.contact_id) if name}
+        emails = {one.email.casefold() for one in known.values() if one.email}
+        contact_ids = {one.contact_id for one in known.values() if one.contact_id}
+        tells = partial(by_hand.tells_of, emails=emails, contact_ids=contact_ids)
         for table in TABLES:
-            yield from _erase_by_name(operator, table, names)
+            yield from _erase_by_name(operator, table, tells)
         operator.bring_in()  # it erases what another importer, killed, left behind
         operator.erase_rest()
 
@@ -57,14 +59,14 @@ def _by_contact_id(operator: Operator, identities: Collection[str]) -> Iterator[
 
 
 def _erase_by_name(
-    operator: Operator, table: Table, names: Collection[str]
+    operator: Operator, table: Table, tells: Callable[[bytes], bool]
 ) -> Iterator[Counter[str]]:
     """Removes rows that name the shopper under another identity, of a secret that was changed."""
-    query = f"SELECT id, line FROM {table} WHERE id > ? ORDER BY id LIMIT {AT_ONCE}"  # noqa: S608
+    columns = f"SELECT id, key, line FROM {table}"  # noqa: S608  # our names
     last = 0
-    while rows := operator.rows(query, (last,)):
+    while rows := operator.rows(f"{columns} WHERE id > ? ORDER BY id LIMIT {AT_ONCE}", (last,)):
         last = rows[-1][0]
-        found = [row_id for row_id, line in rows if by_hand.names_one_of(line, names)]
+        found = [key for _, key, line in rows if tells(line)]
         if found:
             act = partial(by_hand.take_out, table=table, reason=Reason.FORGOTTEN)
             yield from operator.work(found, act).steps

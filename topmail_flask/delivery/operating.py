@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from topmail_flask.delivery import by_hand, upkeep
 from topmail_flask.delivery.books import FILE_NAME, Books
-from topmail_flask.delivery.by_hand import Table
+from topmail_flask.delivery.by_hand import Choice, Table
 from topmail_flask.delivery.database import Fault
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.importing import Dropped
@@ -40,26 +40,12 @@ _CURES = {
 }
 Told = Callable[[Entry, Reason], object]
 Act = Callable[..., tuple[Counter[str], Dropped]]
-"""What is done in one transaction: takes a connection and the ``ids`` of some rows."""
+"""What is done in one transaction: takes a connection and the ``keys`` of some rows."""
 Result = TypeVar("Result")
 
 
 class OutboxUnavailable(Exception):
     """The outbox cannot be read or changed now. The message says why, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which entries of a table are meant: those for which all that is told is true.
-
-    :ivar keys: they have one of these keys; empty: whatever key.
-    :ivar reason: why they died; empty: whatever reason.
-    :ivar died_before: when they died at the latest, in seconds since the epoch.
-    """
-
-    keys: tuple[str, ...] = ()
-    reason: str = ""
-    died_before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,36 +125,30 @@ class Operator:
 
     def listed(self, table: Table, choice: Choice, limit: int) -> list[EntrySummary]:
         """The newest of the chosen entries, without addresses."""
-        columns = by_hand.COLUMNS[table]
-        return [
-            by_hand.summary(row)
-            for row_id in sorted(self.find(table, choice), reverse=True)[:limit]
-            for row in self.rows(f"SELECT {columns} FROM {table} WHERE id = ?", (row_id,))  # noqa: S608
-        ]
+        self._look_into_journals(table)
+        condition, values = choice.condition
+        query = f"SELECT {by_hand.COLUMNS[table]} FROM {table} WHERE {condition}"  # noqa: S608
+        newest = self.rows(f"{query} ORDER BY id DESC LIMIT ?", [*values, limit])
+        return [by_hand.summary(row) for row in newest]
 
-    def find(self, table: Table, choice: Choice) -> list[int]:
-        """The ids of the chosen entries. What is in the journals comes into the books first."""
-        if table == "waiting":
-            self.bring_in()
-        query, values = f"SELECT id FROM {table} WHERE 1", list[Any]()  # noqa: S608  # our names
-        if choice.reason:
-            query, values = f"{query} AND reason = ?", [*values, choice.reason]
-        if choice.died_before is not None:
-            query, values = f"{query} AND died_at <= ?", [*values, choice.died_before]
+    def find(self, table: Table, choice: Choice) -> list[str]:
+        """The keys of the chosen entries. What is in the journals comes into the books first."""
+        self._look_into_journals(table)
+        condition, values = choice.condition
+        query = f"SELECT key FROM {table} WHERE {condition}"  # noqa: S608  # our names
         if not choice.keys:
-            return [row_id for (row_id,) in self.rows(f"{query} ORDER BY id", values)]
-        by_key = f"{query} AND key = ?"
-        found = (self.rows(by_key, [*values, key]) for key in dict.fromkeys(choice.keys))
-        return [row_id for rows in found for (row_id,) in rows]
+            return [key for (key,) in self.rows(f"{query} ORDER BY id", values)]
+        query += " AND key = ?"
+        return [key for key in dict.fromkeys(choice.keys) if self.rows(query, [*values, key])]
 
-    def retry(self, ids: Sequence[int]) -> Work:
+    def retry(self, keys: Sequence[str]) -> Work:
         """Has dead letters sent again. Tells ``retried``, ``too_old``, ``withdrawn``, …"""
         oldest = self._clock() - self._settings.max_age
-        return self.work(ids, partial(by_hand.revive, oldest=oldest))
+        return self.work(keys, partial(by_hand.revive, oldest=oldest))
 
-    def drop(self, table: Table, ids: Sequence[int]) -> Work:
-        """Removes dead letters, or gives up what waits. Tells ``dropped``."""
-        return self.work(ids, partial(by_hand.take_out, table=table, reason=Reason.REMOVED))
+    def drop(self, table: Table, keys: Sequence[str]) -> Work:
+        """Removes dead letters, or gives up what waits. Tells ``removed``."""
+        return self.work(keys, partial(by_hand.take_out, table=table, reason=Reason.REMOVED))
 
     def tidy(self) -> None:
         """Deletes what was kept long enough, and gives the space back to the disk."""
@@ -211,17 +191,17 @@ class Operator:
                 break  # it was done in memory, for want of a file
         raise _unavailable(fault.kind, self._books.degraded)
 
-    def work(self, ids: Sequence[int], act: Act) -> Work:
+    def work(self, keys: Sequence[str], act: Act) -> Work:
         """Does ``act`` with some rows at a time."""
 
         def steps() -> Iterator[Counter[str]]:
-            for start in range(0, len(ids), AT_ONCE):
-                some = ids[start : start + AT_ONCE]
-                ends, dropped = self.run(partial(act, ids=some))
+            for start in range(0, len(keys), AT_ONCE):
+                some = keys[start : start + AT_ONCE]
+                ends, dropped = self.run(partial(act, keys=some))
                 self.tell(dropped)
                 yield ends + Counter({"": len(some)})
 
-        return Work(len(ids), steps())
+        return Work(len(keys), steps())
 
     def tell(self, dropped: Sequence[tuple[Entry, Reason]]) -> None:
         """Tells the shop of entries that were given up."""
@@ -241,6 +221,10 @@ class Operator:
             return self._books.rows(query, values)
         except Fault as fault:
             raise _unavailable(fault.kind, self._books.degraded) from None
+
+    def _look_into_journals(self, table: Table) -> None:
+        if table == "waiting":
+            self.bring_in()
 
 
 def _unavailable(kind: str, degraded: str) -> OutboxUnavailable:
