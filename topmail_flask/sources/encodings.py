@@ -7,9 +7,7 @@ import zlib
 from topmail_flask.domain.reasons import Reason
 
 
-def readable(
-    body: bytes, encoding: str | None, limit: int
-) -> tuple[bytes | None, Reason | None]:
+def readable(body: bytes, encoding: str | None, limit: int) -> tuple[bytes | None, Reason | None]:
     """``body`` without its Content-Encoding, or why it cannot be read (rule R2).
 
     :param encoding: value of the Content-Encoding header; gzip and deflate are undone in a copy.
