@@ -11,12 +11,13 @@ from typing import Any
 
 from flask import Flask
 
+from tests.cli import conftest
 from tests.cli.drain_store import create_app
 from tests.cli.operated import ANN, BOB, OperatedStore
 from topmail_flask.monitoring import monitoring
 from topmail_flask.sandbox import Sandbox
 
-pytest_plugins = ["tests.cli.conftest"]
+operated, topmail = conftest.operated, conftest.topmail
 ASK = """
 import sys
 from tests.test_monitoring import monitored
