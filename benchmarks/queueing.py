@@ -1,4 +1,4 @@
-"""A queueing network, view by view: what the closed formulas of the calculation are held against."""
+"""A queueing network, view by view: what the formulas of the calculation are held against."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ CASES: dict[str, tuple[str, str, float | None]] = {
 }
 if ONLY:
     CASES = {name: case for name, case in CASES.items() if any(one in name for one in ONLY)}
-ROUNDS = 150 if measuring.QUICK else 600
-PROCESSES = 3 if measuring.QUICK else 9
+ROUNDS = 60 if measuring.QUICK else 600
+PROCESSES = 2 if measuring.QUICK else 9
 
 
 def once(home: str) -> dict[str, dict[str, list[float]]]:

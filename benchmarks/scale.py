@@ -52,7 +52,7 @@ def view(number: int) -> ProductView:
 
 
 def leader(base_url: str, views: int, *, senders: int, rate: float) -> tuple[float, float, float]:
-    """Seconds of CPU of an accepted and of a delivered view, and views a second, of a real leader."""
+    """Of a real leader: CPU seconds to accept and to deliver a view, and views a second."""
     with tempfile.TemporaryDirectory() as outbox:
         settings = Settings(
             api_key="tm_test_0123456789abcdef0123456789abcdef",  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def leader(base_url: str, views: int, *, senders: int, rate: float) -> tuple[flo
 
 
 def publishing(messages: int) -> float | None:
-    """Seconds of CPU for a message to RabbitMQ or Redis and its confirmation; None: neither here."""
+    """CPU seconds for a message to RabbitMQ or Redis and its confirmation; None: neither here."""
     import socket
 
     from celery import Celery

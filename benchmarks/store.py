@@ -66,7 +66,8 @@ src="{{ one.image }}" alt="{{ one.name }}"><span class="card__name">{{ one.name|
 <span class="card__brand">{{ one.brand|upper }}</span>
 <span class="card__price">{{ "%.2f"|format(one.price) }} EUR</span></a></li>
 {% endfor %}</ul></section></main><footer>{% for name in sections %}
-<a href="/about/{{ name }}">About {{ name }}</a>{% endfor %}<p>All prices with VAT. Delivery in two to four days.</p></footer>
+<a href="/about/{{ name }}">About {{ name }}</a>{% endfor %}<p>All prices with VAT.
+Delivery in two to four days.</p></footer>
 </body></html>
 """
 TEMPLATES = {
