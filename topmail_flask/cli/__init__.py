@@ -7,12 +7,15 @@ import importlib
 import click
 
 _COMMANDS = {
+    "doctor": ("topmail_flask.cli.doctor", "doctor_command"),
     "drain": ("topmail_flask.cli.drain", "drain_command"),
     "forget": ("topmail_flask.cli.forget", "forget_command"),
     "inspect": ("topmail_flask.cli.inspect", "inspect_command"),
     "outbox": ("topmail_flask.cli.outbox", "outbox_commands"),
+    "report": ("topmail_flask.cli.report", "report_command"),
     "routes": ("topmail_flask.cli.routes", "routes_command"),
     "sandbox": ("topmail_flask.sandbox.command", "sandbox_command"),
+    "send-test": ("topmail_flask.cli.send_test", "send_test_command"),
 }
 
 

@@ -1,0 +1,121 @@
+"""Checks of the way to TopMail and of the key. Nothing is written there.
+
+What the key may do is asked by calls without content: a permission is looked at before the body,
+and a view or contact without its required fields is refused as invalid, so that nothing comes of it
+(the sandbox answers in this order, too).
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from topmail_flask.cli.checks.finding import Finding, error, ok, warning
+from topmail_flask.cli.checks.store import Exchange, Store
+from topmail_flask.delivery import answers
+from topmail_flask.delivery.client import VIEW_PATH
+from topmail_flask.delivery.transport import Answer
+from topmail_flask.domain.errors import CallRejected, DeliveryError, SendingBlocked
+
+_CLOCK_OFF, _CLOCK_WRONG = 30.0, 300.0  # seconds
+_NOTHING = b"{}"
+
+
+def reach(store: Store) -> Finding:
+    """Name, connection, TLS, and how long an answer takes."""
+    exchange = _first(store)
+    if exchange is None:
+        return _not_asked()
+    host = urlsplit(store.settings.base_url).netloc
+    if isinstance(exchange.outcome, DeliveryError):
+        return _problem(exchange.outcome, at=host)
+    took = f"{exchange.took * 1000:.0f} ms"
+    if exchange.took > sum(store.settings.timeout) / 2:
+        what = f"{host} answered after {took}; TOPMAIL_TIMEOUT is near."
+        return warning(what, "Look at the network, or raise TOPMAIL_TIMEOUT.")
+    return ok(f"{host} answered in {took}, connection included.")
+
+
+def access(store: Store) -> Finding:
+    """Is the key accepted, and is its workspace there?"""
+    exchange = _first(store)
+    if exchange is None or isinstance(exchange.outcome, DeliveryError):
+        return _not_asked()
+    told = answers.contacts(exchange.outcome)
+    if not isinstance(told, DeliveryError):
+        return ok("TopMail accepts the key; its workspace is there.")
+    if told.code == "forbidden":
+        return ok("TopMail accepts the key. (It may not read contacts; nothing here needs that.)")
+    return _problem(told)
+
+
+def tracking(store: Store) -> Finding:
+    """May the key record views? Asked with an empty one."""
+    return _may(store, VIEW_PATH, "record views")
+
+
+def contacts(store: Store) -> Finding:
+    """What becomes of shoppers that TopMail does not know?"""
+    if store.settings.unknown_contacts == "skip":
+        return ok("Views of shoppers unknown to TopMail are given up: contact_not_found.")
+    return _may(store, "/contacts", "create contacts")
+
+
+def clock(store: Store) -> Finding:
+    """Is this machine's clock right? Ages, rate limits and certificates depend on it."""
+    exchange = _first(store)
+    if exchange is None or isinstance(exchange.outcome, DeliveryError):
+        return _not_asked()
+    try:
+        theirs = parsedate_to_datetime(exchange.outcome.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return warning("TopMail's answer told no time to compare with.", "Check the clock by NTP.")
+    off = exchange.at - theirs - 0.5  # the header has whole seconds, cut off
+    if abs(off) < _CLOCK_OFF:
+        return ok(f"The clock agrees with TopMail's to {max(1.0, abs(off)):.0f} s.")
+    what = f"The clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} TopMail's."
+    cure = "Have NTP set this machine's clock."
+    return error(what, cure) if abs(off) >= _CLOCK_WRONG else warning(what, cure)
+
+
+def _first(store: Store) -> Exchange | None:
+    return store.ask("GET", "/contacts?limit=1")
+
+
+def _may(store: Store, path: str, what: str) -> Finding:
+    first = _first(store)
+    if first is None or not _is_let_in(first.outcome):
+        return _not_asked()
+    exchange = store.ask("POST", path, _NOTHING)
+    outcome = exchange.outcome if exchange else None
+    if not isinstance(outcome, Answer):
+        return _problem(outcome) if outcome else _not_asked()
+    if 200 <= outcome.status < 300:
+        cure = "Check TOPMAIL_BASE_URL: this is not TopMail's API."
+        return error(f"An empty call to {path} was not refused.", cure)
+    refusal = answers.reaction(outcome)
+    if isinstance(refusal, CallRejected):
+        return ok(
+            f"The key may {what}: an empty call was refused for its content "
+            f"({refusal.code}) and not for the key. Nothing was written."
+        )
+    return _problem(refusal)
+
+
+def _is_let_in(outcome: Answer | DeliveryError) -> bool:
+    if isinstance(outcome, DeliveryError):
+        return False
+    told = answers.contacts(outcome)
+    return not isinstance(told, SendingBlocked) or told.code == "forbidden"
+
+
+def _not_asked() -> Finding:
+    return warning("Not asked: it needs the checks before it.", "Mend what stands above.")
+
+
+def _problem(told: DeliveryError, at: str = "") -> Finding:
+    what, _, cure = str(told).partition(". ")
+    if at:
+        what = f"{at} cannot be reached: {told.code}"
+    found = error if isinstance(told, SendingBlocked) or at else warning
+    return found(f"{what}.", f"{cure or 'Try again later'}.")

@@ -1,0 +1,122 @@
+"""The server that runs the store, as far as another process can see it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from topmail_flask.cli.checks.finding import Finding, ok, warning
+from topmail_flask.cli.checks.store import Store
+
+_SERVERS = re.compile(r"gunicorn|uwsgi|waitress|mod_wsgi|hypercorn|uvicorn|cheroot", re.IGNORECASE)
+_THREADS_BY_DEFAULT = (2, 0, 27)
+_NAMES = ("Procfile", "gunicorn.conf.py")
+_LONGEST = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A trace of a server.
+
+    :ivar where: a process or a file.
+    :ivar server: its name, in lower case.
+    :ivar text: its command line, or what the file says, without comments.
+    """
+
+    where: str
+    server: str
+    text: str
+
+    def says(self, *options: str) -> bool:
+        """Whether one of these options is switched on, in any of the usual spellings."""
+        names = "|".join(re.escape(one).replace("\\-", "[-_]") for one in options)
+        off = r"(?!\s*[=:]?\s*(?:false|off|0|no|none)\b)"
+        option = re.compile(rf"(?<![\w-])(?:--)?(?:{names})(?![\w-]){off}", re.IGNORECASE)
+        return option.search(self.text) is not None
+
+
+def server(store: Store) -> Finding:
+    """Do the threads of the store run, and is gevent there in time?"""
+    traces = [*_running(store.proc, store.surroundings), *_written(store.surroundings)]
+    for one in traces:
+        found = _uwsgi(one, store) if one.server == "uwsgi" else _gunicorn(one)
+        if found is not None:
+            return found
+    if not traces:
+        return ok("No server is seen from here: neither running nor in a Procfile or its own file.")
+    told = ", ".join(dict.fromkeys(f"{one.server} ({one.where})" for one in traces))
+    preload = any(one.says("preload", "preload_app") for one in traces)
+    after = "; preloading is fine: threads begin in the workers" if preload else ""
+    return ok(f"{told}{after}.")
+
+
+def _uwsgi(trace: Trace, store: Store) -> Finding | None:
+    sends_here = store.settings.delivery != "worker"
+    if sends_here and not _threads_by_default() and not trace.says("enable-threads", "threads"):
+        what = f"uWSGI ({trace.where}) before 2.0.27 runs no threads unless asked: views wait."
+        return warning(what, "Start it with enable-threads, or run: flask topmail drain --follow")
+    if trace.says("gevent") and not trace.says("gevent-monkey-patch", "gevent-early-monkey-patch"):
+        what = f"uWSGI ({trace.where}) runs gevent without patching: every wait stops all requests."
+        return warning(what, "Add gevent-monkey-patch = true.")
+    return None
+
+
+def _gunicorn(trace: Trace) -> Finding | None:
+    green = re.search(r"(?:-k|worker[-_]class)[\s=:\"']*gevent", trace.text)
+    if green and trace.says("preload", "preload_app") and "patch_all" not in trace.text:
+        what = f"{trace.server} ({trace.where}) loads the store before gevent patches it."
+        cure = "Leave out preload, or call gevent.monkey.patch_all() atop gunicorn.conf.py."
+        return warning(what, cure)
+    return None
+
+
+def _threads_by_default() -> bool:
+    """Whether the uWSGI that is installed runs threads unasked; False: unknown."""
+    try:
+        told = metadata.version("uwsgi")
+    except metadata.PackageNotFoundError:
+        return False
+    return tuple(int(part) for part in re.findall(r"\d+", told)[:3]) >= _THREADS_BY_DEFAULT
+
+
+def _running(proc: Path, surroundings: Path) -> Iterator[Trace]:
+    """Servers that run in the working directory; their workers look like them."""
+    seen = set()
+    for process in sorted(proc.glob("[0-9]*")):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if os.readlink(process / "cwd") != str(surroundings.resolve()):
+                continue
+        except OSError:  # it has ended, or belongs to somebody else
+            continue
+        # The program itself, or the script that an interpreter runs.
+        found = _SERVERS.search(" ".join(Path(word).name for word in words[:3]))
+        text = " ".join(words)
+        if found and text not in seen:
+            seen.add(text)
+            yield Trace(f"process {process.name}", found[0].lower(), text)
+
+
+def _written(surroundings: Path) -> Iterator[Trace]:
+    options = os.environ.get("GUNICORN_CMD_ARGS")
+    if options:
+        yield Trace("GUNICORN_CMD_ARGS", "gunicorn", options)
+    for path in (*(surroundings / name for name in _NAMES), *sorted(surroundings.glob("*.ini"))):
+        try:
+            text = path.read_text(errors="replace")[:_LONGEST]
+        except OSError:
+            continue
+        text = re.sub(r"(?m)^\s*[#;].*$", "", text)
+        if path.suffix == ".ini":
+            found = "uwsgi" if "[uwsgi]" in text else ""
+        elif path.name == "Procfile":
+            match = _SERVERS.search(text)
+            found = match[0].lower() if match else ""
+        else:
+            found = "gunicorn"
+        if found:
+            yield Trace(path.name, found, text)

@@ -1,0 +1,187 @@
+"""The store that the doctor looks at, and what several checks want to know of it, asked once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from topmail_flask.app_state import AppState
+from topmail_flask.cli.checks.finding import Finding
+from topmail_flask.cli.checks.sampling import Sample, product_pages
+from topmail_flask.cli.inspect import look
+from topmail_flask.delivery.place import app_directory
+from topmail_flask.delivery.transport import Answer, Transport
+from topmail_flask.domain.decision import Decision
+from topmail_flask.domain.errors import DeliveryError
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.request_page import media_type
+from topmail_flask.sources.encodings import readable
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+"""Who the doctor says it is: a robot may get other pages than a shopper."""
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call to TopMail.
+
+    :ivar outcome: its answer, whatever the status, or why there is none.
+    :ivar took: seconds.
+    :ivar at: when it was half over, in seconds since the epoch.
+    """
+
+    outcome: Answer | DeliveryError
+    took: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the store as a visitor without cookies gets it.
+
+    :ivar headers: names in lower case, in the order of the answer.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or ""."""
+        return next((value for one, value in self.headers if one == name), "")
+
+    def html(self, limit: int) -> tuple[bytes | None, Reason | None]:
+        """The page as it was before compression, or why the extension cannot read it."""
+        if media_type(self.header("content-type"))[0] != "text/html":
+            return None, Reason.NOT_HTML
+        return readable(self.body, self.header("content-encoding"), limit)
+
+
+class Store:
+    """The app under examination. Nothing is sent for it, and no view is kept.
+
+    :param home: path of the home page.
+    :param named: paths or URLs of product pages that the shop names; empty: some that the home page
+        links to.
+    :param clock: seconds since the epoch.
+    :param surroundings: where the server's configuration would be: the working directory.
+    :param proc: what the system tells of its processes and file systems.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        state: AppState,
+        *,
+        home: str = "/",
+        named: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.time,
+        surroundings: Path | None = None,
+        proc: Path = Path("/proc"),
+    ) -> None:
+        self.app = app
+        self.state = state
+        self.settings = state.settings
+        self.home_path = home
+        self.named = named
+        self.clock = clock
+        self.surroundings = surroundings or Path.cwd()
+        self.proc = proc
+        self._calls: dict[tuple[str, str], Exchange] = {}
+
+    @property
+    def is_in_production(self) -> bool:
+        """Whether shoppers may be using this configuration."""
+        local = urlsplit(self.settings.base_url).hostname in _LOOPBACK  # the sandbox
+        return not (self.app.debug or self.app.testing or local)
+
+    @property
+    def outbox_root(self) -> Path | None:
+        """Where the outboxes of all keys are; None: in memory only."""
+        place = self.settings.outbox or str(Path(self.app.instance_path) / "topmail")
+        return None if place == ":memory:" else Path(place)
+
+    @property
+    def outbox(self) -> Path | None:
+        """The directory of the app with its key; None: in memory only."""
+        name = f"{self.app.import_name}:{self.app.name}"
+        root = self.outbox_root
+        return root and app_directory(root, name, self.settings.api_key)
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> Exchange | None:
+        """Call TopMail, each path once; None: there is no key to call with."""
+        if self.settings.api_key is None:
+            return None
+        if (method, path) not in self._calls:
+            begun, from_then = self.clock(), time.monotonic()
+            outcome = self._transport.exchange(method, path, body=body)
+            took = time.monotonic() - from_then
+            self._calls[method, path] = Exchange(outcome, took, begun + took / 2)
+        return self._calls[method, path]
+
+    @cached_property
+    def _transport(self) -> Transport:
+        return Transport(self.settings, "topmail-flask/doctor")
+
+    @cached_property
+    def home(self) -> Page:
+        """The home page, as the store serves it."""
+        return self.get(self.home_path)
+
+    def get(self, address: str, headers: Mapping[str, str] | None = None) -> Page:
+        """A page of the store, behind its redirects. ``address``: a path or a URL."""
+        parts = urlsplit(address)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else self.settings.site_url
+        client = self.app.test_client(use_cookies=False)
+        with self._quietly():
+            response = client.get(
+                path,
+                base_url=base,
+                headers={"User-Agent": BROWSER, **(headers or {})},
+                follow_redirects=True,
+            )
+            with response:
+                told = tuple((name.lower(), value) for name, value in response.headers.items())
+                return Page(response.status_code, told, response.get_data())
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """Product pages, as the extension sees them."""
+        if self.named:
+            return [Sample(one, True, self.decide(one)) for one in self.named]
+        html = self.home.html(self.settings.max_page_bytes)[0] or b""
+        text = html.decode(errors="replace")
+        return product_pages(self.app, text, self.settings.site_url, self.decide)
+
+    def decide(self, address: str) -> Decision:
+        """What the extension decides about a page of the store."""
+        with self._quietly():
+            return look(self.app, self.state, address, None)
+
+    def close(self) -> None:
+        """Close the connections to TopMail."""
+        if self._calls:
+            self._transport.close()
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Keep the extension from sending what waits, as it would with the first request."""
+        kept = self.state.settings
+        self.state.settings = replace(kept, enabled=False)
+        try:
+            yield
+        finally:
+            self.state.settings = kept
+
+
+Check = Callable[[Store], Finding]
+"""One question about a store. It may raise whatever the shop's own code raises."""

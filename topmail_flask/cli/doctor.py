@@ -1,0 +1,90 @@
+"""``flask topmail doctor``: is everything as it should be, and if not, what to do?"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import textwrap
+from collections import Counter
+from dataclasses import asdict
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from topmail_flask.cli.checks import CHECKS, findings, name_of
+from topmail_flask.cli.checks.finding import Finding, Level
+from topmail_flask.cli.checks.store import Store
+from topmail_flask.cli.opened import app_state
+
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+_WIDEST = 100
+
+
+@click.command("doctor", short_help="Check everything, and say what to do.")
+@click.option(
+    "--sample", "named", multiple=True, metavar="PATH", help="A product page to look at; repeat it."
+)
+@click.option("--home", default="/", show_default=True, metavar="PATH", help="The home page.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
+    """Check key, network, clock, shoppers, consent, outbox, server and pages of this store.
+
+    Writes nothing, neither here nor at TopMail: what the key may do is asked by calls that TopMail
+    refuses for their empty content. Pages of the store are requested as by a visitor without
+    cookies. Run it as the user and in the directory that the store's server has.
+
+    Exits with 1 when there is an error, with 0 otherwise; a warning is no error.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    store = Store(app, app_state(), home=home, named=named)
+    try:
+        told = []
+        for name, finding in findings(store):
+            told.append((name, finding))
+            if not as_json:
+                click.echo(_text(name, finding), color=colour())
+    finally:
+        store.close()
+    count = Counter(finding.level for _, finding in told)
+    if as_json:
+        click.echo(json.dumps(as_plain(told), indent=2, ensure_ascii=False))
+    else:
+        click.echo(
+            f"\n{count[Level.OK]} ok, {count[Level.WARNING]} warnings, {count[Level.ERROR]} errors."
+        )
+    if count[Level.ERROR]:
+        raise SystemExit(1)
+
+
+def as_plain(told: list[tuple[str, Finding]]) -> dict[str, object]:
+    """All findings as plain values, for programs."""
+    return {
+        "ok": all(finding.level is not Level.ERROR for _, finding in told),
+        "findings": [{"check": name, **asdict(finding)} for name, finding in told],
+    }
+
+
+def _text(name: str, finding: Finding) -> str:
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    column = 9 + max(len(name_of(check)) for check in CHECKS) + 2
+    level = click.style(f"{finding.level.upper():<9}", fg=_COLOURS[finding.level], bold=True)
+    lines = _wrapped(finding.what, width - column)
+    for one in finding.details:
+        lines += _wrapped(f"- {one}", width - column)
+    if finding.cure:
+        lines += _wrapped(f"-> {finding.cure}", width - column)
+    text = f"\n{' ' * column}".join(lines)
+    return f"{level}{name:<{column - 9}}{text}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    # Commands, paths and addresses are to be copied: they are not torn.
+    return textwrap.wrap(text, max(width, 30), break_long_words=False, break_on_hyphens=False)
+
+
+def colour() -> bool | None:
+    """False under NO_COLOR (https://no-color.org); None: on terminals."""
+    return False if os.environ.get("NO_COLOR") else None

@@ -1,0 +1,124 @@
+"""``flask topmail report``: what a person who helps needs to know, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import zipfile
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from topmail_flask.app_state import AppState
+from topmail_flask.cli.checks import findings
+from topmail_flask.cli.checks.configuration import name_of
+from topmail_flask.cli.checks.store import Store
+from topmail_flask.cli.checks.versions import installed_versions
+from topmail_flask.cli.doctor import as_plain
+from topmail_flask.cli.opened import app_state
+from topmail_flask.cli.routes import routes
+from topmail_flask.domain.secret import Secret
+from topmail_flask.domain.settings import PREFIX, Settings
+
+_ADDRESS = re.compile(r"[^\s\"'<>/]+@[^\s\"'<>/]+")
+_PACKED = zipfile.ZIP_DEFLATED
+
+
+@click.command("report", short_help="Write a support bundle without secrets or personal data.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The zip file to write. Default: topmail-report-TIME.zip, here.",
+)
+@with_appcontext
+def report_command(output: Path | None) -> None:
+    """Write a zip file of readable texts for whoever helps with a problem.
+
+    It holds versions, settings, what the doctor found, counts of views, and the routes. It holds
+    no key or password, no e-mail address, no contact, no product and no address of a product page.
+    Read it before you send it.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    state = app_state()
+    now = time.time()
+    path = output or Path(time.strftime("topmail-report-%Y%m%d-%H%M%S.zip", time.gmtime(now)))
+    texts = {f"{name}.json": _text(part) for name, part in _parts(app, state).items()}
+    try:
+        _write(path, texts)
+    except FileExistsError:
+        raise click.ClickException(f"{path} exists already: choose another --output") from None
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"{path}: {', '.join(texts)}")
+    click.echo("It holds no secret and nothing about a shopper or product. Read it, then send it.")
+
+
+def _parts(app: Flask, state: AppState) -> dict[str, Any]:
+    store = Store(app, state)
+    try:
+        found = [(name, replace(finding, details=())) for name, finding in findings(store)]
+    finally:
+        store.close()
+    stats, health = state.delivery.stats(), state.delivery.health()
+    return {
+        "versions": {
+            **installed_versions(),
+            "system": f"{os.uname().sysname} {os.uname().release}",
+        },
+        "settings": settings_shown(state.settings),
+        "hooks": _hooks(state),
+        "doctor": as_plain(found),
+        "stats": {**asdict(stats), "balanced": stats.balanced},
+        "health": asdict(health),
+        "routes": [
+            {"route": rule, "endpoint": endpoint, "views": what}
+            for rule, endpoint, what in routes(app)
+        ],
+    }
+
+
+def settings_shown(settings: Settings) -> dict[str, Any]:
+    """The settings that the shop chose, by their names in the configuration, without secrets."""
+    return {
+        f"{PREFIX}{one.name.upper()}": _shown(one.name, value)
+        for one in fields(settings)
+        if (value := getattr(settings, one.name)) != one.default
+    }
+
+
+def _shown(name: str, value: object) -> object:
+    if isinstance(value, Secret):
+        return str(value) if name == "api_key" else "****"
+    return f"{name_of(value)}()" if callable(value) else value
+
+
+def _hooks(state: AppState) -> dict[str, Any]:
+    """What the shop registered, by the names of its functions."""
+    hooks = state.hooks
+    return {
+        "shopper_loader": hooks.shopper_loader and name_of(hooks.shopper_loader),
+        "consent": hooks.consent and name_of(hooks.consent),
+        "product_adapter": [name_of(model) for model in hooks.adapters],
+        "before_send": [name_of(one) for one in hooks.before_send],
+        "exclude": [name_of(one) for one in hooks.exclude],
+    }
+
+
+def _text(part: object) -> str:
+    """A part as readable JSON; the user's name in a path and any address are left out."""
+    text = json.dumps(part, indent=2, ensure_ascii=False, default=str)
+    return _ADDRESS.sub("<address>", text.replace(f"{Path.home()}/", "~/")) + "\n"
+
+
+def _write(path: Path, texts: dict[str, str]) -> None:
+    """Write a zip file that only its owner may read; an existing file is left alone."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", _PACKED) as bundle:
+        for name, text in texts.items():
+            bundle.writestr(name, text)

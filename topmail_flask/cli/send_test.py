@@ -1,0 +1,95 @@
+"""``flask topmail send-test``: one marked view, sent while you wait."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from topmail_flask.app_state import AppState
+from topmail_flask.cli.opened import app_state
+from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.domain.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
+from topmail_flask.domain.product import Product
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.shopper import Shopper
+
+PRODUCT_ID = "topmail-flask-test"
+PRODUCT_NAME = "Test view from flask topmail send-test"
+_UNKNOWN = (
+    "Add this address to TopMail's contacts, use one that is there, or set "
+    'TOPMAIL_UNKNOWN_CONTACTS = "create".'
+)
+
+
+@click.command("send-test", short_help="Send one marked view, and print the receipt.")
+@click.option("--to", "email", required=True, metavar="EMAIL", help="A contact: best yourself.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def send_test_command(email: str, as_json: bool) -> None:
+    """Send one clearly marked product view to TopMail, past the outbox, and print its receipt.
+
+    TopMail treats it like any view: flows that begin with a product view begin for this contact,
+    so take your own address. Where TOPMAIL_UNKNOWN_CONTACTS is "create", an unknown contact is
+    created first, as for a shopper.
+
+    Exits with 1 when TopMail did not take it, saying why and what to do.
+    """
+    state = app_state()
+    if not state.is_enabled():
+        raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
+    try:
+        view = ProductView(Product(PRODUCT_ID, PRODUCT_NAME, url=_address(state)), Shopper(email))
+    except InvalidValueError as error:
+        raise click.UsageError(str(error)) from None
+    begun = time.monotonic()
+    outcome = _sent(state, view)
+    took = time.monotonic() - begun
+    if isinstance(outcome, DeliveryError):
+        told = _refusal(outcome)
+        click.echo(json.dumps({"sent": False, **told}) if as_json else _refusal_text(told))
+        raise SystemExit(1)
+    receipt = {
+        "view_id": outcome.id,
+        "contact_id": outcome.contact_id,
+        "product_id": outcome.product_id,
+        "viewed_at": outcome.viewed_at,
+    }
+    if as_json:
+        click.echo(json.dumps({"sent": True, "seconds": round(took, 3), **receipt}))
+        return
+    click.echo(f'TopMail took the view of "{PRODUCT_NAME}" in {took * 1000:.0f} ms.')
+    for name, value in receipt.items():
+        click.echo(f"  {name.replace('_', ' '):<11} {value or 'not told'}")
+
+
+def _sent(state: AppState, view: ProductView) -> Receipt | DeliveryError:
+    """What became of the view, with the same steps as for a shopper's."""
+    with TopMailClient.of(state.settings) as client:
+        outcome = client.post_view(view.key, view.body_bytes())
+        creates = state.settings.unknown_contacts == "create"
+        if isinstance(outcome, ContactNotFound) and creates and view.shopper is not None:
+            made = client.post_contact(view.shopper, subscribed=False)
+            if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
+                return made
+            outcome = client.post_view(view.key, view.body_bytes())
+        return outcome
+
+
+def _address(state: AppState) -> str:
+    server_name = current_app.config["SERVER_NAME"]
+    return state.settings.site_url or f"https://{server_name or 'localhost'}/"
+
+
+def _refusal(error: DeliveryError) -> dict[str, object]:
+    what, _, cure = str(error).partition(". ")
+    cure = _UNKNOWN if isinstance(error, ContactNotFound) else f"{cure or 'Try again later'}."
+    return {"status": error.status, "code": error.code, "what": f"{what}.", "cure": cure}
+
+
+def _refusal_text(told: dict[str, object]) -> str:
+    return f"{told['what']}\n-> {told['cure']}"
