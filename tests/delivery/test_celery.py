@@ -17,7 +17,7 @@ from tests.delivery.brokers import LIMIT, Broker, broker
 from tests.delivery.celery_store import EMAIL, create_app
 from tests.delivery.couriers import until
 from topmail_flask.app_state import state_of
-from topmail_flask.delivery.celery import Publisher
+from topmail_flask.delivery.publisher import Publisher
 from topmail_flask.sandbox import Sandbox
 
 
