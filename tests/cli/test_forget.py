@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib.util
 
 from tests.cli.operated import ANN, BOB, LivingStore, OperatedStore
+from tests.conftest import missing
 from topmail_flask.sandbox import Sandbox
 
 
@@ -62,7 +63,9 @@ def test_other_shoppers_stay(operated: OperatedStore, topmail: Sandbox) -> None:
     assert bodies(topmail, f"jo{BOB}") == 1
 
 
-def test_views_handed_to_a_broker_are_named(operated: OperatedStore, tmp_path: Path) -> None:
+def test_views_handed_to_a_broker_are_named(operated: OperatedStore) -> None:
+    if importlib.util.find_spec("celery") is None:
+        missing("celery")
     operated.looks(1, shopper=BOB)
     text = operated.run("forget", BOB, TOPMAIL_DELIVERY="celery")
     assert "in its broker" in text
