@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import pty
 import sqlite3
+import time
 
 import pytest
 
 from tests.cli.operated import ANN, BOB, OperatedStore
+from tests.delivery.entry_making import entry
+from topmail_flask.delivery.journal import Journal
 from topmail_flask.sandbox import Sandbox
 
 
@@ -133,6 +136,18 @@ def test_a_paused_delivery_is_told_with_its_end_and_a_failing_status(
     topmail.order()
     operated.run("drain")  # whoever leads next tries at once
     assert operated.told("outbox", "status")["state"] == "healthy"
+
+
+def test_a_store_whose_sender_was_never_started_is_in_a_blackout(operated: OperatedStore) -> None:
+    """F184: nothing is in the books yet, only in the journals."""
+    operated.looks(1)
+    written = Journal(operated.directory)
+    assert written.append(entry(1, at=time.time() - 400))
+    told = operated.told("outbox", "status", status=1)
+    assert (told["state"], told["last_success"], told["pending"]) == ("blackout", None, 2)
+    assert 400 <= told["oldest_pending"] < 460
+    assert "the oldest for 6 min" in operated.run("outbox", "status", status=1)
+    written.close()
 
 
 @pytest.mark.parametrize("words", [("outbox", "status"), ("outbox", "list"), ("forget", ANN)])
