@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import islice, pairwise
 
 from topmail_flask.sources import currencies, price_words
+from topmail_flask.sources.numerals import amount_of, is_numeral
 
 _NUMBER = re.compile(
     r"""(?<!\d)
@@ -17,15 +18,12 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-_LONGEST = 20
 _MOST_NUMBERS = 24
-_GROUPED = re.compile(
-    r"\d{1,3}(?:(?:,\d\d)+,\d{3}(?:\.\d+)?|(?:([.,'])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+|[.,]\d\d?)?)"
-)
-_PLAIN = re.compile(r"\d*(?:[.,]\d+)?")
 # "35€99": the sign stands where the decimal sign would.
 _SIGN_FOR_POINT = re.compile(r"(?<=\d)(?:€(?=\d{1,3}(?!\d))|[£$](?=\d\d(?!\d))|€ (?=\d\d$))")
 _SPLIT_NUMBER = re.compile(r"(?<=\d) (?=[.,]\d\d(?!\d))")  # "39 ,90"
+_CENTS_APART = re.compile(r"(\D{0,6}?)(\d{1,4}) ([€£]?)(\d\d)(\D{0,6})")
+_PREFIXED = tuple("$£¥₹₩₪₦₱")
 _SPLIT_DOLLAR = re.compile(r"\b(US|AU|CA|NZ|HK|MX|NT|CAN|A|C|S|R) \$")
 _ROUND = re.compile(r"\s*[,.:/]\s?[-–—]+")  # "50,-", "1'299.–" and "1,999/-"
 _RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*", re.IGNORECASE)
@@ -43,6 +41,7 @@ class _Number:
     text: str
     before: str
     after: str
+    context: str  # all that stands before it, from the price before
     signs: tuple[str, ...]
     bracketed: bool
     priced: bool
@@ -67,11 +66,7 @@ def lowest_price(
     numbers = [number for number in _numbers(text) if _may_be_price(number)]
     if len(numbers) > 1:
         numbers = _with_sign(numbers)
-        numbers = [
-            number
-            for number in numbers
-            if not (number.bracketed or price_words.is_a_remark(number.before, number.after))
-        ] or numbers
+        numbers = [one for one in numbers if not _is_a_remark(one)] or _with_tax(numbers) or numbers
     priced: list[tuple[Decimal, str | None]] = []
     for number in numbers:
         code = _code(number.signs, currency)
@@ -79,7 +74,7 @@ def lowest_price(
             continue  # a price in some other currency
         code = code or currency
         three = currencies.minor_units(code) == 3
-        amount = _amount(number.text, decimal or (spoken if three else None), three)
+        amount = amount_of(number.text, decimal or (spoken if three else None), three)
         if amount is not None:
             priced.append((amount, code))
     if not priced:
@@ -90,7 +85,7 @@ def lowest_price(
 
 
 def _numbers(text: str) -> list[_Number]:
-    text = _SPLIT_DOLLAR.sub(r"\1$", _SPLIT_NUMBER.sub("", _sign_behind(text)))
+    text = _SPLIT_DOLLAR.sub(r"\1$", _SPLIT_NUMBER.sub("", _sign_behind(_with_point(text))))
     matches = list(islice(_NUMBER.finditer(text), _MOST_NUMBERS))
     gaps = [
         text[start:end]
@@ -100,12 +95,13 @@ def _numbers(text: str) -> list[_Number]:
             strict=True,
         )
     ]
-    first = next((at for at, match in enumerate(matches) if _is_numeral(match.group())), 0)
-    behind = not _sign_at_end(gaps[first])  # signs follow their numbers in this text
+    behind = _signs_follow([match.group() for match in matches], gaps)
+    tax_first = price_words.begins_with_tax(gaps[0])
     numbers: list[_Number] = []
     for index, match in enumerate(matches):
         before, after = gaps[index], gaps[index + 1]
-        if round_sum := _ROUND.match(after):
+        round_sum = _ROUND.match(after)
+        if round_sum:
             after = after[round_sum.end() :]
         left, right = _sign_at_end(before), _sign_at_start(after)
         if behind and index and left and before.strip() == left:
@@ -113,28 +109,69 @@ def _numbers(text: str) -> list[_Number]:
         if not behind and index + 1 < len(matches) and right and after.strip() == right:
             right = ""  # it is the sign of the number behind
         before = before.rstrip(" :").removesuffix(left) if left else before
+        context = before
+        if numbers and not numbers[-1].priced:
+            context = gaps[index - 1] + numbers[-1].text + before
+        if numbers and not tax_first:
+            before = _without_words_behind(before)
         outer = _sign_at_end(before) if left else ""
         after = after.lstrip(" .").removeprefix(right) if right else after
-        if index + 1 < len(matches):
+        if index + 1 < len(matches) and not _sign_at_start(gaps[index + 2]):
             after += matches[index + 1].group()
         numbers.append(
             _Number(
                 text=match.group(),
                 before=before,
                 after=after,
+                context=context,
                 signs=tuple(sign for sign in (outer, left, right) if sign),
                 bracketed=text.count("(", 0, match.start()) > text.count(")", 0, match.start()),
-                priced=bool(left or right),
+                priced=bool(left or right or round_sum),
                 joined=bool(index and _RANGE.fullmatch(gaps[index])),
             )
         )
     return numbers
 
 
-def _is_numeral(text: str) -> bool:
-    """Whether it is grouped like an amount; dates, versions and telephone numbers are not."""
-    text = text.replace(" ", "").replace("\u066b", ".")
-    return bool(_PLAIN.fullmatch(text) or _GROUPED.fullmatch(text)) and len(text) <= _LONGEST
+def _signs_follow(numbers: list[str], gaps: list[str]) -> bool:
+    """Whether signs stand behind their numbers in this text, where one stands between two."""
+    first = next((at for at, text in enumerate(numbers) if is_numeral(text)), 0)
+    if _sign_at_end(gaps[first]):
+        return False
+    if _sign_at_start(gaps[-1]):
+        return True
+    for gap in gaps[1:-1]:  # "Size 42 €89.95", "19,99€ 24"
+        sign = gap.strip()
+        if sign and currencies.is_sign(sign) and gap[0].isspace() != gap[-1].isspace():
+            return not gap[0].isspace()
+    return not any(sign in gap for gap in gaps for sign in _PREFIXED)
+
+
+def _without_words_behind(gap: str) -> str:
+    sign = _sign_at_start(gap)
+    words = gap.lstrip(" .").removeprefix(sign) if sign else gap
+    left = price_words.without_tax_words(words)
+    return gap if left == words else left
+
+
+def _is_a_remark(number: _Number) -> bool:
+    return number.bracketed or price_words.is_a_remark(number.before, number.after, number.context)
+
+
+def _with_tax(numbers: list[_Number]) -> list[_Number]:
+    return [one for one in numbers if price_words.is_with_tax(one.before, one.after)]
+
+
+def _with_point(text: str) -> str:
+    """``€ 89 95`` as ``€ 89.95``: the cents stood above the line."""
+    split = _CENTS_APART.fullmatch(text)
+    if split is None:
+        return text
+    before, whole, between, cents, behind = split.groups()
+    signs = [one for one in (before.strip(), between, behind.strip()) if one]
+    if len(signs) != 1 or not currencies.is_sign(signs[0]):
+        return text
+    return f"{before}{whole}.{cents}{between}{behind}"
 
 
 def _sign_behind(text: str) -> str:
@@ -194,28 +231,3 @@ def _code(signs: tuple[str, ...], currency: str | None) -> str | None:
         if code is not None:
             return code
     return None
-
-
-def _amount(text: str, decimal: str | None, three_decimals: bool) -> Decimal | None:
-    """One number, its separators told apart (rule R42)."""
-    from price_parser import Price  # noqa: PLC0415  (its patterns take 20 ms to compile)
-
-    text = text.replace(" ", "")
-    if "\u066b" in text:
-        text, decimal = text.replace(",", "").replace("\u066b", "."), "."
-    if text[0] in ".,":
-        text = text[1:] if len(text) > 3 else f"0{text}"
-    if not _is_numeral(text):
-        return None
-    separators = [character for character in text.replace("'", "") if character in ".,"]
-    point = None
-    if separators:
-        point = separators[-1]
-        whole, _, behind = text.rpartition(point)
-        if len(behind) == 3 and "'" not in whole and len(set(separators)) == 1:
-            is_point = decimal == point or (decimal is None and three_decimals)
-            if len(separators) > 1 or not (is_point or whole == "0" or len(whole) > 3):
-                point = None
-        if point and len(separators) > 1:
-            text = whole.replace(point, "") + point + behind
-    return Price.fromstring(text.replace("'", ""), decimal_separator=point).amount
