@@ -52,9 +52,7 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(as_plain(told), indent=2, ensure_ascii=False))
     else:
-        click.echo(
-            f"\n{count[Level.OK]} ok, {count[Level.WARNING]} warnings, {count[Level.ERROR]} errors."
-        )
+        click.echo("\n" + ", ".join(f"{count[level]} {level}" for level in Level))
     if count[Level.ERROR]:
         raise SystemExit(1)
 

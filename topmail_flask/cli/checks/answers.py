@@ -16,9 +16,7 @@ def cacheability(store: Store) -> Finding:
     """Is the home page the same with and without the extension? Asked for twice without it, so that
     what differs by itself (tokens, times) is known.
     """
-    with store.state.unwatched():
-        before, again = store.get(store.home_path), store.get(store.home_path)
-    seen = store.home
+    before, again, seen = store.get(store.home_path), store.get(store.home_path), store.home
     if before.status != 200:
         cure = "Name another page: flask topmail doctor --home PATH"
         return warning(f"{store.home_path} answers {before.status}: nothing to compare.", cure)
@@ -30,7 +28,8 @@ def cacheability(store: Store) -> Finding:
             return warning("TOPMAIL_DEBUG_HEADER adds a header to every page.", cure)
     if added:
         what = f"With the extension {store.home_path} is not the same: {', '.join(added)}."
-        return error(what, "Report this with: flask topmail report")
+        cure = "Does a hook of the shop change the response? If not: flask topmail report"
+        return error(what, cure)
     cached = seen.header("cache-control")
     how = f"; Cache-Control stays {cached}" if cached else ""
     return ok(f"{store.home_path} is the same with and without the extension{how}.")

@@ -20,15 +20,17 @@ def key(store: Store) -> Finding:
     if store.settings.enabled is False:
         cure = "Remove TOPMAIL_ENABLED where views should be sent."
         return warning("TOPMAIL_ENABLED is False: nothing is sent.", cure)
-    is_test = api_key.reveal().startswith("tm_test_")
-    if is_test and store.is_in_production:
-        cure = "Set TOPMAIL_API_KEY to the tm_live_… key where real shoppers are."
-        return warning("A test key outside of debug and testing: no mail is sent with it.", cure)
-    if not is_test and (store.app.debug or store.app.testing):
+    is_live = api_key.reveal().startswith("tm_live_")
+    if is_live and (store.app.debug or store.app.testing):
         where = "debug mode" if store.app.debug else "tests"
         cure = "Use a tm_test_… key, or: flask topmail sandbox"
         return warning(f"A live key in {where}: what is tried out mails real shoppers.", cure)
-    return ok(f"A {'test' if is_test else 'live'} key ({api_key}).")
+    if not store.state.is_enabled():
+        return warning("The app is under TESTING: nothing is sent.", "Unset TESTING in production.")
+    if not is_live and store.is_in_production:
+        cure = "Set TOPMAIL_API_KEY to the tm_live_… key where real shoppers are."
+        return warning("A test key outside of debug and testing: no mail is sent with it.", cure)
+    return ok(f"A {'live' if is_live else 'test'} key ({api_key}).")
 
 
 def site_url(store: Store) -> Finding:

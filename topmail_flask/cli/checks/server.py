@@ -11,6 +11,8 @@ from pathlib import Path
 
 from topmail_flask.cli.checks.finding import Finding, ok, warning
 from topmail_flask.cli.checks.store import Store
+from topmail_flask.delivery.lock_holders import holder
+from topmail_flask.delivery.place import LEADER_LOCK
 
 _SERVERS = re.compile(r"gunicorn|uwsgi|waitress|mod_wsgi|hypercorn|uvicorn|cheroot", re.IGNORECASE)
 _THREADS_BY_DEFAULT = (2, 0, 27)
@@ -41,7 +43,7 @@ class Trace:
 
 def server(store: Store) -> Finding:
     """Do the threads of the store run, and is gevent there in time?"""
-    traces = [*_running(store.proc, store.surroundings), *_written(store.surroundings)]
+    traces = [*_running(store), *_written(store.surroundings)]
     for one in traces:
         found = _uwsgi(one, store) if one.server == "uwsgi" else _gunicorn(one)
         if found is not None:
@@ -83,22 +85,24 @@ def _threads_by_default() -> bool:
     return tuple(int(part) for part in re.findall(r"\d+", told)[:3]) >= _THREADS_BY_DEFAULT
 
 
-def _running(proc: Path, surroundings: Path) -> Iterator[Trace]:
-    """Servers that run in the working directory; their workers look like them."""
+def _running(store: Store) -> Iterator[Trace]:
+    """Servers in the working directory, and that of the process that sends this store's views."""
+    sender = holder(store.outbox / LEADER_LOCK) if store.outbox else None
     seen = set()
-    for process in sorted(proc.glob("[0-9]*")):
+    for process in sorted(store.proc.glob("[0-9]*")):
         try:
             words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            if os.readlink(process / "cwd") != str(surroundings.resolve()):
-                continue
+            here = os.readlink(process / "cwd") == str(store.surroundings.resolve())
         except OSError:  # it has ended, or belongs to somebody else
             continue
-        # The program itself, or the script that an interpreter runs.
-        found = _SERVERS.search(" ".join(Path(word).name for word in words[:3]))
-        text = " ".join(words)
-        if found and text not in seen:
+        is_script = Path(words[0]).name.startswith("python")
+        names = (Path(word).name.partition(":")[0] for word in words[: 3 if is_script else 1])
+        program = next((name.lower() for name in names if _SERVERS.fullmatch(name)), "")
+        text = " ".join(words).strip()
+        # The workers of a server look like it.
+        if program and text not in seen and (here or (sender and process.name == str(sender.pid))):
             seen.add(text)
-            yield Trace(f"process {process.name}", found[0].lower(), text)
+            yield Trace(f"process {process.name}", program, text)
 
 
 def _written(surroundings: Path) -> Iterator[Trace]:

@@ -133,25 +133,30 @@ class Store:
 
     @cached_property
     def home(self) -> Page:
-        """The home page, as the store serves it."""
-        return self.get(self.home_path)
+        """The home page, as the store serves it with the extension."""
+        with self._quietly():
+            return self._get(self.home_path, {})
 
     def get(self, address: str, headers: Mapping[str, str] | None = None) -> Page:
-        """A page of the store, behind its redirects. ``address``: a path or a URL."""
+        """A page of the store as it is without the extension, behind its redirects.
+
+        :param address: a path or a URL.
+        """
+        with self.state.unwatched():
+            return self._get(address, headers or {})
+
+    def _get(self, address: str, headers: Mapping[str, str]) -> Page:
         parts = urlsplit(address)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else self.settings.site_url
-        client = self.app.test_client(use_cookies=False)
-        with self._quietly():
-            response = client.get(
-                path,
-                base_url=base,
-                headers={"User-Agent": BROWSER, **(headers or {})},
-                follow_redirects=True,
-            )
-            with response:
-                told = tuple((name.lower(), value) for name, value in response.headers.items())
-                return Page(response.status_code, told, response.get_data())
+        with self.app.test_client(use_cookies=False).get(
+            path,
+            base_url=base,
+            headers={"User-Agent": BROWSER, **headers},
+            follow_redirects=True,
+        ) as response:
+            told = tuple((name.lower(), value) for name, value in response.headers.items())
+            return Page(response.status_code, told, response.get_data())
 
     @cached_property
     def samples(self) -> list[Sample]:
