@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import inspect
 import pkgutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ import topmail_flask
 PACKAGE = Path(topmail_flask.__file__).parent
 NOT_IN_A_STORE = ("cli", "sandbox", "testing")
 """Rooms of the package that no request and no sender enters: commands and tools."""
+EXTRAS = ("celery", "prometheus_client")
 _PARTS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 """Code of its own that raises with the function around it."""
 _CACHE = type(lru_cache(lambda: None))
@@ -47,7 +49,11 @@ class Points:
     def __init__(self) -> None:
         for module in pkgutil.walk_packages([str(PACKAGE)], "topmail_flask."):
             if module.name.split(".")[1] not in NOT_IN_A_STORE:
-                importlib.import_module(module.name)
+                try:
+                    importlib.import_module(module.name)
+                except ImportError as error:
+                    if (error.name or "").split(".")[0] not in EXTRAS:
+                        raise
         self._functions: dict[CodeType, list[FunctionType]] = defaultdict(list)
         self._caches: dict[str, list[Any]] = defaultdict(list)
         for thing in gc.get_objects():
@@ -105,13 +111,14 @@ def _newer_functions(code: CodeType) -> list[FunctionType]:
 
 def _sprung(code: CodeType, trap: Callable[[], object]) -> CodeType:
     free = ", ".join(code.co_freevars)
+    is_generator = code.co_flags & inspect.CO_GENERATOR
     source = f"""
 def around():
     {" = ".join(code.co_freevars) + " = None" if free else "pass"}
     def sprung(*args, **kwargs):
         if 0: ({free})
         trap = "the trap"
-        return trap()
+        {"yield trap()" if is_generator else "return trap()"}
     return sprung
 """
     made: dict[str, Any] = {}
