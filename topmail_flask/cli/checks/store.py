@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +68,9 @@ class Page:
 
 class Store:
     """The app under examination. Nothing is sent for it, and no view is kept.
+
+    Its pages are requested in a context of their own: in that of the command they would share one
+    ``g``, which in a server no two requests do.
 
     :param home: path of the home page.
     :param named: paths or URLs of product pages that the shop names; empty: some that the home page
@@ -135,7 +139,7 @@ class Store:
     def home(self) -> Page:
         """The home page, as the store serves it with the extension."""
         with self._quietly():
-            return self._get(self.home_path, {})
+            return Context().run(self._get, self.home_path, {})
 
     def get(self, address: str, headers: Mapping[str, str] | None = None) -> Page:
         """A page of the store as it is without the extension, behind its redirects.
@@ -143,7 +147,7 @@ class Store:
         :param address: a path or a URL.
         """
         with self.state.unwatched():
-            return self._get(address, headers or {})
+            return Context().run(self._get, address, headers or {})
 
     def _get(self, address: str, headers: Mapping[str, str]) -> Page:
         parts = urlsplit(address)
@@ -170,7 +174,7 @@ class Store:
     def decide(self, address: str) -> Decision:
         """What the extension decides about a page of the store."""
         with self._quietly():
-            return look(self.app, self.state, address, None)
+            return Context().run(look, self.app, self.state, address, None)
 
     def close(self) -> None:
         """Close the connections to TopMail."""
