@@ -98,7 +98,8 @@ def test_what_becomes_of_views_is_told_in_the_store(
         assert sorted(told) == [("known", "True"), ("unknown", "contact_not_found")]
         sandbox.order(script=[401])
         delivery.accept(view_of("late"))
-        until(lambda: "TOPMAIL_API_KEY" in caplog.text, "no line in the store's log")
+        until(lambda: "TOPMAIL_API_KEY" in caplog.text, "a line in the store's log")
+        assert EMAIL not in caplog.text
 
 
 def test_a_killed_courier_is_replaced_and_nothing_is_lost_or_sent_twice(

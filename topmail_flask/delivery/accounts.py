@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from functools import partial
 
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.contacts import Job, attempt
+from topmail_flask.delivery.contacts import Job, Outcome, attempt
 from topmail_flask.delivery.crew import outcome_of
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.notices import Notices
@@ -61,12 +60,10 @@ class Account:
         :param tries: attempts before this one.
         :returns: the receipt; or why the view will never be sent; or seconds until the next try.
         """
-        if self._client is None:
-            self._client = TopMailClient.of(self.settings)
         creates = self.settings.unknown_contacts == "create" and view.shopper is not None
         newcomer = view.shopper if creates and view.shopper and view.shopper.email else None
         job = Job(Row(entry, view, tries, 0.0), entry.body, newcomer)
-        outcome = outcome_of(partial(attempt, self._client), job)
+        outcome = outcome_of(self._attempt, job)
         error, now = outcome.result, self._monotonic()
         if isinstance(error, Receipt):
             self._pace.answered(now)
@@ -86,6 +83,11 @@ class Account:
             self._note(f"views are sent later: {error}", now)
         asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
         return max(again, asked, self._pace.wait_of_pause(now))
+
+    def _attempt(self, job: Job) -> Outcome:
+        if self._client is None:
+            self._client = TopMailClient.of(self.settings)
+        return attempt(self._client, job)
 
     def _note(self, sentence: str, now: float) -> None:
         self._notices.note("celery", sentence)

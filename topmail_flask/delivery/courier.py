@@ -6,6 +6,7 @@ to do: neither its arguments nor its environment hold the key.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -63,6 +64,8 @@ class Courier:
     def run(self) -> None:
         """Lead, and return when told to end, when nothing is left to do, or when another leads."""
         logger.addHandler(self._announcer)
+        logger.setLevel(logging.INFO)  # the store's log decides what of it is written
+        logger.propagate = False
         look_at, lead_by = 0.0, self._monotonic() + TIME_TO_LEAD
         while not self._ended and self._idle < IDLE_LOOKS:
             now = self._monotonic()

@@ -168,7 +168,6 @@ def make_leader(
     bell = Bell()
 
     def open_sender(place: Path | None) -> Sender:
-        crew, chosen, told = Crew(TopMailClient.of(settings), bell), settings, receivers
         if settings.delivery == "celery":
             from topmail_flask.delivery.celery import Forwarder  # noqa: PLC0415  # an extra
 
@@ -176,6 +175,8 @@ def make_leader(
             # TOPMAIL_RATE is for the workers, and what they send they tell themselves.
             chosen = replace(settings, rate=BROKER_RATE)
             told = Receivers(None, receivers.dropped, receivers.withdrew)
+        else:
+            crew, chosen, told = Crew(TopMailClient.of(settings), bell), settings, receivers
         return Sender(
             Outbox(place, settings, clock=clock),
             crew,
