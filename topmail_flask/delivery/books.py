@@ -19,7 +19,7 @@ from topmail_flask.delivery.place import LEADER_LOCK, prepare
 _log = logging.getLogger("topmail_flask.delivery")
 FILE_NAME = "outbox.sqlite3"
 OLD_FILE_NAME = f"outbox-v{schema.VERSION}.sqlite3"  # beside a file of a newer version
-RETRY_INTERVAL = 30.0
+RETRY_INTERVAL = 5.0
 MEMORY_IMPORTS = 500
 Result = TypeVar("Result")
 

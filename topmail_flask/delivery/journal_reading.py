@@ -59,13 +59,19 @@ class JournalReading:
         self._erased: dict[str, int] = {}
 
     def gather(
-        self, known: dict[str, tuple[int, int]], limit: int, stack: ExitStack
+        self,
+        known: dict[str, tuple[int, int]],
+        limit: int,
+        stack: ExitStack,
+        *,
+        erase: bool = True,
     ) -> tuple[list[Portion], bool]:
         """Portions of about ``limit`` lines in all, the oldest first, and whether more is there.
 
         :param known: for each segment how far it is imported, and how far that was known to be
             erased.
         :param stack: keeps the segments open, and the dead ones locked.
+        :param erase: whether what is imported is safe, so that traces of it may be erased.
         """
         portions: list[Portion] = []
         room = BYTES_AT_ONCE
@@ -76,7 +82,7 @@ class JournalReading:
                 segment = inner.enter_context(segments.opened(path))
                 start, erased = known.get(path.name, (0, 0))
                 erased = self._erased.get(path.name, erased)
-                if erased < start:  # a crash came between the import and the erasing
+                if erased < start and erase:  # a crash came between the import and the erasing
                     self._erase(segment, erased, start)
                 portion = Portion(segment, start, segment.read(start, segments.CHUNK))
                 if portion.chunk or portion.emptied:

@@ -73,11 +73,14 @@ class Outbox(Memories):
         with ExitStack() as opened:
             try:
                 known = known_segments(self._books)
-                portions, more = self._journals.gather(known, limit, opened)
+                in_memory = self._books.in_memory
+                portions, more = self._journals.gather(known, limit, opened, erase=not in_memory)
                 if not portions:
                     return ImportReport(more=more)
                 work = partial(import_portions, portions=portions, limits=self._limits)
                 report, imported = self._books.run(work)
+                if self._books.in_memory:
+                    return replace(report, more=more)  # the journals keep them until a file does
                 if removed := self._journals.finish(imported):
                     self._books.run(partial(forget_segments, names=removed))
                 return replace(report, more=more)

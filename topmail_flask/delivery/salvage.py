@@ -21,7 +21,6 @@ _COPIED = {
     "repeats": ("repeat", "at", "key"),
     "withdrawals": ("identity", "at", "reason"),
     "contacts": ("identity", "contact_id", "until"),
-    "segments": ("name", "start", "erased"),
 }
 
 
@@ -49,6 +48,8 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
         if same_key or table != "contacts":
             for row in readable(source, table):
                 _insert(target, table, {name: row.get(name) for name in columns})
+    for row in readable(source, "segments"):
+        _advance(target, row)
     if twin:
         add(target, {"accepted": waiting})
     else:
@@ -115,6 +116,16 @@ def _insert(target: sqlite3.Connection, table: str, values: dict[str, Any]) -> N
     with suppress(sqlite3.IntegrityError):
         query = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
         target.execute(query, tuple(values.values()))
+
+
+def _advance(target: sqlite3.Connection, row: dict[str, Any]) -> None:
+    """Whoever has read further into a segment is right: its lines were imported once."""
+    with suppress(sqlite3.IntegrityError):
+        target.execute(
+            "INSERT INTO segments VALUES (?, ?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET start = max(start, excluded.start)",
+            (row.get("name"), row.get("start"), row.get("erased")),
+        )
 
 
 def _balance(source: sqlite3.Connection, target: sqlite3.Connection, waiting: int) -> None:
