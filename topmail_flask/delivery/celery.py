@@ -118,7 +118,20 @@ def _register(rate: float) -> None:
 
 
 def send(task: Any, account: str, line: str) -> None:
-    """The task: one attempt to send one view. It never fails, but comes again later."""
+    """The task: one attempt to send one view. It never fails, but comes again later: a task that
+    fails is lost, and error trackers take its arguments along.
+    """
+    try:
+        _send(task, account, line)
+        return
+    except Reject:
+        raise
+    except Exception as error:  # noqa: BLE001  # no view is lost to a mistake of ours
+        logger.warning("TopMail: a task raised %s; it waits.", type(error).__name__)
+    _again(task, account, line, task.request.id, STRANGER_COUNTDOWN)
+
+
+def _send(task: Any, account: str, line: str) -> None:
     served = _served(account)
     try:
         entry = Entry.from_line(line.encode())
@@ -128,7 +141,7 @@ def send(task: Any, account: str, line: str) -> None:
         return
     if served is None:
         logger.warning("TopMail: a task is for an app with another name or key; it waits.")
-        _again(task, account, line, entry, STRANGER_COUNTDOWN)
+        _again(task, account, line, entry.key, STRANGER_COUNTDOWN)
         return
     wall = time.time()
     if wall - entry.at > served.settings.max_age:
@@ -136,7 +149,7 @@ def send(task: Any, account: str, line: str) -> None:
         return
     wait = served.pause()
     if wait:
-        _again(task, account, line, entry, wait)
+        _again(task, account, line, entry.key, wait)
         return
     end = served.send(entry, view, task.request.retries)
     if isinstance(end, Receipt):
@@ -144,12 +157,10 @@ def send(task: Any, account: str, line: str) -> None:
     elif isinstance(end, Reason):
         served.receivers.dropped(view, end)
     else:
-        _again(task, account, line, entry, end, tried=1)
+        _again(task, account, line, entry.key, end, tried=1)
 
 
-def _again(
-    task: Any, account: str, line: str, entry: Entry, wait: float, *, tried: int = 0
-) -> None:
+def _again(task: Any, account: str, line: str, key: str, wait: float, *, tried: int = 0) -> None:
     """Publish the task anew and let this one be acknowledged; Celery's own retry would lose it if
     the broker could not be reached just then.
     """
@@ -159,7 +170,7 @@ def _again(
         publisher = _publishers.get((os.getpid(), id(task.app)))
         if publisher is None:
             publisher = _publishers[os.getpid(), id(task.app)] = Publisher(task.app)
-        publisher.publish(account, line, key=entry.key, retries=retries, countdown=countdown)
+        publisher.publish(account, line, key=key, retries=retries, countdown=countdown)
     except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
         raise Reject(type(error).__name__, requeue=True) from None
 
