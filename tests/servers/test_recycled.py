@@ -15,11 +15,11 @@ def test_workers_that_are_replaced_after_a_few_requests_lose_nothing(shop: Shop)
     with shop.gunicorn(
         "sync", "--preload", "--max-requests=5", "--max-requests-jitter=3"
     ) as server:
-        looked = server.look_at(products(300), browsers=4)
-        assert len(looked) == 300
+        looked = server.look_at(products(150), browsers=4)
+        assert len(looked) == 150
         shop.expect_settled(server)
         shop.expect_each_once(looked)
-    assert len(set(shop.marks("viewed"))) > 300 / 8
+    assert len(set(shop.marks("viewed"))) > 150 / 8
 
 
 @pytest.mark.parametrize("worker", ["sync", "gevent"])
