@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask, session
+from flask import Flask
 
 from tests.testing.conftest import make_store
 from topmail_flask import InvalidValueError, Shopper
@@ -42,12 +42,20 @@ def test_a_shopper_is_staged_in_a_store_with_no_log_in_at_all() -> None:
 def test_the_same_browser_keeps_its_cookies_while_it_prefetches(app: Flask) -> None:
     with capture(app) as views, app.test_client() as client:
         client.post("/login", data={"email": ANN})
-        ahead = browse_as(client, prefetch=True)
-        ahead.get("/products/tea-1")
+        browse_as(client, prefetch=True).get("/products/tea-1")
         views.assert_not_viewed("tea-1", reason="prefetch")
-        assert session["email"] == ANN
+        browse_as(client).get("/products/tea-2")
         client.get("/products/tea-1")
         views.assert_viewed("tea-1", shopper=ANN)
+        views.assert_viewed("tea-2", shopper=ANN)
+
+
+def test_what_another_browser_does_leaves_the_client_as_it_is(app: Flask) -> None:
+    with capture(app) as views:
+        client = app.test_client()
+        browse_as(client, BOB, prefetch=True, robot=True, consent=False).get("/products/tea-1")
+        client.get("/products/tea-2")
+        views.assert_not_viewed("tea-2", reason="anonymous")
 
 
 @pytest.mark.parametrize("robot", [True, "Mozilla/5.0 (compatible; GPTBot/1.2)"])

@@ -13,6 +13,7 @@ from flask import Flask
 from tests.testing.conftest import make_store
 from topmail_flask import ConfigurationError, ProductView, product_viewed, view_dropped
 from topmail_flask.app_state import state_of
+from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.testing import capture
 
@@ -54,6 +55,14 @@ def test_nothing_leaves_the_process_and_no_thread_or_file_is_made(tmp_path: Path
         assert topmail.requests == []
     assert list(tmp_path.iterdir()) == []
     assert threading.active_count() == before
+
+
+def test_what_the_kit_does_not_take_over_is_switched_off(tmp_path: Path) -> None:
+    """A capture has no key: a new way out of the front door begins by being closed."""
+    app = make_store({"TOPMAIL_API_KEY": KEY, "TOPMAIL_OUTBOX": str(tmp_path)})
+    with capture(app) as views:
+        views.browse_as(ANN).get("/products/tea-1")
+        assert Delivery.accept(state_of(app).delivery, views[0]) == "disabled"
 
 
 def test_what_an_earlier_run_left_in_the_outbox_stays_there(tmp_path: Path) -> None:

@@ -25,10 +25,7 @@ class CapturedDelivery(Delivery):
         self, settings: Settings, tell: Callable[[ProductView], None], outer: Delivery | None
     ) -> None:
         super().__init__(
-            replace(settings, api_key=None, delivery="background"),
-            app_name="captured",
-            directory=None,
-            secret=b"captured",
+            replace(settings, api_key=None), app_name="captured", directory=None, secret=b"captured"
         )
         self.onward: Delivery | None = None
         self._tell = tell
