@@ -12,7 +12,7 @@ from flask import Flask, render_template_string
 from tests.shop import TEMPLATE
 from topmail_flask import TopMail
 from topmail_flask.app_state import state_of
-from topmail_flask.cli.checks import findings
+from topmail_flask.cli.checks import CHECKS, name_of
 from topmail_flask.cli.checks.finding import Finding
 from topmail_flask.cli.checks.store import Store
 from topmail_flask.sandbox import Sandbox
@@ -71,8 +71,9 @@ def told(app: Flask, *words: str, status: int = 0) -> dict[str, tuple[str, str]]
 
 def found(app: Flask, check: str, **about: Any) -> Finding:
     """What one check finds in a store with other surroundings."""
+    (chosen,) = [one for one in CHECKS if name_of(one) == check]
     store = Store(app, state_of(app), **about)
     try:
-        return dict(findings(store))[check]
+        return chosen(store)
     finally:
         store.close()

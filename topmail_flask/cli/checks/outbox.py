@@ -42,7 +42,7 @@ def outbox(store: Store) -> Finding:
         if os.path.lexists(directory):
             prepare(directory, store.proc / "self/mountinfo")  # all is there: it only checks
         existing = next(path for path in (directory, *directory.parents) if path.exists())
-        if not os.access(existing, os.W_OK | os.X_OK):
+        if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
             return error(f"{existing} cannot be written to by this user.", _ELSEWHERE)
         mode = existing.stat().st_mode & 0o7777
         free = shutil.disk_usage(existing).free
