@@ -64,7 +64,7 @@ def test_a_page_that_the_browser_had_already_counts_and_its_answer_stays_empty()
     shop = make_shop({"TOPMAIL_CURRENCY": "EUR"})
 
     @shop.app.get("/tea")
-    def show() -> Response:
+    def show() -> Any:
         response = make_response(render_template_string("{{ product.name }}", product=TEA))
         response.add_etag()
         return response.make_conditional(request)
