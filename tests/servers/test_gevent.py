@@ -43,3 +43,13 @@ def test_green_workers_deliver_over_tls(shop: Shop, options: tuple[str, ...]) ->
         looked = server.look_at(products(40))
         until(lambda: len(set(topmail.keys)) == len(looked), 15, "all views arrive")
         assert len(topmail.keys) == 40
+
+
+@pytest.mark.parametrize("patch", ["--gevent-monkey-patch", "--gevent-early-monkey-patch"])
+def test_green_uwsgi_workers_deliver(shop: Shop, patch: str) -> None:
+    """F067, F064: uWSGI's own loop of greenlets."""
+    shop.sandbox.order(latency_ms=50)
+    with shop.uwsgi("--gevent=50", patch, threads=False) as server:
+        looked = server.look_at(products(60))
+        shop.expect_each_once(looked)
+        shop.expect_settled(server)

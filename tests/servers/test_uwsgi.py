@@ -109,10 +109,17 @@ def test_where_uwsgi_runs_no_threads_the_views_wait_for_the_command(shop: Shop) 
     shop.expect_each_once(products(20), 1)
 
 
-def test_where_uwsgi_runs_threads_they_are_used(shop: Shop) -> None:
-    """F065: newer ones run them without being asked."""
+@pytest.mark.parametrize(
+    ("version", "first"),
+    [((2, 0, 31), ""), ((2, 0, 21), "from gevent import monkey; monkey.patch_all()")],
+    ids=["newer", "green"],
+)
+def test_where_uwsgi_runs_threads_they_are_used(
+    shop: Shop, version: tuple[int, ...], first: str
+) -> None:
+    """F065, F067: newer ones run them without being asked, and green ones run anywhere."""
     store = subprocess.run(
-        [sys.executable, "-c", WITHOUT_THREADS.format(version=(2, 0, 31, 0, b""))],
+        [sys.executable, "-c", first + WITHOUT_THREADS.format(version=version)],
         cwd=ROOT,
         env={**os.environ, **shop.environment()},
         capture_output=True,

@@ -12,7 +12,13 @@ _THREADS_BY_DEFAULT = (2, 0, 27)
 
 
 def runs_threads() -> bool:
-    """Whether threads run between the requests: an older uWSGI has to be asked for that."""
+    """Whether threads run between the requests: an older uWSGI has to be asked for that.
+
+    Where gevent has replaced them by greenlets, they run.
+    """
+    is_patched = getattr(sys.modules.get("gevent.monkey"), "is_module_patched", None)
+    if is_patched is not None and is_patched("threading"):
+        return True
     server = sys.modules.get("uwsgi")
     options = getattr(server, "opt", None)
     if not isinstance(options, dict):
