@@ -32,6 +32,9 @@ from topmail_flask.sandbox import Sandbox
 SHOPPERS = [f"shopper{number}@shop.example" for number in range(20)]
 DISK_BYTES = 8 * 1024 * 1024
 POUR_SECONDS = 5.0
+"""Until what is in memory is on the disk again."""
+END_SECONDS = 3.0
+"""Until a worker that was told to end has ended."""
 API_FAULTS: list[dict[str, Any]] = [
     {"latency_ms": 300, "jitter_ms": 700},
     {"error_rate": 0.1},
@@ -98,7 +101,8 @@ class Soak:
         self.shop.sandbox.start()
 
     def fill_the_disk(self) -> None:
-        """Views are in memory meanwhile, so that nobody is killed before they are on disk again."""
+        """Views are in memory meanwhile, so that nobody ends before they are on disk again."""
+        self.over.wait(END_SECONDS)
         filler = self.shop.outbox / "filler"
         with filler.open("wb", buffering=0) as file, suppress(OSError):
             while True:
@@ -150,7 +154,7 @@ def run(minutes: float, seed: int, views_per_second: float) -> dict[str, Any]:
             *[soak.order_a_fault] * 4,
             soak.reload,
             soak.take_topmail_away,
-            *([soak.fill_the_disk] if disk else []),
+            *([soak.fill_the_disk] * 2 if disk else []),
         ]
         shoppers = [threading.Thread(target=soak.browse) for _ in range(8)]
         for shopper in shoppers:
