@@ -161,8 +161,8 @@ class AppState:
         record = _record()
         record.depth -= 1
         if record.depth == 0:
-            mark = self._mark_of(current_request)
-            self._reader.page_is_complete(current_request, record, context, mark)
+            request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+            self._reader.page_is_complete(request, record, context, self._mark_of(request))
 
     def _mark_of(self, request: Request) -> Mark | None:
         return mark_of(self._app.view_functions.get(request.endpoint or ""))

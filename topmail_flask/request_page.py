@@ -19,7 +19,7 @@ from topmail_flask.domain.rendered_page import RenderedPage
 from topmail_flask.domain.settings import Settings
 from topmail_flask.marking import Mark, call_loader
 from topmail_flask.sources.encodings import readable
-from topmail_flask.sources.mapped_rows import is_mapped
+from topmail_flask.sources.mapped_rows import are_mapped_at_all, is_mapped
 from topmail_flask.sources.markers import may_hold_product
 from topmail_flask.sources.template_variable import read_product, template_product
 
@@ -94,12 +94,10 @@ class PageReader:
             template_product=template if isinstance(template, Product) else None,
         )
 
-    def may_show_product(
-        self, response: Response, record: RequestRecord, mark: Mark | None
-    ) -> bool:
+    def may_show_product(self, response: Response, record: RequestRecord, mark: object) -> bool:
         """Whether it pays to read the page: False only if it shows no product."""
-        shown = (self._variable(context, None) is not None for _, context in record.contexts)
-        if mark is not None or record.declared or any(shown):
+        shown = [self._variable(context, None) for _, context in record.contexts]
+        if mark or record.declared or any(one is not None for one in shown):
             return True
         html, _ = self._html(response, media_type(response.headers.get("Content-Type"))[0])
         return html is None or may_hold_product(html)
@@ -117,6 +115,8 @@ class PageReader:
         self, request: Request, record: RequestRecord, context: Mapping[str, Any], mark: Mark | None
     ) -> None:
         """Read rows of an ORM while what the page has shown of them is loaded."""
+        if not are_mapped_at_all():
+            return
         value = self._variable(context, mark)
         rows = [(one.value, one.fields) for one in record.declared if isinstance(one, Unread)]
         for row, fields in [(value, mark.fields if mark else None), *rows]:

@@ -22,6 +22,9 @@ class Reason(StrEnum):
         member.cure = cure
         return member
 
+    # An enumeration hashes its name, and in Python: "robot" would find nothing under Reason.ROBOT.
+    __hash__ = str.__hash__
+
     # Is it the view of a page at all?
     METHOD = "method", "Only a GET request is a look at a page."
     STATUS = "status", "The final answer was not a page: its status is not 200."

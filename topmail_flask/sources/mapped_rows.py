@@ -15,6 +15,11 @@ class QueryRefusedError(Exception):
     """An attribute wanted to query the database."""
 
 
+def are_mapped_at_all() -> bool:
+    """Whether the shop uses SQLAlchemy's mapper."""
+    return "sqlalchemy.orm" in sys.modules
+
+
 def is_mapped(target: object) -> bool:
     """Whether it is an instance of a class that SQLAlchemy maps."""
     return "_sa_instance_state" in getattr(target, "__dict__", ())
