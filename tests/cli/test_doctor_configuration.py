@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from flask_login import LoginManager, UserMixin
+from flask_login import LoginManager
 
 from tests.cli.examined import bare_app, found, tea_app, told
 from topmail_flask.app_state import state_of
@@ -98,21 +98,21 @@ def test_who_is_asked_for_consent_and_what_silence_means_is_told() -> None:
     assert "asks_the_shop()" in found(app, "consent").what
 
 
-class WithColumn(UserMixin):
+class WithColumn:
     email = ""
 
 
 @dataclass
-class WithAnnotation(UserMixin):
+class WithAnnotation:
     email: str
 
 
-class WithInit(UserMixin):
+class WithInit:
     def __init__(self) -> None:
         self.email = ""
 
 
-class WithoutAddress(UserMixin):
+class WithoutAddress:
     mail = ""
 
 

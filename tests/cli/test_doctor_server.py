@@ -70,8 +70,7 @@ def test_a_store_whose_server_is_not_seen_is_told_so(topmail: Sandbox, place: Pa
         ("gunicorn.conf.py", "preload_app = True\nworker_class = 'gevent'", "warning", "gevent"),
         (
             "gunicorn.conf.py",
-            "from gevent import monkey\nmonkey.patch_all()\npreload_app = True\n"
-            "worker_class = 'gevent'\n",
+            "import gevent.monkey as m\nm.patch_all()\npreload_app = True\nworker_class = 'gevent'",
             "ok",
             "gunicorn",
         ),

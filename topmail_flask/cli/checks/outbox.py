@@ -71,7 +71,7 @@ def delivery(store: Store) -> Finding:
         return ok(
             "Only the store's own processes know what waits: topmail.stats(), topmail.health()."
         )
-    health, stats = store.state.delivery.health(), store.state.delivery.stats()
+    health, stats = store.delivery.health(), store.delivery.stats()
     counts = f"{stats.pending} waiting, {stats.delivered} delivered, {stats.dead} dead letters"
     if not health.ok:
         cure = health.cure or "See: flask topmail outbox status"

@@ -94,6 +94,7 @@ class Store:
         self.app = app
         self.state = state
         self.settings = state.settings
+        self.delivery = state.delivery  # made before pages are asked for quietly
         self.home_path = home
         self.named = named
         self.clock = clock
