@@ -44,6 +44,11 @@ def test_an_identifier_is_sent_as_it_is(value: object, identifier: str) -> None:
     assert (product.id, product.sku) == (identifier, identifier)
 
 
+def test_a_document_of_mongodb_has_its_id_under_an_underscore() -> None:
+    document = {"_id": ObjectId(), "name": "Lamp", "slug": "lamp"}
+    assert read(document, view_args={"slug": "lamp"}).id == "507f1f77bcf86cd799439011"
+
+
 @pytest.mark.parametrize(
     "value",
     [None, "", " ", True, 7.5, float("nan"), float("inf"), Decimal("NaN"), [7], b"7", Unwritten()],

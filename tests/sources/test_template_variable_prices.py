@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.sources.objects import read
+from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.product import Product
 
 
@@ -142,6 +143,13 @@ def test_without_any_currency_the_price_is_left_out_and_the_view_kept() -> None:
     product = read(shown(9), currency=None, needs_price=True, rejected=rejected)
     assert paid(product) == (None, None)
     assert "TOPMAIL_CURRENCY" in rejected["price"]
+
+
+def test_a_price_in_a_currency_that_nobody_knows_still_tells_a_product() -> None:
+    """T2, R45: the view is kept without it; a text without a price is none."""
+    assert paid(read(shown("$9.90"), currency="EUR", needs_price=True)) == (None, None)
+    with pytest.raises(InvalidValueError):
+        read(shown("on request"), currency="EUR", needs_price=True)
 
 
 def test_an_implausible_price_is_left_out_and_the_view_kept() -> None:

@@ -41,6 +41,14 @@ def test_a_page_fetched_ahead_never_counts(header: str, value: str) -> None:
         assert refused_request(asked, marked=marked) is Reason.PREFETCH
 
 
+def test_a_link_that_is_prefetched_without_saying_so_is_known_by_its_mode() -> None:
+    """F157: a navigation, also one of Turbo or Swup by script, never has this mode."""
+    ahead = request(sec_fetch_mode="no-cors", sec_fetch_dest="empty")
+    assert refused_request(ahead, marked=False) is Reason.PREFETCH
+    for mode in ("navigate", "cors", "same-origin"):
+        assert refused_request(request(sec_fetch_mode=mode), marked=False) is None
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -34,7 +34,9 @@ def read_money(value: object, currency: str | None, settings: Settings) -> Price
         return _checked(amount, code)
     if isinstance(value, str):
         price = read_price(value, currency=code, decimal=settings.decimal)
-        return None if price.amount is None else _checked(price.amount, price.currency)
+        if price.amount is None:  # no price at all, or one in a currency that nobody knows
+            return Price(None, code) if read_price(value).amount is not None else None
+        return _checked(price.amount, price.currency)
     if value is None or isinstance(value, (int, float, Decimal, list, tuple)):
         return None
     money = Reader(value)

@@ -63,6 +63,10 @@ _ANDROID_DEVICE = re.compile(
 _OURS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in {
+        RobotKind.AI: (
+            r"amazonbuyforme|crawl4ai|diffbot|firecrawl|googleagent-|linkupbot"
+            r"|manus-user|meta-externalfetcher|novaact|-user/\d"
+        ),
         RobotKind.PREVIEW: (
             r"barracuda|proofpoint|safelinks|mimecast|symantec|sophos|trend ?micro|fireeye"
             r"|ironport|forcepoint|link ?(?:check|scan|preview)|url ?preview|urlscan"
@@ -74,7 +78,8 @@ _OURS = tuple(
         RobotKind.TOOL: (
             r"^(?:java|node|undici|postmanruntime|insomnia|k6|grafana k6|apachebench|apache-jmeter"
             r"|jmeter|ruby|faraday|guzzlehttp|php|reqwest|locust|siege|lwp|perl|bruno|rest-client"
-            r"|powershell|winhttp|libcurl|pycurl|wrk|hey|vegeta|artillery|gatling)\b"
+            r"|powershell|winhttp|libcurl|pycurl|wrk|hey|vegeta|artillery|gatling|bun|deno|python)\b"
+            r"|^(?:mozilla/[\d.]+|-+)\s*\Z"
             r"|\b(?:cypress|nuclei|selenium|webdriver|windowspowershell)\b"
         ),
     }.items()

@@ -39,6 +39,9 @@ def refused_request(environ: Mapping[str, Any], *, marked: bool) -> Reason | Non
         value = environ.get(header)
         if value and any(word in value.lower() for word in _AHEAD):
             return Reason.PREFETCH
+    if environ.get("HTTP_SEC_FETCH_MODE") == "no-cors" and not marked:
+        # <link rel=prefetch> and its imitations: a navigation, by script or not, is never that.
+        return Reason.PREFETCH
     return None if marked else _partial(environ)
 
 
