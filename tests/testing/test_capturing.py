@@ -11,13 +11,25 @@ import pytest
 from flask import Flask
 
 from tests.testing.conftest import make_store
-from topmail_flask import ConfigurationError, ProductView, product_viewed, view_dropped
+from topmail_flask import (
+    ConfigurationError,
+    ProductView,
+    product_viewed,
+    view_delivered,
+    view_dropped,
+)
 from topmail_flask.app_state import state_of
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.testing import capture
 
 ANN = "ann@shop.example"
+
+
+class Tea:
+    """An object of the store."""
+
+
 KEY = "tm_test_0123456789abcdef"
 
 
@@ -170,6 +182,34 @@ def test_an_error_that_the_app_made_a_page_of_is_raised_at_the_end() -> None:
     with pytest.raises(LookupError, match="the hook is broken"), capture(app) as views:
         answered.append(views.browse_as(ANN).get("/products/tea-1").status_code)
     assert answered == [500]
+
+
+def test_an_error_that_the_test_has_seen_is_raised_once(app: Flask) -> None:
+    def broken(tea: Tea) -> None:
+        raise LookupError("the adapter is broken")
+
+    state_of(app).hooks.adapters[Tea] = broken
+    seen = pytest.raises(LookupError, match="the adapter is broken")
+    with capture(app), app.test_request_context("/products/tea-1"), seen:
+        state_of(app).declare(Tea(), None)
+
+
+def test_an_error_in_a_thread_of_ours_is_raised_at_the_end(app: Flask) -> None:
+    def broken(sender: Flask, **_: object) -> None:
+        raise LookupError("the receiver is broken")
+
+    def delivering_test() -> None:
+        with (
+            Sandbox(contacts=[ANN]) as sandbox,
+            capture(app) as views,
+            view_delivered.connected_to(broken, app),
+            views.delivering_to(sandbox),
+        ):
+            views.browse_as(ANN).get("/products/tea-1")
+            assert state_of(app).delivery.flush(5.0)
+
+    with pytest.raises(LookupError, match="the receiver is broken"):
+        delivering_test()
 
 
 def test_without_the_kit_the_same_hook_costs_the_view_and_not_the_page(app: Flask) -> None:
