@@ -93,13 +93,18 @@ def _ladder(text: str) -> Any:
     if _QUOTE_REFERENCE.search(text):
         text = html.unescape(text)
         yield "character references", text
-    text = _COMMENT.sub(r"\1", text)
-    text = _LEADING_COMMA.sub(r"\1\2", _COMMA_RUN.sub(r"\1\2", text))
-    text = _TRAILING_COMMA.sub(r"\1", text).strip()
+    text = _COMMENT.sub(_kept, text)
+    text = _LEADING_COMMA.sub(_kept, _COMMA_RUN.sub(_kept, text))
+    text = _TRAILING_COMMA.sub(_kept, text).strip()
     yield "comments and commas", text
     if "\\" in text:
         text = _LONE_BACKSLASH.sub(r"\\\\", text.replace("\\\\", "\0")).replace("\0", "\\\\")
         yield "backslash", text
+
+
+def _kept(found: re.Match[str]) -> str:
+    """What a step leaves: its groups. (A template such as r"\\1" takes three times as long.)"""
+    return found[found.lastindex] if found.lastindex else ""
 
 
 def _unwrapped(text: str) -> str:
