@@ -58,6 +58,19 @@ def test_a_topmail_that_is_not_there_is_one_error(topmail: Sandbox) -> None:
     assert others == {"warning"}
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://topmail.invalid/api/v1", "name_not_resolved. -> Check TOPMAIL_BASE_URL and this"),
+        ("https://127.0.0.1:{port}/api/v1", "tls. -> The server's certificate was not accepted"),
+    ],
+)
+def test_a_way_that_is_blocked_says_where(topmail: Sandbox, address: str, said: str) -> None:
+    app = tea_app(topmail, {"TOPMAIL_BASE_URL": address.format(port=topmail.port)})
+    level, what = told(app, status=1)["reach"]
+    assert (level, said in what) == ("error", True), what
+
+
 def test_an_address_that_is_not_the_api_is_found(topmail: Sandbox) -> None:
     app = tea_app(topmail, {"TOPMAIL_BASE_URL": f"{topmail.url}/elsewhere"})
     level, what = told(app, status=1)["access"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -142,3 +143,28 @@ def test_a_real_gunicorn_beside_the_store_is_seen(topmail: Sandbox, place: Path)
     assert finding.level == "warning"
     assert finding.what.startswith("gunicorn (process ")
     assert "before gevent patches it" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "level"),
+    [
+        ("import topmail_flask", "from gevent import monkey; monkey.patch_all()", "warning"),
+        ("from gevent import monkey; monkey.patch_all()", "import topmail_flask", "ok"),
+    ],
+)
+def test_a_store_that_gevent_patches_late_is_told_so(
+    place: Path, first: str, then: str, level: str
+) -> None:
+    store = (
+        f"{first}\n{then}\nfrom flask import Flask\napp = Flask('s')\ntopmail_flask.TopMail(app)"
+    )
+    (place / "store.py").write_text(store)
+    told = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "store", "topmail", "doctor", "--json"],
+        cwd=place,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        check=False,
+    )
+    findings = {one["check"]: one for one in json.loads(told.stdout)["findings"]}
+    assert findings["server"]["level"] == level, findings["server"]

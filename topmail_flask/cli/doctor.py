@@ -52,7 +52,8 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(as_plain(told), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n" + ", ".join(f"{count[level]} {level}" for level in Level))
+        warnings, errors = count[Level.WARNING], count[Level.ERROR]
+        click.echo(f"\n{count[Level.OK]} ok, warnings: {warnings}, errors: {errors}")
     if count[Level.ERROR]:
         raise SystemExit(1)
 

@@ -10,6 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app_state import AppState
+from topmail_flask.cli.checks.api import parted
 from topmail_flask.cli.opened import app_state
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.domain.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
@@ -51,7 +52,8 @@ def send_test_command(email: str, as_json: bool) -> None:
     took = time.monotonic() - begun
     if isinstance(outcome, DeliveryError):
         told = _refusal(outcome)
-        click.echo(json.dumps({"sent": False, **told}) if as_json else _refusal_text(told))
+        text = f"{told['what']}\n-> {told['cure']}"
+        click.echo(json.dumps({"sent": False, **told}) if as_json else text)
         raise SystemExit(1)
     receipt = {
         "view_id": outcome.id,
@@ -86,10 +88,7 @@ def _address(state: AppState) -> str:
 
 
 def _refusal(error: DeliveryError) -> dict[str, object]:
-    what, _, cure = str(error).partition(". ")
-    cure = _UNKNOWN if isinstance(error, ContactNotFound) else f"{cure or 'Try again later'}."
-    return {"status": error.status, "code": error.code, "what": f"{what}.", "cure": cure}
-
-
-def _refusal_text(told: dict[str, object]) -> str:
-    return f"{told['what']}\n-> {told['cure']}"
+    what, cure = parted(error)
+    if isinstance(error, ContactNotFound):
+        cure = _UNKNOWN
+    return {"status": error.status, "code": error.code, "what": what, "cure": cure}

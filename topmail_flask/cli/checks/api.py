@@ -19,6 +19,11 @@ from topmail_flask.domain.errors import CallRejected, DeliveryError, SendingBloc
 
 _CLOCK_OFF, _CLOCK_WRONG = 30.0, 300.0  # seconds
 _NOTHING = b"{}"
+_NETWORK_CURES = {
+    "name_not_resolved": "Check TOPMAIL_BASE_URL and this machine's DNS.",
+    "connection_refused": "Check TOPMAIL_BASE_URL, and the firewall for calls going out.",
+    "connect_timeout": "Check the firewall for calls going out; or set TOPMAIL_PROXY.",
+}
 
 
 def reach(store: Store) -> Finding:
@@ -28,7 +33,9 @@ def reach(store: Store) -> Finding:
         return _not_asked()
     host = urlsplit(store.settings.base_url).netloc
     if isinstance(exchange.outcome, DeliveryError):
-        return _problem(exchange.outcome, at=host)
+        told = exchange.outcome
+        cure = _NETWORK_CURES.get(told.code, parted(told)[1])
+        return error(f"{host} cannot be reached: {told.code}.", cure)
     took = f"{exchange.took * 1000:.0f} ms"
     if exchange.took > sum(store.settings.timeout) / 2:
         what = f"{host} answered after {took}; TOPMAIL_TIMEOUT is near."
@@ -113,9 +120,12 @@ def _not_asked() -> Finding:
     return warning("Not asked: it needs the checks before it.", "Mend what stands above.")
 
 
-def _problem(told: DeliveryError, at: str = "") -> Finding:
+def _problem(told: DeliveryError) -> Finding:
+    found = error if isinstance(told, SendingBlocked) else warning
+    return found(*parted(told))
+
+
+def parted(told: DeliveryError) -> tuple[str, str]:
+    """What happened, and the cure, out of the error's message."""
     what, _, cure = str(told).partition(". ")
-    if at:
-        what = f"{at} cannot be reached: {told.code}"
-    found = error if isinstance(told, SendingBlocked) or at else warning
-    return found(f"{what}.", f"{cure or 'Try again later'}.")
+    return f"{what}.", f"{cure or 'Try again later'}."

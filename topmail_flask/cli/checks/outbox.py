@@ -34,10 +34,11 @@ _HOMES = {
 
 def outbox(store: Store) -> Finding:
     """May views be kept there, and are they safe? Nothing is made or changed."""
-    directory, root = store.outbox, store.outbox_root
-    if directory is None or root is None:
+    directory = store.outbox
+    if directory is None:
         what = "Views are kept in memory only (:memory:): they are lost with their process."
         return warning(what, "Set TOPMAIL_OUTBOX to a directory on a local disk.")
+    root = directory.parent
     try:
         if os.path.lexists(directory):
             prepare(directory, store.proc / "self/mountinfo")  # all is there: it only checks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -43,6 +44,9 @@ class Trace:
 
 def server(store: Store) -> Finding:
     """Do the threads of the store run, and is gevent there in time?"""
+    if _is_patched_late():
+        what = "gevent patches this program after requests and ssl were imported."
+        return warning(what, "Call gevent.monkey.patch_all() before every other import.")
     traces = [*_running(store), *_written(store.surroundings)]
     for one in traces:
         found = _uwsgi(one, store) if one.server == "uwsgi" else _gunicorn(one)
@@ -83,6 +87,14 @@ def _threads_by_default() -> bool:
     except metadata.PackageNotFoundError:
         return False
     return tuple(int(part) for part in re.findall(r"\d+", told)[:3]) >= _THREADS_BY_DEFAULT
+
+
+def _is_patched_late() -> bool:
+    """Whether the HTTP library holds a class of ssl that gevent has replaced since."""
+    held, now = (
+        getattr(sys.modules.get(name), "SSLContext", None) for name in ("urllib3.util.ssl_", "ssl")
+    )
+    return "gevent.monkey" in sys.modules and held is not None and held is not now
 
 
 def _running(store: Store) -> Iterator[Trace]:

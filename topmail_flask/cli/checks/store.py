@@ -17,7 +17,6 @@ from topmail_flask.app_state import AppState
 from topmail_flask.cli.checks.finding import Finding
 from topmail_flask.cli.checks.sampling import Sample, product_pages
 from topmail_flask.cli.inspect import look
-from topmail_flask.delivery.place import app_directory
 from topmail_flask.delivery.transport import Answer, Transport
 from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import DeliveryError
@@ -108,18 +107,13 @@ class Store:
         local = urlsplit(self.settings.base_url).hostname in _LOOPBACK  # the sandbox
         return not (self.app.debug or self.app.testing or local)
 
-    @property
-    def outbox_root(self) -> Path | None:
-        """Where the outboxes of all keys are; None: in memory only."""
-        place = self.settings.outbox or str(Path(self.app.instance_path) / "topmail")
-        return None if place == ":memory:" else Path(place)
-
-    @property
+    @cached_property
     def outbox(self) -> Path | None:
-        """The directory of the app with its key; None: in memory only."""
-        name = f"{self.app.import_name}:{self.app.name}"
-        root = self.outbox_root
-        return root and app_directory(root, name, self.settings.api_key)
+        """The directory of the app with its key, below TOPMAIL_OUTBOX; None: in memory only."""
+        operators = self.delivery.operators()
+        for operator in operators:
+            operator.close()
+        return operators[0].directory if operators else None
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> Exchange | None:
         """Call TopMail, each path once; None: there is no key to call with."""
