@@ -32,7 +32,7 @@ def note(event: str, key: str = "") -> None:
 
 
 class GreenClock:
-    """Beats in a greenlet of its own, and remembers the beat that came latest.
+    """Beats in a greenlet of its own, and notes how late each beat came.
 
     What the machine kept the whole thread waiting for a processor is not counted.
     """
@@ -40,7 +40,7 @@ class GreenClock:
     def __init__(self) -> None:
         import gevent
 
-        self.slowest = 0.0
+        self.stalls: list[float] = []
         self._sleep = gevent.sleep
         self._greenlet = gevent.spawn(self._beat)
 
@@ -49,7 +49,7 @@ class GreenClock:
             begin, waited = time.monotonic(), self._waited()
             self._sleep(0.005)
             late = time.monotonic() - begin - 0.005 - (self._waited() - waited)
-            self.slowest = max(self.slowest, late)
+            self.stalls.append(late)
 
     @staticmethod
     def _waited() -> float:
@@ -86,13 +86,12 @@ def create_app() -> Flask:
     def threads() -> Any:
         return jsonify([thread.name for thread in threading.enumerate()])
 
-    @app.get("/stall")
-    def stall() -> Any:
-        """The longest that a greenlet of this worker was held up since the last time."""
+    @app.get("/stalls")
+    def stalls() -> Any:
+        """How long greenlets of this worker were held up since the last time, in seconds."""
         clock = app.extensions.setdefault("clock", GreenClock())
-        seconds = clock.slowest
-        clock.slowest = 0.0
-        return jsonify(seconds=seconds)
+        late, clock.stalls = sorted(clock.stalls), []
+        return jsonify(late)
 
     def viewed(_app: Flask, view: ProductView, **_: Any) -> None:
         note("viewed", view.key)
