@@ -10,6 +10,7 @@ from topmail_flask.delivery.journal_reading import JournalReading
 from topmail_flask.delivery.settlements import Settlements
 from topmail_flask.domain.ledger import Stats
 
+TRIES = 10
 # One statement sees one state of the file.
 _QUERY = """
 SELECT 'count', name, n FROM counts
@@ -20,13 +21,16 @@ UNION ALL SELECT 'segment', name, start FROM segments
 
 def balance(books: Books, journals: JournalReading | None, settlements: Settlements) -> Stats:
     """The ledger of all processes of this machine. Makes no file."""
-    rows: list[tuple[str, str, int]] = []
-    with suppress(Fault):
-        rows = books.rows(_QUERY) if books.exists else []
-    of_kind = {kind: {name: n for one, name, n in rows if one == kind} for kind, _, _ in rows}
+    of_kind, unimported = _read(books), 0
+    for _ in range(TRIES):
+        starts = of_kind.get("segment")
+        unimported = journals.unimported(starts or {}) if journals else 0
+        again = _read(books) if journals else of_kind
+        if again.get("segment") == starts:
+            break
+        of_kind = again  # lines were imported, and erased, before they could be counted
     counts = of_kind.get("count", {})
     unwritten = settlements.ends
-    unimported = journals.unimported(of_kind.get("segment", {})) if journals else 0
     return Stats(
         accepted=counts.get("accepted", 0) + unimported,
         delivered=counts.get("delivered", 0) + unwritten["delivered"],
@@ -40,6 +44,13 @@ def balance(books: Books, journals: JournalReading | None, settlements: Settleme
             if name.startswith("reason:") and n
         },
     )
+
+
+def _read(books: Books) -> dict[str, dict[str, int]]:
+    rows: list[tuple[str, str, int]] = []
+    with suppress(Fault):
+        rows = books.rows(_QUERY) if books.exists else []
+    return {kind: {name: n for one, name, n in rows if one == kind} for kind, _, _ in rows}
 
 
 def oldest_unimported(books: Books, journals: JournalReading | None) -> float | None:
