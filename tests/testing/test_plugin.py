@@ -83,6 +83,8 @@ def test_it(app, topmail_views, topmail_sandbox):
     assert (view["product_id"], view["email"]) == ("1", "ann@shop.example")
 
 def test_afterwards(app, topmail_views):
+    for thread in set(threading.enumerate()) - {threading.main_thread()}:
+        thread.join(5.0)
     assert threading.active_count() == 1
     topmail_views.browse_as("ann@shop.example").get("/tea")
     topmail_views.assert_viewed(1)
