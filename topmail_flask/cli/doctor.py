@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import textwrap
 from collections import Counter
 from dataclasses import asdict
 
@@ -17,9 +14,11 @@ from topmail_flask.cli.checks import CHECKS, findings, name_of
 from topmail_flask.cli.checks.finding import Finding, Level
 from topmail_flask.cli.checks.store import Store
 from topmail_flask.cli.opened import app_state
+from topmail_flask.cli.terminal import colour, wrapped
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
-_WIDEST = 100
+_LEVEL = 9
+"""Columns of the word that says how bad it is."""
 
 
 @click.command("doctor", short_help="Check everything, and say what to do.")
@@ -67,23 +66,10 @@ def as_plain(told: list[tuple[str, Finding]]) -> dict[str, object]:
 
 
 def _text(name: str, finding: Finding) -> str:
-    width = min(shutil.get_terminal_size().columns, _WIDEST)
-    column = 9 + max(len(name_of(check)) for check in CHECKS) + 2
-    level = click.style(f"{finding.level.upper():<9}", fg=_COLOURS[finding.level], bold=True)
-    lines = _wrapped(finding.what, width - column)
-    for one in finding.details:
-        lines += _wrapped(f"- {one}", width - column)
+    column = _LEVEL + max(len(name_of(check)) for check in CHECKS) + 2
+    level = click.style(f"{finding.level.upper():<{_LEVEL}}", fg=_COLOURS[finding.level], bold=True)
+    lines = [finding.what, *(f"- {one}" for one in finding.details)]
     if finding.cure:
-        lines += _wrapped(f"-> {finding.cure}", width - column)
-    text = f"\n{' ' * column}".join(lines)
-    return f"{level}{name:<{column - 9}}{text}"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    # Commands, paths and addresses are to be copied: they are not torn.
-    return textwrap.wrap(text, max(width, 30), break_long_words=False, break_on_hyphens=False)
-
-
-def colour() -> bool | None:
-    """False under NO_COLOR (https://no-color.org); None: on terminals."""
-    return False if os.environ.get("NO_COLOR") else None
+        lines.append(f"-> {finding.cure}")
+    text = f"\n{' ' * column}".join(wrapped(line, column) for line in lines)
+    return f"{level}{name:<{column - _LEVEL}}{text}"

@@ -23,6 +23,7 @@ from topmail_flask.cli.checks.versions import installed_versions
 from topmail_flask.cli.doctor import as_plain
 from topmail_flask.cli.opened import app_state
 from topmail_flask.cli.routes import routes
+from topmail_flask.cli.terminal import wrapped
 from topmail_flask.domain.secret import Secret
 from topmail_flask.domain.settings import PREFIX, Settings
 
@@ -55,7 +56,7 @@ def report_command(output: Path | None) -> None:
         raise click.ClickException(f"{path} exists already: choose another --output") from None
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
-    click.echo(f"{path}: {', '.join(texts)}")
+    click.echo(wrapped(f"{path}: {', '.join(texts)}"))
     click.echo("It holds no secret and nothing about a shopper or product. Read it, then send it.")
 
 

@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from topmail_flask.app_state import AppState
 from topmail_flask.cli.checks.api import parted
 from topmail_flask.cli.opened import app_state
+from topmail_flask.cli.terminal import wrapped
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.domain.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
 from topmail_flask.domain.product import Product
@@ -52,7 +53,7 @@ def send_test_command(email: str, as_json: bool) -> None:
     took = time.monotonic() - begun
     if isinstance(outcome, DeliveryError):
         told = _refusal(outcome)
-        text = f"{told['what']}\n-> {told['cure']}"
+        text = f"{told['what']}\n{wrapped('-> ' + str(told['cure']))}"
         click.echo(json.dumps({"sent": False, **told}) if as_json else text)
         raise SystemExit(1)
     receipt = {
