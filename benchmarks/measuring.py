@@ -53,6 +53,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 def in_fresh_processes(module: str, times: int, *arguments: str) -> list[Any]:
     """What ``python -m module --once`` prints as JSON on its last line, ``times`` times."""
     command = [sys.executable, "-m", module, "--once", *arguments]
+    command += ["--quick"] if QUICK else []
     told = []
     for _ in range(times):
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
