@@ -55,6 +55,9 @@ def test_a_product_page_below_a_category_is_one_if_its_title_or_address_says_so(
     assert extract(page(block(mug()), title="Blue Mug - Shop"), SHOP + path).product is not None
     own = page(block(mug(url=SHOP + path)), title="Sale")
     assert extract(own, SHOP + path).product is not None
+    metas = '<meta property="og:type" content="product"><meta property="og:title" content="Mug">'
+    price = '<meta property="product:price:amount" content="9">'
+    assert extract(page(block(mug()), head=metas + price), SHOP + path).product is not None
 
 
 def test_a_product_below_a_collection_of_shopify_needs_no_such_proof() -> None:
@@ -103,3 +106,31 @@ def test_a_product_that_another_calls_similar_is_not_the_pages() -> None:
     assert found.id == "MUG-1"
     mutual = {**other, "isSimilarTo": {"@id": "#a"}}
     assert extract(page(block({"@graph": [mutual, main]})), PAGE).reason is Reason.AMBIGUOUS
+
+
+LINKED = (
+    '<li itemscope itemtype="https://schema.org/Product"><a href="/p/other">'
+    '<b itemprop="name">Other</b></a><meta itemprop="sku" content="S1"></li>'
+)
+
+
+def test_a_card_whose_name_leads_elsewhere_is_for_that_page() -> None:
+    """R26: most cards have no ``itemprop=url``, but a link."""
+    assert extract(page("<h1>Sale</h1>", LINKED), PAGE).reason is Reason.AMBIGUOUS
+    own = LINKED.replace("/p/other", "/p/mug?ref=list")
+    assert extract(page("<h1>Sale</h1>", own), PAGE).product is not None
+    brand = "<b itemprop='name'><a href='/brand/nord'>Nord</a> mug</b>"
+    item = f'<div itemscope itemtype="https://schema.org/Product">{brand}</div>'
+    found = extract(page(item), PAGE).product
+    assert found is not None
+    assert found.url == PAGE
+
+
+def test_a_page_that_has_no_word_of_the_product_is_about_something_else() -> None:
+    """R23: a promoted product on a landing page, a brand's page or a search."""
+    lamp = block(mug(name="Acme 40", sku="A40-X"))
+    at = SHOP + "/desk-lamps"
+    assert extract(page("<h1>Desk lamps</h1>", lamp), at).reason is Reason.AMBIGUOUS
+    assert extract(page("<h1>Our Acmes</h1>", lamp), at).product is not None
+    assert extract(page("<h1>Desk lamps</h1>", lamp), SHOP + "/a40-x").product is not None
+    assert extract(page(lamp), at).product is not None  # no heading: nobody says otherwise

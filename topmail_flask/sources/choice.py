@@ -16,6 +16,7 @@ Beyond the rules as they were written, learned from pages:
   only product must be named by the title or a heading.
 * A title names a product by whole words: ``Lamps`` does not name the ``Lamp``.
 * A name with nothing but a rating, in JSON-LD, is a plug-in's rating of the shop.
+* A page whose heading, title and address have no word of the product's name is about another.
 * A product that another one calls similar is not the page's, unless both do.
 """
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.sources.candidates import Found
@@ -32,6 +34,7 @@ from topmail_flask.sources.open_graph import OpenGraph
 from topmail_flask.sources.page_kinds import is_elsewhere, is_listing
 from topmail_flask.sources.place import Place
 
+_WORD = re.compile(r"\w{2,}")
 _TITLE_PARTS = re.compile(r"\s+[|–—·»-]\s+")
 _LISTING_ADDRESS = "the address is that of a category, a brand or an article"
 _ELSEWHERE = "the address is that of a cart, a search or an account"
@@ -92,7 +95,7 @@ class Chooser:
             return "og:type is product.group (R19)"
         if self._found.is_article:
             return "the page is an article"
-        if is_listing(self._place.url):
+        if is_listing(self._place.url) and not (self._og.is_product and self._og.is_described):
             return _LISTING_ADDRESS
         return ""
 
@@ -129,7 +132,22 @@ class Chooser:
                 return Choice(None, Reason.AMBIGUOUS, "the product names another page (R26)")
         if _is_bare(entity) and not self._is_titled(entity):
             return Choice(None, Reason.INCOMPLETE, "a product of a name alone (R15)")
+        if self._is_unheard_of(entity):
+            return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
         return Choice(entity)
+
+    def _is_unheard_of(self, entity: Entity) -> bool:
+        """Whether a page with a heading has no word of the product's name anywhere that counts."""
+        path = unquote(urlsplit(self._place.url).path)
+        words = _WORD.findall(" ".join((entity.name, *entity.ids().values())).casefold())
+
+        def says_it(text: str) -> bool:  # by the beginnings of words: plurals, cases
+            return any(word[:4] in text.casefold() for word in words)
+
+        if not words or says_it(f"{self._document.head.title} {self._og.title} {path}"):
+            return False
+        headings = " ".join(self._document.headings())  # costs a tree: asked last
+        return bool(headings) and not says_it(headings)
 
     def _of_this_page(self, entities: list[Entity]) -> Entity | None:
         for least in (2, 1):

@@ -53,6 +53,7 @@ class Microdata:
         item: Node = {"@type": (attributes.get("itemtype") or "").split()}
         if attributes.get("itemid"):
             item["@id"] = attributes["itemid"]
+        leads_to = ""
         for node in self._properties(scope, attributes.get("itemref")):
             names = [usual_name(one) for one in _itemprop(node).split()]
             if not names or names[0] in RELATED - {"itemListElement", "item", "itemOffered"}:
@@ -60,8 +61,12 @@ class Microdata:
             value = self._value(node, names, above)
             if value is None or value == "":
                 continue
+            if names[0] == "name" and "name" not in item:
+                leads_to = _link_around(node, scope)
             for name in names:
                 item.setdefault(name, []).append(value)
+        if leads_to and "url" not in item:
+            item["url"] = [leads_to]  # a card of a list: its name leads to the product's page
         return item
 
     def _properties(self, scope: LexborNode, references: str | None) -> list[LexborNode]:
@@ -149,6 +154,18 @@ def _children(node: LexborNode) -> list[LexborNode]:
             children.append(child)
         child = child.prev
     return children
+
+
+def _link_around(node: LexborNode, scope: LexborNode) -> str:
+    """Where a link leads that is the element, holds it, or is all it holds, within ``scope``."""
+    inside = node.css_first("a[href]")
+    is_whole = inside is not None and node_text(inside) == node_text(node)
+    around: LexborNode | None = inside if is_whole else node
+    while around is not None and around.mem_id != scope.mem_id:
+        if around.tag == "a":
+            return around.attributes.get("href") or ""
+        around = around.parent
+    return ""
 
 
 def _in_noscript(node: LexborNode) -> bool:
