@@ -15,8 +15,8 @@ A queue of its own keeps the views out of other tasks' way: ``task_routes = {"to
 "topmail"}``. ``worker_prefetch_multiplier = 1`` shares them evenly. While TopMail cannot be reached
 the worker holds the tasks that wait; Celery's ``worker_eta_task_limit`` bounds them.
 
-RabbitMQ loses nothing, whatever is killed. Celery's Redis transport takes a task off the list before
-it notes that a worker has it: a ``kill -9`` of the worker in that moment loses the task.
+RabbitMQ loses nothing, whatever is killed. Celery's Redis transport takes a task off the list
+before it notes that a worker has it: a ``kill -9`` of the worker in that moment loses the task.
 """
 
 from __future__ import annotations
