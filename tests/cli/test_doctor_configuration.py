@@ -48,9 +48,9 @@ def test_the_key_fits_where_the_store_runs(config: dict[str, Any], level: str, s
         ({"TOPMAIL_SITE_URL": "", "SERVER_NAME": "tea.shop"}, "ok", "SERVER_NAME"),
         ({"TOPMAIL_SITE_URL": "", "TRUSTED_HOSTS": ["tea.shop"]}, "ok", "TRUSTED_HOSTS"),
         ({"TOPMAIL_SITE_URL": "http://tea.shop"}, "warning", "without encryption"),
-        ({"TOPMAIL_SITE_URL": "https://localhost:5000"}, "error", "only this network"),
-        ({"TOPMAIL_SITE_URL": "https://10.0.0.7"}, "error", "only this network"),
-        ({"TOPMAIL_SITE_URL": "https://tea"}, "error", "only this network"),
+        ({"TOPMAIL_SITE_URL": "https://localhost:5000"}, "error", "no public address"),
+        ({"TOPMAIL_SITE_URL": "https://10.0.0.7"}, "error", "no public address"),
+        ({"TOPMAIL_SITE_URL": "https://tea"}, "error", "no public address"),
         ({"TOPMAIL_SITE_URL": "http://localhost:5000", "DEBUG": True}, "ok", "localhost"),
     ],
 )

@@ -63,6 +63,21 @@ def test_what_a_page_changes_by_itself_is_not_laid_at_our_door(topmail: Sandbox)
     assert found(app, "cacheability").level == "ok"
 
 
+def test_a_page_that_changes_at_some_time_is_not_laid_at_our_door(topmail: Sandbox) -> None:
+    app, offers = tea_app(topmail), iter(["tea", "tea", "coffee", "coffee", "coffee"])
+    app.view_functions["home"] = lambda: next(offers)
+    assert found(app, "cacheability").level == "ok"
+
+
+def test_a_store_that_lets_only_its_own_hosts_in_is_looked_at_all_the_same(
+    topmail: Sandbox,
+) -> None:
+    for config in ({"TRUSTED_HOSTS": [".tea.shop"]}, {"SERVER_NAME": "tea.shop"}):
+        app = tea_app(topmail, {"TOPMAIL_SITE_URL": "", **config})
+        assert found(app, "cacheability").level == "ok"
+        assert found(app, "pages").details == ("/tea/a: a, 9.90 EUR", "/tea/b: b, 9.90 EUR")
+
+
 def test_a_header_that_comes_with_the_extension_is_an_error(topmail: Sandbox) -> None:
     app = tea_app(topmail)
 

@@ -13,14 +13,19 @@ _CODINGS = "gzip, deflate, br, zstd"  # what a browser takes
 
 
 def cacheability(store: Store) -> Finding:
-    """Is the home page the same with and without the extension? Asked for twice without it, so that
-    what differs by itself (tokens, times) is known.
+    """Is the home page the same with and without the extension?
+
+    Asked for without it as well twice before and once after, so that what changes by itself
+    (tokens, times, offers of the minute) is known.
     """
     before, again, seen = store.get(store.home_path), store.get(store.home_path), store.home
+    after = store.get(store.home_path)
     if before.status != 200:
         cure = "Name another page: flask topmail doctor --home PATH"
         return warning(f"{store.home_path} answers {before.status}: nothing to compare.", cure)
-    added = _differences(before, again, seen)
+    added = [
+        one for one in _differences(before, again, seen) if one in _differences(after, again, seen)
+    ]
     if "x-topmail" in added and (store.app.debug or store.settings.debug_header):
         added.remove("x-topmail")
         if not store.app.debug:

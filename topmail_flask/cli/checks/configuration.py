@@ -46,7 +46,7 @@ def site_url(store: Store) -> Finding:
     parts = urlsplit(site)
     if store.is_in_production and _is_private(parts.hostname or ""):
         cure = "Set TOPMAIL_SITE_URL to the shop's public address."
-        return error(f"Mails would link to {site}, which only this network knows.", cure)
+        return error(f"Mails would link to {site}, which is no public address.", cure)
     if store.is_in_production and parts.scheme == "http":
         cure = "Set TOPMAIL_SITE_URL to the shop's https address."
         return warning(f"Mails would link to {site}, without encryption.", cure)

@@ -49,7 +49,7 @@ def outbox(store: Store) -> Finding:
         free = shutil.disk_usage(existing).free
     except PlaceRefused as refusal:
         what, _, cure = str(refusal).partition(". ")
-        return error(f"{what.removesuffix(f'. {cure}')}.", cure.removeprefix("Cure: ") + ".")
+        return error(f"{what}.", cure.removeprefix("Cure: "))
     except OSError as failure:
         return error(f"{root}: {failure.strerror}.", _ELSEWHERE)
     kind = file_system(existing, store.proc / "self/mountinfo")

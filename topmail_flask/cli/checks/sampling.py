@@ -31,7 +31,7 @@ class Sample:
 
 
 def product_pages(
-    app: Flask, home: str, base_url: str | None, decide: Callable[[str], Decision]
+    app: Flask, home: str, base_url: str, decide: Callable[[str], Decision]
 ) -> list[Sample]:
     """Pages that the home page links to and whose routes may show products, a few of each route.
 
@@ -39,7 +39,7 @@ def product_pages(
     :param base_url: the store's address.
     :param decide: what the extension decides about the page at a path.
     """
-    found = list(_candidates(app, home, base_url or "http://localhost/"))
+    found = list(_candidates(app, home, base_url))
     if any(is_meant for _, _, is_meant in found):
         found = [one for one in found if one[2]]
     of_route: Counter[str] = Counter()

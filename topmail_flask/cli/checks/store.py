@@ -21,7 +21,7 @@ from topmail_flask.delivery.transport import Answer, Transport
 from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import DeliveryError
 from topmail_flask.domain.reasons import Reason
-from topmail_flask.request_page import media_type
+from topmail_flask.request_page import HTML, media_type
 from topmail_flask.sources.encodings import readable
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -60,7 +60,7 @@ class Page:
 
     def html(self, limit: int) -> tuple[bytes | None, Reason | None]:
         """The page as it was before compression, or why the extension cannot read it."""
-        if media_type(self.header("content-type"))[0] != "text/html":
+        if media_type(self.header("content-type"))[0] not in HTML:
             return None, Reason.NOT_HTML
         return readable(self.body, self.header("content-encoding"), limit)
 
@@ -108,6 +108,16 @@ class Store:
         return not (self.app.debug or self.app.testing or local)
 
     @cached_property
+    def base_url(self) -> str:
+        """An address at which the store lets its visitors in."""
+        if self.settings.site_url:
+            return self.settings.site_url
+        config = self.app.config
+        trusted = [*(config.get("TRUSTED_HOSTS") or ()), "localhost"]
+        host = config["SERVER_NAME"] or trusted[0].lstrip(".")
+        return f"{config['PREFERRED_URL_SCHEME']}://{host}"
+
+    @cached_property
     def outbox(self) -> Path | None:
         """The directory of the app with its key, below TOPMAIL_OUTBOX; None: in memory only."""
         operators = self.delivery.operators()
@@ -147,7 +157,7 @@ class Store:
     def _get(self, address: str, headers: Mapping[str, str]) -> Page:
         parts = urlsplit(address)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else self.settings.site_url
+        base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else self.base_url
         with self.app.test_client(use_cookies=False).get(
             path,
             base_url=base,
@@ -164,10 +174,12 @@ class Store:
             return [Sample(one, True, self.decide(one)) for one in self.named]
         html = self.home.html(self.settings.max_page_bytes)[0] or b""
         text = html.decode(errors="replace")
-        return product_pages(self.app, text, self.settings.site_url, self.decide)
+        return product_pages(self.app, text, self.base_url, self.decide)
 
     def decide(self, address: str) -> Decision:
         """What the extension decides about a page of the store."""
+        if not (self.settings.site_url or urlsplit(address).netloc):
+            address = self.base_url + address
         with self._quietly():
             return Context().run(look, self.app, self.state, address, None)
 
