@@ -45,10 +45,10 @@ PROCESSES = 2 if measuring.QUICK else 9
 def once(home: str) -> dict[str, dict[str, list[float]]]:
     """p50 and p99 of each case in this process: bare, bare again, with the extension."""
     with tempfile.TemporaryDirectory() as outbox:
-        told = {"outbox": Path(outbox), "TOPMAIL_DELIVERY": home}
-        bare = make_store("bare", tracked=False, **told)
-        again = make_store("again", tracked=False, **told)
-        tracked = make_store("tracked", tracked=True, **told)
+        place = Path(outbox)
+        bare = make_store("bare", tracked=False, outbox=place)
+        again = make_store("again", tracked=False, outbox=place)
+        tracked = make_store("tracked", tracked=True, outbox=place, TOPMAIL_DELIVERY=home)
         figures = {}
         for case, (path, who, _) in CASES.items():
 

@@ -12,6 +12,7 @@ import math
 import tempfile
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from benchmarks import measuring
@@ -46,7 +47,7 @@ class Costs:
 def view(number: int) -> ProductView:
     product = Product(
         id=str(number), name="Walking shoe", url=f"https://store.example/p/{number}",
-        image_url="https://store.example/static/shoe.jpg", price="49.90", currency="EUR",
+        image_url="https://store.example/static/shoe.jpg", price=Decimal("49.90"), currency="EUR",
     )  # fmt: skip
     return ProductView(product, Shopper(email=f"shopper{number}@example.com"))
 
@@ -80,7 +81,7 @@ def publishing(messages: int) -> float | None:
 
     from celery import Celery
 
-    from topmail_flask.delivery.celery import Publisher
+    from topmail_flask.delivery.publisher import Publisher
 
     for port, url in (5672, "amqp://guest:guest@127.0.0.1:5672//"), (6379, "redis://127.0.0.1"):
         try:
@@ -103,7 +104,7 @@ def publishing(messages: int) -> float | None:
     return None
 
 
-def measured() -> tuple[Costs, list[tuple[object, ...]]]:
+def measured() -> tuple[Costs, list[tuple[str, float, float, float]]]:
     with running() as quick:
         accept, deliver, fastest = leader(quick, 600, senders=4, rate=10_000.0)
     with running(LATENCY) as slow:

@@ -38,7 +38,7 @@ class Item:
     sku: str
 
 
-class Member(UserMixin):
+class Member(UserMixin):  # type: ignore[misc]
     def __init__(self, number: str) -> None:
         self.id = number
         self.email = f"shopper{number}@example.com"
@@ -119,7 +119,7 @@ def make_store(name: str, *, tracked: bool, outbox: Path, **settings: Any) -> Fl
     """The store, with or without the extension; the rest is the same code."""
     app = Flask(name, static_folder=str(CONTENT), static_url_path="/static")
     app.config.update(SECRET_KEY=SECRET)
-    app.jinja_loader = DictLoader(TEMPLATES)  # type: ignore[assignment]
+    app.jinja_loader = DictLoader(TEMPLATES)
     LoginManager(app).user_loader(Member)
     if tracked:
         app.config.update(
