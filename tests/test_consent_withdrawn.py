@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from flask import request
 
 from tests.shop import TEA, Shop, make_shop
-from topmail_flask import product_page
+from topmail_flask import product_page, view_dropped
 from topmail_flask.sandbox import Sandbox
 
 ADDRESS = "ann@shop.example"
@@ -72,7 +73,14 @@ def test_a_refusal_in_a_later_request_drops_what_waits_of_that_shopper_alone(
     shop.get("/tea?consent=yes")
     other["now"] = ADDRESS
     sandbox.wait_for_requests(1)
+    told = threading.Event()
+    view_dropped.connect(
+        lambda sender, reason, **_: reason == "consent_withdrawn" and told.set(),
+        shop.app,
+        weak=False,
+    )
     shop.get("/tea?consent=no")
+    assert told.wait(20)
     all_has_ended(shop, sandbox)
     assert [view["email"] for view in sandbox.views] == ["bob@shop.example"]
     assert shop.reasons == {"consent_withdrawn": 1, "consent": 1}
