@@ -45,6 +45,7 @@ def test_a_compressed_page_tells_its_product(coding: str, compressed_first: bool
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip", "deflate"])
 def test_a_body_that_is_not_in_its_coding_is_not_read(coding: str) -> None:
     assert readable(b"<p>plain</p>", coding, 1_000) == (None, Reason.ENCODED)
+    assert readable(b"\x01", coding, 1_000) == (None, Reason.ENCODED)
     assert readable(b"<p>plain</p>", "compress", 1_000) == (None, Reason.ENCODED)
 
 

@@ -66,7 +66,7 @@ class Reason(StrEnum):
     ENCODED = (
         "encoded",
         "The page was compressed before it could be read.",
-        "Call topmail.init_app(app) after the compressing extension's init_app.",
+        "Mark the route, or install the package of its coding (brotli, zstandard) in the store.",
     )
     TOO_LARGE = (
         "too_large",

@@ -39,7 +39,8 @@ def readable(body: bytes, encoding: str | None, limit: int) -> tuple[bytes | Non
             page = unpack(body, limit + 1)
         except Exception:  # noqa: BLE001, S112  each package has errors of its own
             continue
-        return (page, None) if len(page) <= limit else (None, Reason.TOO_LARGE)
+        if page or not body:  # else it is the beginning of something
+            return (page, None) if len(page) <= limit else (None, Reason.TOO_LARGE)
     return None, Reason.ENCODED
 
 
@@ -68,10 +69,11 @@ def _unpack_deflate(body: bytes, most: int) -> bytes:
 
 def _brotli(package: Any) -> Callable[[bytes, int], bytes]:
     def unpack(body: bytes, most: int) -> bytes:
+        unpacker = package.Decompressor()
         try:
-            page: bytes = package.Decompressor().process(body, output_buffer_limit=most)
+            page: bytes = unpacker.process(body, output_buffer_limit=most)
         except TypeError:  # before version 1.2 there was no limit
-            page = package.decompress(body)
+            page = unpacker.process(body)
         return page
 
     return unpack

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ITEM_LIMIT = 500
 PROPERTY_LIMIT = 5_000
 _NESTING_LIMIT = 16
+_PARENT_LIMIT = 64
 _SOURCES = frozenset(["img", "audio", "video", "source", "iframe", "embed", "track"])
 _LINKS = frozenset(["a", "link", "area"])
 # Of a link that names one of these the text counts, not where it leads.
@@ -138,11 +139,13 @@ def _is_part(node: LexborNode) -> bool:
     if names[0] != "mainEntity":
         return True
     parent = node.parent
-    while parent is not None:
+    for _ in range(_PARENT_LIMIT):
+        if parent is None:
+            return False
         if "itemscope" in parent.attributes:
             return True
         parent = parent.parent
-    return False
+    return True
 
 
 def _children(node: LexborNode) -> list[LexborNode]:
