@@ -66,8 +66,7 @@ def _parts(app: Flask, state: AppState) -> dict[str, Any]:
         found = [(name, replace(finding, details=())) for name, finding in findings(store)]
     finally:
         store.close()
-    stats, health = state.delivery.stats(), state.delivery.health()
-    return {
+    parts: dict[str, Any] = {
         "versions": {
             **installed_versions(),
             "system": f"{os.uname().sysname} {os.uname().release}",
@@ -75,13 +74,16 @@ def _parts(app: Flask, state: AppState) -> dict[str, Any]:
         "settings": settings_shown(state.settings),
         "hooks": _hooks(state),
         "doctor": as_plain(found),
-        "stats": {**asdict(stats), "balanced": stats.balanced},
-        "health": asdict(health),
         "routes": [
             {"route": rule, "endpoint": endpoint, "views": what}
             for rule, endpoint, what in routes(app)
         ],
     }
+    if store.outbox is not None:  # else only the store's own processes know
+        stats, health = store.delivery.stats(), store.delivery.health()
+        parts["stats"] = {**asdict(stats), "balanced": stats.balanced}
+        parts["health"] = asdict(health)
+    return parts
 
 
 def settings_shown(settings: Settings) -> dict[str, Any]:
