@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.cli.examined import bare_app, doctor, tea_app, told
 from tests.cli.operated import ANN, OperatedStore
+from topmail_flask.cli.checks import CHECKS, name_of
 from topmail_flask.sandbox import Sandbox
 
 
@@ -131,3 +133,9 @@ def test_programs_get_the_same_as_json(topmail: Sandbox) -> None:
         "details": [],
     }
     assert json.loads(doctor(tea_app(topmail), "--json").stdout)["ok"] is True
+
+
+def test_the_page_of_the_doctor_names_every_check() -> None:
+    page = Path(__file__).parents[2] / "docs/how-to/checking.md"
+    named = re.findall(r"^\| `([a-z ]+)` \| [A-Z].*\?", page.read_text(), re.MULTILINE)
+    assert named == [name_of(check) for check in CHECKS]
