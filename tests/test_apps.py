@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, render_template_string
 
+import topmail_flask
 from tests.shop import TEA, make_shop
 from topmail_flask import ConfigurationError, TopMail, product_viewed
 from topmail_flask.sandbox import ApiKey, Sandbox
@@ -152,3 +153,16 @@ def test_nothing_is_sent_under_test_unless_asked(  # F136
             assert shop.topmail.flush(10)
         assert len(sandbox.requests) == sent
         assert len(shop.looks) == 1
+
+
+def test_the_package_and_its_pytest_plugin_load_nothing_before_it_is_used() -> None:  # F176
+    script = (
+        "import sys, topmail_flask.pytest_plugin\n"
+        "assert not {'flask', 'requests', 'sqlite3', 'selectolax'} & set(sys.modules)\n"
+        "from topmail_flask import *\n"
+        "assert TopMail.__module__ == 'topmail_flask.extension'\n"
+        "assert set(topmail_flask.__all__) <= set(dir(topmail_flask))\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'TopMial'"):
+        topmail_flask.TopMial  # noqa: B018

@@ -1,6 +1,6 @@
 """What a shop's own tests need: captured views, visitors, a clock, a check of product pages.
 
-With pytest nothing has to be imported: its fixtures are in ``pytest_topmail_flask``.
+With pytest nothing has to be imported: its fixtures are in ``topmail_flask.pytest_plugin``.
 """
 
 from topmail_flask.testing.browsing import browse_as

@@ -1,7 +1,7 @@
 """Fixtures for the tests of a store; see :mod:`topmail_flask.testing`.
 
-This module stands beside the package, because pytest imports it at the start of every run, with a
-store or without: importing anything of ``topmail_flask`` would load Flask and all else.
+pytest imports this module at the start of every run, with a store or without: it loads neither
+Flask nor anything of the package before a test asks for a fixture.
 """
 
 from __future__ import annotations
