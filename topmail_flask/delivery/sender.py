@@ -131,9 +131,9 @@ class Sender:
     @property
     def useful(self) -> bool:
         """Whether going on may deliver something soon: views wait, and nothing holds them back."""
-        if self._crew.under_way:
-            return True
-        return not self._pace.wait_of_pause(self._monotonic()) and self.outbox.pending() > 0
+        if self._crew.under_way or self._pace.wait_of_pause(self._monotonic()):
+            return bool(self._crew.under_way)
+        return len(self._ring) > 0 or self.outbox.pending() > 0
 
     def close(self) -> None:
         """Give back what was claimed. Calls under way go on; their views are sent again, by key."""

@@ -1,0 +1,25 @@
+"""When a leader may end: not while anything waits that it could send, on disk or in memory."""
+
+from __future__ import annotations
+
+from tests.delivery.entry_making import entry, outbox
+from topmail_flask.delivery.bells import Bell
+from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.crew import Crew
+from topmail_flask.delivery.memory_ring import MemoryRing
+from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.sender import Sender
+from topmail_flask.domain.settings import Settings
+
+
+def test_what_was_accepted_since_the_last_turn_keeps_the_leader() -> None:
+    """F054: it lies in memory, and is lost if the process ends now."""
+    settings, ring = (
+        Settings.from_config({"TOPMAIL_API_KEY": "tm_test_0123456789abcdef"}),
+        MemoryRing(),
+    )
+    crew = Crew(TopMailClient.of(settings), Bell())
+    sender = Sender(outbox(None), crew, settings, Receivers(None, None), ring=ring)
+    assert not sender.useful
+    ring.put(entry())
+    assert sender.useful
