@@ -7,33 +7,21 @@ import re
 from typing import Any
 
 from topmail_flask.domain.product import LABEL_LIMIT
-from topmail_flask.sources.addresses import key
+from topmail_flask.sources.addresses import is_front_page
 from topmail_flask.sources.place import Place
 from topmail_flask.sources.schema_org import Node, each, name_of, text_of
 
 _STEP_LIMIT = 50
 _HOME = frozenset(
-    [
-        "home",
-        "homepage",
-        "start",
-        "startseite",
-        "shop",
-        "store",
-        "accueil",
-        "inicio",
-        "início",
-        "home",
-        "page",
-        "hem",
-        "hjem",
-        "etusivu",
-        "главная",
-        "ホーム",
-        "首页",
-        "🏠",
-    ]
-) | {"home page"}
+    """
+    home, homepage, home page, start, startseite, hauptseite, shop, store, accueil, inicio, início,
+    página inicial, hem, hjem, forside, forsiden, etusivu, thuis, strona główna, úvod, domů, domov,
+    kezdőlap, főoldal, acasă, početna, naslovna, ana sayfa, anasayfa, trang chủ, beranda, главная,
+    головна, начало, αρχική, الرئيسية, דף הבית, ホーム, トップ, トップページ, 首页, 首頁, 홈, 🏠
+    """.strip()
+    .replace(",\n    ", ", ")
+    .split(", ")
+)
 _NUMBERS = re.compile(r"[\d\s.,;|/-]+")
 _SEPARATOR = re.compile(r"\s+[>/»›|]\s+|\s*>\s*")
 
@@ -142,5 +130,4 @@ def _is_home(step: tuple[str, str], place: Place) -> bool:
     if name.casefold() in _HOME:
         return True
     url = place.own(address) if address else None
-    there = key(url) if url else None
-    return there is not None and there.path == "/" and not there.query
+    return url is not None and "?" not in url and is_front_page(url)

@@ -73,7 +73,7 @@ class Chooser:
                 chosen = None
         if chosen is not None:
             return Choice(chosen)
-        if sign:
+        if sign and sign != _LISTING_ADDRESS:
             return Choice(None, Reason.LISTING, sign)
         return Choice(None, Reason.AMBIGUOUS, "several products, and none is this page's own (R25)")
 

@@ -18,7 +18,11 @@ _NO_PICTURE = re.compile(
     r"image[-_]coming[-_]soon)(?:[-_.]|\Z)",
     re.IGNORECASE,
 )
-_NO_BRAND = frozenset(["", "-", "n/a", "na", "none", "null", "unknown", "unbranded", "no brand"])
+_NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
+_SEVERAL = re.compile(r",\s*(?=https?://)")  # a list that was printed as one text
+_NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
+    "- – — 0 n/a n.a. na none null undefined false unknown unbranded".split()  # noqa: SIM905  (a line)
+)
 
 
 def image_of(value: object, place: Place) -> tuple[str, str]:
@@ -27,8 +31,8 @@ def image_of(value: object, place: Place) -> tuple[str, str]:
         if at == _IMAGE_LIMIT:
             break
         for raw in _image_addresses(one):
-            address = raw.strip()
-            if not address or len(address) > 8192 or _NO_PICTURE.search(address):
+            address = _SEVERAL.split(raw.strip(), maxsplit=1)[0]
+            if address.lower() in _NO_ADDRESS or len(address) > 8192 or _NO_PICTURE.search(address):
                 continue
             url = place.absolute(address)
             if url is not None:
@@ -39,7 +43,12 @@ def image_of(value: object, place: Place) -> tuple[str, str]:
 def _image_addresses(value: object) -> list[str]:
     if isinstance(value, dict):
         values = [value.get(key) for key in ("contentUrl", "url", "@id", "src")]
-        return [one for some in values for one in each(some) if isinstance(one, str)][:10]
+        named = [
+            one.get("@id") if isinstance(one, dict) else one
+            for some in values
+            for one in each(some)
+        ]
+        return [one for one in named if isinstance(one, str)][:10]
     return [value] if isinstance(value, str) else []
 
 
@@ -51,8 +60,9 @@ def brand_of(node: Node, lang: str | None, site_name: str = "") -> str:
     for key in ("brand", "manufacturer"):
         brand = name_of(node.get(key), lang)
         folded = brand.casefold()
-        if folded not in _NO_BRAND and folded != site_name.casefold():
-            return brand
+        if folded in _NO_BRAND or folded == site_name.casefold() or "://" in folded:
+            continue
+        return brand
     return ""
 
 

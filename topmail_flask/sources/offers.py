@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -10,7 +11,15 @@ from topmail_flask.sources.schema_org import Node, each, scalar_text, short_type
 
 OFFER_LIMIT = 1_000
 _AVAILABLE = frozenset(
-    ["instock", "limitedavailability", "onlineonly", "preorder", "presale", "backorder"]
+    [
+        "instock",
+        "limitedavailability",
+        "onlineonly",
+        "preorder",
+        "presale",
+        "backorder",
+        "madetoorder",
+    ]
 )
 _NESTING_LIMIT = 4
 _CONDITIONS = frozenset(
@@ -70,7 +79,7 @@ def is_zero(value: object) -> bool:
 
 
 def _availability(offer: Node) -> str:
-    return short_type(scalar_text(offer.get("availability")).replace(" ", ""))
+    return re.sub(r"[\s_-]", "", short_type(scalar_text(offer.get("availability"))))
 
 
 def unavailable(offer: Node) -> int:

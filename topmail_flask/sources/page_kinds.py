@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 # No product stands under these.
 _ELSEWHERE = frozenset(
     """
-    cart carts shopping-cart shoppingcart basket warenkorb einkaufswagen panier carrito carrello
+    cart carts shopping-cart shoppingcart warenkorb einkaufswagen panier carrito carrello
     winkelwagen winkelmand koszyk kosik nakupni-kosik varukorg kundvagn handlekurv indkobskurv
     ostoskori sepet sepetim carrinho keranjang cos-cumparaturi кошик корзина
     checkout checkouts zur-kasse caisse finalizar-compra afrekenen pokladna odeme
@@ -30,8 +30,8 @@ _ELSEWHERE = frozenset(
 # These are searches and carts too, but also names of places that goods stand under.
 _ELSEWHERE_ALONE = frozenset(
     """
-    bag kasse kassa kassan find results sok haku ara cerca kurv kosar favorites favourites konto
-    profile payment success
+    bag basket kasse kassa kassan find results sok haku ara cerca kurv kosar favorites favourites
+    konto profile payment success
     """.split()  # noqa: SIM905  (a list of words)
 )
 _SHOP_ROOTS = frozenset(
@@ -43,12 +43,13 @@ _SHOP_ROOTS = frozenset(
 # A page directly under one of these lists products, or tells of them.
 _LISTINGS = frozenset(
     """
-    collection collections category categories product-category kategorie kategorien
+    c collection collections category categories product-category kategorie kategorien
     produkt-kategorie produktkategorie categorie categorie-produit categoria categoria-producto
     kategori brand brands marke marken marque marques marca tag tags product-tag
     blog blogs news magazin magazine journal ratgeber guides recipes rezepte recettes
     """.split()  # noqa: SIM905  (a list of words)
 )
+_PRODUCTS = frozenset(["p", "product", "products"])
 _LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][a-z]{2,4})?\Z")
 _EXTENSION = re.compile(r"\.(?:x?html?|php|aspx?|jsp|do)\Z")
 _SEARCH = re.compile(r"(?:\A|&)(?:q|query|search|search_query|keywords?|s)=[^&]")
@@ -70,7 +71,9 @@ def is_elsewhere(url: str) -> bool:
 def is_listing(url: str) -> bool:
     """The address of a category, a brand, a collection or an article, or of a filtered search."""
     segments = _segments(url)
-    if len(segments) > 1 and segments[0] in _LISTINGS and "products" not in segments:
+    if len(segments) > 2 and segments[0] in _SHOP_ROOTS:
+        del segments[0]
+    if len(segments) > 1 and segments[0] in _LISTINGS and _PRODUCTS.isdisjoint(segments):
         return True
     try:
         return bool(_SEARCH.search(urlsplit(url).query)) and len(segments) <= 1
