@@ -24,6 +24,8 @@ from topmail_flask.sandbox import Sandbox
 
 PORTS = {"amqp": ("RabbitMQ", 5672), "redis": ("Redis", 6379)}
 LIMIT = 40.0
+VISIBILITY_TIMEOUT = 1
+"""Seconds after which Redis gives a task that was begun and not ended to another worker."""
 
 
 class Wire:
@@ -96,7 +98,10 @@ class Broker:
         user, path, options = "guest:guest@", "/", dict[str, Any]()
         if self.kind == "redis":
             user, path = "", "0"
-            options = {"visibility_timeout": 1, "global_keyprefix": f"{self.queue}:"}
+            options = {
+                "visibility_timeout": VISIBILITY_TIMEOUT,
+                "global_keyprefix": f"{self.queue}:",
+            }
         return {
             "broker_url": f"{self.kind}://{user}127.0.0.1:{port or self.wire.port}/{path}",
             "broker_transport_options": options,
