@@ -17,7 +17,7 @@ from flask.cli import with_appcontext
 
 from topmail_flask.app_state import AppState
 from topmail_flask.cli.checks import findings
-from topmail_flask.cli.checks.configuration import name_of
+from topmail_flask.cli.checks.configuration import function_name
 from topmail_flask.cli.checks.store import Store
 from topmail_flask.cli.checks.versions import installed_versions
 from topmail_flask.cli.doctor import as_plain
@@ -98,18 +98,18 @@ def settings_shown(settings: Settings) -> dict[str, Any]:
 def _shown(name: str, value: object) -> object:
     if isinstance(value, Secret):
         return str(value) if name == "api_key" else "****"
-    return f"{name_of(value)}()" if callable(value) else value
+    return f"{function_name(value)}()" if callable(value) else value
 
 
 def _hooks(state: AppState) -> dict[str, Any]:
     """What the shop registered, by the names of its functions."""
     hooks = state.hooks
     return {
-        "shopper_loader": hooks.shopper_loader and name_of(hooks.shopper_loader),
-        "consent": hooks.consent and name_of(hooks.consent),
-        "product_adapter": [name_of(model) for model in hooks.adapters],
-        "before_send": [name_of(one) for one in hooks.before_send],
-        "exclude": [name_of(one) for one in hooks.exclude],
+        "shopper_loader": hooks.shopper_loader and function_name(hooks.shopper_loader),
+        "consent": hooks.consent and function_name(hooks.consent),
+        "product_adapter": [function_name(model) for model in hooks.adapters],
+        "before_send": [function_name(one) for one in hooks.before_send],
+        "exclude": [function_name(one) for one in hooks.exclude],
     }
 
 

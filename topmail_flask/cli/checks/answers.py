@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import packages_distributions
 
-from topmail_flask.cli.checks.configuration import name_of
+from topmail_flask.cli.checks.configuration import function_name
 from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Page, Store
 from topmail_flask.domain.reasons import Reason
@@ -83,6 +83,8 @@ def _compressors(store: Store) -> str:
     found = [
         known.get(module, [module])[0]
         for module, function in zip(modules, functions, strict=True)
-        if any(word in f"{module} {name_of(function)}".lower() for word in ("compress", "gzip"))
+        if any(
+            word in f"{module} {function_name(function)}".lower() for word in ("compress", "gzip")
+        )
     ]
     return ", ".join(dict.fromkeys(found))

@@ -72,7 +72,7 @@ def consent(store: Store) -> Finding:
     """Who is asked for consent, and what does silence mean?"""
     settings, reader = store.settings, store.state.hooks.consent
     who = (
-        f"asks {name_of(reader)}()"
+        f"asks {function_name(reader)}()"
         if reader
         else "reads the cookies of Cookiebot, OneTrust, Osano and Klaro"
     )
@@ -88,7 +88,7 @@ def consent(store: Store) -> Finding:
     return ok(what + ".")
 
 
-def name_of(function: object) -> str:
+def function_name(function: object) -> str:
     """The name of a function of the shop."""
     return getattr(function, "__qualname__", type(function).__name__)
 

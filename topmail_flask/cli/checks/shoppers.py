@@ -6,7 +6,7 @@ import inspect
 import typing
 from typing import Any
 
-from topmail_flask.cli.checks.configuration import name_of
+from topmail_flask.cli.checks.configuration import function_name
 from topmail_flask.cli.checks.finding import Finding, ok, warning
 from topmail_flask.cli.checks.store import Store
 
@@ -17,7 +17,7 @@ def shoppers(store: Store) -> Finding:
     """Which resolver tells who the shopper is, and by which attribute?"""
     loader = store.state.hooks.shopper_loader
     if loader is not None:
-        return ok(f"@topmail.shopper_loader: {name_of(loader)}().")
+        return ok(f"@topmail.shopper_loader: {function_name(loader)}().")
     login = getattr(store.app, "login_manager", None)
     if login is None:
         what = "Nothing tells who is logged in: no @topmail.shopper_loader, and no Flask-Login."
