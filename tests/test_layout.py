@@ -15,6 +15,7 @@ MAY_USE_FLASK = {"resolvers", "cli", "testing", "sandbox", "beacon", "storefront
 ROOT_FILES_WITH_FLASK = {
     *(
         "extension.py",
+        "pytest_plugin.py",
         "app_state.py",
         "consent_function.py",
         "request_page.py",

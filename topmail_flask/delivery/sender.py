@@ -115,7 +115,7 @@ class Sender:
             self._import(now)
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_INTERVAL
-            self._tidy()
+            self._tidy(now)
         wait = self._send(now)
         open_for = self._settling.wait(now)
         if open_for is not None and (open_for <= 0 or not (self._claimed or self._crew.under_way)):
@@ -160,7 +160,7 @@ class Sender:
 
     def _import(self, now: float) -> None:
         report = self.outbox.import_journals(self._journal, IMPORT_LIMIT)
-        self._empty_ring()
+        self._empty_ring(now)
         if report.imported:
             self._busy_until = now + BUSY_FOR
             self._claim_at = now
@@ -171,14 +171,14 @@ class Sender:
         for entry, reason in report.dropped:
             self._receivers.dropped(entry, reason)
 
-    def _tidy(self) -> None:
+    def _tidy(self, now: float) -> None:
         for entry in self.outbox.expire():
             self._receivers.dropped(entry, Reason.EXPIRED)
         self.outbox.tidy()
         if self._directory is not None:
             for sibling in siblings(self._directory):
                 if self.outbox.adopt(sibling):
-                    self._claim_at = self._monotonic()
+                    self._claim_at = now
 
     def _send(self, now: float) -> float:
         """Hand out what may be sent; returns the seconds until more may be."""
@@ -219,7 +219,7 @@ class Sender:
         self._took_over = True
         self.outbox.release(self.outbox.claim(TAKE_OVER_LIMIT, self._clock() + LEASE))
 
-    def _empty_ring(self) -> None:
+    def _empty_ring(self, now: float) -> None:
         """Move what waits in memory to the disk, or straight into the books."""
         ring = self._ring
         if not len(ring):
@@ -229,7 +229,7 @@ class Sender:
         entries = ring.take(IMPORT_LIMIT)
         report = self.outbox.import_entries(entries)
         if report.imported:
-            self._claim_at = self._monotonic()
+            self._claim_at = now
         if report.fault:
             for entry in entries:
                 ring.put(entry)
