@@ -148,7 +148,11 @@ def test_a_real_gunicorn_beside_the_store_is_seen(topmail: Sandbox, place: Path)
 @pytest.mark.parametrize(
     ("first", "then", "level"),
     [
-        ("import topmail_flask", "from gevent import monkey; monkey.patch_all()", "warning"),
+        (
+            "import requests, topmail_flask",
+            "from gevent import monkey; monkey.patch_all()",
+            "warning",
+        ),
         ("from gevent import monkey; monkey.patch_all()", "import topmail_flask", "ok"),
     ],
 )
