@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -116,30 +115,6 @@ def test_a_killed_courier_is_replaced_and_nothing_is_lost_or_sent_twice(
             assert state(courier) == ""  # no zombie
         assert seen(sandbox) == ["0", "1", "2", "3"]
         until(lambda: len(couriers(place)) == 1, "there is one courier")
-
-
-def test_a_stopped_courier_is_noticed_and_replaced(place: Path, sandbox: Sandbox) -> None:
-    late = 0.0
-    sending = store(place, sandbox)
-    delivery = Delivery(
-        sending._settings,
-        app_name="shop",
-        directory=place,
-        secret=b"secret",
-        monotonic=lambda: time.monotonic() + late,
-    )
-    with closing(delivery):
-        delivery.accept(view_of("a"))
-        sandbox.wait_for_views(1, timeout=20)
-        stopped = leading(place)
-        os.kill(stopped, signal.SIGSTOP)
-        delivery.accept(view_of("b"))
-        until(lambda: state(stopped) == "T", "it stands still")
-        late = 9.0  # for the store's eye on it
-        sandbox.wait_for_views(2, timeout=20)
-        late = 0.0
-        assert leading(place, other_than=stopped) != stopped
-        assert state(stopped) == ""
 
 
 def test_a_courier_told_to_end_while_the_api_hangs_ends_in_time(

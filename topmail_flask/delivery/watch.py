@@ -80,6 +80,7 @@ class Watch:
         self._starting: HeldFile | None = None
         self._start_by = 0.0
         self._failures = 0
+        self._first_seen = 0, 0.0
         self._stand_in: Leader | None = None
         self.bell = Bell()
         self.beat: float | None = None
@@ -144,7 +145,10 @@ class Watch:
             self._failures = 0
             if led_by.beat is not None or self._child is None:
                 self._release()
-            if led_by.beat is not None and now - led_by.beat > SILENT_FOR_DEAD:
+            if self._first_seen[0] != led_by.pid:
+                self._first_seen = led_by.pid, now
+            alive_at = led_by.beat or self._first_seen[1]  # it may be stopped before its first beat
+            if now - alive_at > SILENT_FOR_DEAD and _is_courier(led_by.pid):
                 logger.warning("TopMail: the courier gives no sign of life and is replaced.")
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(led_by.pid, signal.SIGKILL)
@@ -183,6 +187,14 @@ class Watch:
         if self._starting is not None:
             self._starting.release()
             self._starting = None
+
+
+def _is_courier(pid: int) -> bool:
+    """Whether the process is one: any other sender is left alone."""
+    try:
+        return PROGRAM[-1].encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 class _Courier(subprocess.Popen[bytes]):
