@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.sources.markup import PAGE, block, mug, page
 from topmail_flask.domain.product import Product
 from topmail_flask.sources.page_product import extract
@@ -45,3 +47,30 @@ def test_breadcrumbs_in_microdata_tell_the_category_of_a_product_in_json_ld() ->
     assert product_of(CRUMBS, block(mug(url=PAGE))).category == "Mugs"
     other = {"@type": "BreadcrumbList", "itemListElement": [{"name": "Cups", "item": "/c/cups"}]}
     assert product_of(CRUMBS, block(mug(url=PAGE), other)).category == "Cups"
+
+
+PRICE = (
+    '<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">'
+    '<p itemprop="price">{}</p><meta itemprop="priceCurrency" content="EUR"></div></div>'
+)
+
+
+@pytest.mark.parametrize(
+    ("price", "amount"),
+    [
+        ("24<sup>99</sup>", "24.99"),
+        ("€ 1.299<sup>90</sup>", "1299.90"),
+        ('24 <span class="price-cents">99</span> €', "24.99"),
+        ('24,<span class="decimals">99</span> €', "24.99"),
+        ("<b>1</b>&nbsp;<b>299</b> €", "1299.00"),
+    ],
+)
+def test_cents_above_the_line_do_not_make_a_price_a_hundred_times_as_high(
+    price: str, amount: str
+) -> None:
+    assert str(product_of(ITEM + PRICE.format(price)).price) == amount
+
+
+def test_what_a_template_prints_for_nothing_is_no_name_and_no_category() -> None:
+    assert extract(page(block(mug(name="None"))), PAGE).product is None
+    assert product_of(block(mug(category="None"))).category is None

@@ -9,7 +9,7 @@ from typing import Any
 from topmail_flask.domain.product import LABEL_LIMIT
 from topmail_flask.sources.addresses import is_front_page
 from topmail_flask.sources.place import Place
-from topmail_flask.sources.schema_org import Node, each, name_of, text_of
+from topmail_flask.sources.schema_org import Node, each, is_placeholder, name_of, text_of
 
 _STEP_LIMIT = 50
 _HOME = frozenset(
@@ -44,7 +44,7 @@ def _category_name(value: object, lang: str | None) -> str:
     if not text and isinstance(value, dict):
         text = name_of(value, lang) or text_of(value.get("codeValue"), lang)
     text = text.strip(" /")
-    return "" if _NUMBERS.fullmatch(text) or "://" in text else text
+    return "" if _NUMBERS.fullmatch(text) or "://" in text or is_placeholder(text) else text
 
 
 def fitting(category: str) -> str:

@@ -121,7 +121,8 @@ class Graph:
                 self._note_related(node[key], found)
         self._note_similar(node, found)
         is_group = bool(named & schema_org.GROUPS) or "hasVariant" in node
-        if not schema_org.name_of(node.get("name") or node.get("title")):
+        name = schema_org.name_of(node.get("name") or node.get("title"))
+        if not name or schema_org.is_placeholder(name):
             variant = next(each(node.get("hasVariant")), None)
             if not is_group or not isinstance(self.resolve(variant), dict):
                 found.incomplete += bool(node.keys() - _UNIDENTIFIED)

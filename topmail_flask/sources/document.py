@@ -62,6 +62,9 @@ _PART = 32 * 1024
 _WINDOW = 8 * 1024
 # And it compares each attribute of a tag with all others.
 _LONG_TAG = re.compile(rb"<[a-zA-Z][^<>]{8000,}+")
+_CENTS = re.compile(r"\s*\d\d\s*")
+_WHOLE = re.compile(r"(?<![.,\d])(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)\s*\Z")
+_CALLED = re.compile(r"cent|decimal|fraction|minor|penn", re.IGNORECASE)
 _QUOTED = re.compile(rb"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)")
 _ATTRIBUTE_LIMIT = 1_000
 
@@ -208,14 +211,25 @@ class Document:
         return [node_text(node) for node in self.tree.css("h1")[:20]]
 
 
-def node_text(node: LexborNode) -> str:
-    """The visible text under a node on one line: without scripts and styles."""
+def node_text(node: LexborNode, *, is_price: bool = False) -> str:
+    """The visible text under a node on one line: without scripts and styles.
+
+    :param is_price: two digits above the line, or in an element that is called ``cents`` or the
+        like, are cents: ``24<sup>99</sup>`` is not 2499.
+    """
     parts: list[str] = []
     for one in node.traverse(include_text=True):
         if one.tag == "-text":
             parent = one.parent
             if parent is None or parent.tag not in _UNSEEN:
-                parts.append(one.text_content or "")
+                text = one.text_content or ""
+                if is_price and _CENTS.fullmatch(text) and parent is not None:
+                    named = parent.attributes.get("class") or ""
+                    before = "".join(parts[-3:])
+                    is_apart = parent.tag == "sup" or _CALLED.search(named)
+                    if is_apart and _WHOLE.search(before):
+                        parts.append(".")
+                parts.append(text)
         elif one.tag in _BLOCKS:
             parts.append(" ")
     return " ".join("".join(parts).split())

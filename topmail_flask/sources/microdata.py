@@ -114,7 +114,7 @@ class Microdata:
             value = attributes.get(attribute)
             if tag in tags and value and not (tag == "a" and names[0] in _LABELS):
                 return value.strip()
-        return Seen(node_text(node))
+        return Seen(node_text(node, is_price="rice" in names[0]))
 
     def _ids(self) -> dict[str, LexborNode]:
         if self._by_id is None:

@@ -140,6 +140,11 @@ def each(value: object) -> Iterator[Any]:
             waiting.pop()
 
 
+def is_placeholder(text: str) -> bool:
+    """Whether it is what a template prints where there is nothing."""
+    return text.lower() in ("none", "null", "undefined", "nan")
+
+
 def plain(text: str) -> str:
     """Text without character references, tags and superfluous white space (rule R9)."""
     if len(text) > _LONGEST_TEXT:
