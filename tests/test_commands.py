@@ -11,6 +11,8 @@ from flask import render_template_string
 
 from tests.shop import TEA, TEMPLATE, Shop, make_shop
 from topmail_flask import product_page
+from topmail_flask.app_state import state_of
+from topmail_flask.sandbox import Sandbox
 
 
 def run(shop: Shop, *words: str) -> Result:
@@ -108,6 +110,24 @@ def test_inspect_leaves_the_app_as_it_was() -> None:
     shop.get("/tea/green")
     assert shop.looked_at == ["tea-1"]
     assert shop.looks[0][1] is None
+
+
+def test_inspect_leaves_what_waits_where_it_is(tmp_path: Path) -> None:
+    with Sandbox(contacts=["ann@shop.example"]) as sandbox:
+        config: dict[str, Any] = {
+            "TOPMAIL_API_KEY": sandbox.api_key,
+            "TOPMAIL_BASE_URL": sandbox.base_url,
+            "TOPMAIL_OUTBOX": str(tmp_path),
+        }
+        before = make_shop({**config, "TOPMAIL_DELIVERY": "worker"}, shopper="ann@shop.example")
+        before.app.add_url_rule("/tea", "tea", product_page(lambda: TEA)(lambda: "<p>tea"))
+        before.get("/tea")
+        shop = make_shop(config, shopper="ann@shop.example")
+        shop.app.add_url_rule("/tea", "tea", product_page(lambda: TEA)(lambda: "<p>tea"))
+        assert told(shop, "/tea")["decision"] == "view"
+        state_of(shop.app).delivery.close()
+        assert sandbox.requests == []
+        assert shop.topmail.stats(shop.app).pending == 1
 
 
 def test_inspect_refuses_an_impossible_shopper_in_words() -> None:

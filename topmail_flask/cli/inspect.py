@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,7 +70,7 @@ def look(app: Flask, state: AppState, address: str, shopper: Shopper | None) -> 
     parts = urlsplit(address)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else state.settings.site_url
-    kept = state.tracker, state.hooks
+    kept = state.tracker, state.hooks, state.settings
     state.tracker = Tracker(
         state.settings,
         _Sink(),
@@ -79,6 +80,8 @@ def look(app: Flask, state: AppState, address: str, shopper: Shopper | None) -> 
         before_send=state.hooks.before_send,
         is_enabled=lambda: True,
     )
+    # What waits from before is left alone, too: a request would set its sending going.
+    state.settings = replace(state.settings, enabled=False)
     if shopper is not None:
         state.hooks = state.hooks.as_seen_by(shopper)
     decisions: list[Decision] = []
@@ -87,7 +90,7 @@ def look(app: Flask, state: AppState, address: str, shopper: Shopper | None) -> 
         app.test_client().get(path, base_url=base).close()
     finally:
         state.watchers.remove(decisions.append)
-        state.tracker, state.hooks = kept
+        state.tracker, state.hooks, state.settings = kept
     return decisions[-1] if decisions else Decision(reason=Reason.STATUS)
 
 
