@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PYTEST_ARGS ?= -n 2
 PORT ?= 5000
 SANDBOX_PORT ?= 8025
 export PORT SANDBOX_PORT

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from topmail_flask.delivery import exits
 
 settings.register_profile(
     "shared machine",
@@ -23,6 +27,19 @@ def missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have {what}")
     pytest.skip(f"there is no {what} here")
+
+
+@pytest.fixture(autouse=True)
+def _no_shop_outlives_its_test() -> Iterator[None]:
+    """A test that made a shop leaves none of its threads to the next one."""
+    before = set(exits._living)
+    yield
+    shops = [one for one in exits._living if one not in before]
+    end = time.monotonic() + 1.0
+    for one in shops:
+        one.end_by(end)
+    for one in shops:
+        one.await_end(end)
 
 
 @pytest.fixture(scope="session")

@@ -88,12 +88,18 @@ def test_a_view_is_sent_at_once(opened: Opened, chaos: Chaos) -> None:
         chaos.wait_for(1, limit=0.9)
 
 
+def started_since(before: set[threading.Thread]) -> list[str]:
+    """Names of our threads that were not there before; other tests' shops may still live."""
+    new = set(threading.enumerate()) - before
+    return sorted(one.name for one in new if one.name.startswith("topmail"))
+
+
 def test_nothing_is_opened_before_the_first_view(tmp_path: Path, opened: Opened) -> None:
     """F071, F072, F176"""
-    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    before, files = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     for n in range(1000):
         opened(app_name=f"shop{n}")
-    assert threading.active_count() == threads
+    assert started_since(before) == []
     assert len(os.listdir("/proc/self/fd")) == files
     assert list(tmp_path.iterdir()) == []
 
@@ -117,6 +123,7 @@ def test_without_a_key_nothing_is_accepted(opened: Opened, tmp_path: Path) -> No
 
 def test_the_sender_has_no_more_threads_than_it_was_given(opened: Opened, chaos: Chaos) -> None:
     """F108"""
+    before = set(threading.enumerate())
     delivery = opened(senders=3, rate=1000)
     delivery.accept(view())
     chaos.wait_for(1)
@@ -125,20 +132,19 @@ def test_the_sender_has_no_more_threads_than_it_was_given(opened: Opened, chaos:
     for n in range(1, 40):
         delivery.accept(view(n))
     chaos.wait_for(3)
-    ours = [one.name for one in threading.enumerate() if one.name.startswith("topmail")]
-    assert sorted(ours) == ["topmail-leader"] + ["topmail-sender"] * 3
+    assert started_since(before) == ["topmail-leader"] + ["topmail-sender"] * 3
 
 
 def test_two_deliveries_of_one_shop_have_one_leader(opened: Opened, chaos: Chaos) -> None:
     """Two objects in one process stand for two processes: the lock decides."""
+    before = set(threading.enumerate())
     first, second = opened(), opened()
     views = [view(n) for n in range(20)]
     for n, one in enumerate(views):
         (first if n % 2 else second).accept(one)
     assert second.flush(20)
     assert sorted(chaos.keys) == sorted(one.key for one in views)
-    ours = [one.name for one in threading.enumerate() if one.name == "topmail-sender"]
-    assert len(ours) <= 4
+    assert started_since(before).count("topmail-sender") <= 4
 
 
 def test_two_apps_in_one_directory_never_cross(opened: Opened, chaos: Chaos) -> None:
