@@ -127,7 +127,7 @@ def test_a_loader_may_ask_for_the_response() -> None:
     assert shop.looked_at == ["9"]
 
 
-def test_a_template_call_and_an_explicit_track_declare_the_product() -> None:
+def test_a_template_call_and_an_explicit_track_declare_the_product() -> None:  # F170
     shop = make_shop()
 
     @shop.app.get("/template")
