@@ -14,7 +14,8 @@ from topmail_flask.delivery.sender import Sender
 
 FAILOVER_INTERVAL = 1.0
 """Seconds between two tries to become the leader."""
-RECHECK_INTERVAL = 60.0
+RECHECK_INTERVAL = 5.0
+"""Seconds between two looks whether the disk can be used again, while it leads in memory."""
 FAULTS_TO_REOPEN = 5
 
 
@@ -75,6 +76,12 @@ class Leader:
         except OSError:
             return None, True
 
+    def _disk_is_back(self) -> bool:
+        lock, alone = self._try_to_lead()
+        if lock is not None:
+            lock.release()
+        return not alone
+
     def _lead(self, lock: HeldFile | None) -> None:
         self.sender = sender = self._open_sender(self._directory if lock else None)
         recheck_at = self._monotonic() + RECHECK_INTERVAL
@@ -97,9 +104,10 @@ class Leader:
                 self.beat = None
                 if lock is not None and not lock.in_place:
                     return
-                may_leave = lock is None and self._directory is not None and not sender.useful
-                if may_leave and self._monotonic() > recheck_at:
-                    return
+                if lock is None and self._monotonic() > recheck_at and not sender.useful:
+                    if self._disk_is_back():
+                        return
+                    recheck_at = self._monotonic() + RECHECK_INTERVAL
                 if self._end_by is not None:
                     wait = min(wait, self._end_by - self._monotonic())
                 self.bell.wait(wait)
