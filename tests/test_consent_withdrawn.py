@@ -74,11 +74,12 @@ def test_a_refusal_in_a_later_request_drops_what_waits_of_that_shopper_alone(
     other["now"] = ADDRESS
     sandbox.wait_for_requests(1)
     told = threading.Event()
-    view_dropped.connect(
-        lambda sender, reason, **_: reason == "consent_withdrawn" and told.set(),
-        shop.app,
-        weak=False,
-    )
+
+    def dropped(sender: object, reason: str, **_: Any) -> None:
+        if reason == "consent_withdrawn":
+            told.set()
+
+    view_dropped.connect(dropped, shop.app)
     shop.get("/tea?consent=no")
     assert told.wait(20)
     all_has_ended(shop, sandbox)
