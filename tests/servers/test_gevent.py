@@ -27,7 +27,7 @@ def test_green_workers_deliver_and_never_stall(shop: Shop, options: tuple[str, .
         shop.expect_each_once(looked)
         shop.expect_settled(server)
         stalls = json.loads(server.get("/stalls"))
-    assert len(stalls) > 100
+    assert len(stalls) > 30
     assert stalls[-3] < 0.03  # the two longest may be the disk's or the machine's own
 
 
