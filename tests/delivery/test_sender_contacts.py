@@ -108,3 +108,46 @@ def test_the_contacts_id_replaces_the_address_in_later_sends_only(shop: World) -
         assert len({call.sha for call in shop.chaos.views if call.key == key}) == 1
     assert second
     assert shop.stats.delivered == 3
+
+
+def test_a_contact_under_another_id_is_told_by_its_address_again(shop: World) -> None:
+    """A contact that was deleted and made anew, or another workspace: the old id is not known."""
+    shop.look("ada@shop.example")
+    shop.run(5)
+    shop.chaos.answers(acts.error(404, "contact_not_found"))
+    shop.look("ada@shop.example")
+    shop.run(60)
+    shop.look("ada@shop.example")
+    shop.run(60)
+    told = [json.loads(call.body) for call in shop.chaos.views]
+    assert ["contact_id" in body for body in told] == [False, True, False, True]
+    assert (shop.stats.delivered, shop.stats.dead) == (3, 0)
+
+
+def test_a_contact_that_is_gone_under_every_name_is_given_up(shop: World) -> None:
+    shop.look("ada@shop.example")
+    shop.run(5)
+    shop.chaos.otherwise = acts.error(404, "contact_not_found")
+    shop.look("ada@shop.example")
+    shop.run(HOUR)
+    assert ["contact_id" in json.loads(call.body) for call in shop.chaos.views] == [
+        False,
+        True,
+        False,
+    ]
+    assert shop.stats.reasons == {Reason.CONTACT_NOT_FOUND: 1}
+
+
+def test_a_contact_gone_by_its_id_is_made_anew_by_its_address(creating_shop: World) -> None:
+    shop = creating_shop
+    shop.look("ada@shop.example")
+    shop.run(5)
+    not_found = acts.error(404, "contact_not_found")
+    shop.chaos.answers(not_found, not_found)
+    shop.look("ada@shop.example")
+    shop.run(60)
+    assert json.loads(shop.chaos.calls[-2].body) == {
+        "email": "ada@shop.example",
+        "subscribed": False,
+    }
+    assert (shop.stats.delivered, shop.stats.dead) == (2, 0)

@@ -72,6 +72,10 @@ class Memories:
         """Remembers that TopMail does not know it."""
         self._remember(identity, None, seconds)
 
+    def forget_contact(self, identity: str) -> None:
+        """Forgets its id, which TopMail does not know any more."""
+        self._remember(identity, None, 0.0)
+
     def _remember(self, identity: str, contact_id: str | None, seconds: float) -> None:
         until = self._clock() + seconds
         self._settlements.add(

@@ -83,12 +83,14 @@ class Reactions:
             history = self._begin(row)
         shopper = row.view.shopper if row.view else None
         if shopper is None or shopper.email is None:
+            history.by_id = False
             return Job(row, row.entry.body)
         contact_id = self._outbox.remembered_contact(row.entry.identity)
         by_id = history.by_id and contact_id is not None
         body = with_contact_id(row.entry.body, contact_id or "") if by_id else row.entry.body
         history.by_id = by_id
-        creates = self._creates and not history.created and wall >= self._creation_paused_until
+        may_create = not (by_id or history.created) and wall >= self._creation_paused_until
+        creates = self._creates and may_create
         return Job(row, body, shopper if creates else None)
 
     def settle(self, outcome: Outcome, now: float, wall: float) -> Receipt | Reason | None:
@@ -126,6 +128,11 @@ class Reactions:
         self, outcome: Outcome, error: DeliveryError, wall: float
     ) -> Reason | None:
         row = outcome.job.row
+        if isinstance(error, ContactNotFound) and self._history(row).by_id:
+            # Deleted and made anew, a contact has another id and the same address.
+            self._history(row).by_id = False
+            self._outbox.forget_contact(row.entry.identity)
+            return None
         if isinstance(error, ContactNotFound) or (
             outcome.refused and isinstance(error, CallRejected)
         ):
