@@ -114,6 +114,14 @@ def claim(connection: sqlite3.Connection, find: Find, now: float) -> list[Row]:
     return rows
 
 
+def end_leases(connection: sqlite3.Connection, now: float) -> None:
+    """Makes due what is leased, as if it had not been claimed."""
+    connection.execute(
+        "UPDATE waiting SET tried = attempts > 0, due = 0 WHERE tried = 1 AND due > ? AND due <= ?",
+        (now, now + LEASE),
+    )
+
+
 def readable(connection: sqlite3.Connection, find: Find, now: float) -> list[Row]:
     """The rows that :func:`claim` would take, and nothing is written."""
     rows = []

@@ -152,6 +152,11 @@ class Outbox(Memories):
             *(claims.again(row, 0.0, tried=row.attempts > 0, counts=False) for row in given)
         )
 
+    def end_leases(self) -> None:
+        """What a leader that is gone had claimed is due: in one step, for the next may die too."""
+        with suppress(Fault):
+            self._books.run(partial(claims.end_leases, now=self._clock()))
+
     def expire(self, now: float | None = None, limit: int = 5000) -> list[Entry]:
         """Gives up what waits longer than ``TOPMAIL_MAX_AGE``; at most ``limit`` a call."""
         before = (self._clock() if now is None else now) - self._settings.max_age

@@ -125,9 +125,13 @@ def overflows(directory: Path, limit: int) -> bool:
 
     Only the first hundred segments are looked at, for a request waits for this.
     """
+    total = 0
     with os.scandir(directory) as files:
-        sizes = [file.stat().st_size for file in islice(files, 100) if SUFFIX in file.name]
-    if sum(sizes) <= limit:
+        for file in islice(files, 100):
+            # The leader may remove a file between its listing and the look at it.
+            with suppress(FileNotFoundError):
+                total += file.stat().st_size if SUFFIX in file.name else 0
+    if total <= limit:
         return False
     waiting = 0
     for path in listed(directory)[:100]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from topmail_flask.delivery.claims import LEASE
 from topmail_flask.delivery.contacts import Job, Outcome
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.memory_ring import MemoryRing
@@ -26,7 +25,6 @@ from topmail_flask.domain.settings import Settings
 
 IMPORT_LIMIT = 1000
 CLAIM_LIMIT = 32
-TAKE_OVER_LIMIT = 200
 BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
 """Seconds between two looks at the other processes' journals, while views come in and otherwise."""
 BUSY_FOR = 10.0
@@ -217,7 +215,7 @@ class Sender:
     def _take_over(self) -> None:
         """Whoever led before leads no more: end the leases that it left behind."""
         self._took_over = True
-        self.outbox.release(self.outbox.claim(TAKE_OVER_LIMIT, self._clock() + LEASE))
+        self.outbox.end_leases()
 
     def _empty_ring(self, now: float) -> None:
         """Move what waits in memory to the disk, or straight into the books."""
