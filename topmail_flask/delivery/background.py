@@ -62,7 +62,6 @@ class Background:
     ) -> None:
         self._make_leader = make_leader
         self._monotonic = monotonic
-        self.restarts = 0
         self.leader: Runner | None = None
         self.begin_anew()
 
@@ -137,8 +136,6 @@ class Background:
                     self._warn_at = float("inf")
                     logger.warning(NO_THREADS)
                 return
-            if self._thread is not None:
-                self.restarts += 1
             leader = self._make_leader()
             thread = threading.Thread(
                 target=_run, args=(leader,), name="topmail-leader", daemon=True

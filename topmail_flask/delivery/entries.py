@@ -99,11 +99,6 @@ class Entry:
         text = self._checked_text()
         return b"%b%b\n" % (text, _SUM % zlib.crc32(text))
 
-    @property
-    def checksum(self) -> int:
-        """A checksum over all fields: what is read with another one was damaged."""
-        return zlib.crc32(self._checked_text())
-
     @classmethod
     def from_line(cls, line: bytes) -> Entry:
         """The entry of a line.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from topmail_flask.sources.schema_org import Node, each, name_of, scalar_text
 
@@ -83,14 +82,6 @@ def group_id(node: Node) -> str:
                 if text:
                     return text
     return ""
-
-
-def first_of(found: Mapping[str, str], kinds: tuple[str, ...]) -> tuple[str, str]:
-    """Kind and value of the first identifier in the order of ``kinds``, or two empty texts."""
-    for kind in kinds:
-        if found.get(kind):
-            return kind, found[kind]
-    return "", ""
 
 
 def _identifier(value: object) -> str:
