@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from topmail_flask.domain.ledger import Health, Stats
     from topmail_flask.domain.product import Product
     from topmail_flask.domain.product_view import ProductView
+    from topmail_flask.domain.purchase import Purchase
     from topmail_flask.domain.reasons import Reason
     from topmail_flask.domain.receipt import Contact, Receipt
     from topmail_flask.domain.settings import Settings
@@ -47,6 +48,7 @@ _HOMES = {
     "domain.ledger": ("Health", "Stats"),
     "domain.product": ("Product",),
     "domain.product_view": ("ProductView",),
+    "domain.purchase": ("Purchase",),
     "domain.reasons": ("Reason",),
     "domain.receipt": ("Contact", "Receipt"),
     "domain.settings": ("Settings",),
@@ -71,6 +73,7 @@ __all__ = [
     "InvalidValueError",
     "Product",
     "ProductView",
+    "Purchase",
     "RateLimited",
     "Reason",
     "Receipt",

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from flask import (
-    Flask,
-    Request,
-    Response,
-    before_render_template,
-    current_app,
-    g,
-    request_finished,
-    template_rendered,
-)
+from flask import Flask, Request, Response, current_app, g
 from flask import request as current_request
+from flask.signals import before_render_template, request_finished, template_rendered
 
+from topmail_flask.app_rooms import AppRooms
 from topmail_flask.boundary import Boundary
 from topmail_flask.consent_function import ConsentFunction
-from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.delivery.homes import serve
 from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.ledger import Stats
-from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.product import Product
 from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
+from topmail_flask.domain.rendered_page import RenderedPage
 from topmail_flask.domain.settings import Settings
+from topmail_flask.final_answer import FinalAnswer
 from topmail_flask.flask_visitor import FlaskVisitor, Hooks
-from topmail_flask.made_once import made_once
+from topmail_flask.identification.memory import Memory
+from topmail_flask.identification.recognition import Recognition
 from topmail_flask.marking import Mark, mark_of
-from topmail_flask.middleware import OBSERVER
-from topmail_flask.request_page import PageReader, RequestRecord, media_type
-from topmail_flask.signals import send, view_delivered, view_dropped
-from topmail_flask.tracker import Tracker
-from topmail_flask.visits.rules import refused_response
+from topmail_flask.purchases import Purchases
+from topmail_flask.rendering import is_within_another
+from topmail_flask.request_page import PageReader
+from topmail_flask.request_record import RequestRecord, current_record
+from topmail_flask.signals import Ends
+from topmail_flask.sources.mapped_rows import are_mapped_at_all
+from topmail_flask.visits.rules import OBSERVER, refused_response
 
 NAME = "topmail"
 _NOTHING_TOLD = RequestRecord()
@@ -55,7 +48,7 @@ def state_of(app: Flask | None) -> AppState:
     return state
 
 
-class AppState:
+class AppState(AppRooms):
     """One app's settings, tracker and delivery, made at the first page that needs them."""
 
     def __init__(self, app: Flask, settings: Settings, hooks: Hooks) -> None:
@@ -66,25 +59,36 @@ class AppState:
         """Told every decision about a page: the command line and the testing kit listen here."""
         self.visitor_type = FlaskVisitor
         self._app = app
+        self._ends = Ends(app, self.boundary)
         self._consent = ConsentFunction(
-            app, hooks, self.boundary, opt_in=settings.consent == "opt-in"
+            app, hooks, self.boundary, settings, lambda: self.delivery.learned
         )
-        self._reader = PageReader(app, settings, hooks.adapters)
+        self.recognition = Recognition(app, self)
+        self.memory = Memory(app, self)
+        self.reader = PageReader(app, settings, hooks.adapters)
+        self._minds_rows = False  # most signals cost a store more than what is done about them
         # Signals hold receivers weakly: these attributes keep them for as long as the app lives.
         self._on_render = self.boundary.fence(self._note_render, None)
         self._on_rendered = self.boundary.fence(self._note_rendered, None)
         self._on_finished = self.boundary.fence(self._look, None)
+        self.purchases = Purchases(self, self._consent.ask)
         self.declare = self.boundary.fence(self._declare, None)
         """Note a product that the shop names in this request; whatever it is, the page goes on."""
 
     def watch(self) -> None:
         """Look at the app's pages from now on."""
+        self._app.url_value_preprocessor(self.recognition.notice_link)
         self._connect()
-        self._served = serve(self.settings, self._name, self._tell_delivered, self._tell_dropped)
+        if self.settings.delivery == "celery":
+            from topmail_flask.delivery.homes import serve  # noqa: PLC0415  as for the delivery
+
+            ends = self._ends.delivered, self._ends.dropped
+            self._served = serve(self.settings, self.name, *ends)
 
     def _connect(self) -> None:
         before_render_template.connect(self._on_render, self._app)
-        template_rendered.connect(self._on_rendered, self._app)
+        if self._minds_rows:
+            template_rendered.connect(self._on_rendered, self._app)
         request_finished.connect(self._on_finished, self._app)
 
     @contextmanager
@@ -98,71 +102,44 @@ class AppState:
         finally:
             self._connect()
 
-    @made_once
-    def secret(self) -> bytes:
-        """Keys the digests: the app's own secret, else the API key."""
-        secret = self._app.secret_key or ""
-        if not secret and self.settings.api_key is not None:
-            secret = self.settings.api_key.reveal()
-        if not secret:  # without a key nothing is sent: no other process has to agree
-            return os.urandom(16)
-        return secret.encode() if isinstance(secret, str) else secret
-
-    @made_once
-    def delivery(self) -> Delivery:
-        """The way to TopMail; opens nothing before the first view."""
-        place = self.settings.outbox or str(Path(self._app.instance_path) / "topmail")
-        return Delivery(
-            self.settings,
-            app_name=self._name,
-            directory=None if place == ":memory:" else Path(place),
-            secret=self.secret,
-            on_delivered=self._tell_delivered,
-            on_dropped=self._tell_dropped,
-            is_heard=self._hears_ends,
-            celery=lambda: self._app.extensions.get("celery"),
-            is_withdrawn=self._consent.is_withdrawn,
-        )
-
-    @made_once
-    def tracker(self) -> Tracker:
-        """Decides about this app's pages."""
-        return Tracker(
-            self.settings,
-            self.delivery,
-            sender=self._app,
-            secret=self.secret,
-            boundary=self.boundary,
-            before_send=self.hooks.before_send,
-            is_enabled=self.is_enabled,
-        )
-
-    def is_enabled(self) -> bool:
-        """Whether views may be sent: there is a key, and no test is running unless it asks."""
-        if self.settings.api_key is None:
-            return False
-        enabled = self.settings.enabled
-        return not self._app.testing if enabled is None else enabled
+    def visitor(self, request: Request) -> FlaskVisitor:
+        """Who made the request; nobody is asked yet."""
+        asked = self._consent.ask, self.recognition.shopper
+        return self.visitor_type(self._app, self.hooks, request, *asked)
 
     def stats(self) -> Stats:
         """The books of the outbox, with this process's own refusals among the reasons."""
         return self.delivery.stats().with_refusals(self.tracker.refusals)
 
     def _declare(self, product: object, fields: Mapping[str, object] | None) -> None:
-        _record().declared.append(self._reader.declared(product, current_request, fields))
+        current_record().declared.append(self.reader.declared(product, current_request, fields))
+
+    def product_of(self, value: object, fields: Mapping[str, object] | None) -> Product:
+        """The product that an object of the shop stands for on the current page.
+
+        :raises InvalidValueError: it stands for none.
+        """
+        return self.reader.product(value, current_request, fields=fields)
+
+    def product_so_far(self) -> Product | Reason:
+        """The product of a page that is being rendered, or why there is no single one."""
+        mark = self._mark_of(current_request)
+        return self.reader.product_so_far(current_request, current_record(), mark)
 
     def _note_render(self, _app: Flask, template: Any, context: dict[str, Any], **_: Any) -> None:
-        record = _record()
-        if record.depth == 0:
-            record.contexts.append((template.name or "", context))
-        record.depth += 1
+        record = current_record()
+        if record.contexts and is_within_another():
+            return
+        record.contexts.append((template.name or "", context))
+        if not self._minds_rows and are_mapped_at_all():
+            self._minds_rows = True
+            template_rendered.connect(self._on_rendered, self._app)
 
     def _note_rendered(self, _app: Flask, context: dict[str, Any], **_: Any) -> None:
-        record = _record()
-        record.depth -= 1
-        if record.depth == 0:
+        record = current_record()
+        if any(context is one for _, one in record.contexts):
             request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-            self._reader.page_is_complete(request, record, context, self._mark_of(request))
+            self.reader.page_is_complete(request, record, context, self._mark_of(request))
 
     def _mark_of(self, request: Request) -> Mark | None:
         return mark_of(self._app.view_functions.get(request.endpoint or ""))
@@ -171,69 +148,58 @@ class AppState:
         request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
         if self.is_enabled():
             self.delivery.resume()
+        self.memory.catch_up(request, response)
         decision = self._decide(request, response)
+        self.memory.settle(request, response, decision)
         # A middleware around this app saw the same request: it leaves it to us.
         request.environ[OBSERVER] = self
         for watcher in self.watchers:
             watcher(decision)
-        if self._tells_browser():
+        if self.tells_browser():
             response.headers["X-TopMail"] = decision.header
 
     def _decide(self, request: Request, response: Response) -> Decision:
         record = g.get("_topmail") or _NOTHING_TOLD
+        if record.own is not None:
+            # An answer of ours may come late: the session in it would undo a newer one.
+            response.headers.remove("Set-Cookie")
+            return record.own(response)
         mark = self._mark_of(request)
         marked = mark is not None or bool(record.declared)
+        answer = FinalAnswer(response)
         status = response.status_code
         reason = refused_response(
             status,
-            media_type(response.headers.get("Content-Type"))[0],
-            response.headers.get("Content-Disposition"),
+            answer.mimetype,
+            answer.disposition,
             marked=marked,
             declared=marked or status == 304,  # whatever can be known of a 304 is known here
         ) or self.tracker.refused_request(request.environ, marked=marked)
         if reason is not None:
             return self.tracker.refuse(reason)
-        if not self._reader.may_show_product(response, record, mark):
+        if not self.reader.may_show_product(answer, record, mark):
             return self.tracker.refuse(Reason.NO_PRODUCT)
-        visitor = self.visitor_type(self._app, self.hooks, request, self._consent.ask)
+        return self.observe(
+            request, response, lambda: self.reader.page(request, answer, record, mark)
+        )
+
+    def observe(
+        self, request: Request, response: Response, page: Callable[[], RenderedPage]
+    ) -> Decision:
+        """Decide about a page that passed the request rules; it is read if anybody is there."""
+        visitor = self.visitor(request)
         if visitor.is_surely_nobody() and not self._is_heard():
             return self.tracker.pass_by(visitor, request.environ)
-        page = self._reader.page(request, response, record, mark)
-        return self.tracker.observe(page, visitor, response)
+        seen = page()
+        if current_record().may_show_copy(seen) and self.beacon.tells_of(seen):
+            return self.tracker.refuse(Reason.BEACON)
+        return self.tracker.observe(seen, visitor, response)
 
     def _is_heard(self) -> bool:
         """Whether anybody wants to know of views that are not sent more than their number."""
-        return bool(self.watchers) or self._tells_browser() or self.tracker.is_heard
+        told = self.watchers or self.settings.backfill or self.tells_browser()
+        return bool(told) or self.tracker.is_heard
 
-    def _tells_browser(self) -> bool:
+    def tells_browser(self) -> bool:
+        """Whether pages say what was decided about them."""
         return self.settings.debug_header or self._app.debug
-
-    @property
-    def _name(self) -> str:
-        return f"{self._app.import_name}:{self._app.name}"
-
-    def _hears_ends(self) -> bool:
-        ends = (view_delivered, view_dropped)
-        return any(end.has_receivers_for(self._app) for end in ends)
-
-    def _tell_delivered(self, view: ProductView, receipt: Receipt) -> None:
-        with self._app.app_context():
-            send(view_delivered, self._app, self.boundary, view=view, receipt=receipt)
-
-    def _tell_dropped(self, view: ProductView, reason: Reason) -> None:
-        with self._app.app_context():
-            send(
-                view_dropped,
-                self._app,
-                self.boundary,
-                view=view,
-                product=view.product,
-                reason=reason,
-            )
-
-
-def _record() -> RequestRecord:
-    record: RequestRecord | None = g.get("_topmail")
-    if record is None:
-        record = g._topmail = RequestRecord()  # noqa: SLF001
-    return record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask, has_request_context
 from markupsafe import Markup
@@ -13,7 +13,13 @@ from topmail_flask.cli import topmail_commands
 from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.ledger import Health, Stats
 from topmail_flask.domain.settings import Settings
+from topmail_flask.domain.shopper import Shopper
 from topmail_flask.flask_visitor import Hooks
+from topmail_flask.own_routes import add_own_routes
+from topmail_flask.storefront.calls import add_storefront_calls, leave_browser
+
+if TYPE_CHECKING:
+    from topmail_flask.storefront.looks import LookMemory
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,7 +61,10 @@ class TopMail:
         state = AppState(app, Settings.from_config(app.config), self._hooks)
         app.extensions[NAME] = state
         state.watch()
+        add_own_routes(app)
+        add_storefront_calls(app)
         app.jinja_env.globals["topmail_product"] = _topmail_product
+        app.jinja_env.globals["topmail_beacon"] = _topmail_beacon
         app.cli.add_command(topmail_commands)
 
     def track(self, product: object, *, fields: Mapping[str, object] | None = None) -> None:
@@ -70,6 +79,79 @@ class TopMail:
         if not has_request_context():
             raise RuntimeError("topmail.track() needs a request; scripts use TopMailClient")
         state_of(None).declare(product, fields)
+
+    def track_purchase(
+        self,
+        order_id: object,
+        *,
+        revenue: object = None,
+        currency: str | None = None,
+        shopper: Shopper | str | None = None,
+    ) -> None:
+        """Tell TopMail that an order was placed: it ends the flows that the shopper's views began.
+
+        Call it where the order is certain, as often as you like: an order counts once. Views of the
+        shopper that still wait are dropped, with the reason ``purchased``. The request writes one
+        line to a file; it never waits and, for whatever TopMail says, never fails.
+
+        :param order_id: your number of the order, 1 to 100 characters.
+        :param revenue: a Decimal, number or text like ``"9.99"`` of 0 or more.
+        :param currency: ISO 4217 code of ``revenue``. Default: ``TOPMAIL_CURRENCY``.
+        :param shopper: who bought, where that is not the shopper of the request: a guest's e-mail
+            address, the buyer of a webhook, a background job's (inside an app context).
+        :raises RuntimeError: outside of a request, and without a ``shopper``.
+        """
+        if shopper is None and not has_request_context():
+            raise RuntimeError("topmail.track_purchase() needs a request, or a shopper")
+        state_of(None).purchases.record(order_id, revenue, currency, shopper)
+
+    def identify(self, *, email: str | None = None, contact_id: str | None = None) -> bool:
+        """Remember who this visitor is: at a newsletter sign-up, a checkout or a guest's order.
+
+        Call it with what the visitor has just told. Their browser gets a sealed, HttpOnly cookie
+        for ``TOPMAIL_IDENTITY_AGE``; views count from then on. It is set only with the visitor's
+        consent (as for a view), not in an excluded request, not while somebody else is logged in,
+        and not on an answer that caches may keep. A shopper who is logged in always comes first.
+
+        :param email: the contact's e-mail address.
+        :param contact_id: TopMail's id of the contact; sent in place of the address.
+        :returns: whether the visitor is known now. Why not is in the log, without the address.
+        :raises RuntimeError: outside of a request.
+        """
+        if not has_request_context():
+            raise RuntimeError("topmail.identify() needs a request: it sets a cookie")
+        return state_of(None).recognition.identify(email, contact_id)
+
+    def forget(self) -> None:
+        """Forget who this visitor is: at a log-out. Deletes what :meth:`identify` made.
+
+        The list of recently viewed products that belongs to the browser is left behind as well.
+
+        Nothing that waits is dropped, and TopMail keeps the contact: for an erasure there is
+        ``flask topmail forget EMAIL``.
+
+        :raises RuntimeError: outside of a request.
+        """
+        if not has_request_context():
+            raise RuntimeError("topmail.forget() needs a request: it deletes a cookie")
+        state = state_of(None)
+        state.recognition.forget()
+        state.boundary.fence(leave_browser, None)(state)
+
+    def sign_link(self, url: str, contact: Shopper | str, app: Flask | None = None) -> str:
+        """``url`` for a mail to ``contact``: who follows it within ``TOPMAIL_LINK_AGE`` is known.
+
+        The token (``?tm=…``, unreadable to others) is taken out by a redirect before the page is
+        shown. It logs nobody in, opens nothing, and never replaces somebody who is known in that
+        browser already.
+
+        :param url: an address of this store, absolute or relative to ``TOPMAIL_SITE_URL``.
+        :param contact: whose mail it is: a :class:`~topmail_flask.Shopper` or an e-mail address.
+        :raises InvalidValueError: the address is another site's, or no such shopper can be.
+        :raises ConfigurationError: there is no ``SECRET_KEY``, no address of the store, or the
+            extra ``identify`` is not installed.
+        """
+        return state_of(app).recognition.sign_link(url, contact)
 
     def shopper_loader(self, loader: F) -> F:
         """Who the shopper is: returns a :class:`~topmail_flask.Shopper`, an e-mail address or None.
@@ -110,13 +192,26 @@ class TopMail:
         self._hooks.consent = reader
         return reader
 
+    def products_by_id(self, loader: F) -> F:
+        """Products for ``topmail_recently_viewed()`` and ``topmail_also_viewed()`` in templates.
+
+        Takes a list of at most 30 ids (text, as TopMail gets them) and returns a mapping of ids to
+        whatever the template shows; what is not sold any more is left out.
+        """
+        self._hooks.products_by_id = loader
+        return loader
+
+    def keep_looks_in(self, memory: LookMemory) -> None:
+        """Remember looks in a memory that several machines share; before :meth:`init_app`."""
+        self._hooks.look_memory = memory
+
     def stats(self, app: Flask | None = None) -> Stats:
         """Counts of views; they always balance. ``app``: default the current one."""
         return state_of(app).stats()
 
     def health(self, app: Flask | None = None) -> Health:
         """Whether views reach TopMail, and if not, why and what to do."""
-        return state_of(app).delivery.health()
+        return state_of(app).health()
 
     def flush(self, timeout: float = 10.0, app: Flask | None = None) -> bool:
         """Wait until nothing waits for delivery any more; for scripts and tests.
@@ -132,3 +227,12 @@ def _topmail_product(product: object, **fields: object) -> Markup:
     if has_request_context():
         state_of(None).declare(product, fields or None)
     return Markup("")
+
+
+def _topmail_beacon(product: object = None, **said: Any) -> Markup:
+    """``{{ topmail_beacon() }}``: the page's browser tells when the page is really seen."""
+    if not has_request_context():
+        return Markup("")
+    from topmail_flask.beacon.tag import beacon_tag  # noqa: PLC0415  only who uses it pays
+
+    return state_of(None).boundary.fence(beacon_tag, Markup(""))(product, **said)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
 
 from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.shopper import Shopper
-from topmail_flask.resolvers.flask_login import is_surely_nobody, logged_in_shopper
+from topmail_flask.resolvers.flask_login import (
+    is_somebody_logged_in,
+    is_surely_nobody,
+    logged_in_shopper,
+)
+from topmail_flask.resolvers.identified import may_be_identified
 from topmail_flask.visits.consent import cookie_banner_consent
+
+if TYPE_CHECKING:
+    from topmail_flask.storefront.looks import LookMemory
 
 
 @dataclass(slots=True)
@@ -23,6 +31,8 @@ class Hooks:
     adapters: dict[type, Callable[[Any], Any]] = field(default_factory=dict)
     before_send: list[Callable[[ProductView], Any]] = field(default_factory=list)
     exclude: list[Callable[[], object]] = field(default_factory=list)
+    products_by_id: Callable[[list[str]], Mapping[Any, Any]] | None = None
+    look_memory: LookMemory | None = None
 
     def as_seen_by(self, shopper: Shopper) -> Hooks:
         """The same hooks, but the shopper is known already."""
@@ -30,7 +40,10 @@ class Hooks:
 
 
 class FlaskVisitor:
-    """Asks the shop's functions about the current request."""
+    """Asks the shop's functions about the current request.
+
+    :param identified: who the shopper is by ``topmail.identify`` or a signed link.
+    """
 
     def __init__(
         self,
@@ -38,13 +51,29 @@ class FlaskVisitor:
         hooks: Hooks,
         request: Request,
         ask_consent: Callable[[Shopper | None], bool | None],
+        identified: Callable[[Request], Shopper | None],
     ) -> None:
         self._app = app
         self._hooks = hooks
         self._request = request
         self._ask_consent = ask_consent
+        self._identified = identified
+        self._is_nobody = False
 
     def shopper(self) -> Shopper | None:
+        """The shopper who is logged in; if nobody is, the one whom the store named here before.
+
+        Somebody who is logged in, but without an address, is not taken for the one before.
+        """
+        if self._is_nobody:
+            return None
+        known = self.logged_in()
+        if known is not None or not may_be_identified(self._request.environ):
+            return known
+        return None if is_somebody_logged_in() else self._identified(self._request)
+
+    def logged_in(self) -> Shopper | None:
+        """The shopper whom the store's own loader tells, or without one Flask-Login."""
         loader = self._hooks.shopper_loader
         if loader is None:
             return logged_in_shopper()
@@ -52,7 +81,10 @@ class FlaskVisitor:
 
     def is_surely_nobody(self) -> bool:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
-        return self._hooks.shopper_loader is None and is_surely_nobody()
+        if self._hooks.shopper_loader is not None or may_be_identified(self._request.environ):
+            return False
+        self._is_nobody = is_surely_nobody()
+        return self._is_nobody
 
     def consents(self, shopper: Shopper | None) -> bool | None:
         if self._hooks.consent is None:

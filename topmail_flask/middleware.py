@@ -15,6 +15,7 @@ from werkzeug.http import parse_options_header
 
 from topmail_flask.boundary import Boundary
 from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.homes import serve
 from topmail_flask.domain.ledger import Health, Stats
 from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
@@ -25,11 +26,8 @@ from topmail_flask.environ_visitor import Environ, EnvironVisitor
 from topmail_flask.signals import send, view_delivered, view_dropped
 from topmail_flask.sources.encodings import readable
 from topmail_flask.tracker import Tracker
-from topmail_flask.visits.rules import refused_response
+from topmail_flask.visits.rules import OBSERVER, refused_response
 from topmail_flask.watched_answer import Headers, WatchedAnswer
-
-# Whoever tells of a request puts itself here: of two that see it, one tells.
-OBSERVER = "topmail.observer"
 
 
 @dataclass(slots=True)
@@ -74,6 +72,8 @@ class TopMailMiddleware:
         common cookie banners are read.
     :param exclude: ``environ -> bool``: whether the shop leaves this request out.
     :param before_send: takes each view before it is sent; returns it, a changed one, or None.
+    :param celery: the Celery app that views are handed to with ``delivery="celery"``. Its worker
+        has to make this middleware as well, with the same application and key.
     :param settings: the settings of :class:`~topmail_flask.domain.settings.Settings` by their
         names in lower case, without ``TOPMAIL_``. ``outbox`` is ``instance/topmail`` below the
         working directory, unless given. Set ``site_url``: the Host header is the visitor's.
@@ -89,6 +89,7 @@ class TopMailMiddleware:
         consent: Callable[[Environ], bool | None] | str | None = None,
         exclude: Callable[[Environ], object] | None = None,
         before_send: Callable[[ProductView], ProductView | None] | None = None,
+        celery: object = None,
         **settings: Any,
     ) -> None:
         reader = consent if callable(consent) else None
@@ -103,13 +104,17 @@ class TopMailMiddleware:
         # Without a key nothing is sent: no other process has to come to the same digests.
         secret = key.reveal().encode() if key else os.urandom(16)
         place = self.settings.outbox or str(Path("instance", "topmail").absolute())
+        name = f"wsgi:{type(wsgi_app).__module__}"
+        self._served = serve(self.settings, name, self._tell_delivered, self._tell_dropped)
         self._delivery = Delivery(
             self.settings,
-            app_name=f"wsgi:{type(wsgi_app).__module__}",
+            app_name=name,
             directory=None if place == ":memory:" else Path(place),
             secret=secret,
+            owner=(self.settings.site_url or "").encode(),
             on_delivered=self._tell_delivered,
             on_dropped=self._tell_dropped,
+            celery=lambda: celery,
         )
         self._tracker = Tracker(
             self.settings,

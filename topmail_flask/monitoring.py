@@ -35,7 +35,7 @@ _ENDS = ("delivered", "dead", "expired", "dropped")
 def healthz() -> tuple[dict[str, Any], int]:
     """Whether views reach TopMail, why not, and counts; times in seconds since the epoch."""
     state = state_of(None)
-    health, stats = state.delivery.health(), state.delivery.stats()
+    health, stats = state.health(), state.delivery.stats()
     counts = {name: getattr(stats, name) for name in ("accepted", *_ENDS, "pending")}
     return {"ok": health.ok, **asdict(health), **counts}, 200 if health.ok else 503
 
@@ -62,9 +62,8 @@ class _Books:
         self._state = state
 
     def collect(self) -> Iterator[Metric]:
-        delivery = self._state.delivery
-        yield from _of_stats(delivery.stats())
-        yield from _of_health(delivery.health())
+        yield from _of_stats(self._state.delivery.stats())
+        yield from _of_health(self._state.health())
 
 
 def _of_stats(stats: Stats) -> Iterator[Metric]:

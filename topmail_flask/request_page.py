@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response
-from werkzeug.http import parse_options_header
 
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.rendered_page import RenderedPage
 from topmail_flask.domain.settings import Settings
+from topmail_flask.final_answer import FinalAnswer
+from topmail_flask.made_once import made_once
 from topmail_flask.marking import Mark, call_loader
-from topmail_flask.sources.encodings import readable
+from topmail_flask.request_record import RequestRecord, Unread
+from topmail_flask.site_address import site_address
 from topmail_flask.sources.mapped_rows import are_mapped_at_all, is_mapped
 from topmail_flask.sources.markers import may_hold_product
-from topmail_flask.sources.template_variable import read_product, template_product
+from topmail_flask.sources.template_context import template_product
 
-HTML = ("text/html", "application/xhtml+xml")
+if TYPE_CHECKING:
+    from topmail_flask.sources.product_reader import ProductReader
+
 Adapters = Mapping[type, Callable[[Any], Any]]
-Context = tuple[str, Mapping[str, Any]]
-_PLAIN_PATH = re.compile(r"[/\w.~-]*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A row whose attributes were expired when the shop named it: the page may load them yet."""
-
-    value: object
-    fields: Mapping[str, object] | None
-
-
-@dataclass(slots=True)
-class RequestRecord:
-    """What one request told the extension before its answer was final; lives on ``flask.g``.
-
-    :ivar declared: what the shop named by ``track`` or in a template, or why it is no product.
-    :ivar contexts: name and context of each outermost template render.
-    :ivar rows: what was read of rows of an ORM when their page was complete, by ``id()``: a commit
-        after that would expire them.
-    :ivar depth: how many renders are under way.
-    """
-
-    declared: list[Product | Reason | Unread] = field(default_factory=list)
-    contexts: list[Context] = field(default_factory=list)
-    rows: dict[int, Product | InvalidValueError] = field(default_factory=dict)
-    depth: int = 0
 
 
 class PageReader:
@@ -61,32 +34,29 @@ class PageReader:
         self._app = app
         self._settings = settings
         self._adapters = adapters
-        self._site_has_path = bool(urlsplit(settings.site_url or "").path)
+
+    @made_once
+    def _objects(self) -> ProductReader:
+        # What reads prices is loaded with the first product, not at the start of the store.
+        from topmail_flask.sources.product_reader import ProductReader  # noqa: PLC0415
+
+        return ProductReader(self._settings)
 
     def page(
-        self, request: Request, response: Response, record: RequestRecord, mark: Mark | None
+        self, request: Request, answer: FinalAnswer, record: RequestRecord, mark: Mark | None
     ) -> RenderedPage:
         """The request and its final answer as plain values."""
-        told: list[Product | Reason | None] = [
-            self._read(one.value, request, record, one.fields) if isinstance(one, Unread) else one
-            for one in record.declared
-        ]
-        template: Product | Reason | None = None
-        if mark is not None:
-            told.append(self._marked(mark, request, response, record))
-        elif not told:
-            template = self._shown(request, record)
+        told, template = self._told(request, answer.response, record, mark)
         refusals = [one for one in (*told, template) if isinstance(one, Reason)]
-        mimetype, charset = media_type(response.headers.get("Content-Type"))
-        html, unread = self._html(response, mimetype)
+        html, unread = answer.page(self._settings.max_page_bytes)
         return RenderedPage(
             environ=request.environ,
             url=self.address(request),
             path=request.path,
-            status=response.status_code,
-            mimetype=mimetype,
+            status=answer.response.status_code,
+            mimetype=answer.mimetype,
             html=None if template is Reason.AMBIGUOUS else html,
-            charset=charset,
+            charset=answer.charset,
             unread=refusals[0] if refusals else unread,
             view_args=request.view_args,
             marked=mark is not None or bool(told),
@@ -94,12 +64,40 @@ class PageReader:
             template_product=template if isinstance(template, Product) else None,
         )
 
-    def may_show_product(self, response: Response, record: RequestRecord, mark: object) -> bool:
+    def product_so_far(
+        self, request: Request, record: RequestRecord, mark: Mark | None
+    ) -> Product | Reason:
+        """The product of a page whose template is at work, or why there is no single one."""
+        told, template = self._told(request, None, record, mark)
+        found = [one for one in (*told, template) if one is not None]
+        refusals = [one for one in found if isinstance(one, Reason)]
+        different = {(one.id, one.variant_id): one for one in found if isinstance(one, Product)}
+        if refusals or len(different) > 1:
+            return refusals[0] if refusals else Reason.AMBIGUOUS
+        return next(iter(different.values()), Reason.NO_PRODUCT)
+
+    def _told(
+        self,
+        request: Request,
+        response: Response | None,
+        record: RequestRecord,
+        mark: Mark | None,
+    ) -> tuple[list[Product | Reason | None], Product | Reason | None]:
+        """What the shop declared, and what the template variable of other pages holds."""
+        told: list[Product | Reason | None] = [
+            self._read(one.value, request, record, one.fields) if isinstance(one, Unread) else one
+            for one in record.declared
+        ]
+        if mark is not None:
+            return [*told, self._marked(mark, request, response, record)], None
+        return told, None if told else self._shown(request, record)
+
+    def may_show_product(self, answer: FinalAnswer, record: RequestRecord, mark: object) -> bool:
         """Whether it pays to read the page: False only if it shows no product."""
         shown = [self._variable(context, None) for _, context in record.contexts]
         if mark or record.declared or any(one is not None for one in shown):
             return True
-        html, _ = self._html(response, media_type(response.headers.get("Content-Type"))[0])
+        html, _ = answer.page(self._settings.max_page_bytes)
         return html is None or may_hold_product(html)
 
     def declared(
@@ -145,33 +143,17 @@ class PageReader:
                 value = self._app.ensure_sync(self._adapters[kind])(value)
                 needs_price = False
                 break
-        return read_product(
+        return self._objects.read(
             value,
-            settings=self._settings,
-            page_url=self.address(request),
-            view_args=request.view_args or {},
+            self.address(request),
+            request.view_args or {},
             fields=fields,
             needs_price=needs_price,
         )
 
     def address(self, request: Request) -> str:
-        """The request's URL on the shop's own site: a forged Host header does not get in."""
-        site = self._settings.site_url
-        if site is not None and not request.query_string and _PLAIN_PATH.fullmatch(request.path):
-            # Almost every request: nothing to quote, and a tenth of the time of request.url.
-            return f"{site}{'' if self._site_has_path else request.root_path}{request.path}"
-        server_name = self._app.config["SERVER_NAME"]
-        if site is None and not server_name:
-            return request.url
-        parts = urlsplit(request.url)
-        query = f"?{parts.query}" if parts.query else ""
-        if site is not None:
-            mounted = self._site_has_path
-            path = parts.path.removeprefix(request.root_path) if mounted else parts.path
-            return f"{site}{path}{query}"
-        if parts.netloc == server_name or parts.netloc.endswith(f".{server_name}"):
-            return request.url
-        return f"{parts.scheme}://{server_name}{parts.path}{query}"
+        """The request's URL on the shop's own site."""
+        return site_address(request, self._settings, self._app.config["SERVER_NAME"])
 
     def _variable(self, context: Mapping[str, Any], mark: Mark | None) -> object | None:
         if mark is not None and mark.variable is not None:
@@ -179,7 +161,7 @@ class PageReader:
         return template_product(context, self._settings.template_variables)
 
     def _marked(
-        self, mark: Mark, request: Request, response: Response, record: RequestRecord
+        self, mark: Mark, request: Request, response: Response | None, record: RequestRecord
     ) -> Product | Reason | None:
         if mark.loader is not None:
             found = [call_loader(mark.loader, request.view_args or {}, response)]
@@ -220,25 +202,6 @@ class PageReader:
         except InvalidValueError as error:
             told = error
         return told if isinstance(told, Product) else reason_of(told)
-
-    def _html(self, response: Response, mimetype: str) -> tuple[bytes | None, Reason | None]:
-        if mimetype not in HTML:
-            return None, None
-        if response.direct_passthrough or not response.is_sequence:
-            return None, Reason.NO_BODY
-        # A 304 has its body still: Werkzeug leaves it out when the answer is sent.
-        body = response.get_data()
-        if response.status_code == 304 and not body:
-            return None, Reason.NO_BODY
-        limit = self._settings.max_page_bytes
-        return readable(body, response.headers.get("Content-Encoding"), limit)
-
-
-@lru_cache(maxsize=64)
-def media_type(content_type: str | None) -> tuple[str, str | None]:
-    """The media type that a ``Content-Type`` header names, in lower case, and its charset."""
-    mimetype, parameters = parse_options_header(content_type)
-    return mimetype.lower(), parameters.get("charset")
 
 
 def reason_of(error: InvalidValueError) -> Reason:

@@ -15,11 +15,17 @@ Like all blinker signals they hold their receivers weakly: connect a function th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal, Namespace
 
 from topmail_flask.boundary import Boundary
+from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.reasons import Reason
+from topmail_flask.domain.receipt import Receipt
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 _namespace = Namespace()
 product_viewed: NamedSignal = _namespace.signal("topmail-product-viewed")
@@ -36,3 +42,26 @@ def send(signal: NamedSignal, sender: Any, boundary: Boundary, **told: Any) -> N
             receiver(sender, **told)
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
             boundary.report(receiver, error)
+
+
+class Ends:
+    """Tells one app what became of its views, long after their requests."""
+
+    def __init__(self, app: Flask, boundary: Boundary) -> None:
+        self._app = app
+        self._boundary = boundary
+
+    def are_heard(self) -> bool:
+        """Whether anybody listens."""
+        return any(end.has_receivers_for(self._app) for end in (view_delivered, view_dropped))
+
+    def delivered(self, view: ProductView, receipt: Receipt) -> None:
+        """TopMail took the view."""
+        with self._app.app_context():
+            send(view_delivered, self._app, self._boundary, view=view, receipt=receipt)
+
+    def dropped(self, view: ProductView, reason: Reason) -> None:
+        """The view is given up."""
+        told = {"view": view, "product": view.product, "reason": reason}
+        with self._app.app_context():
+            send(view_dropped, self._app, self._boundary, **told)

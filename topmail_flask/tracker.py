@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from topmail_flask.boundary import Boundary
-from topmail_flask.domain.decision import Decision
+from topmail_flask.domain.decision import Decision, refused
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Extraction
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.rendered_page import RenderedPage
 from topmail_flask.domain.settings import Settings
@@ -45,8 +46,8 @@ class Visitor(Protocol):
 class Delivery(Protocol):
     """Where views go. None of these waits, none raises."""
 
-    def accept(self, view: ProductView) -> Reason | None:
-        """Take over the view; or say why not."""
+    def accept(self, told: ProductView | Purchase) -> Reason | None:
+        """Take over the view or purchase; or say why not."""
 
     def withdraw(self, shopper: Shopper) -> None:
         """Drop what waits for this shopper."""
@@ -82,14 +83,14 @@ class Tracker:
         self._secret = secret
         self._boundary = boundary
         self._before_send = before_send
-        self._is_enabled = is_enabled
-        self._clock = clock
+        self.is_enabled = is_enabled
+        self.clock = clock
         self._repeats = RepeatWindow(settings.repeat_window, monotonic)
 
     def refuse(self, reason: Reason) -> Decision:
         """Count a page that is no view, before anything was looked for on it."""
         self.refusals[reason] += 1
-        return Decision(reason=reason)
+        return refused(reason)
 
     def refused_request(self, environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
         """Why this request counts for nothing, whatever its answer shows; or None."""
@@ -105,7 +106,7 @@ class Tracker:
 
     def pass_by(self, visitor: Visitor, environ: Mapping[str, Any]) -> Decision:
         """Count the look of somebody whom nobody knows, when nobody is told of it."""
-        _, refusal = self._ask(visitor, environ)
+        _, refusal = self.ask(visitor, environ)
         return self.refuse(refusal or Reason.ANONYMOUS)
 
     def observe(self, page: RenderedPage, visitor: Visitor, response: object = None) -> Decision:
@@ -119,14 +120,19 @@ class Tracker:
             why = page.unread or found or Reason.NO_PRODUCT
             self.refusals[why] += 1
             return Decision(reason=why, extraction=extraction)
-        shopper, refusal = self._ask(visitor, page.environ)
+        shopper, refusal = self.ask(visitor, page.environ)
         if refusal is not None:
             for product in products:
                 self._drop(product, None, refusal)
             return Decision(product=products[0], reason=refusal, extraction=extraction)
         views, reasons = [], []
         for product in products:
-            view = self._view(product, shopper, page.environ)
+            try:
+                view = self._view(product, shopper, page.environ)
+            except InvalidValueError:  # its page has no address that could be sent
+                self._drop(product, None, Reason.INVALID_PRODUCT)
+                reasons.append(Reason.INVALID_PRODUCT)
+                continue
             send(
                 product_viewed,
                 self._sender,
@@ -145,6 +151,13 @@ class Tracker:
         reason = None if views else reasons[0]
         return Decision(tuple(views), products[0], reason, extraction)
 
+    def catch_up(self, views: Iterable[ProductView]) -> None:
+        """Hand over looks from before the shopper was known: ``product_viewed`` told of them."""
+        for view in views:
+            accepted = self._hand_over(view)
+            if isinstance(accepted, Reason):
+                self._drop(view.product, view, accepted)
+
     def _products(self, page: RenderedPage) -> tuple[list[Product], Extraction | None]:
         declared = list({(one.id, one.variant_id): one for one in page.declared}.values())
         if len(declared) > 1 or (page.html is None and (declared or page.template_product)):
@@ -162,9 +175,10 @@ class Tracker:
         )
         return ([extraction.product] if extraction.product else []), extraction
 
-    def _ask(
+    def ask(
         self, visitor: Visitor, environ: Mapping[str, Any]
     ) -> tuple[Shopper | None, Reason | None]:
+        """Who it is, as far as anybody knows, and why that visitor's looks do not count."""
         asked: Callable[..., object] = visitor.is_excluded
         try:
             if visitor.is_excluded():
@@ -187,7 +201,7 @@ class Tracker:
     def _view(
         self, product: Product, shopper: Shopper | None, environ: Mapping[str, Any]
     ) -> ProductView:
-        at = self._clock()
+        at = self.clock()
         session_id = None
         if shopper is not None:
             agent = environ.get("HTTP_USER_AGENT", "")
@@ -212,7 +226,7 @@ class Tracker:
                 self._boundary.report(hook, TypeError("before_send must return a ProductView"))
                 return Reason.HOOK_FAILED
             view, shopper = changed, changed.shopper
-        if not self._is_enabled():
+        if not self.is_enabled():
             return Reason.DISABLED
         product = view.product
         # A hash, because an address has no business in a long memory.

@@ -40,7 +40,7 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
 
     With TOPMAIL_DELIVERY = "worker" this is the only sender: run it with --follow under a
     supervisor or in a sidecar, or without from cron. The signals view_delivered and view_dropped
-    are sent in this process.
+    are sent in this process. With "process" the courier of the store sends, or one that is started.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
     state = state_of(app)
@@ -48,7 +48,7 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
     if state.settings.outbox == ":memory:":
         raise click.ClickException("nothing waits on this machine: TOPMAIL_OUTBOX is :memory:")
-    if state.settings.delivery in ("worker", "process"):
+    if state.settings.delivery == "worker":
         state.settings = replace(state.settings, delivery="background")
     # Blocked in every thread to come, so that one place takes them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)

@@ -19,6 +19,7 @@ from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.extraction import Extraction
 from topmail_flask.domain.product import PRODUCT_FIELDS
 from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.shopper import Shopper
 from topmail_flask.sources.page_product import extract
@@ -28,10 +29,10 @@ _NOBODY = "shopper@example.com"
 
 
 class _Sink:
-    """Takes views and keeps none: nothing is sent."""
+    """Takes views and purchases and keeps none: nothing is sent."""
 
-    def accept(self, view: ProductView) -> Reason | None:
-        """Take the view."""
+    def accept(self, told: ProductView | Purchase) -> Reason | None:
+        """Take it."""
 
     def withdraw(self, shopper: Shopper) -> None:
         """Nothing waits here."""

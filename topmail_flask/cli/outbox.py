@@ -31,6 +31,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 _NOT_RETRIED = {
     "too_old": "waited longer than TOPMAIL_MAX_AGE: TopMail would take them for new",
     "withdrawn": "belong to shoppers who have withdrawn consent or were forgotten",
+    "bought": "are views of shoppers who have bought since",
     "waiting": "wait already, under the same key",
     "unreadable": "cannot be read",
 }
@@ -51,9 +52,10 @@ outbox_commands.add_command(status_command)
 @as_json_option
 @with_appcontext
 def list_command(pending: bool, reason: str | None, limit: int, as_json: bool) -> None:
-    """List the newest dead letters: views that TopMail will never take as they are.
+    """List the newest dead letters: views and purchases that TopMail will never take as they are.
 
-    Addresses are masked. The first column is the key, for retry and drop.
+    A view is told with its product's id, a purchase with its order's. Addresses are masked. The
+    first column is the key, for retry and drop.
     """
     table = _table(pending=pending, reason=reason)
     with outbox() as operator:
@@ -67,7 +69,8 @@ def list_command(pending: bool, reason: str | None, limit: int, as_json: bool) -
     for row in rows:
         why = row.reason or (f"{row.attempts} tried" if row.attempts else "new")
         when = ago(now - row.at)
-        click.echo(f"{row.key:<36}  {when:>7}  {why:<17}  {row.product_id}  {row.shopper}")
+        what = f"{row.kind:<8}  {row.product_id or row.order_id}"
+        click.echo(f"{row.key:<36}  {when:>7}  {why:<17}  {what}  {row.shopper}")
 
 
 @outbox_commands.command("retry", short_help="Have dead letters sent again.")

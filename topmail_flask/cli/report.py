@@ -80,7 +80,7 @@ def _parts(app: Flask, state: AppState) -> dict[str, Any]:
         ],
     }
     if store.outbox is not None:  # else only the store's own processes know
-        stats, health = store.delivery.stats(), store.delivery.health()
+        stats, health = store.delivery.stats(), store.state.health()
         parts["stats"] = {**asdict(stats), "balanced": stats.balanced}
         parts["health"] = asdict(health)
     return parts

@@ -15,7 +15,8 @@ from flask.cli import with_appcontext
 
 from topmail_flask.app_state import state_of
 from topmail_flask.marking import Mark, mark_of
-from topmail_flask.sources.template_variable import VARIABLES
+from topmail_flask.own_routes import BLUEPRINT
+from topmail_flask.sources.template_context import VARIABLES
 
 _COLUMNS = ("route", "endpoint", "views")
 _RENDERERS = {
@@ -46,6 +47,8 @@ def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
     names = (*VARIABLES, *state_of(app).settings.template_variables)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions.get(rule.endpoint)
+        if rule.endpoint.startswith(f"{BLUEPRINT}."):
+            continue
         if view is None or "GET" not in (rule.methods or ()):
             yield rule.rule, rule.endpoint, "never: no GET"
         elif rule.endpoint.rpartition(".")[2] == "static":

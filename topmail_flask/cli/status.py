@@ -9,10 +9,10 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.app_state import AppState
 from topmail_flask.cli.opened import app_state, outbox
 from topmail_flask.cli.times import ago, iso
 from topmail_flask.delivery.operating import Operator
+from topmail_flask.domain.ledger import Health, Stats
 
 
 @click.command("status", short_help="Say how delivery stands, in counts.")
@@ -21,26 +21,31 @@ from topmail_flask.delivery.operating import Operator
 def status_command(as_json: bool) -> None:
     """Say how delivery stands on this machine: its state, what waits, what died and why.
 
-    Counts only; nothing about a shopper. Exits with 0 when nothing is to be done, with 1 when the
-    state is degraded, paused, stuck or blackout, or the outbox cannot be read.
+    Counts only; nothing about a shopper. Exits with 0 when nothing is to be done (without a key the
+    state is disabled), with 1 when it is degraded, paused, stuck or blackout, or the outbox cannot
+    be read.
     """
-    with outbox() as operator:
-        told = _told(app_state(), operator)
+    state = app_state()
+    if state.settings.api_key is None:
+        cure = "Set TOPMAIL_API_KEY: every key has an outbox of its own."
+        told = _told(Health("disabled", "no key", cure), Stats(), None)
+    else:
+        with outbox() as operator:
+            told = _told(state.health(), state.delivery.stats(), operator)
     click.echo(json.dumps(told) if as_json else _text(told))
     if not told["ok"]:
         raise SystemExit(1)
 
 
-def _told(state: AppState, operator: Operator) -> dict[str, Any]:
-    health, stats = state.delivery.health(), state.delivery.stats()
+def _told(health: Health, stats: Stats, operator: Operator | None) -> dict[str, Any]:
     return {
         "ok": health.ok,
         **asdict(health),
         "until": iso(health.until),
         "last_success": iso(health.last_success),
-        "exists": operator.exists,
-        "outbox": str(operator.directory),
-        "bytes": operator.bytes,
+        "exists": operator is not None and operator.exists,
+        "outbox": str(operator.directory) if operator else None,
+        "bytes": operator.bytes if operator else 0,
         "accepted": stats.accepted,
         "delivered": stats.delivered,
         "dead": stats.dead,
@@ -48,7 +53,7 @@ def _told(state: AppState, operator: Operator) -> dict[str, Any]:
         "dropped": stats.dropped,
         "pending": stats.pending,
         "reasons": dict(sorted(stats.reasons.items())),
-        "dead_letters": operator.kept(),
+        "dead_letters": operator.kept() if operator else {},
     }
 
 
@@ -58,6 +63,8 @@ def _text(told: dict[str, Any]) -> str:
         lines.append(f"until:      {told['until']}")
     if told["cure"]:
         lines.append(f"cure:       {told['cure']}")
+    if told["outbox"] is None:
+        return "\n".join(lines)
     lines.append(f"outbox:     {told['outbox']} ({told['bytes'] // 1024} KB)")
     if not told["exists"]:
         return "\n".join([*lines, "There is no outbox yet: no view was accepted with this key."])

@@ -9,22 +9,24 @@ from collections.abc import Callable
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.contacts import Job, Outcome, attempt
 from topmail_flask.delivery.crew import outcome_of
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entries import Entry, Told
+from topmail_flask.delivery.memories import UNKNOWN_SECONDS
 from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Row
 from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import backoff
 from topmail_flask.domain.errors import CallRejected, Conflict, ContactNotFound, RetryLater
-from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.settings import Settings
 
+MOST_UNKNOWN = 10_000
+
 
 class Account:
-    """Sends views of one app, one call at a time in each thread; nothing is kept between calls but
-    the pause that TopMail asked this process for.
+    """Sends views of one app, one call at a time in each thread. Between calls, each process of a
+    worker keeps the pause that TopMail asked it for, and for an hour who TopMail does not know.
 
     :param name: as :func:`~topmail_flask.delivery.place.app_directory` names the app and its key.
     :param receivers: told what became of each view.
@@ -49,29 +51,38 @@ class Account:
         self._client: TopMailClient | None = None
         self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
         self._notices = Notices()
+        self._unknown: dict[str, float] = {}
 
     def pause(self) -> float:
         """Seconds for which no call may be made."""
         return self._pace.wait_of_pause(self._monotonic())
 
-    def send(self, entry: Entry, view: ProductView, tries: int) -> Receipt | Reason | float:
+    def send(self, entry: Entry, told: Told, tries: int) -> Receipt | Reason | Entry | float:
         """Make one attempt.
 
         :param tries: attempts before this one.
-        :returns: the receipt; or why the view will never be sent; or seconds until the next try.
+        :returns: the receipt; or why the view will never be sent; or what to send instead, at once;
+            or seconds until the next try.
         """
-        creates = self.settings.unknown_contacts == "create" and view.shopper is not None
-        newcomer = view.shopper if creates and view.shopper and view.shopper.email else None
-        job = Job(Row(entry, view, tries, 0.0), entry.body, newcomer)
+        shopper, creates = told.shopper, self.settings.unknown_contacts == "create"
+        newcomer = shopper if creates and shopper and shopper.email else None
+        if not creates and self._unknown.get(entry.identity, 0.0) > self._monotonic():
+            return Reason.CONTACT_NOT_FOUND
+        job = Job(Row(entry, told, tries, 0.0), None if entry.contact_id else newcomer)
         outcome = outcome_of(self._attempt, job)
         error, now = outcome.result, self._monotonic()
         if isinstance(error, Receipt):
             self._pace.answered(now)
             return error
+        if isinstance(error, ContactNotFound) and entry.contact_id:
+            self._pace.answered(now)
+            return entry.by_address()
         if isinstance(error, CallRejected) and not outcome.created:
             self._pace.answered(now)
             unknown = outcome.refused or isinstance(error, ContactNotFound)
-            self._note(f"view {entry.key} was refused for good: {error.code}.", now)
+            self._note(f"{entry.kind} {entry.key} was refused for good: {error.code}.", now)
+            if unknown:
+                self._remember_unknown(entry.identity, now)
             return Reason.CONTACT_NOT_FOUND if unknown else Reason.REJECTED
         again = backoff(tries + 1, self._dice())
         if isinstance(error, (Conflict, CallRejected)):
@@ -83,6 +94,11 @@ class Account:
             self._note(f"views are sent later: {error}", now)
         asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
         return max(again, asked, self._pace.wait_of_pause(now))
+
+    def _remember_unknown(self, identity: str, now: float) -> None:
+        if len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown.clear()
+        self._unknown[identity] = now + UNKNOWN_SECONDS
 
     def _attempt(self, job: Job) -> Outcome:
         if self._client is None:

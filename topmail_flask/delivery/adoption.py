@@ -1,7 +1,10 @@
-"""What a rotated key left behind is taken over, when nobody lives there any more (fault F187)."""
+"""One outbox takes another over: what a rotated key left behind when nobody lives there any more
+(fault F187), and what was in memory while the disk could not be used (fault F082).
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from topmail_flask.delivery import salvage, segments
 from topmail_flask.delivery.books import Books
-from topmail_flask.delivery.database import other_file
+from topmail_flask.delivery.database import Fault, other_file
 from topmail_flask.delivery.held_files import hold
 from topmail_flask.delivery.place import LEADER_LOCK, prepare
 
@@ -38,6 +41,24 @@ def adopt(books: Books, sibling: Path, import_all: Callable[[], bool]) -> bool:
                 left.unlink()
         sibling.rmdir()
     return True
+
+
+def move(memory: Books, disk: Books) -> bool:
+    """Copies all that is in memory, ledger and all, to a disk that can be used again.
+
+    :returns: whether it is there.
+    """
+
+    def copy(source: sqlite3.Connection) -> bool:
+        disk.run(partial(salvage.absorb, source, same_key=True))
+        return not disk.in_memory
+
+    try:
+        return memory.run(copy)
+    except Fault:
+        return False
+    finally:
+        disk.close()
 
 
 def inhabited(directory: Path) -> bool:

@@ -7,14 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from topmail_flask.delivery import standing
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.hosts import NO_THREADS, runs_threads
 from topmail_flask.delivery.notices import logger
-from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.sender import Sender
+
+if TYPE_CHECKING:
+    from topmail_flask.delivery.outbox import Outbox
+    from topmail_flask.delivery.sender import Sender
 
 RETRY_INTERVAL, WARNING_INTERVAL = 1.0, 60.0
 TIME_TO_GIVE_BACK = 0.3
@@ -51,7 +53,7 @@ _parked: list[Runner] = []
 class Background:
     """Keeps one thread alive that leads or waits to lead; begun by the first accepted view.
 
-    :param make_leader: what the thread runs; called anew for each thread.
+    :param make_leader: makes what the thread runs; called in each thread, for it may take a while.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Background:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._retry_at = self._warn_at = 0.0
+        self._end_by: float | None = None
         self.leader = None
 
     def wake(self) -> None:
@@ -80,9 +83,9 @@ class Background:
         if self._pid != os.getpid():
             self.begin_anew()
         thread, leader = self._thread, self.leader
-        if thread is None or leader is None or not thread.is_alive():
+        if thread is None or not thread.is_alive():
             self._start()
-        elif leader.sender is not None:
+        elif leader is not None and leader.sender is not None:
             leader.accepted = True
             leader.bell.ring()
             self._warn_if_stuck()
@@ -107,11 +110,19 @@ class Background:
         beat = self.leader.beat if self.leader and self._pid == os.getpid() else None
         return None if beat is None else self._monotonic() - beat
 
+    @property
+    def can_run(self) -> bool:
+        """Whether threads run here (a uWSGI may have none)."""
+        return runs_threads()
+
     def end_by(self, moment: float) -> None:
         """Tell the thread to end in time for :meth:`await_end` with the same moment."""
-        if self.leader is not None and self._pid == os.getpid():
-            left = moment - self._monotonic()
-            self.leader.end_by(moment - min(TIME_TO_GIVE_BACK, left / 4))
+        if self._pid != os.getpid():
+            return
+        left = moment - self._monotonic()
+        self._end_by = moment - min(TIME_TO_GIVE_BACK, left / 4)
+        if self.leader is not None:
+            self.leader.end_by(self._end_by)
 
     def await_end(self, moment: float) -> bool:
         """Wait for the thread's end until a moment of the monotonic clock."""
@@ -136,23 +147,22 @@ class Background:
                     self._warn_at = float("inf")
                     logger.warning(NO_THREADS)
                 return
-            leader = self._make_leader()
-            thread = threading.Thread(
-                target=_run, args=(leader,), name="topmail-leader", daemon=True
-            )
+            self.leader = self._end_by = None
+            thread = threading.Thread(target=self._run, name="topmail-leader", daemon=True)
             thread.start()
-            self.leader, self._thread = leader, thread
+            self._thread = thread
         except RuntimeError as error:
-            if "shutdown" not in str(
-                error
-            ):  # at the end of the interpreter that is as it should be
+            # At the end of the interpreter that is as it should be.
+            if "shutdown" not in str(error):
                 logger.warning("TopMail: no thread could be started; views wait for one.")
         finally:
             self._starting.release()
 
-
-def _run(leader: Runner) -> None:
-    try:
-        leader.run()
-    except BaseException as error:  # noqa: BLE001  # the next accepted view starts another thread
-        logger.warning("TopMail: the sender's thread ended: %s.", type(error).__name__)
+    def _run(self) -> None:
+        try:
+            self.leader = leader = self._make_leader()
+            if self._end_by is not None:  # told while there was none yet
+                leader.end_by(self._end_by)
+            leader.run()
+        except BaseException as error:  # noqa: BLE001  # the next accepted view starts another
+            logger.warning("TopMail: the sender's thread ended: %s.", type(error).__name__)

@@ -8,17 +8,17 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from topmail_flask.delivery import database, salvage, schema
+from topmail_flask.delivery import database, salvage, write_ahead_log
 from topmail_flask.delivery.database import Database, Fault, NewerSchema
-from topmail_flask.delivery.held_files import held_here, hold
-from topmail_flask.delivery.place import LEADER_LOCK, prepare
+from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.mending import FILE_NAME, OLD_FILE_NAME, Mending
+from topmail_flask.delivery.place import prepare
 
 _log = logging.getLogger("topmail_flask.delivery")
-FILE_NAME = "outbox.sqlite3"
-OLD_FILE_NAME = f"outbox-v{schema.VERSION}.sqlite3"  # beside a file of a newer version
 RETRY_INTERVAL = 5.0
 MEMORY_IMPORTS = 500
 Result = TypeVar("Result")
@@ -42,11 +42,10 @@ class Books:
         self.directory = directory
         self.degraded = "" if directory else "TOPMAIL_OUTBOX keeps nothing on disk"
         self._synchronous = synchronous
-        self._clock = clock
         self._monotonic = monotonic
         self._memory = Database(None)
         self._retry_at = 0.0
-        self._recovered = False
+        self._mending = Mending(clock)
         self._trusted = False
         self._disk = self._database(FILE_NAME) if directory else None
 
@@ -83,15 +82,16 @@ class Books:
         :raises Fault: it could not be done; nothing was changed.
         """
         self._leave_memory()
-        for _ in range(5):
+        for attempt in range(5):
             try:
-                self._recover(self._current)
+                self._mending.recover(self._current)
                 with self._current.transaction() as connection:
                     return work(connection)
             except NewerSchema:
                 self._disk = self._database(OLD_FILE_NAME)
             except Fault as fault:
-                self._repair(fault)
+                if attempt or fault.kind != "full" or not self._log_is_written_back():
+                    self._repair(fault)
             except OSError as error:
                 if self.in_memory:
                     raise Fault("unusable") from None
@@ -141,7 +141,13 @@ class Books:
         if self.in_memory:
             return True
         with suppress(Fault, OSError, NewerSchema), database.translated():
-            return database.shrink(self._current.connection())
+            return write_ahead_log.shrink(self._current.connection())
+        return False
+
+    def _log_is_written_back(self) -> bool:
+        """Whether a full disk has room for one more transaction: the log's own."""
+        with suppress(Fault, OSError, NewerSchema), database.translated():
+            return write_ahead_log.write_back(self._current.connection())
         return False
 
     @property
@@ -158,11 +164,38 @@ class Books:
         """The file in use."""
         return None if self.in_memory or self._disk is None else self._disk.path
 
+    def unsaved(self) -> list[Entry]:
+        """What is lost when this is closed: rows in memory, or in a file without a name that
+        cannot be saved under it now. They keep the name of the contact that was chosen for them.
+        """
+        self._save()
+        lost = self._disk if self._is_adrift else None
+        sources = [one.connections[0] for one in (lost, self._memory) if one and one.connections]
+        found: list[Entry] = []
+        for row in (row for source in sources for row in salvage.readable(source, "waiting")):
+            with suppress(ValueError, TypeError, AttributeError):
+                entry = Entry.from_line(row["line"])
+                found.append(replace(entry, contact_id=entry.contact_id or ""))
+        return found
+
     def close(self) -> None:
-        """Closes all connections of this process."""
+        """Closes all connections of this process; a file that lost its name is saved before."""
+        self._save()
         for one in (self._disk, self._memory):
             if one is not None:
                 one.close()
+
+    def _save(self) -> None:
+        if self._is_adrift and self._disk is not None:
+            with suppress(Fault, OSError):
+                self._mending.rescue(self._disk)
+                self.run(lambda _: None)
+
+    @property
+    def _is_adrift(self) -> bool:
+        """Whether the file that is open is not the one under the name any more."""
+        disk = self._disk
+        return disk is not None and bool(disk.connections) and not disk.is_current
 
     @property
     def _current(self) -> Database:
@@ -180,8 +213,8 @@ class Books:
         self._retry_at = self._monotonic() + RETRY_INTERVAL
         try:
             memory = self._memory.connection()
-            if self._disk.connections and not self._disk.is_current:
-                self._rescue(self._disk)
+            if self._is_adrift:
+                self._mending.rescue(self._disk)
             with self._disk.transaction() as connection:
                 salvage.absorb(memory, connection, same_key=True)
         except (Fault, OSError, NewerSchema):
@@ -192,58 +225,10 @@ class Books:
     def _repair(self, fault: Fault) -> None:
         try:
             if fault.kind == "moved" and self._disk is not None:
-                self._rescue(self._disk)
+                self._mending.rescue(self._disk)
             elif fault.kind == "damaged" and self._disk is not None:
-                self._mend(self._disk)
+                self._mending.mend(self._disk)
             else:
                 raise fault
         except OSError as error:
             self._degrade(error)
-
-    def _mend(self, disk: Database) -> None:
-        """Sets the damaged file aside; what can be read of it comes back with the new one.
-
-        Only the leader does, for it goes on writing; without one, whoever finds the damage.
-        """
-        path = disk.path or Path()
-        leading = path.with_name(LEADER_LOCK)
-        own = held_here(leading) if leading.exists() else None
-        if (guard := own or hold(leading)) is None:
-            raise Fault("busy")
-        is_current = disk.is_current
-        disk.close()
-        if is_current:
-            salvage.set_aside(path, salvage.DAMAGED, self._clock())
-            _log.warning("TopMail: the outbox file was damaged; what can be read is kept.")
-        self._recovered = False
-        if guard is not own:
-            guard.release()
-
-    def _rescue(self, disk: Database) -> None:
-        """Saves the rows of a file that was deleted or replaced while it was open (fault F088)."""
-        path = disk.path or Path()
-        prepare(path.parent)
-        try:
-            with database.translated():
-                salvage.rescue(disk.connections[0], path, self._clock())
-        except Fault as fault:
-            if fault.kind in ("full", "busy"):
-                raise
-        disk.remove_log()
-        disk.close()
-        self._recovered = False
-        _log.warning("TopMail: the outbox file was moved or deleted; its rows are kept.")
-
-    def _recover(self, disk: Database) -> None:
-        """Takes over what was set aside, also by a process that died meanwhile."""
-        if self._recovered or disk.path is None:
-            return
-        disk.connection()
-        stray = disk.path.with_name(OLD_FILE_NAME)
-        if disk.path.name == FILE_NAME and stray.exists():  # whose newer neighbour is gone
-            salvage.set_aside(stray, salvage.DAMAGED, self._clock(), like=disk.path)
-        for path in salvage.set_aside_files(disk.path, salvage.DAMAGED):
-            with database.other_file(path) as source, disk.transaction() as connection:
-                salvage.absorb(source, connection, same_key=True)
-            salvage.keep_damaged(path)
-        self._recovered = True

@@ -14,6 +14,7 @@ from topmail_flask.delivery.importing import Dropped, remove, withdraw
 from topmail_flask.delivery.reports import EntrySummary
 from topmail_flask.delivery.schema import add
 from topmail_flask.domain.product_view import new_key
+from topmail_flask.domain.purchase import KEY_PREFIX
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.shopper import Shopper
 
@@ -52,13 +53,14 @@ def summary(row: tuple[Any, ...]) -> EntrySummary:
         entry = Entry.from_line(line)
         body = json.loads(entry.body)
     except (ValueError, TypeError, RecursionError):
-        return EntrySummary(key, "", at, "", "", attempts, due or None, reason, died_at)
+        return EntrySummary(key, "", at, "", "", "", attempts, due or None, reason, died_at)
     told = body if isinstance(body, dict) else {}
     return EntrySummary(
         key,
         entry.kind,
         at,
         str(told.get("product_id") or ""),
+        str(told.get("order_id") or ""),
         _masked(told),
         attempts,
         due or None,
@@ -77,8 +79,8 @@ def revive(
 
     :param oldest: time of the oldest view that may still be sent.
     :returns: how many were ``retried``, and how many were not: ``too_old``, ``withdrawn`` (their
-        shopper has withdrawn consent since, or was forgotten), ``waiting`` (already),
-        ``unreadable``.
+        shopper has withdrawn consent since, or was forgotten), ``bought`` (views whose shopper has
+        bought since), ``waiting`` (already), ``unreadable``.
     """
     ends: Counter[str] = Counter()
     query = "SELECT line, reason, attempts FROM dead WHERE key = ?"
@@ -105,8 +107,12 @@ def _revive(
     withdrawn = "SELECT 1 FROM withdrawals WHERE identity = ? AND at >= ?"
     if connection.execute(withdrawn, (entry.identity, entry.at)).fetchone():
         return "withdrawn"
+    bought = "SELECT 1 FROM purchases WHERE identity = ? AND at >= ?"
+    if entry.kind == "view" and connection.execute(bought, (entry.identity, entry.at)).fetchone():
+        return "bought"
     if reason == Reason.REPLAYED_ERROR:
-        entry, attempts = replace(entry, key=new_key()), 0
+        prefix = KEY_PREFIX if entry.kind == "purchase" else ""
+        entry, attempts = replace(entry, key=prefix + new_key()), 0
     else:  # an attempt or more: the same key keeps the same bytes
         attempts = max(attempts, 1)
     inserted = connection.execute(
@@ -156,19 +162,22 @@ def mark_forgotten(
         letters += connection.execute("DELETE FROM dead WHERE identity = ?", (identity,)).rowcount
         contacts = "DELETE FROM contacts WHERE identity = ? OR contact_id = ?"
         connection.execute(contacts, (identity, shopper.contact_id))
+        connection.execute("DELETE FROM purchases WHERE identity = ?", (identity,))
     return Counter(removed=letters + len(dropped)), dropped
 
 
 def tells_of(line: bytes, emails: Collection[str], contact_ids: Collection[str]) -> bool:
     """Whether a line tells of a shopper with one of these addresses (in lower case) or ids."""
     try:
-        body = json.loads(Entry.from_line(line).body)
+        entry = Entry.from_line(line)
+        body = json.loads(entry.body)
     except (ValueError, TypeError, RecursionError):
         text = str(line, errors="replace").casefold() if isinstance(line, bytes) else str(line)
         return any(f'"{email}"' in text for email in emails)
     told = body if isinstance(body, dict) else {}
     email = str(told.get("email") or "").casefold()
-    return email in emails or str(told.get("contact_id")) in contact_ids
+    known_as = {str(told.get("contact_id")), entry.contact_id}
+    return email in emails or not known_as.isdisjoint(contact_ids)
 
 
 def _masked(told: dict[str, Any]) -> str:

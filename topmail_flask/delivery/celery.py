@@ -16,7 +16,8 @@ A queue of its own keeps the views out of other tasks' way: ``task_routes = {"to
 the worker holds the tasks that wait; Celery's ``worker_eta_task_limit`` bounds them.
 
 RabbitMQ loses nothing, whatever is killed. Celery's Redis transport takes a task off the list
-before it notes that a worker has it: a ``kill -9`` of the worker in that moment loses the task.
+before it notes that a worker has it: a ``kill -9`` of the worker in that moment loses the task. On
+Redis a copy is therefore kept until the task has ended, see :mod:`topmail_flask.delivery.custody`.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def send(task: Any, account: str, line: str) -> None:
     fails is lost, and error trackers take its arguments along.
     """
     try:
-        _send(task, account, line)
+        if _send(task, account, line):
+            _end(task, account)
         return
     except Reject:
         raise
@@ -134,33 +136,49 @@ def send(task: Any, account: str, line: str) -> None:
     _again(task, account, line, task.request.id, STRANGER_COUNTDOWN)
 
 
-def _send(task: Any, account: str, line: str) -> None:
+def _send(task: Any, account: str, line: str) -> bool:
+    """Whether the view has come to an end; if not, it was published anew."""
     served = _served(account)
     try:
         entry = Entry.from_line(line.encode())
-        view = entry.view()
+        told = entry.told()
     except ValueError:
         logger.warning("TopMail: a task of %s is damaged and was given up.", TASK)
-        return
+        return True
     if served is None:
         logger.warning("TopMail: a task is for an app with another name or key; it waits.")
         _again(task, account, line, entry.key, STRANGER_COUNTDOWN)
-        return
+        return False
     wall = time.time()
     if wall - entry.at > served.settings.max_age:
-        served.receivers.dropped(view, Reason.EXPIRED)
-        return
+        served.receivers.dropped(told, Reason.EXPIRED)
+        return True
     wait = served.pause()
     if wait:
         _again(task, account, line, entry.key, wait)
-        return
-    end = served.send(entry, view, task.request.retries)
+        return False
+    end = served.send(entry, told, task.request.retries)
     if isinstance(end, Receipt):
-        served.receivers.delivered(view, end)
-    elif isinstance(end, Reason):
-        served.receivers.dropped(view, end)
+        served.receivers.delivered(told, end)
+        return True
+    if isinstance(end, Reason):
+        served.receivers.dropped(told, end)
+        return True
+    if isinstance(end, Entry):
+        _again(task, account, end.to_line().decode(), entry.key, 0.0)
     else:
         _again(task, account, line, entry.key, end, tried=1)
+    return False
+
+
+def _end(task: Any, account: str) -> None:
+    publisher = _publisher(task.app)
+    if publisher.keeps_copies:
+        try:
+            publisher.end(account, task.request.id)
+        except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
+            kind = type(error).__name__
+            logger.info("TopMail: Redis was not told of a view's end (%s).", kind)
 
 
 def _again(task: Any, account: str, line: str, key: str, wait: float, *, tried: int = 0) -> None:
@@ -170,12 +188,16 @@ def _again(task: Any, account: str, line: str, key: str, wait: float, *, tried: 
     countdown = min(wait * (1.0 + 0.25 * random.random()), LONGEST_COUNTDOWN)  # noqa: S311
     retries = task.request.retries + tried
     try:
-        publisher = _publishers.get((os.getpid(), id(task.app)))
-        if publisher is None:
-            publisher = _publishers[os.getpid(), id(task.app)] = Publisher(task.app)
-        publisher.publish(account, line, key=key, retries=retries, countdown=countdown)
+        _publisher(task.app).publish(account, line, key=key, retries=retries, countdown=countdown)
     except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
         raise Reject(type(error).__name__, requeue=True) from None
+
+
+def _publisher(app: Any) -> Publisher:
+    known_as = os.getpid(), id(app)
+    if known_as not in _publishers:
+        _publishers[known_as] = Publisher(app)
+    return _publishers[known_as]
 
 
 def close_publishers(**_: object) -> None:

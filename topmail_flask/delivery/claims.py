@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entries import Entry, Told
 from topmail_flask.delivery.importing import Dropped, count_dropped, remove
-from topmail_flask.delivery.schema import add, note
-from topmail_flask.domain.product_view import ProductView
+from topmail_flask.delivery.schema import IS_PURCHASE, add, note
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 
 LEASE = 60.0
+DELIVERED = "delivered"
 # A row that is due later than this was given its time by a clock that has jumped (fault F101).
 LONGEST_WAIT = 3600.0
 _COLUMNS = "SELECT key, line, attempts FROM waiting WHERE"
@@ -28,15 +29,20 @@ class Row:
     """A claimed entry: nobody else gets it before its lease ends.
 
     :ivar entry: key, body bytes, identity, time.
-    :ivar view: the view that the body tells; None for a purchase.
+    :ivar told: the view or purchase that the body tells.
     :ivar attempts: attempts that counted so far.
     :ivar lease: when it ends, in seconds since the epoch.
     """
 
     entry: Entry
-    view: ProductView | None
+    told: Told
     attempts: int
     lease: float
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether it is due at once when it is given back, and not when its time comes."""
+        return self.attempts > 0 or isinstance(self.told, Purchase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,28 @@ class Settling:
 
     :ivar key: of the row that it settles; empty: of none.
     :ivar ends: the ledger's name of the end that the row has come to; empty: it still waits.
+    :ivar at: when it came to it, in seconds since the epoch.
     """
 
     apply: Callable[[sqlite3.Connection], object]
     key: str = ""
     ends: str = ""
+    at: float = 0.0
+
+
+def settle(connection: sqlite3.Connection, settlings: Iterable[Settling]) -> None:
+    """Applies them; what was delivered, the most by far, all at once."""
+    taken = {}
+    for one in settlings:
+        if one.ends == DELIVERED:
+            taken[one.key] = one.at
+        else:
+            one.apply(connection)
+    if taken:
+        query = "DELETE FROM waiting WHERE key IN (SELECT value FROM json_each(?))"
+        gone = connection.execute(query, (json.dumps(list(taken)),))
+        add(connection, {DELIVERED: gone.rowcount})
+        note(connection, "last_success", max(taken.values()))
 
 
 def due(
@@ -92,11 +115,7 @@ def read(found: Found, lease: float) -> Row:
     entry = Entry.from_line(line)
     if entry.key != key:
         raise ValueError("the row's key is not that of its entry")
-    if entry.kind == "view":
-        return Row(entry, entry.view(), attempts, lease)
-    if not isinstance(json.loads(entry.body), dict):
-        raise ValueError("the entry's body is not an object")
-    return Row(entry, None, attempts, lease)
+    return Row(entry, entry.told(), attempts, lease)
 
 
 def claim(connection: sqlite3.Connection, find: Find, now: float) -> list[Row]:
@@ -117,7 +136,8 @@ def claim(connection: sqlite3.Connection, find: Find, now: float) -> list[Row]:
 def end_leases(connection: sqlite3.Connection, now: float) -> None:
     """Makes due what is leased, as if it had not been claimed."""
     connection.execute(
-        "UPDATE waiting SET tried = attempts > 0, due = 0 WHERE tried = 1 AND due > ? AND due <= ?",
+        f"UPDATE waiting SET tried = attempts > 0 OR {IS_PURCHASE}, due = 0 "  # noqa: S608  # our text
+        "WHERE tried = 1 AND due > ? AND due <= ?",
         (now, now + LEASE),
     )
 
@@ -148,14 +168,7 @@ def expire(connection: sqlite3.Connection, before: float, limit: int) -> list[En
 
 def delivered(row: Row, now: float) -> Settling:
     """TopMail took it. Also true when the lease has ended meanwhile (fault F092)."""
-    key = row.entry.key
-
-    def apply(connection: sqlite3.Connection) -> None:
-        gone = connection.execute("DELETE FROM waiting WHERE key = ?", (key,))
-        add(connection, {"delivered": gone.rowcount})
-        note(connection, "last_success", now)
-
-    return Settling(apply, key, "delivered")
+    return Settling(lambda _: None, row.entry.key, DELIVERED, now)
 
 
 def again(row: Row, due_at: float, *, tried: bool, counts: bool) -> Settling:
@@ -167,6 +180,18 @@ def again(row: Row, due_at: float, *, tried: bool, counts: bool) -> Settling:
             "UPDATE waiting SET tried = ?, due = ?, attempts = attempts + ? "
             "WHERE key = ? AND (due = ? OR tried = 0)",
             (tried, due_at, counts, key, row.lease),
+        )
+
+    return Settling(apply, key)
+
+
+def renewed(row: Row, due_at: float) -> Settling:
+    """Told by the address from now on, at ``due_at``."""
+    key, line = row.entry.key, row.entry.by_address().to_line()
+
+    def apply(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "UPDATE waiting SET line = ?, due = ? WHERE key = ?", (line, due_at, key)
         )
 
     return Settling(apply, key)

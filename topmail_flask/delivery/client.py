@@ -14,12 +14,14 @@ from topmail_flask.delivery.retries import Quota, quota
 from topmail_flask.delivery.transport import Answer, Transport, keep_queries_out_of_the_log
 from topmail_flask.domain.errors import Conflict, DeliveryError, InvalidValueError
 from topmail_flask.domain.product_view import ProductView, new_key
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.receipt import Contact, Receipt
 from topmail_flask.domain.secret import Secret
 from topmail_flask.domain.settings import Settings
 from topmail_flask.domain.shopper import Shopper
 
 VIEW_PATH = "/track/product-view"
+CONVERSION_PATH = "/conversions"
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _Value = TypeVar("_Value")
 
@@ -65,7 +67,7 @@ class TopMailClient:
             ca=ca,
             senders=connections,
         )
-        self._transport = Transport(settings, f"topmail-flask/{_version()}")
+        self._transport = Transport(settings, f"topmail-flask/{version()}")
         self._quota: Quota | None = None
 
     @classmethod
@@ -89,6 +91,13 @@ class TopMailClient:
         :raises InvalidValueError: nobody knows the view's shopper.
         """
         return _raised(self.post_view(view.key, view.body_bytes()))
+
+    def track_purchase(self, purchase: Purchase) -> Receipt:
+        """Record a purchase, which ends the flows that its shopper's views have begun.
+
+        TopMail counts an order once, whoever tells of it: ``Conflict`` says that it knows it.
+        """
+        return _raised(self.post_conversion(purchase.key, purchase.body_bytes()))
 
     def create_contact(self, shopper: Shopper, *, subscribed: bool = False) -> Contact:
         """Create the shopper's contact, or find it if it exists already.
@@ -122,10 +131,11 @@ class TopMailClient:
 
         :raises InvalidValueError: the key is not one of 1 to 64 letters, digits, ``-`` and ``_``.
         """
-        if not _KEY.match(key):
-            raise InvalidValueError("key", "must have 1 to 64 letters, digits, - and _")
-        answer = self._exchange("POST", VIEW_PATH, body, key)
-        return answer if isinstance(answer, DeliveryError) else answers.receipt(answer)
+        return self._recorded(VIEW_PATH, key, body)
+
+    def post_conversion(self, key: str, body: bytes) -> Receipt | DeliveryError:
+        """Record a conversion by its bytes, as :meth:`post_view` does a view."""
+        return self._recorded(CONVERSION_PATH, key, body)
 
     def post_contact(self, shopper: Shopper, *, subscribed: bool) -> Contact | DeliveryError:
         """Create a contact; the error is returned. :class:`Conflict` says that it exists."""
@@ -144,6 +154,12 @@ class TopMailClient:
         """What the last answer said about the rate limit; once."""
         told, self._quota = self._quota, None
         return told
+
+    def _recorded(self, path: str, key: str, body: bytes) -> Receipt | DeliveryError:
+        if not _KEY.match(key):
+            raise InvalidValueError("key", "must have 1 to 64 letters, digits, - and _")
+        answer = self._exchange("POST", path, body, key)
+        return answer if isinstance(answer, DeliveryError) else answers.receipt(answer)
 
     def _found(self, email: str) -> Contact | DeliveryError | None:
         keep_queries_out_of_the_log()
@@ -184,7 +200,8 @@ def _raised(outcome: _Value | DeliveryError) -> _Value:
     return outcome
 
 
-def _version() -> str:
+def version() -> str:
+    """The installed version of the package."""
     try:
         return metadata.version("topmail-flask")
     except metadata.PackageNotFoundError:

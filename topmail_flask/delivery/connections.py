@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -20,9 +21,11 @@ from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ProtocolError
 
 DEADLINE = 15.0
 """Seconds that one call may take after its connection is open, however slowly the answer drips."""
+_BREAKS = re.compile(r"[\r\n\0]")
 
 
 class StaleConnectionError(ConnectionError):
@@ -41,6 +44,7 @@ class ApiAdapter(HTTPAdapter):
 
     def __init__(self, base_url: str, *, size: int, proxy: str | None, ca: str | None) -> None:
         self._base_url = base_url
+        self.host = urllib3.util.parse_url(base_url).netloc or ""
         self._proxy = proxy
         self._tls: ssl.SSLContext | None = None
         if base_url.startswith("https:") or (proxy or "").startswith("https:"):
@@ -101,22 +105,37 @@ class ApiAdapter(HTTPAdapter):
 
 
 class _Deadlined(HTTPConnection):
-    """A connection whose answers have a deadline, and which knows whether it was used before."""
+    """A connection whose answers have a deadline, and which knows whether it was used before.
+
+    Head and body of a call leave in one piece: two would be two packets and two TLS records, and
+    wake the other side twice.
+    """
 
     _answered = 0
+    _method = ""
+    _deadline = 0.0
 
     def connect(self) -> None:
         self._answered = 0
         super().connect()
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        deadline = time.monotonic() + DEADLINE
-        # http.client makes its answers by calling this attribute.
-        self.response_class = cast(Any, partial(_DeadlinedResponse, deadline=deadline))
-        self._or_stale(partial(super().request, *args, **kwargs))
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, **_options: Any
+    ) -> None:
+        """Send a call whose headers are all there: none is added, nothing is encoded."""
+        self._method, self._deadline = method, time.monotonic() + DEADLINE
+        lines = [f"{method} {url} HTTP/1.1", *map(": ".join, headers.items())]
+        if _BREAKS.search("".join(lines)):
+            raise ValueError("a header would end the line")
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+        whole = "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (body or b"")
+        self._or_stale(partial(self.send, whole))
 
     def getresponse(self) -> Any:
-        answer = self._or_stale(super().getresponse)
+        self.sock.settimeout(self.timeout)
+        answer = _Response(self.sock, self._method, self._deadline)
+        self._or_stale(answer.begin)
         self._answered += 1
         return answer
 
@@ -137,10 +156,43 @@ class _SecureConnection(_Deadlined, HTTPSConnection):
     pass
 
 
-class _DeadlinedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: Any, *args: Any, deadline: float, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_UntilDeadline(self.fp.detach(), sock, deadline))
+class _Response(http.client.HTTPResponse):
+    """An answer until its deadline, with what urllib3's pool and its users ask of theirs.
+
+    :ivar _pool: set by urllib3, as its connection.
+    """
+
+    version_string = "HTTP/1.1"
+    _pool: Any = None
+    _connection: Any = None
+
+    def __init__(self, sock: Any, method: str, deadline: float) -> None:
+        super().__init__(cast(Any, _UntilDeadline(sock, deadline)), method=method)
+
+    @property
+    def length_remaining(self) -> int | None:
+        return self.length
+
+    def read(self, amt: int | None = None, **_options: Any) -> bytes:
+        """As urllib3: what was cut short is no body."""
+        body = super().read(amt)
+        if self.length and (amt is None or len(body) < amt):
+            short = http.client.IncompleteRead(body, self.length)
+            raise ProtocolError("the answer was cut short", short)
+        return body
+
+    def release_conn(self) -> None:
+        """Give the connection back, to be used again if both sides keep it open."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            if self.will_close:
+                connection.close()
+            self._pool._put_conn(connection)  # noqa: SLF001  # as urllib3's own answers do
+
+    def close(self) -> None:
+        super().close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 class _UntilDeadline(io.RawIOBase):
@@ -149,10 +201,13 @@ class _UntilDeadline(io.RawIOBase):
     A socket's own time-out begins anew with every byte that arrives.
     """
 
-    def __init__(self, inner: Any, sock: Any, deadline: float) -> None:
-        self._inner = inner
+    def __init__(self, sock: Any, deadline: float) -> None:
         self._sock = sock
         self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """As a socket, for http.client to read an answer from."""
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
@@ -164,9 +219,4 @@ class _UntilDeadline(io.RawIOBase):
         pause = self._sock.gettimeout()
         if pause is None or left < pause:
             self._sock.settimeout(left)
-        return cast("int | None", self._inner.readinto(buffer))
-
-    def close(self) -> None:
-        if not self.closed:
-            self._inner.close()
-        super().close()
+        return cast("int | None", self._sock.recv_into(buffer))

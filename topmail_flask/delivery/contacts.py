@@ -1,14 +1,14 @@
-"""One attempt to deliver a view, with the creation of its contact where that is asked for."""
+"""One attempt to deliver a view or purchase, with the creation of its contact if asked for."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.outbox import Row
 from topmail_flask.domain.errors import Conflict, ContactNotFound, DeliveryError
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.shopper import Shopper
 
@@ -18,12 +18,10 @@ class Job:
     """What a sender gets to do.
 
     :ivar row: the claimed row.
-    :ivar body: the bytes to send.
     :ivar newcomer: who becomes a contact, not subscribed, if TopMail does not know them.
     """
 
     row: Row = field(repr=False)
-    body: bytes = field(repr=False)
     newcomer: Shopper | None = None
 
 
@@ -45,25 +43,30 @@ class Outcome:
 
 
 Attempt = Callable[[Job], Outcome]
+CONFLICTS_OF_AN_ORDER = 3
+"""Attempts after which a purchase whose key is in use was told of by somebody else."""
 
 
 def attempt(client: TopMailClient, job: Job) -> Outcome:
-    """Send the view; create its contact and send it again, if need be and if asked for."""
-    key = job.row.entry.key
-    result = client.post_view(key, job.body)
+    """Send it; create its contact and send it again, if need be and if asked for."""
+    result = _post(client, job)
     if job.newcomer is None or not isinstance(result, ContactNotFound):
         return Outcome(job, result)
     made = client.post_contact(job.newcomer, subscribed=False)
     if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
         return Outcome(job, made, calls=2, refused=True)
-    result = client.post_view(key, job.body)
+    result = _post(client, job)
     return Outcome(job, result, calls=3, created=isinstance(result, ContactNotFound))
 
 
-def with_contact_id(body: bytes, contact_id: str) -> bytes:
-    """The same body, telling the shopper by contact id instead of by address."""
-    told = json.loads(body)
-    told.pop("email", None)
-    return json.dumps(
-        {"contact_id": contact_id} | told, ensure_ascii=False, separators=(",", ":")
-    ).encode()
+def _post(client: TopMailClient, job: Job) -> Receipt | DeliveryError:
+    key, body = job.row.entry.sent_key, job.row.entry.sent_body
+    if not isinstance(job.row.told, Purchase):
+        return client.post_view(key, body)
+    told = client.post_conversion(key, body)
+    # The key is the order's: who used it, with whatever revenue, has told of this very order. Only
+    # TopMail's being busy with it right now must not be taken for that.
+    known = isinstance(told, Conflict) and (
+        told.code == "duplicate" or job.row.attempts >= CONFLICTS_OF_AN_ORDER
+    )
+    return Receipt(None, None, None, None) if known else told

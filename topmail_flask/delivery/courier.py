@@ -20,14 +20,16 @@ from topmail_flask.delivery.announcements import Announcer
 from topmail_flask.delivery.background import Background
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.held_files import held_here
-from topmail_flask.delivery.homes import make_leader
+from topmail_flask.delivery.leaders import make_leader
 from topmail_flask.delivery.lock_holders import beat
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.orders import read_order
 from topmail_flask.delivery.place import LEADER_LOCK
 from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.succession import is_superseded, mark_of
 from topmail_flask.domain.settings import Settings
 
+STOPPING = signal.SIGTERM, signal.SIGINT
 BEAT_INTERVAL, SPEAK_INTERVAL, RETRY_INTERVAL = 1.0, 0.2, 0.05
 TIME_TO_LEAD = 3.0
 """Seconds after which a courier that does not lead is one too many."""
@@ -42,17 +44,20 @@ class Courier:
 
     :param directory: the app's directory.
     :param settings: of the app.
+    :param mark: of its order; it ends when the stores want another's.
     """
 
     def __init__(
         self,
         directory: Path,
         settings: Settings,
+        mark: str,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._settings = settings
+        self._mark = mark
         self._monotonic = monotonic
         self._bell = Bell()
         self._announcer = Announcer(directory, self._bell.ring)
@@ -62,7 +67,9 @@ class Courier:
         self._idle = 0
 
     def run(self) -> None:
-        """Lead, and return when told to end, when nothing is left to do, or when another leads."""
+        """Lead, and return when told to end, when nothing is left to do, when another leads, or
+        when it is superseded.
+        """
         logger.addHandler(self._announcer)
         logger.setLevel(logging.INFO)  # the store's log decides what of it is written
         logger.propagate = False
@@ -70,6 +77,8 @@ class Courier:
         while not self._ended and self._idle < IDLE_LOOKS:
             now = self._monotonic()
             if now >= look_at:
+                if is_superseded(self._directory, self._mark):
+                    break
                 leads = self._look(now)
                 look_at = now + (BEAT_INTERVAL if leads else RETRY_INTERVAL)
                 if leads:
@@ -107,9 +116,11 @@ def main() -> None:
     if sys.stdin.isatty():
         sys.exit('A courier is started by a store with TOPMAIL_DELIVERY = "process".')
     os.umask(0o077)
-    courier = Courier(*read_order(sys.stdin.buffer.read()))
-    for number in (signal.SIGTERM, signal.SIGINT):
+    told = sys.stdin.buffer.read()
+    courier = Courier(*read_order(told), mark_of(told))
+    for number in STOPPING:
         signal.signal(number, lambda *_: courier.end())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # a drain blocks them, and started it
     courier.run()
 
 

@@ -6,18 +6,17 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from topmail_flask.delivery import schema
+from topmail_flask.delivery import schema, write_ahead_log
 from topmail_flask.delivery.place import check_file, prepare
 
 BUSY_SECONDS = 1.0
 CHECK_INTERVAL = 1.0
-WAL_LIMIT = 4 * 1024 * 1024
-WAL_PAGES = 512
 _KINDS = {
     sqlite3.SQLITE_BUSY: "busy",
     sqlite3.SQLITE_LOCKED: "busy",
@@ -67,6 +66,9 @@ class Database:
         self._pid = os.getpid()
         self._of_thread = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        # An app that is let go closes its files: Python 3.13 warns of each one that is not closed.
+        self._closing = weakref.finalize(self, _close, self._connections, self._pid)
+        self._closing.atexit = False
         self._inode: Inode | None = None
         self._log_inode: Inode | None = None
         self._check_at = 0.0
@@ -148,9 +150,8 @@ class Database:
 
     def close(self) -> None:
         """Closes what this process opened. The next call opens the file anew."""
-        for connection in self.connections:
-            with suppress(sqlite3.Error):
-                connection.close()
+        self._notice_fork()
+        self._closing()
         self._begin()
 
     def _opened(self) -> sqlite3.Connection:
@@ -196,8 +197,8 @@ class Database:
         for pragma in (
             "journal_mode = WAL",
             f"synchronous = {self._synchronous}",
-            f"journal_size_limit = {WAL_LIMIT}",
-            f"wal_autocheckpoint = {WAL_PAGES}",
+            f"journal_size_limit = {write_ahead_log.SIZE_LIMIT}",
+            f"wal_autocheckpoint = {write_ahead_log.pages(self.path and self.path.parent)}",
             "secure_delete = ON",
             "trusted_schema = OFF",
             "temp_store = MEMORY",
@@ -205,6 +206,13 @@ class Database:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         if is_new:
             schema.create(connection)
+
+
+def _close(connections: list[sqlite3.Connection], opened_by: int) -> None:
+    if opened_by == os.getpid():
+        for connection in connections:
+            with suppress(sqlite3.Error):
+                connection.close()
 
 
 @contextmanager
@@ -235,13 +243,3 @@ def _inode(path: Path | str) -> Inode | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def shrink(connection: sqlite3.Connection) -> bool:
-    """Gives free pages back to the disk, and empties the write-ahead log.
-
-    :returns: whether the log is empty: nobody was reading what is in it.
-    """
-    connection.executescript("PRAGMA incremental_vacuum")  # execute() would free one page only
-    (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not is_busy

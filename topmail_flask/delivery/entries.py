@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zlib
@@ -9,8 +10,11 @@ from dataclasses import dataclass, replace
 
 from topmail_flask.domain.product import PRODUCT_FIELDS
 from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 
 BODY_LIMIT = 64 * 1024
+BODY = b',"body":'
+CONTACT_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # neither quotes nor backslashes
 KINDS = ("view", "purchase", "withdrawal")
 _WORD = re.compile(r"[A-Za-z0-9_-]{0,128}\Z")
 _SUM = b',"sum":"%08x"}'
@@ -18,6 +22,9 @@ _SUM_LENGTH = len(_SUM % 0)
 _VIEW_FIELDS = frozenset(PRODUCT_FIELDS) - {"id", "name", "url"} | {
     *("product_id", "product_name", "product_url", "email", "contact_id", "session_id"),
 }
+_PURCHASE_FIELDS = frozenset({"email", "contact_id", "type", "order_id", "revenue", "currency"})
+Told = ProductView | Purchase
+"""What TopMail can be told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +35,17 @@ class Entry:
     :param key: idempotency key, at most 128 letters, digits, ``-`` and ``_``.
     :param at: when it happened, in seconds since the epoch.
     :param identity: keyed digest of the shopper, never the address itself.
-    :param repeat: keyed digest of shopper, product and variant; empty: never a repeat.
-    :param body: the bytes to send, the same on every attempt: one line of JSON, at most 64 KB.
+    :param repeat: keyed digest of shopper, product and variant; of a purchase, its key: an order
+        counts once, whoever names it. Empty: never a repeat.
+    :param body: what happened: one line of JSON, at most 64 KB. Sent as it is, unless
+        ``contact_id`` is known.
     :param first_name: used only when the contact has to be created.
     :param last_name: used only when the contact has to be created.
+    :param contact_id: TopMail's id of the contact, sent instead of the address. It is chosen once,
+        when the entry comes into the books, so that every attempt has the same bytes. "": chosen,
+        the body is sent as it is. None: not chosen yet.
+    :param renewed: TopMail did not know ``contact_id``, and is told the address instead: another
+        operation, with an idempotency key of its own.
     :raises ValueError: a value that cannot be right.
     """
 
@@ -43,6 +57,8 @@ class Entry:
     body: bytes = b""
     first_name: str = ""
     last_name: str = ""
+    contact_id: str | None = None
+    renewed: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -54,6 +70,8 @@ class Entry:
             raise ValueError("an entry's time is not one")
         if len(self.body) > BODY_LIMIT or b"\n" in self.body:
             raise ValueError("an entry's body is one line of at most 64 KB")
+        if self.contact_id and not CONTACT_ID.fullmatch(self.contact_id):
+            raise ValueError("an entry's contact id cannot be one")
 
     @classmethod
     def of_view(cls, view: ProductView, *, identity: str, repeat: str) -> Entry:
@@ -73,31 +91,75 @@ class Entry:
             (names and names.last_name) or "",
         )
 
+    @classmethod
+    def of_purchase(cls, purchase: Purchase, *, identity: str) -> Entry:
+        """The entry of a purchase."""
+        names, key = purchase.shopper, purchase.key
+        first, last = names.first_name or "", names.last_name or ""
+        body = purchase.body_bytes()
+        return cls("purchase", key, purchase.bought_at, identity, key, body, first, last)
+
+    @property
+    def sent_key(self) -> str:
+        """The idempotency key: one for each :attr:`sent_body`, and always the same."""
+        if not self.renewed:
+            return self.key
+        person = b"topmail_renewed"
+        return hashlib.blake2b(self.key.encode(), digest_size=16, person=person).hexdigest()
+
+    @property
+    def sent_body(self) -> bytes:
+        """The bytes to send, the same on every attempt."""
+        if not self.contact_id:
+            return self.body
+        told = json.loads(self.body)
+        told.pop("email", None)
+        told = {"contact_id": self.contact_id} | told
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def by_address(self) -> Entry:
+        """The entry for when TopMail does not know :attr:`contact_id`."""
+        return replace(self, contact_id="", renewed=True)
+
     def view(self) -> ProductView:
         """The view that this entry was made of.
 
         :raises ValueError: the entry is not one of a view, or its body was tampered with.
         """
+        view = self.told()
+        if not isinstance(view, ProductView):
+            raise ValueError("an entry is not that of a view")
+        return view
+
+    def told(self) -> Told:
+        """The view or the purchase that this entry was made of.
+
+        :raises ValueError: the entry is one of neither, or its body was tampered with.
+        """
         try:
             body = json.loads(self.body)
         except RecursionError:
             raise ValueError("an entry's body is nested too deeply") from None
-        if self.kind != "view" or not isinstance(body, dict) or not _VIEW_FIELDS.issuperset(body):
-            raise ValueError("an entry's body is not that of a view")
-        view = ProductView.from_body(body, key=self.key, viewed_at=self.at)
-        if view.shopper is None or not (self.first_name or self.last_name):
-            return view
+        fields = {"view": _VIEW_FIELDS, "purchase": _PURCHASE_FIELDS}.get(self.kind, frozenset())
+        if not isinstance(body, dict) or not body or not fields.issuperset(body):
+            raise ValueError(f"an entry's body is not that of a {self.kind}")
+        told: Told
+        if self.kind == "view":
+            told = ProductView.from_body(body, key=self.key, viewed_at=self.at)
+        else:
+            told = Purchase.from_body(body, bought_at=self.at)
+        if told.shopper is None or not (self.first_name or self.last_name):
+            return told
         named = replace(
-            view.shopper,
+            told.shopper,
             first_name=self.first_name or None,
             last_name=self.last_name or None,
         )
-        return replace(view, shopper=named)
+        return replace(told, shopper=named)
 
     def to_line(self) -> bytes:
         """One line of JSON with a checksum at its end and the body's own bytes in it."""
-        text = self._checked_text()
-        return b"%b%b\n" % (text, _SUM % zlib.crc32(text))
+        return summed(self._checked_text())
 
     @classmethod
     def from_line(cls, line: bytes) -> Entry:
@@ -105,11 +167,7 @@ class Entry:
 
         :raises ValueError: the line is torn or damaged.
         """
-        line = line.strip()
-        text, mark = line[:-_SUM_LENGTH], line[-_SUM_LENGTH:]
-        if mark != _SUM % zlib.crc32(text):
-            raise ValueError("the line is torn or damaged")
-        head, _, body = text.partition(b',"body":')
+        head, _, body = text_of(line).partition(BODY)
         try:
             return cls(**json.loads(f"{head.decode()}}}"), body=b"" if body == b"null" else body)
         except TypeError:
@@ -120,6 +178,10 @@ class Entry:
         if self.first_name or self.last_name:
             first, last = json.dumps(self.first_name), json.dumps(self.last_name)
             names = f',"first_name":{first},"last_name":{last}'
+        if self.contact_id is not None:
+            names += f',"contact_id":{json.dumps(self.contact_id)}'
+        if self.renewed:
+            names += ',"renewed":true'
         head = (
             f'{{"kind":"{self.kind}","key":"{self.key}","at":{self.at!r},'
             f'"identity":"{self.identity}","repeat":"{self.repeat}"{names},"body":'
@@ -128,3 +190,20 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"<Entry {self.kind} {self.key}>"
+
+
+def summed(text: bytes) -> bytes:
+    """The line that tells ``text``: with a checksum at its end."""
+    return b"%b%b\n" % (text, _SUM % zlib.crc32(text))
+
+
+def text_of(line: bytes) -> bytes:
+    """What :func:`summed` made the line of.
+
+    :raises ValueError: the line is torn or damaged.
+    """
+    line = line.strip()
+    text = line[:-_SUM_LENGTH]
+    if line[-_SUM_LENGTH:] != _SUM % zlib.crc32(text):
+        raise ValueError("the line is torn or damaged")
+    return text

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from weakref import WeakSet
 
@@ -19,6 +22,10 @@ class Living(Protocol):
     def begin_anew(self) -> None: ...
 
 
+LONGEST_LOADING = 5.0
+"""Seconds that a fork waits for a thread that loads modules."""
+_loading = threading.RLock()
+_held = False
 _living: WeakSet[Living] = WeakSet()
 _registered = False
 
@@ -29,7 +36,9 @@ def register(one: Living) -> None:
     _living.add(one)
     if not _registered:
         _registered = True
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+        )
         atexit.register(_at_exit)
 
 
@@ -44,6 +53,27 @@ def _at_exit() -> None:
         one.await_end(moment)
 
 
+@contextmanager
+def unforked() -> Iterator[None]:
+    """No fork while the block loads modules: the child would wait for ever for the lock of a module
+    whose loading thread it does not have, as soon as it, or the shop, imports the same.
+    """
+    with _loading:
+        yield
+
+
+def _before_fork() -> None:
+    global _held  # noqa: PLW0603  # for the hooks after this one
+    _held = _loading.acquire(timeout=LONGEST_LOADING)
+
+
 def _after_fork() -> None:
+    if _held:
+        _loading.release()
+
+
+def _after_fork_in_child() -> None:
+    global _loading  # noqa: PLW0603  # whoever has it may be a thread of the parent
+    _loading = threading.RLock()
     for one in list(_living):
         one.begin_anew()

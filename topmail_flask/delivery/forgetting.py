@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from topmail_flask.delivery import by_hand
+from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.by_hand import Table
 from topmail_flask.delivery.operating import AT_ONCE, Operator, Work
+from topmail_flask.delivery.sender import LOOK_INTERVAL
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.shopper import Shopper
@@ -19,8 +21,8 @@ TABLES: tuple[Table, ...] = ("waiting", "dead")
 def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> Work:
     """Erases a shopper from one outbox. Tells how many views and dead letters were ``removed``.
 
-    A leader that runs may be sending one of the views at this moment. It sends no other: it looks
-    into the books before each call.
+    A leader that runs may be sending one of the views at this moment. It sends no other once
+    this has returned: it looks into the books again before :data:`~.sender.LOOK_INTERVAL` is over.
 
     :param shoppers: all that is known of the one shopper: an address, contact ids.
     :param now: what happened until then is forgotten, in seconds since the epoch.
@@ -29,7 +31,7 @@ def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> 
 
     def steps() -> Iterator[Counter[str]]:
         known = {operator.identity_of(one): one for one in shoppers}
-        for one in _by_contact_id(operator, list(known)):
+        for one in by_contact_id(operator, list(known)):
             known[operator.identity_of(one)] = one
         mark = partial(by_hand.mark_forgotten, shoppers=known, now=now)
         ends, dropped = operator.run(mark)
@@ -42,13 +44,15 @@ def forget(operator: Operator, shoppers: Collection[Shopper], *, now: float) -> 
             yield from _erase_by_name(operator, table, tells)
         operator.bring_in()  # it erases what another importer, killed, left behind
         operator.erase_rest()
+        Bell().wait(LOOK_INTERVAL)  # a leader that looked just before may begin one more call
 
     operator.bring_in()
     counted = operator.rows("SELECT (SELECT COUNT(*) FROM waiting) + (SELECT COUNT(*) FROM dead)")
     return Work(counted[0][0] if counted else 0, steps())
 
 
-def _by_contact_id(operator: Operator, identities: Collection[str]) -> Iterator[Shopper]:
+def by_contact_id(operator: Operator, identities: Collection[str]) -> Iterator[Shopper]:
+    """The same shoppers by TopMail's id of the contact, where that is known here."""
     query = "SELECT contact_id FROM contacts WHERE identity = ? AND contact_id IS NOT NULL"
     for identity in identities:
         for (contact_id,) in operator.rows(query, (identity,)):

@@ -5,29 +5,31 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from topmail_flask.delivery import exits
 from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entries import Entry, Told
 from topmail_flask.delivery.homes import home_of
 from topmail_flask.delivery.identities import Identities
 from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.learned import Learned
 from topmail_flask.delivery.lock_holders import holder, silent_for
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.notices import logger
-from topmail_flask.delivery.operating import Operator
-from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.place import LEADER_LOCK, app_directory, siblings
 from topmail_flask.delivery.receivers import IsWithdrawn, OnDelivered, OnDropped, Receivers
 from topmail_flask.delivery.standing import health_of
 from topmail_flask.domain.ledger import Health, Stats
-from topmail_flask.domain.product_view import ProductView, new_key
+from topmail_flask.domain.product_view import new_key
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 from topmail_flask.domain.shopper import Shopper
+
+if TYPE_CHECKING:
+    from topmail_flask.delivery.operating import Operator
+    from topmail_flask.delivery.outbox import Outbox
 
 FLUSH_INTERVAL = 0.02
 
@@ -42,6 +44,7 @@ class Delivery:
     :param app_name: tells the app from others that share ``directory``.
     :param directory: where each app has its own directory; None: in memory only.
     :param secret: keys the digests by which shoppers are told apart in the files.
+    :param owner: tells the shop from others in ``directory`` that run the same program.
     :param on_delivered: called with each view that TopMail took, and its receipt.
     :param on_dropped: called with each accepted view that will not be sent, and the reason.
     :param is_heard: whether anybody listens to these two.
@@ -56,6 +59,7 @@ class Delivery:
         app_name: str,
         directory: Path | None,
         secret: bytes,
+        owner: bytes = b"",
         on_delivered: OnDelivered | None = None,
         on_dropped: OnDropped | None = None,
         is_heard: Callable[[], bool] = lambda: True,
@@ -67,15 +71,14 @@ class Delivery:
         self._settings = settings
         self.exit_budget = settings.shutdown_timeout
         self._receivers = Receivers(on_delivered, on_dropped, is_withdrawn)
-        self._clock = clock
-        self._monotonic = monotonic
+        self._clock, self._monotonic = clock, monotonic
         self._identities = Identities(secret)
         self._enabled = settings.api_key is not None and settings.enabled is not False
-        self._directory = directory and app_directory(directory, app_name, settings.api_key)
-        self._journal: Journal | None = None
-        if self._directory is not None:
-            durable = settings.synchronous == "FULL"
-            self._journal = Journal(self._directory, durable=durable, clock=clock)
+        named = app_name, settings.api_key
+        self._directory = directory and app_directory(directory, *named, owner=owner)
+        self.learned = Learned(self._directory, "consent")
+        place, durable = self._directory, settings.synchronous == "FULL"
+        self._journal = Journal(place, durable=durable, clock=clock) if place else None
         self._ring = MemoryRing()
         self._home = home_of(
             settings,
@@ -85,15 +88,13 @@ class Delivery:
             ring=self._ring,
             pour=self._pour,
             is_heard=is_heard,
-            account=app_directory(Path(), app_name, settings.api_key).name,
+            account=app_directory(Path(), *named).name,
             celery=celery,
             clock=clock,
             monotonic=monotonic,
         )
         self._reader: Outbox | None = None
-        self._ended = False
-        self._registered = False
-        self._resumed_in = 0
+        self._ended, self._registered, self._resumed_in = False, False, 0
 
     def resume(self) -> None:
         """Go on with what earlier processes left behind; to be called with each request."""
@@ -102,19 +103,19 @@ class Delivery:
             if self._directory and (self._directory.exists() or siblings(self._directory)):
                 self._wake()
 
-    def accept(self, view: ProductView) -> Reason | None:
-        """Take over a view. Never raises, and waits for one write to a file at the most.
+    def accept(self, told: Told) -> Reason | None:
+        """Take over a view, or a purchase, which drops the views of its shopper that wait.
+
+        Never raises, and waits for one write to a file at the most.
 
         :returns: None; or why the view is not accepted.
         """
         if not self._enabled:
             return Reason.DISABLED
-        if view.shopper is None:
+        if told.shopper is None:
             return Reason.ANONYMOUS
         try:
-            identity = self._identities.of(view.shopper)
-            repeat = self._identities.repeat(identity, view)
-            entry = Entry.of_view(view, identity=identity, repeat=repeat)
+            entry = self._identities.entry(told)
         except ValueError:
             return Reason.INVALID_PRODUCT
         self._keep(entry)
@@ -131,25 +132,21 @@ class Delivery:
 
     def stats(self) -> Stats:
         """The books of this machine's outbox, with what this process holds in memory."""
-        books, here = self._books().stats(), self._ring.stats()
-        return replace(
-            books.with_refusals(here.reasons),
-            accepted=books.accepted + here.accepted,
-            dropped=books.dropped + here.dropped,
-            pending=books.pending + here.pending,
-        )
+        return self._books().stats().plus(self._ring.stats())
 
     def health(self) -> Health:
         """Whether views reach TopMail, as far as this machine knows."""
         if not self._enabled:
             return Health("disabled")
         books = self._books()
-        journal = self._journal.degraded if self._journal else ""
+        journal = self._journal.check() if self._journal else ""
+        self._pour()
         elsewhere = silent_for(self._directory / LEADER_LOCK) if self._directory else None
         return health_of(
             books.standing(),
             degraded=books.degraded or journal,
             stuck_for=max(self._home.stuck_for or 0.0, elsewhere or 0.0),
+            nobody_can=elsewhere is None and not self._home.can_run,
             pending=self._waiting(),
             now=self._clock(),
         )
@@ -161,6 +158,8 @@ class Delivery:
 
     def operators(self) -> list[Operator]:
         """This machine's outboxes in a person's hands: that of the key, then of former keys."""
+        from topmail_flask.delivery.operating import Operator  # noqa: PLC0415  # not for a request
+
         told, identity_of = self._receivers.dropped, self._identities.of
         places = [self._directory, *siblings(self._directory)] if self._directory else []
         return [Operator(one, self._settings, told, identity_of) for one in places]
@@ -199,13 +198,13 @@ class Delivery:
         """Wait for the threads until a moment of the monotonic clock, and let go of the files."""
         self._home.await_end(moment)
         self._pour()
+        for entry in self._journal.close() if self._journal else []:
+            self._ring.put(entry)
         lost = self._ring.give_up(Reason.UNDELIVERED)
         if lost:
             logger.warning("TopMail: %d views were in memory only and are lost.", len(lost))
         for entry in lost:
             self._receivers.dropped(entry, Reason.UNDELIVERED)
-        if self._journal is not None:
-            self._journal.close()
 
     def begin_anew(self) -> None:
         """Forget threads and files: they are the parent's, after a fork."""
@@ -239,10 +238,11 @@ class Delivery:
 
     def _books(self) -> Outbox:
         """The leader's books if they are in this process's memory only, else the files'."""
-        leading = self._home.outbox
-        if leading is not None:
+        if (leading := self._home.outbox) is not None:
             return leading
         if self._reader is None:
+            from topmail_flask.delivery.outbox import Outbox  # noqa: PLC0415  # as for operators
+
             self._reader = Outbox(self._directory, self._settings, clock=self._clock)
         return self._reader
 

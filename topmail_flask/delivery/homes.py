@@ -3,34 +3,29 @@
 ``"background"``: a thread of a store process. ``"process"``: a courier, which such a thread starts
 and watches. ``"worker"``: ``flask topmail drain``; the store's processes only put. ``"celery"``: a
 thread again, which hands on to the broker what the others send to TopMail.
+
+What sends (SQLite, requests: 100 ms to load) is loaded by the thread that needs it: the request
+that accepts the first view must not wait for it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from topmail_flask.delivery.background import Background
-from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.crew import Crew
+from topmail_flask.delivery.background import Background, Runner
+from topmail_flask.delivery.exits import unforked
 from topmail_flask.delivery.journal import Journal
-from topmail_flask.delivery.leader import Leader
 from topmail_flask.delivery.memory_ring import MemoryRing
-from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.place import app_directory
 from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
-from topmail_flask.delivery.sender import Sender
-from topmail_flask.delivery.watch import Watch
 from topmail_flask.domain.errors import ConfigurationError
 from topmail_flask.domain.settings import Settings
 
-BROKER_RATE = 10_000.0
-"""Tasks per second that are handed to a broker at the most."""
+if TYPE_CHECKING:
+    from topmail_flask.delivery.outbox import Outbox
 
 
 class Home(Protocol):
@@ -43,6 +38,10 @@ class Home(Protocol):
     @property
     def stuck_for(self) -> float | None:
         """Seconds for which the leader has given no sign of life."""
+
+    @property
+    def can_run(self) -> bool:
+        """Whether the server lets run here what the home needs."""
 
     def wake(self) -> None:
         """A view was accepted."""
@@ -65,6 +64,7 @@ class Elsewhere:
 
     outbox: Outbox | None = None
     stuck_for: float | None = None
+    can_run = True
 
     def __init__(self, pour: Callable[[], None]) -> None:
         self.wake = pour
@@ -102,34 +102,35 @@ def home_of(
     :param account: names the app and its key to a Celery worker.
     :param celery: returns the shop's Celery app, or None.
     """
-    lead = partial(
-        make_leader,
-        settings,
-        directory,
-        receivers,
-        journal=journal,
-        ring=ring,
-        while_waiting=pour,
-        account=account,
-        celery=celery,
-        clock=clock,
-        monotonic=monotonic,
-    )
-    if directory is None or settings.delivery in ("background", "celery"):
-        return Background(lead, monotonic=monotonic)
-    if settings.delivery == "worker":
+    if directory is not None and settings.delivery == "worker":
         return Elsewhere(pour)
-    watch = partial(
-        Watch,
-        directory,
-        settings,
-        receivers,
-        make_leader=lead,
-        while_waiting=pour,
-        is_heard=is_heard,
-        monotonic=monotonic,
-    )
-    return Background(watch, monotonic=monotonic)
+    born = time.monotonic()
+
+    def look_after() -> None:
+        if journal is not None:
+            journal.check()
+        pour()
+
+    def make_runner() -> Runner:
+        with unforked():
+            from topmail_flask.delivery import leaders  # noqa: PLC0415  # see above
+
+        return leaders.make_runner(
+            settings,
+            directory,
+            receivers,
+            journal=journal,
+            ring=ring,
+            look_after=look_after,
+            is_heard=is_heard,
+            account=account,
+            celery=celery,
+            born=born,
+            clock=clock,
+            monotonic=monotonic,
+        )
+
+    return Background(make_runner, monotonic=monotonic)
 
 
 def serve(
@@ -149,44 +150,3 @@ def serve(
         raise ConfigurationError(f'TOPMAIL_DELIVERY "celery" needs Celery: {cure}') from None
     account = app_directory(Path(), app_name, settings.api_key).name
     return celery.serve(account, settings, Receivers(on_delivered, on_dropped))
-
-
-def make_leader(
-    settings: Settings,
-    directory: Path | None,
-    receivers: Receivers,
-    *,
-    journal: Journal | None = None,
-    ring: MemoryRing | None = None,
-    while_waiting: Callable[[], None] = lambda: None,
-    account: str = "",
-    celery: Callable[[], Any] = lambda: None,
-    clock: Callable[[], float] = time.time,
-    monotonic: Callable[[], float] = time.monotonic,
-) -> Leader:
-    """The one loop, for any home."""
-    bell = Bell()
-
-    def open_sender(place: Path | None) -> Sender:
-        if settings.delivery == "celery":
-            from topmail_flask.delivery.celery import Forwarder  # noqa: PLC0415  # an extra
-
-            crew = Crew(Forwarder(account, celery), bell, Forwarder.forward)
-            # TOPMAIL_RATE is for the workers, and what they send they tell themselves.
-            chosen = replace(settings, rate=BROKER_RATE)
-            told = Receivers(None, receivers.dropped, receivers.withdrew)
-        else:
-            crew, chosen, told = Crew(TopMailClient.of(settings), bell), settings, receivers
-        return Sender(
-            Outbox(place, settings, clock=clock),
-            crew,
-            chosen,
-            told,
-            directory=place,
-            journal=journal if place else None,
-            ring=ring,
-            clock=clock,
-            monotonic=monotonic,
-        )
-
-    return Leader(directory, open_sender, bell, while_waiting=while_waiting, monotonic=monotonic)

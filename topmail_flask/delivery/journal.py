@@ -19,9 +19,13 @@ _log = logging.getLogger("topmail_flask.delivery")
 CHECK_INTERVAL = 0.5
 RETRY_INTERVAL = 1.0
 WARN_INTERVAL = 600.0
-SEGMENT_BYTES = 2 * 1024 * 1024
+SEGMENT_BYTES = 1024 * 1024
+RESTING_BYTES = 16 * 1024
+"""Size from which on an imported file is let go of while nothing is appended: it holds zeros."""
 _PASSING = (errno.ENOSPC, errno.EDQUOT)
 MAX_BYTES = 64 * 1024 * 1024
+_TRIAL = b"\n" + b" " * 1024 + segments.ABANDONED
+"""A line that says nothing, about as long as one that tells a view."""
 
 
 class Journal:
@@ -56,6 +60,7 @@ class Journal:
         self._segment: Segment | None = None
         self._stranded: list[Segment] = []
         self._check_at = 0.0
+        self._checked_size = 0
         self._retry_at = 0.0
         self._warn_at = 0.0
         self.degraded = ""
@@ -66,26 +71,80 @@ class Journal:
         :returns: False if it is not on the disk: the caller keeps it.
         """
         try:
-            return self._append(entry)
+            # The newline in front gives every line a fresh start, whatever another write left.
+            return self._write(b"\n" + entry.to_line())
         except (OSError, ValueError) as error:
-            if self._segment is None or getattr(error, "errno", None) not in _PASSING:
-                self._segment = None
-                self._retry_at = self._monotonic() + RETRY_INTERVAL
-            self._warn(error)
+            self._failed(error)
             return False
 
-    def close(self) -> None:
-        """Lets go of the file; the leader imports the rest of it and removes it."""
-        self._segment = None
+    def check(self) -> str:
+        """Sees without a view whether the file is in place, and whether a disk that took nothing
+        takes something again. Never raises.
 
-    def _append(self, entry: Entry) -> bool:
+        :returns: why views are kept in memory only, or "".
+        """
+        try:
+            if self.degraded:
+                self._write(_TRIAL)
+            else:
+                self._see_to_place()
+        except (OSError, ValueError) as error:
+            self._failed(error)
+        return self.degraded
+
+    def close(self) -> list[Entry]:
+        """Lets go of the file; the leader imports the rest of it and removes it.
+
+        :returns: what nobody has imported from a file that was moved or deleted, and cannot be
+            saved: it is lost with this process.
+        """
+        if self._stranded or (self._segment is not None and not self._segment.in_place):
+            self._check_at = self._retry_at = 0.0
+            self.check()
+        self._segment = None
+        lost: list[Entry] = []
+        while self._stranded:
+            lost += self._entries_of(self._stranded.pop())
+        return lost
+
+    def _entries_of(self, stranded: Segment) -> list[Entry]:
+        found: list[Entry] = []
+        with suppress(OSError):
+            source = segments.OpenSegment(stranded.path, stranded.reader, dead=False)
+            start = 0
+            while stranded.pid == os.getpid() and (chunk := source.read(start, segments.CHUNK)):
+                start += len(chunk)
+                for line in segments.lines_of(chunk):
+                    with suppress(ValueError):
+                        found.append(Entry.from_line(line))
+        return [entry for entry in found if entry.kind != "withdrawal"]
+
+    def _see_to_place(self) -> None:
+        segment, now = self._segment, self._monotonic()
+        if segment is None or segment.pid != os.getpid() or now < self._check_at:
+            return
+        if self._checked(segment, now) is segment:
+            self._rest(segment)
+
+    def _rest(self, segment: Segment) -> None:
+        """Lets go of a file that is imported to its end, so that the leader removes it."""
+        before, self._checked_size = self._checked_size, os.fstat(segment.fd).st_size
+        if self._checked_size == before >= RESTING_BYTES and segment.is_erased:
+            # Whoever is appending at this moment holds it, and what they append is imported.
+            self._segment = None
+
+    def _failed(self, error: Exception) -> None:
+        if self._segment is None or getattr(error, "errno", None) not in _PASSING:
+            self._segment = None
+            self._retry_at = self._monotonic() + RETRY_INTERVAL
+        self._warn(error)
+
+    def _write(self, line: bytes) -> bool:
         segment, now = self._segment, self._monotonic()
         if segment is None or now >= self._check_at or segment.pid != os.getpid():
             segment = self._checked(segment, now)
             if segment is None:
                 return False
-        # The newline in front gives every line a fresh start, whatever another write left behind.
-        line = b"\n" + entry.to_line()
         written = os.write(segment.fd, line)
         if written < len(line):
             segment.abandon(line[:written])
@@ -122,7 +181,7 @@ class Journal:
 
     def _carry_over(self, stranded: Segment, to: Segment) -> None:
         source = segments.OpenSegment(stranded.path, stranded.reader, dead=False)
-        start = 0
+        start, saved = 0, 0
         while chunk := source.read(start, segments.CHUNK):
             lines = segments.lines_of(chunk)
             copy = b"\n" + b"\n\n".join(lines) + b"\n"
@@ -130,7 +189,9 @@ class Journal:
                 raise OSError(errno.ENOSPC, "the disk is full")
             segments.erase(stranded.reader, start, start + len(chunk))
             start += len(chunk)
-        _log.warning("TopMail: a journal file was moved or deleted; its views were saved.")
+            saved += len(lines)
+        if saved:
+            _log.warning("TopMail: a journal file was moved or deleted; its views were saved.")
 
     def _warn(self, error: Exception) -> None:
         self.degraded = type(error).__name__  # the message may hold the view

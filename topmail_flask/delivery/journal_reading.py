@@ -40,15 +40,10 @@ class Portion:
         """Whether the segment holds more than one portion."""
         return os.fstat(self.segment.fd).st_size - self.start > segments.CHUNK
 
-    def entries(self) -> tuple[list[Entry], int]:
-        """The entries, and how many lines were torn."""
-        entries, torn = [], 0
-        for line in segments.lines_of(self.chunk):
-            try:
-                entries.append(Entry.from_line(line))
-            except ValueError:
-                torn += 1
-        return entries, torn
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines that say something; some may be torn."""
+        return segments.lines_of(self.chunk)
 
 
 class JournalReading:

@@ -17,6 +17,8 @@ FAILOVER_INTERVAL = 1.0
 RECHECK_INTERVAL = 5.0
 """Seconds between two looks whether the disk can be used again, while it leads in memory."""
 FAULTS_TO_REOPEN = 5
+TOUCH_INTERVAL = 0.25
+"""Seconds between two signs of life while it turns."""
 
 
 class Leader:
@@ -26,6 +28,7 @@ class Leader:
     :param open_sender: opens the books of a directory (None: in memory) and a sender for them.
     :param bell: rung when an own view was accepted or a call has ended.
     :param while_waiting: done once a second while somebody else leads.
+    :param rules: whether this one's settings hold; if not, it does not lead.
     """
 
     def __init__(
@@ -35,11 +38,13 @@ class Leader:
         bell: Bell,
         *,
         while_waiting: Callable[[], None] = lambda: None,
+        rules: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._open_sender = open_sender
         self._while_waiting = while_waiting
+        self._rules = rules
         self._monotonic = monotonic
         self._end_by: float | None = None
         self.bell = bell
@@ -72,7 +77,7 @@ class Leader:
             return None, True
         try:
             prepare(self._directory)
-            return hold(self._directory / LEADER_LOCK), False
+            return (hold(self._directory / LEADER_LOCK) if self._rules() else None), False
         except OSError:
             return None, True
 
@@ -82,14 +87,21 @@ class Leader:
             lock.release()
         return not alone
 
+    def _leaves_memory(self, sender: Sender) -> bool:
+        """Whether the disk can be used again, and has what was in memory."""
+        if self._directory is None or not self._disk_is_back():
+            return False
+        return sender.outbox.move_to(self._directory)
+
     def _lead(self, lock: HeldFile | None) -> None:
         self.sender = sender = self._open_sender(self._directory if lock else None)
         recheck_at = self._monotonic() + RECHECK_INTERVAL
-        faults, self.accepted = 0, True
+        faults, self.accepted, touch_at = 0, True, 0.0
         try:
             while not self._done(sender) and faults < FAULTS_TO_REOPEN:
                 self.beat = self._monotonic()
-                if lock is not None:
+                if lock is not None and self.beat >= touch_at:
+                    touch_at = self.beat + TOUCH_INTERVAL
                     lock.touch()
                 try:
                     accepted, self.accepted = self.accepted, False
@@ -102,10 +114,11 @@ class Leader:
                         "TopMail: a turn of the sender failed: %s.", type(error).__name__
                     )
                 self.beat = None
-                if lock is not None and not lock.in_place:
+                is_deposed = lock is not None and not (lock.in_place and self._rules())
+                if is_deposed and self._disk_is_back():
                     return
                 if lock is None and self._monotonic() > recheck_at and not sender.useful:
-                    if self._disk_is_back():
+                    if self._leaves_memory(sender):
                         return
                     recheck_at = self._monotonic() + RECHECK_INTERVAL
                 if self._end_by is not None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 from topmail_flask.delivery.books import Books
 from topmail_flask.delivery.claims import Settling
 from topmail_flask.delivery.database import Fault
+from topmail_flask.delivery.entries import CONTACT_ID
 from topmail_flask.delivery.reports import Standing
 from topmail_flask.delivery.schema import note
 from topmail_flask.delivery.settlements import Settlements
 
 CONTACT_SECONDS = 7 * 86_400.0
 UNKNOWN_SECONDS = 3600.0
-_CONTACT_ID = re.compile(r"[\x21-\x7e]{1,100}")
 
 
 class Memories:
@@ -53,20 +53,23 @@ class Memories:
         """Tells every process that the pause is over."""
         self._note(paused_until=None, pause_reason=None)
 
-    def remembered_contact(self, identity: str) -> str | None:
-        """TopMail's id of a contact, to be sent instead of the address."""
-        found = self._contact(identity)
-        return found[0] if found else None
-
     def remember_contact(self, identity: str, contact_id: str) -> None:
-        """Remembers it for a week. What can be no contact's id is not remembered."""
-        if _CONTACT_ID.fullmatch(contact_id):
+        """Remembers TopMail's id of a contact for a week: entries that come into the books tell it
+        instead of the address. What can be no contact's id is not remembered.
+        """
+        if CONTACT_ID.fullmatch(contact_id):
             self._remember(identity, contact_id, CONTACT_SECONDS)
 
-    def unknown_contact(self, identity: str) -> bool:
-        """Whether TopMail said lately that it does not know this contact."""
-        found = self._contact(identity)
-        return found is not None and found[0] is None
+    def unknown_contacts(self, identities: Iterable[str]) -> set[str]:
+        """Those of which TopMail said lately that it does not know them."""
+        query = (
+            "SELECT identity FROM contacts WHERE contact_id IS NULL AND until > ? "
+            "AND identity IN (SELECT value FROM json_each(?))"
+        )
+        with suppress(Fault):
+            asked = json.dumps(list(identities))
+            return {known for (known,) in self._books.rows(query, (self._clock(), asked))}
+        return set()
 
     def remember_unknown(self, identity: str, seconds: float = UNKNOWN_SECONDS) -> None:
         """Remembers that TopMail does not know it."""
@@ -95,13 +98,6 @@ class Memories:
                 note(connection, name, value)
 
         self._settlements.add(Settling(apply))
-
-    def _contact(self, identity: str) -> Any:
-        query = "SELECT contact_id FROM contacts WHERE identity = ? AND until > ?"
-        with suppress(Fault):
-            found = self._books.rows(query, (identity, self._clock()))
-            return found[0] if found else None
-        return None
 
 
 def _number(value: object) -> float | None:

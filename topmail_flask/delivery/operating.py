@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from topmail_flask.delivery import by_hand, upkeep
-from topmail_flask.delivery.books import FILE_NAME, Books
+from topmail_flask.delivery.books import Books
 from topmail_flask.delivery.by_hand import Choice, Table
 from topmail_flask.delivery.database import Fault
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.importing import Dropped
+from topmail_flask.delivery.mending import FILE_NAME
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.place import prepare
 from topmail_flask.delivery.reports import EntrySummary

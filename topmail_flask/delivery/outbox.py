@@ -6,21 +6,20 @@ Only the leader and the command line write; every process may read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from topmail_flask.delivery import claims, upkeep
-from topmail_flask.delivery.adoption import adopt
+from topmail_flask.delivery.adoption import adopt, move
 from topmail_flask.delivery.balance import balance, known_segments, oldest_unimported
 from topmail_flask.delivery.books import Books
 from topmail_flask.delivery.claims import Find, Row
 from topmail_flask.delivery.database import Fault
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.importing import Limits, import_entries, import_portions
-from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.importing import Limits, import_lines, import_portions
 from topmail_flask.delivery.journal_reading import JournalReading, forget_segments
 from topmail_flask.delivery.memories import Memories
 from topmail_flask.delivery.reports import ImportReport, Standing
@@ -60,13 +59,14 @@ class Outbox(Memories):
         self._journals = JournalReading(directory) if directory else None
         self._leased: dict[str, float] = {}
         self._shrink_at = 0.0
+        self._moved = False
 
     @property
     def degraded(self) -> str:
         """Why nothing is kept on disk, or ""."""
         return self._books.degraded
 
-    def import_journals(self, _own: Journal | None = None, limit: int = 1000) -> ImportReport:
+    def import_journals(self, limit: int = 1000) -> ImportReport:
         """Brings in about ``limit`` lines of all processes' journals, each line once."""
         if self._journals is None or not self._books.may_import:
             return ImportReport(fault="degraded" if self._journals else "")
@@ -90,8 +90,8 @@ class Outbox(Memories):
     def import_entries(self, entries: Iterable[Entry]) -> ImportReport:
         """Brings in entries that no journal took. After a fault they are still the caller's."""
         try:
-            work = partial(import_entries, entries=list(entries), limits=self._limits)
-            return self._books.run(work)
+            lines = [entry.to_line() for entry in entries]
+            return self._books.run(partial(import_lines, lines=lines, limits=self._limits))
         except Fault as fault:
             return ImportReport(fault=fault.kind)
 
@@ -112,13 +112,15 @@ class Outbox(Memories):
             self._shrink_if_drained()
         return rows
 
-    def still_waits(self, row: Row) -> bool:
-        """Whether a claimed row is still to be sent: nobody has withdrawn, forgotten or removed it
-        since.
+    def still_waiting(self, rows: Collection[Row]) -> list[Row]:
+        """The claimed rows that are still to be sent: nobody has withdrawn, forgotten or removed
+        them since.
         """
+        query = f"SELECT key FROM waiting WHERE key IN ({','.join('?' * len(rows))})"  # noqa: S608
         with suppress(Fault):  # what is on an unreadable disk was claimed, and can be sent
-            return bool(self._books.rows("SELECT 1 FROM waiting WHERE key = ?", (row.entry.key,)))
-        return True
+            left = {key for (key,) in self._books.rows(query, [row.entry.key for row in rows])}
+            return [row for row in rows if row.entry.key in left]
+        return list(rows)
 
     def batch(self) -> AbstractContextManager[None]:
         """One transaction for all settlings inside."""
@@ -136,6 +138,11 @@ class Outbox(Memories):
         self._leased.pop(row.entry.key, None)
         self._settlements.add(claims.again(row, due, tried=True, counts=counts))
 
+    def renew(self, row: Row, due: float) -> None:
+        """To be sent at ``due`` by the address: TopMail does not know the contact's id."""
+        self._leased.pop(row.entry.key, None)
+        self._settlements.add(claims.renewed(row, due))
+
     def bury(self, row: Row, reason: Reason) -> None:
         """TopMail will never take it."""
         self._settlements.add(claims.buried(row, reason, self._clock()))
@@ -149,7 +156,7 @@ class Outbox(Memories):
         for row in (given := list(rows)):
             self._leased.pop(row.entry.key, None)
         self._settlements.add(
-            *(claims.again(row, 0.0, tried=row.attempts > 0, counts=False) for row in given)
+            *(claims.again(row, 0.0, tried=row.goes_first, counts=False) for row in given)
         )
 
     def end_leases(self) -> None:
@@ -199,15 +206,15 @@ class Outbox(Memories):
         finally:
             other.close()
 
+    def move_to(self, directory: Path) -> bool:
+        """Whether all that is in memory is in a directory now; then this one is to be closed."""
+        disk = Books(directory, self._settings.synchronous, clock=self._clock)
+        self._moved = self._settlements.write() and move(self._books, disk)
+        return self._moved
+
     def unsaved(self) -> list[Entry]:
         """What waits in memory only, and is lost when this is closed."""
-        found: list[Entry] = []
-        if self._books.in_memory:
-            with suppress(Fault):
-                for (line,) in self._books.rows("SELECT line FROM waiting ORDER BY id"):
-                    with suppress(ValueError, TypeError):
-                        found.append(Entry.from_line(line))
-        return found
+        return [] if self._moved else self._books.unsaved()
 
     def close(self) -> None:
         """Closes the file. The next call opens it again."""
@@ -221,6 +228,7 @@ class Outbox(Memories):
     def _import_all(self) -> bool:
         while (report := self.import_journals()).more:
             pass
+        self.close()  # before the file goes: what is open would be saved
         return not report.fault
 
     def _claim_in_memory(self, find: Find, now: float) -> list[Row]:

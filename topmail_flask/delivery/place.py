@@ -24,22 +24,29 @@ class PlaceRefused(OSError):
     """The directory cannot be trusted with shoppers' data; the message names the cure."""
 
 
-def app_directory(root: Path, app_name: str, api_key: Secret | None) -> Path:
+def app_directory(root: Path, app_name: str, api_key: Secret | None, *, owner: bytes = b"") -> Path:
     """The directory of one app with one key: two apps or two keys never share one.
 
-    The first half of its name stands for the app and for the kind of its key (test or live), the
-    second for the key itself.
+    The first half of its name stands for the app, its owner and the kind of its key (test or
+    live), the second for the app and the key itself.
+
+    :param owner: tells the shop from others that run the same program, and stays when it gets a
+        new key.
     """
     key = api_key.reveal() if api_key else ""
-    app = _fingerprint(f"{app_name}\0{key[:8]}")
-    return root / f"{app}-{_fingerprint(key)}"
+    of_owner = _fingerprint(f"{app_name}\0{key[:8]}\0".encode() + owner)
+    of_key = _fingerprint(f"{app_name}\0{key}".encode())
+    return root / f"{of_owner}-{of_key}"
 
 
 def siblings(directory: Path) -> list[Path]:
-    """The directories of the same app under other keys: what a rotated key left behind."""
-    app = directory.name.partition("-")[0]
+    """The directories of the same app and owner under other keys, and of the same app and key
+    under other owners: what a rotated key, or a new ``SECRET_KEY``, left behind. Of another owner
+    with another key nothing is taken: these are the shoppers of another shop.
+    """
+    app, _, key = directory.name.partition("-")
     try:
-        found = sorted(directory.parent.glob(f"{app}-*"))
+        found = sorted({*directory.parent.glob(f"{app}-*"), *directory.parent.glob(f"*-{key}")})
     except OSError:
         return []
     return [path for path in found if path != directory and path.is_dir()]
@@ -111,5 +118,5 @@ def _check(path: Path) -> None:
         raise PlaceRefused(f"{path} can be written by others. Cure: chmod 700 {path}")
 
 
-def _fingerprint(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=6, person=b"topmail_dir").hexdigest()
+def _fingerprint(text: bytes) -> str:
+    return hashlib.blake2b(text, digest_size=6, person=b"topmail_dir").hexdigest()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from topmail_flask.delivery.contacts import Job, Outcome, with_contact_id
+from topmail_flask.delivery.contacts import Job, Outcome
 from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Outbox, Row
 from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace, until_tomorrow
@@ -33,12 +33,8 @@ LONGEST_WAIT_FOR_CREATION = 3000.0
 
 @dataclass(slots=True)
 class _History:
-    """What is remembered of a view that was tried: lost with the leader, which only asks more.
+    """What is remembered of a view that was tried: lost with the leader, which only asks more."""
 
-    :ivar by_id: the shopper is told by contact id. A view that was tried keeps its bytes.
-    """
-
-    by_id: bool
     conflicts: int = 0
     created: bool = False
     same_errors: int = 0
@@ -69,8 +65,14 @@ class Reactions:
         self._creates = settings.unknown_contacts == "create"
         self._dice = dice
         self._histories: dict[str, _History] = {}
+        self._unknown: set[str] = set()
         self._creation_paused_until = 0.0
         self._successes = 0
+
+    def look_up(self, rows: Iterable[Row]) -> None:
+        """Read at once what is known of the contacts of claimed rows."""
+        if not self._creates:
+            self._unknown = self._outbox.unknown_contacts({row.entry.identity for row in rows})
 
     def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason:
         """What to do for a claimed row, or why it needs no call."""
@@ -78,20 +80,16 @@ class Reactions:
             return Reason.CONSENT_WITHDRAWN
         history = self._histories.get(row.entry.key)
         if history is None:
-            if not self._creates and self._outbox.unknown_contact(row.entry.identity):
+            # A guest who was unknown an hour ago may be a contact since this checkout.
+            is_view = row.entry.kind == "view"
+            if is_view and not self._creates and row.entry.identity in self._unknown:
                 return Reason.CONTACT_NOT_FOUND
             history = self._begin(row)
-        shopper = row.view.shopper if row.view else None
-        if shopper is None or shopper.email is None:
-            history.by_id = False
-            return Job(row, row.entry.body)
-        contact_id = self._outbox.remembered_contact(row.entry.identity)
-        by_id = history.by_id and contact_id is not None
-        body = with_contact_id(row.entry.body, contact_id or "") if by_id else row.entry.body
-        history.by_id = by_id
-        may_create = not (by_id or history.created) and wall >= self._creation_paused_until
-        creates = self._creates and may_create
-        return Job(row, body, shopper if creates else None)
+        shopper = row.told.shopper
+        if not self._creates or shopper is None or shopper.email is None or row.entry.contact_id:
+            return Job(row)
+        may_create = not history.created and wall >= self._creation_paused_until
+        return Job(row, shopper if may_create else None)
 
     def settle(self, outcome: Outcome, now: float, wall: float) -> Receipt | Reason | None:
         """Settle a view. Returns the receipt, or why it will never be sent, or None: later.
@@ -104,10 +102,17 @@ class Reactions:
             self._pace.answered(now)
             self._successes += 1
             self._outbox.delivered(row)
-            if result.contact_id and row.view and row.view.shopper and row.view.shopper.email:
+            told, known = row.told.shopper, row.entry.contact_id
+            if result.contact_id and result.contact_id != known and told and told.email:
                 self._outbox.remember_contact(row.entry.identity, result.contact_id)
             self._histories.pop(row.entry.key, None)
             return result
+        if isinstance(result, ContactNotFound) and row.entry.contact_id:
+            # Deleted and made anew, a contact has another id and the same address.
+            self._pace.answered(now)
+            self._outbox.forget_contact(row.entry.identity)
+            self._outbox.renew(row, wall)
+            return None
         reason = self._reason_to_give_up(outcome, result, wall)
         if reason is not None:
             self._pace.answered(now)
@@ -128,11 +133,6 @@ class Reactions:
         self, outcome: Outcome, error: DeliveryError, wall: float
     ) -> Reason | None:
         row = outcome.job.row
-        if isinstance(error, ContactNotFound) and self._history(row).by_id:
-            # Deleted and made anew, a contact has another id and the same address.
-            self._history(row).by_id = False
-            self._outbox.forget_contact(row.entry.identity)
-            return None
         if isinstance(error, ContactNotFound) or (
             outcome.refused and isinstance(error, CallRejected)
         ):
@@ -142,21 +142,20 @@ class Reactions:
             if self._waits_for_creation(row, wall):
                 return None
             self._outbox.remember_unknown(row.entry.identity)
+            self._unknown.add(row.entry.identity)
             return Reason.CONTACT_NOT_FOUND
         if isinstance(error, CallRejected):
             named = f" (fields: {', '.join(error.fields)})" if error.fields else ""
-            size = f"; it has {len(outcome.job.body)} bytes" if error.status == 413 else ""
+            size = f"; it has {len(row.entry.sent_body)} bytes" if error.status == 413 else ""
             self._notices.note(
                 "rejected",
-                f"view {row.entry.key} was refused for good: {error.code}{named}, status "
-                f"{error.status}{size}.",
+                f"{row.entry.kind} {row.entry.key} was refused for good: {error.code}{named}, "
+                f"status {error.status}{size}.",
             )
             return Reason.REJECTED
         if isinstance(error, Conflict):
             history = self._history(row)
             history.conflicts += 1
-            # A leader that died in the middle may have sent it with the other name of the shopper.
-            history.by_id = not history.by_id
             return Reason.REJECTED if history.conflicts >= CONFLICTS_TO_DIE else None
         return Reason.REPLAYED_ERROR if self._replayed(row, error) else None
 
@@ -212,5 +211,5 @@ class Reactions:
     def _begin(self, row: Row) -> _History:
         if len(self._histories) > MOST_HISTORIES:
             self._histories.clear()
-        history = self._histories[row.entry.key] = _History(by_id=row.attempts == 0)
+        history = self._histories[row.entry.key] = _History()
         return history

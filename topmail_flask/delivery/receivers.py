@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entries import Entry, Told
 from topmail_flask.delivery.notices import logger
 from topmail_flask.domain.product_view import ProductView
 from topmail_flask.domain.reasons import Reason
@@ -13,12 +13,15 @@ from topmail_flask.domain.receipt import Receipt
 
 OnDelivered = Callable[[ProductView, Receipt], None]
 OnDropped = Callable[[ProductView, Reason], None]
-IsWithdrawn = Callable[[ProductView], bool]
+IsWithdrawn = Callable[[Told], bool]
 WARNING_INTERVAL = 60.0
 
 
 class Receivers:
-    """The shop's functions for delivered and dropped views, each call isolated."""
+    """The shop's functions for delivered and dropped views, each call isolated.
+
+    Of purchases they are told nothing: the ledger counts them.
+    """
 
     def __init__(
         self,
@@ -31,27 +34,27 @@ class Receivers:
         self._on_dropped = on_dropped
         self._warn_at = 0.0
 
-    def withdrew(self, view: ProductView | None) -> bool:
-        """Whether the shopper has withdrawn consent since the view was accepted."""
-        if self._is_withdrawn is None or view is None:
+    def withdrew(self, told: Told) -> bool:
+        """Whether the shopper has withdrawn consent since it was accepted."""
+        if self._is_withdrawn is None:
             return False
         try:
-            return self._is_withdrawn(view)
+            return self._is_withdrawn(told)
         except Exception as error:  # noqa: BLE001  # a function of the shop
             self._warn("consent", error)
             return False
 
-    def delivered(self, view: ProductView, receipt: Receipt) -> None:
-        """TopMail took a view."""
-        if self._on_delivered is None:
+    def delivered(self, view: Told, receipt: Receipt) -> None:
+        """TopMail took it."""
+        if self._on_delivered is None or not isinstance(view, ProductView):
             return
         try:
             self._on_delivered(view, receipt)
         except Exception as error:  # noqa: BLE001  # a receiver of the shop
             self._warn("view_delivered", error)
 
-    def dropped(self, view: ProductView | Entry, reason: Reason) -> None:
-        """An accepted view will not be sent."""
+    def dropped(self, view: Told | Entry, reason: Reason) -> None:
+        """What was accepted will not be sent."""
         if self._on_dropped is None:
             return
         try:
@@ -59,6 +62,8 @@ class Receivers:
                 if view.kind != "view":
                     return
                 view = view.view()
+            if not isinstance(view, ProductView):
+                return
             self._on_dropped(view, reason)
         except Exception as error:  # noqa: BLE001  # a receiver of the shop, or a damaged entry
             self._warn("view_dropped", error)

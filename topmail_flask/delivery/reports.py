@@ -32,6 +32,8 @@ class EntrySummary:
 
     :ivar kind: ``"view"`` or ``"purchase"``; empty: it cannot be read.
     :ivar at: when it happened.
+    :ivar product_id: of a view; else empty.
+    :ivar order_id: of a purchase; else empty.
     :ivar shopper: masked, ``s***@example.com``.
     :ivar attempts: attempts that counted so far.
     :ivar due: when it is tried next; None: at once, or never.
@@ -43,6 +45,7 @@ class EntrySummary:
     kind: str
     at: float
     product_id: str
+    order_id: str
     shopper: str
     attempts: int
     due: float | None = None

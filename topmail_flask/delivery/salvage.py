@@ -20,6 +20,7 @@ SUFFIXES = ("-wal", "-shm", "")  # the log first: it must never meet another fil
 _COPIED = {
     "repeats": ("repeat", "at", "key"),
     "withdrawals": ("identity", "at", "reason"),
+    "purchases": ("identity", "at"),
     "contacts": ("identity", "contact_id", "until"),
 }
 

@@ -6,9 +6,11 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 
+from topmail_flask.domain.purchase import KEY_PREFIX
+
 VERSION = 1
 # tried = 0: never sent, waits in the order of its time. tried = 1: waits until it is due, for a
-# retry or for the end of a lease.
+# retry or for the end of a lease; a purchase is due from the start.
 _TABLES = """
 CREATE TABLE waiting (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, at REAL NOT NULL, identity TEXT NOT NULL,
@@ -25,14 +27,19 @@ CREATE INDEX dead_died_at ON dead (died_at);
 CREATE INDEX dead_identity ON dead (identity);
 CREATE TABLE repeats (repeat TEXT PRIMARY KEY, at REAL NOT NULL, key TEXT NOT NULL);
 CREATE TABLE withdrawals (identity TEXT PRIMARY KEY, at REAL NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE purchases (identity TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE contacts (identity TEXT PRIMARY KEY, contact_id TEXT, until REAL NOT NULL);
 CREATE TABLE segments (name TEXT PRIMARY KEY, start INTEGER NOT NULL, erased INTEGER NOT NULL);
 CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL);
 CREATE TABLE notes (name TEXT PRIMARY KEY, value);
 """
 TABLES = frozenset(
-    {"waiting", "dead", "repeats", "withdrawals", "contacts", "segments", "counts", "notes"}
+    {
+        *("waiting", "dead", "repeats", "withdrawals", "purchases", "contacts", "segments"),
+        *("counts", "notes"),
+    }
 )
+IS_PURCHASE = f"key GLOB '{KEY_PREFIX}*'"
 ENDS = ("delivered", "dead", "expired", "dropped")
 
 

@@ -60,6 +60,12 @@ class Segment(HeldFile):
             self._reader = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         return self._reader
 
+    @property
+    def is_erased(self) -> bool:
+        """Whether the leader has erased it to its end."""
+        size = os.fstat(self.fd).st_size
+        return os.pread(self.reader, len(ABANDONED), size - len(ABANDONED)) == ABANDONED
+
     def abandon(self, part: bytes) -> None:
         """Erases what a short write left at the end, so that it is never taken for a torn line."""
         end = os.lseek(self.fd, 0, os.SEEK_CUR)
@@ -112,10 +118,10 @@ def opened(path: Path) -> Iterator[OpenSegment]:
 
 
 def listed(directory: Path) -> list[Path]:
-    """The segments in a directory, the oldest first."""
+    """The segments in a directory, the oldest first; none where there is no readable directory."""
     try:
         names = [name for name in os.listdir(directory) if name.endswith(SUFFIX)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
     return [directory / name for name in sorted(names)]
 

@@ -31,6 +31,8 @@ BUSY_FOR = 10.0
 OWN_INTERVAL = 0.02
 """Seconds between two looks at the own journal while views are accepted."""
 TIDY_INTERVAL = 60.0
+LOOK_INTERVAL = 0.05
+"""Seconds for which a claimed row is known to wait still; to ask before each call costs as much."""
 
 
 class SenderThreads(Protocol):
@@ -86,7 +88,7 @@ class Sender:
         self._settling = Settling(outbox, self._reactions, receivers)
         self._claimed: deque[Row] = deque()
         self._claims = max(1, min(CLAIM_LIMIT, int(settings.rate), settings.senders * 8))
-        self._import_at = self._tidy_at = self._claim_at = 0.0
+        self._import_at = self._tidy_at = self._claim_at = self._look_at = 0.0
         self._imported_at = -OWN_INTERVAL
         self._took_over = False
         self._busy_until = 0.0
@@ -157,7 +159,9 @@ class Sender:
             self._pace.quota(left, len(self._crew.under_way), now, wall)
 
     def _import(self, now: float) -> None:
-        report = self.outbox.import_journals(self._journal, IMPORT_LIMIT)
+        if self._journal is not None:
+            self._journal.check()
+        report = self.outbox.import_journals(IMPORT_LIMIT)
         self._empty_ring(now)
         if report.imported:
             self._busy_until = now + BUSY_FOR
@@ -184,7 +188,7 @@ class Sender:
             row = self._next_row(now)
             if row is None:
                 break
-            job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row.view))
+            job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row.told))
             if isinstance(job, Reason):
                 self._settling.bury(row, job, now)
             elif self._crew.give(job):
@@ -202,20 +206,18 @@ class Sender:
     def _next_row(self, now: float) -> Row | None:
         if not self._claimed and now >= self._claim_at:
             if not self._took_over:
-                self._take_over()
+                # Whoever led before leads no more: end the leases that it left behind.
+                self._took_over = True
+                self.outbox.end_leases()
             self._claimed.extend(self.outbox.claim(self._claims))
             if not self._claimed:
                 self._claim_at = now + IDLE_INTERVAL
-        while self._claimed:
-            row = self._claimed.popleft()
-            if self.outbox.still_waits(row):
-                return row
-        return None
-
-    def _take_over(self) -> None:
-        """Whoever led before leads no more: end the leases that it left behind."""
-        self._took_over = True
-        self.outbox.end_leases()
+            self._look_at = now
+        if self._claimed and now >= self._look_at:
+            self._look_at = now + LOOK_INTERVAL
+            self._claimed = deque(self.outbox.still_waiting(self._claimed))
+            self._reactions.look_up(self._claimed)
+        return self._claimed.popleft() if self._claimed else None
 
     def _empty_ring(self, now: float) -> None:
         """Move what waits in memory to the disk, or straight into the books."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from topmail_flask.delivery.books import Books
-from topmail_flask.delivery.claims import Settling
+from topmail_flask.delivery.claims import Settling, settle
 from topmail_flask.delivery.database import Fault
 
 
@@ -48,12 +48,8 @@ class Settlements:
             return not self._open
         todo = tuple(self._open)
 
-        def work(connection: sqlite3.Connection) -> None:
-            for settling in todo:
-                settling.apply(connection)
-
         try:
-            self._books.run(work)
+            self._books.run(partial(settle, settlings=todo))
         except Fault:
             return False
         del self._open[: len(todo)]

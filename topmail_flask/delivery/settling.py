@@ -54,12 +54,10 @@ class Settling:
         self._open, self._ended, self._count = None, [], 0
         opened.close()
         for row, end in ended:
-            if row.view is None:
-                continue
             if isinstance(end, Receipt):
-                self._receivers.delivered(row.view, end)
+                self._receivers.delivered(row.told, end)
             else:
-                self._receivers.dropped(row.view, end)
+                self._receivers.dropped(row.told, end)
 
     def _begin(self, now: float) -> None:
         self._count += 1

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from topmail_flask.delivery.outbox import Standing
+from typing import TYPE_CHECKING
+
 from topmail_flask.domain.ledger import Health
+
+if TYPE_CHECKING:
+    from topmail_flask.delivery.outbox import Standing
 
 STUCK_AFTER = 30.0
 """Seconds that one turn of the sender may take: it makes no calls, but tells receivers."""
 BLACKOUT_AFTER = 300.0
 """Seconds that a view may wait while none is delivered."""
 PAUSE_OVER_AFTER = 60.0
-"""Seconds after its end from which on a pause is what a sender left behind that is no more."""
+"""Seconds after its end from which on a pause is what a sender left behind that is no more, unless
+something waits still: then no call has proved that it is over.
+"""
+_CHECK = "Check the network, and the log of this program."
 _CURES = {
     "unauthorized": "Set TOPMAIL_API_KEY to a valid key and restart.",
     "forbidden": "Give the key the permission in TopMail.",
@@ -22,18 +29,26 @@ _CURES = {
     "suspicious_endpoint": "Check TOPMAIL_BASE_URL and any proxy in between.",
     "rate_limited": "Wait, or lower TOPMAIL_RATE.",
     "broker_unreachable": "Check Celery's broker and its broker_url.",
-    "no_celery_app": 'Put the Celery app into app.extensions["celery"].',
+    "no_celery_app": 'Put the Celery app into app.extensions["celery"], or hand it to '
+    "TopMailMiddleware(celery=…).",
 }
 
 
 def health_of(
-    standing: Standing, *, degraded: str, stuck_for: float, pending: int, now: float
+    standing: Standing,
+    *,
+    degraded: str,
+    stuck_for: float,
+    pending: int,
+    now: float,
+    nobody_can: bool = False,
 ) -> Health:
     """The state that matters most.
 
     :param degraded: why views are kept in memory only, or "".
     :param stuck_for: seconds since the sender last moved; 0: it moves, or there is none.
     :param now: seconds since the epoch.
+    :param nobody_can: no thread can run here that sends, and nobody else is seen to send.
     """
     waits = standing.oldest_pending is not None and pending
     oldest = max(0.0, now - (standing.oldest_pending or now)) if waits else None
@@ -44,14 +59,17 @@ def health_of(
             "sends is stopped: mend it and restart."
         )
         return _with(health, "stuck", f"the sender has not moved for {stuck_for:.0f} s", cure)
+    if nobody_can and oldest is not None and oldest > STUCK_AFTER:
+        cure = "Start uWSGI with --enable-threads, or run: flask topmail drain --follow"
+        return _with(health, "stuck", "the server runs no threads, and nobody else sends", cure)
     silent = now - standing.last_success if standing.last_success else float("inf")
     reason = standing.pause_reason
     if oldest is not None and oldest > BLACKOUT_AFTER and silent > BLACKOUT_AFTER:
-        cure = _CURES.get(reason, "Check the network, and the log of this program.")
+        cure = _CURES.get(reason, _CHECK)
         until = standing.paused_until
         return _with(health, "blackout", reason or "nothing is delivered", cure, until)
-    if reason and (standing.paused_until or now) > now - PAUSE_OVER_AFTER:
-        return _with(health, "paused", reason, _CURES.get(reason, ""), standing.paused_until)
+    if reason and (waits or (standing.paused_until or now) > now - PAUSE_OVER_AFTER):
+        return _with(health, "paused", reason, _CURES.get(reason, _CHECK), standing.paused_until)
     if degraded:
         cure = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
         return _with(health, "degraded", degraded, cure)

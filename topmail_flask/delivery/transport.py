@@ -116,6 +116,7 @@ class Transport:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Authorization": f"Bearer {self._settings.api_key.reveal()}",  # type: ignore[union-attr]
+            "Host": self._adapter.host,
             "User-Agent": self._agent,
         }
         if body is not None:

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from topmail_flask.delivery import salvage
+from topmail_flask.delivery.schema import IS_PURCHASE
 from topmail_flask.domain.settings import Settings
 
 MAX_CONTACTS = 2000
@@ -15,8 +16,10 @@ def purge(connection: sqlite3.Connection, now: float, settings: Settings) -> Non
     """Deletes what is too old to be of use (fault F160)."""
     for statement, age in (
         ("DELETE FROM dead WHERE died_at < ?", settings.dead_letter_age),
-        ("DELETE FROM repeats WHERE at < ?", settings.repeat_window),
+        (f"DELETE FROM repeats WHERE NOT {IS_PURCHASE} AND at < ?", settings.repeat_window),  # noqa: S608  # our text
+        ("DELETE FROM repeats WHERE at < ?", max(settings.repeat_window, settings.max_age)),
         ("DELETE FROM withdrawals WHERE at < ?", settings.max_age),
+        ("DELETE FROM purchases WHERE at < ?", settings.max_age),
     ):
         connection.execute(statement, (now - age,))
     connection.execute("DELETE FROM contacts WHERE until < ?", (now,))

@@ -51,6 +51,7 @@ class Watch:
     :param directory: the app's directory.
     :param make_leader: makes the leader for want of a courier.
     :param while_waiting: done once a second.
+    :param rules: whether this store's settings hold; if not, it starts no courier.
     :param is_heard: whether the shop listens to the ends of views.
     :param program: what is started.
     """
@@ -63,6 +64,7 @@ class Watch:
         *,
         make_leader: Callable[[], Leader],
         while_waiting: Callable[[], None] = lambda: None,
+        rules: Callable[[], bool] = lambda: True,
         is_heard: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
         program: Sequence[str] = PROGRAM,
@@ -71,6 +73,7 @@ class Watch:
         self._settings = settings
         self._make_leader = make_leader
         self._while_waiting = while_waiting
+        self._rules = rules
         self._monotonic = monotonic
         self._program = program
         self._listener = Listener(directory, receivers, is_heard)
@@ -142,6 +145,7 @@ class Watch:
         led_by = holder(self._directory / LEADER_LOCK)
         self.beat = led_by.beat if led_by else None
         if led_by is not None:
+            self._rules()  # a courier with an older store's order ends when it is superseded
             self._failures = 0
             if led_by.beat is not None or self._child is None:
                 self._release()
@@ -153,7 +157,11 @@ class Watch:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(led_by.pid, signal.SIGKILL)
         elif self._starting is None:
-            self._start(now)
+            prepare(self._directory)
+            if self._rules():
+                self._start(now)
+        elif not self._rules():
+            self._release()
         elif child is not None and (status is not None or now >= self._start_by):
             return self._failed(child.last_words())
         return ""
@@ -165,7 +173,6 @@ class Watch:
         return problem if self._failures >= STARTS_TO_GIVE_UP else ""
 
     def _start(self, now: float) -> None:
-        prepare(self._directory)
         self._starting = hold(self._directory / START_LOCK)
         if self._starting is None:  # another process of the store is about to start one
             return

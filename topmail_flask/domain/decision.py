@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote
 
 from topmail_flask.domain.extraction import Extraction
@@ -33,3 +34,9 @@ class Decision:
             return f"view; product={quote(self.views[0].product.id)}"
         of = f"; product={quote(self.product.id)}" if self.product else ""
         return f"none; reason={self.reason}{of}"
+
+
+@cache
+def refused(reason: Reason) -> Decision:
+    """What became of a page that was not looked at: the same for all that have one reason."""
+    return Decision(reason=reason)

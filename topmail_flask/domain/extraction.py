@@ -12,7 +12,7 @@ from topmail_flask.domain.reasons import Reason
 class FieldTrace(NamedTuple):
     """Where one field of the product came from.
 
-    :ivar field: name of the field, as in :class:`Product`.
+    :ivar field: name of the field, as in :class:`~topmail_flask.Product`.
     :ivar source: ``declared``, ``template``, ``json_ld``, ``microdata``, ``open_graph``,
         ``breadcrumbs``, ``canonical`` or ``request``.
     :ivar raw: what stood there, as text of at most 200 characters.

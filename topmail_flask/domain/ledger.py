@@ -37,6 +37,18 @@ class Stats:
         ended = self.delivered + self.dead + self.expired + self.dropped
         return self.accepted == ended + self.pending
 
+    def plus(self, other: Stats) -> Stats:
+        """These books and others as one."""
+        return Stats(
+            accepted=self.accepted + other.accepted,
+            delivered=self.delivered + other.delivered,
+            dead=self.dead + other.dead,
+            expired=self.expired + other.expired,
+            dropped=self.dropped + other.dropped,
+            pending=self.pending + other.pending,
+            reasons=self.with_refusals(other.reasons).reasons,
+        )
+
     def with_refusals(self, refusals: Mapping[str, int]) -> Stats:
         """These books, with what a process never accepted among the reasons."""
         reasons = Counter(self.reasons)
@@ -50,7 +62,8 @@ class Health:
 
     :ivar state: ``"healthy"``; ``"disabled"`` (nothing is sent, as configured); ``"degraded"``
         (views are kept in memory only); ``"paused"`` (no calls until :attr:`until`); ``"stuck"``
-        (the sender does not move); ``"blackout"`` (views wait, none was delivered for minutes).
+        (the sender does not move, or no thread can run that sends); ``"blackout"`` (views wait,
+        none was delivered for minutes).
     :ivar reason: why, e.g. ``"unauthorized"`` or ``"rate_limited"``; empty when healthy.
     :ivar cure: what to do about it.
     :ivar until: when a pause ends, in seconds since the epoch.

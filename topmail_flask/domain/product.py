@@ -57,11 +57,18 @@ class Product:
         for field, check in _CHECKS.items():
             value = getattr(self, field)
             if value is not None or field in ("id", "name"):
-                object.__setattr__(self, field, check(value, field))
+                checked = check(value, field)
+                if checked is not value:
+                    object.__setattr__(self, field, checked)
         if self.price is None and self.currency is not None:
             object.__setattr__(self, "currency", None)
         if self.price is not None and self.currency is None:
             raise InvalidValueError("price", "needs its currency, e.g. currency='EUR'")
+
+    def __hash__(self) -> int:
+        return hash(
+            self.id
+        )  # equal products have equal ids: to hash every field takes ten times as long
 
     @classmethod
     def from_fields(
@@ -92,7 +99,11 @@ class Product:
         return cls(**kept)  # type: ignore[arg-type]  # each value was made by its field's check
 
 
-def _identifier(value: object, field: str) -> str:
+def identifier(value: object, field: str) -> str:
+    """An identifier as text, never cut.
+
+    :raises InvalidValueError: it cannot be one.
+    """
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal, UUID)):
         raise InvalidValueError(field, "must be text, a number or a UUID")
     if isinstance(value, (float, Decimal)):
@@ -127,7 +138,11 @@ def _label(value: object, field: str, limit: int = LABEL_LIMIT) -> str:
     return text
 
 
-def _price(value: object, field: str) -> Decimal:
+def amount(value: object, field: str) -> Decimal:
+    """An amount of money.
+
+    :raises InvalidValueError: it is no number, or out of bounds.
+    """
     if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
         raise InvalidValueError(field, "must be a number")
     if isinstance(value, str) and not re.fullmatch(r"\s*\d{1,13}(\.\d{1,20})?\s*", value, re.ASCII):
@@ -141,23 +156,33 @@ def _price(value: object, field: str) -> Decimal:
     return abs(price)
 
 
-def _currency(value: object, field: str) -> str:
+def currency_code(value: object, field: str) -> str:
+    """A currency's ISO 4217 code.
+
+    :raises InvalidValueError: it cannot be one.
+    """
     code = value.strip().upper() if isinstance(value, str) else ""
     if not _CURRENCY.match(code):
         raise InvalidValueError(field, "must be a three-letter ISO 4217 code")
     return code
 
 
+def json_number(value: Decimal) -> int | float:
+    """An amount as it stands in JSON: 99.99 stays 99.99, and 5.00 is 5."""
+    # repr() of a float is the shortest text that reads back the same.
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
 _CHECKS: dict[str, Callable[[object, str], object]] = {
-    "id": _identifier,
+    "id": identifier,
     "name": _name,
     "url": web_address,
-    "variant_id": _identifier,
+    "variant_id": identifier,
     "image_url": web_address,
-    "currency": _currency,
-    "price": _price,
+    "currency": currency_code,
+    "price": amount,
     "category": _label,
     "brand": _label,
-    "sku": _identifier,
+    "sku": identifier,
 }
 PRODUCT_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Product))

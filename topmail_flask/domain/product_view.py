@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import PRODUCT_FIELDS, Product
+from topmail_flask.domain.product import PRODUCT_FIELDS, Product, json_number
 from topmail_flask.domain.shopper import Shopper
 
 SESSION_LIMIT = 100
@@ -55,28 +56,23 @@ class ProductView:
 
         :raises InvalidValueError: nobody knows the shopper.
         """
-        shopper, product = self.shopper, self.product
-        if shopper is None:
-            raise InvalidValueError("shopper", "is unknown: an anonymous view cannot be sent")
-        body: dict[str, str | int | float] = {}
-        if shopper.contact_id is not None:
-            body["contact_id"] = shopper.contact_id
-        elif shopper.email is not None:
-            body["email"] = shopper.email
-        body["product_id"] = product.id
-        body["product_name"] = product.name
-        for name in ("url", "variant_id", "image_url", "price", "currency", *_LABELS):
-            value = getattr(product, name)
-            if value is not None:
-                sent_as = "product_url" if name == "url" else name
-                body[sent_as] = _number(value) if isinstance(value, Decimal) else value
-        if self.session_id is not None:
-            body["session_id"] = self.session_id
-        return body
+        told: dict[str, str | int | float] = json.loads(self.body_bytes())
+        return told
 
     def body_bytes(self) -> bytes:
-        """:meth:`body` as the bytes that are sent, the same on every attempt."""
-        return _to_json(self.body()).encode()
+        """:meth:`body` as the bytes that are sent, the same on every attempt.
+
+        :raises InvalidValueError: nobody knows the shopper.
+        """
+        shopper = self.shopper
+        if shopper is None:
+            raise InvalidValueError("shopper", "is unknown: an anonymous view cannot be sent")
+        if shopper.contact_id is not None:
+            known_by = f'"contact_id":{_to_json(shopper.contact_id)}'
+        else:
+            known_by = f'"email":{_to_json(shopper.email)}'
+        session = "" if self.session_id is None else f',"session_id":{_to_json(self.session_id)}'
+        return f"{{{known_by},{_product_fields(self.product)}{session}}}".encode()
 
     @classmethod
     def from_body(cls, body: Mapping[str, object], *, key: str, viewed_at: float) -> ProductView:
@@ -84,8 +80,7 @@ class ProductView:
 
         :raises InvalidValueError: the body is not that of a view.
         """
-        names = {"id": "product_id", "name": "product_name", "url": "product_url"}
-        told = {name: body.get(names.get(name, name)) for name in PRODUCT_FIELDS}
+        told = {name: body.get(_SENT_AS.get(name, name)) for name in PRODUCT_FIELDS}
         known_by = {name: body[name] for name in ("email", "contact_id") if name in body}
         shopper = Shopper(**known_by)  # type: ignore[arg-type]  # checked at birth
         session_id = body.get("session_id")
@@ -102,9 +97,18 @@ class ProductView:
 
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_LABELS = ("category", "brand", "sku")
+_SENT_AS = {"id": "product_id", "name": "product_name", "url": "product_url"}
 
 
-def _number(price: Decimal) -> int | float:
-    # repr() of a float is the shortest text that reads back the same: 99.99 stays 99.99.
-    return int(price) if price == price.to_integral_value() else float(price)
+# A store shows the same products again and again: what is said of one is written once.
+@lru_cache(maxsize=2048)
+def _product_fields(product: Product) -> str:
+    """A product's part of the body: the fields that it has, without the braces around them."""
+    fields = {}
+    for name in PRODUCT_FIELDS:
+        value = getattr(product, name)
+        if value is not None:
+            fields[_SENT_AS.get(name, name)] = (
+                json_number(value) if isinstance(value, Decimal) else value
+            )
+    return _to_json(fields)[1:-1]

@@ -102,8 +102,26 @@ class Reason(StrEnum):
         "The shopper's e-mail address or contact id cannot be one.",
         "Let @topmail.shopper_loader return a Shopper, an e-mail address or None.",
     )
+    INVALID_PURCHASE = (
+        "invalid_purchase",
+        "The purchase's order id, revenue or currency cannot be one.",
+        "An order id has 1 to 100 characters; revenue is a number of 0 or more with its currency.",
+    )
     # Does it count?
+    KNOWN_ORDER = "known_order", "The store has told of this order before: it counts once."
     REPEAT = "repeat", "The same shopper saw the same product within TOPMAIL_REPEAT_WINDOW."
+    COUNTED = "counted", "The server rendered this page for this visitor, and decided then."
+    BEACON = "beacon", "The page came from a cache of the store: its beacon tells who sees it."
+    BEACON_EXPIRED = (
+        "beacon_expired",
+        "The page of the beacon is older than TOPMAIL_BEACON_MAX_AGE.",
+        "Raise it above the time that caches keep your pages.",
+    )
+    BEACON_REFUSED = (
+        "beacon_refused",
+        "A beacon came from another site, too often, or without a token of this store.",
+        "All workers need one SECRET_KEY; a proxy must pass on the Host, or set TOPMAIL_SITE_URL.",
+    )
     VETOED = "vetoed", "A before_send function of the shop returned None."
     HOOK_FAILED = (
         "hook_failed",
@@ -126,6 +144,7 @@ class Reason(StrEnum):
         "TopMail answered the same error to every attempt with this key.",
         "flask topmail outbox retry sends it under a new key.",
     )
+    PURCHASED = "purchased", "The shopper has bought since: the view would ask about it again."
     EXPIRED = "expired", "The view waited longer than TOPMAIL_MAX_AGE."
     OVERFLOW = (
         "overflow",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.reasons import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedPage:
+class RenderedPage(NamedTuple):
     """A page as it was sent, in plain values: behind it nobody reads the framework.
 
     :ivar environ: the request as WSGI hands it over; never changed.

@@ -6,6 +6,7 @@ repeats the value, which may be a secret.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -22,13 +23,18 @@ from topmail_flask.domain.web_address import web_address
 Check = Callable[[Any], Any]
 Timeout = tuple[float, float]
 ROBOT_KINDS = ("search", "ai", "preview", "monitor", "tool")
+log = logging.getLogger("topmail_flask")
 ID_KINDS = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
 _LOOPBACK = re.compile(r"(localhost|.*\.localhost|127(\.\d{1,3}){3}|::1)\Z")
 
 
-def api_key(value: Any) -> Secret:
+def api_key(value: Any) -> Secret | None:
+    """A blank text is no key: so an unset variable reaches the store through a compose file."""
     if isinstance(value, Secret):
         return value
+    if isinstance(value, str) and not value.strip():
+        log.warning("TOPMAIL_API_KEY is empty: nothing is sent.")
+        return None
     if not isinstance(value, str) or not re.fullmatch(
         r"tm_(live|test)_[A-Za-z0-9_-]{4,200}", value
     ):

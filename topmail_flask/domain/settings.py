@@ -33,7 +33,7 @@ class Settings:
     api_key: Secret | None = setting(
         None,
         check.api_key,
-        "TopMail API key, `tm_live_…` or `tm_test_…`. Without one nothing is sent.",
+        "TopMail API key, `tm_live_…` or `tm_test_…`. Without one, or empty: nothing is sent.",
     )
     base_url: str = setting(
         "https://api.topmail.so/api/v1",
@@ -112,6 +112,11 @@ class Settings:
         check.seconds(0, 86_400),
         "Seconds within which the same product (and variant) seen by the same shopper counts once.",
     )
+    beacon_max_age: float = setting(
+        7 * 86_400.0,
+        check.seconds(60, 366 * 86_400),
+        "Seconds (or a timedelta) for which a page's beacon counts; longer than caches keep pages.",
+    )
     sample_rate: float = setting(
         1.0, check.number(0, 1), "Share of the shoppers whose views are sent; stable per shopper."
     )
@@ -122,6 +127,22 @@ class Settings:
     )
     honor_gpc: bool = setting(True, check.boolean, "Respect `Sec-GPC: 1` (Global Privacy Control).")
     honor_dnt: bool = setting(False, check.boolean, "Respect `DNT: 1` (Do Not Track).")
+    identity_age: float = setting(
+        180 * 86_400.0,
+        check.seconds(3_600, 395 * 86_400),
+        "Seconds (or a timedelta) for which `topmail.identify` is remembered in a browser.",
+    )
+    link_age: float = setting(
+        30 * 86_400.0,
+        check.seconds(60, 395 * 86_400),
+        "Seconds (or a timedelta) for which a link of `topmail.sign_link` names its shopper, and "
+        "for which the browser then remembers it.",
+    )
+    backfill: int = setting(
+        0,
+        check.integer(0, 20),
+        "Products of this visit that are sent when its shopper becomes known; 0: none.",
+    )
     debug_header: bool = setting(
         False, check.boolean, "Tell every decision in an `X-TopMail` header, as with `app.debug`."
     )

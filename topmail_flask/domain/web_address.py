@@ -9,6 +9,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from topmail_flask.domain.errors import InvalidValueError
 
 MAX_ADDRESS = 2048
+# Addresses that are already as they are sent: in ASCII, of a lower-case host alone.
+_PLAIN = re.compile(
+    r"https?://[a-z0-9._-]+(?:/[\w!$%&'()*+,/:;=@~.-]*)?(?:\?[\w!$%&'()*+,/:;=@~.-]+)?", re.ASCII
+)
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\<>\"{}|^`]")
 # Everything that may stand in a URL unescaped, "%" included: what is escaped stays as it is.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
@@ -31,6 +35,8 @@ def web_address(value: object, field: str = "url") -> str:
 @lru_cache(maxsize=2048)
 def _checked(text: str, field: str) -> str:
     text = text.strip()
+    if len(text) <= MAX_ADDRESS and _PLAIN.fullmatch(text):
+        return text
     if _FORBIDDEN.search(text):
         raise InvalidValueError(field, "has characters that no URL may have")
     try:
@@ -48,6 +54,11 @@ def _checked(text: str, field: str) -> str:
     if len(address) > MAX_ADDRESS:
         raise InvalidValueError(field, f"is longer than {MAX_ADDRESS} characters")
     return address
+
+
+def escaped(address: str) -> str:
+    """``address`` as a browser sends it, which escapes what a URL may not have."""
+    return quote(address, safe=_SAFE) if _FORBIDDEN.search(address) else address
 
 
 def _ascii_host(host: str, field: str) -> str:

@@ -17,15 +17,7 @@ def logged_in_shopper() -> Shopper | None:
 
     :raises InvalidValueError: the user's address cannot be one.
     """
-    if is_surely_nobody():
-        return None
-    user: Any = g.get("_login_user")
-    if user is None:
-        from flask_login import current_user  # noqa: PLC0415  only shops with Flask-Login have it
-
-        user = current_user
-    if not user or not user.is_authenticated:
-        return None
+    user = _user()
     email = getattr(user, "email", None)
     if not email:
         return None
@@ -36,15 +28,31 @@ def logged_in_shopper() -> Shopper | None:
     )
 
 
+def is_somebody_logged_in() -> bool:
+    """Whether Flask-Login knows the visitor, with or without an address."""
+    return _user() is not None
+
+
 def is_surely_nobody() -> bool:
     """Whether nobody is logged in, as far as can be told without loading a session or a user."""
-    if not hasattr(current_app, "login_manager"):
-        return True
     user: Any = g.get("_login_user")
     if user is not None:
         return not user or not user.is_authenticated
+    if not hasattr(current_app, "login_manager"):
+        return True
     environ = request.environ
     return "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ
+
+
+def _user() -> Any:
+    user: Any = g.get("_login_user")
+    if user is None:
+        if is_surely_nobody():
+            return None
+        from flask_login import current_user  # noqa: PLC0415  only shops with Flask-Login have it
+
+        user = current_user
+    return user if user and user.is_authenticated else None
 
 
 def _text(value: object) -> str | None:

@@ -39,7 +39,8 @@ def sandbox_command(port: int, host: str, state: Path | None, contacts: str) -> 
     except OSError as error:
         raise click.ClickException(_complaint(error, host, port)) from None
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):  # a script's "&" has Ctrl-C ignored
+            signal.signal(number, signal.default_int_handler)
         click.echo(
             f"\n  TopMail sandbox   {sandbox.url}\n"
             f"  API key           {sandbox.api_key}\n\n"

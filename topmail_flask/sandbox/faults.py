@@ -24,7 +24,7 @@ class Order:
     ``latency_ms`` and up to ``jitter_ms`` more before each answer (the view is recorded first);
     ``error_rate`` (0 to 1) of all calls answer 500; ``outage`` answers 503 to all; ``rate_limit``
     requests ``per`` second, minute or hour and API key; ``script`` says what becomes of the next
-    calls, one step each (see :mod:`topmail_flask.sandbox.script`).
+    calls, one step each (see ``topmail_flask.sandbox.script``).
     """
 
     latency_ms: float = 0

@@ -63,6 +63,8 @@ class Entry:
         """What a screen reader says when the row arrives."""
         if self.kind in {"view", "duplicate"}:
             return f"{self.kind}: {self.body['product_name']}, {self.record.email}"
+        if self.kind == "conversion":
+            return f"{self.record.type}: {self.record.email}"
         if self.kind == "rejected":
             return f"rejected: {self.record.error['message']}"
         return self.kind

@@ -123,7 +123,7 @@ class Sandbox:
 
     @property
     def views(self) -> list[Json]:
-        """The accepted product views, oldest first: see :class:`RecordedView`."""
+        """The accepted product views, oldest first, as ``RecordedView`` has them."""
         with self._workspace.changed:
             return [view.as_json() for view in self._workspace.views.values()]
 
@@ -151,11 +151,11 @@ class Sandbox:
         return [request for request in self.requests if request.rejected]
 
     def add_contact(self, email: str, **fields: Any) -> str:
-        """Add a contact and return its id; ``fields`` are those of :class:`Contact`."""
+        """Add a contact and return its id; ``fields`` are those of a contact."""
         return self._workspace.add_contact(email, **fields).id
 
     def order(self, **faults: Any) -> None:
-        """Order faults (see :class:`Order`) in the place of those before; without any, clear them.
+        """Order faults (fields of ``Order``) in the place of those before; without any, clear.
 
         Raises :class:`ValueError` for an order that makes no sense.
         """
@@ -173,6 +173,12 @@ class Sandbox:
         """
         self._wait(lambda: len(self._workspace.views) >= count, f"{count} views", timeout)
         return self.views
+
+    def wait_for_conversions(self, count: int, timeout: float = 5.0) -> list[Json]:
+        """Return the conversions once there are ``count``; raises as :meth:`wait_for_views`."""
+        enough = f"{count} conversions"
+        self._wait(lambda: len(self._workspace.conversions) >= count, enough, timeout)
+        return self.conversions
 
     def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[ReceivedRequest]:
         """Return the requests once ``count`` have come in, answered or not."""

@@ -9,7 +9,7 @@ from threading import Condition, RLock
 from typing import Any, TypeVar
 
 from topmail_flask.sandbox.answers import ApiError, Json
-from topmail_flask.sandbox.flows import triggered_flows
+from topmail_flask.sandbox.flows import ended_by_purchase, triggered_flows
 from topmail_flask.sandbox.idempotency import RememberedAnswers
 from topmail_flask.sandbox.records import (
     Contact,
@@ -161,7 +161,10 @@ class Workspace:
                 self._note("view", view.id)
 
     def record_conversion(self, conversion: Conversion) -> Conversion:
-        """Record a conversion, or return the earlier one of the same ``order_id``."""
+        """Record a conversion, or return the earlier one of the same ``order_id``.
+
+        A purchase ends the flows that the contact's views have set off.
+        """
         with self.changed:
             if conversion.order_id is not None:
                 for earlier in self.conversions.values():
@@ -171,6 +174,11 @@ class Workspace:
             self._trim(self.conversions)
             self.counters["conversions"] += 1
             self._note("conversion", conversion.id)
+            if conversion.type == "purchase":
+                for view in list(self.views.values()):
+                    if view.contact_id == conversion.contact_id:
+                        self.views[view.id] = ended_by_purchase(view)
+                        self._note("view", view.id)
             return conversion
 
     def note(self, what: str) -> None:

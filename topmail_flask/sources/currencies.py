@@ -136,6 +136,8 @@ _SMALL_UNITS = (
     "KRW KZT LAK LBP LKR LRD MGA MMK MNT MWK NGN NPR PKR PYG RSD RWF SDG SLE SOS SSP SYP TZS UGX "
     "UZS VES VND VUV XAF XOF XPF YER"
 )
+_COMMON = frozenset(("AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "PLN", "SEK", "USD"))
+"""Of two decimals, as a test holds against the table: to read that takes 10 ms."""
 _CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
 _MOST_DECIMALS = 4
 # An artefact of binary floats, like 19.990000000000002, has at least this many digits.
@@ -145,7 +147,7 @@ _FLOAT_DIGITS = 15
 @cache
 def _units() -> dict[str, int]:
     """Minor units (decimals) of each active code; precious metals and test codes have none."""
-    from iso4217 import raw_table  # noqa: PLC0415  (reading the table takes 30 ms)
+    from iso4217 import raw_table  # noqa: PLC0415  (see _COMMON)
 
     return {
         code: int(units)
@@ -156,7 +158,7 @@ def _units() -> dict[str, int]:
 
 def is_active(code: str) -> bool:
     """Whether ``code`` is an active ISO 4217 code of money, in upper case."""
-    return code in _units()
+    return code in _COMMON or code in _units()
 
 
 def sign_currency(sign: str, default: str | None) -> str | None:
@@ -208,7 +210,7 @@ def currency_code(value: object, default: str | None) -> str | None:
 
 def minor_units(currency: str | None) -> int:
     """Decimals of a currency's amounts: 0 for JPY, 3 for KWD; 2 when it is not in the table."""
-    return 2 if currency is None else _units().get(currency, 2)
+    return 2 if currency is None or currency in _COMMON else _units().get(currency, 2)
 
 
 def has_small_unit(currency: str | None) -> bool:
@@ -230,7 +232,9 @@ def sane(amount: Decimal, currency: str | None) -> bool:
     """
     if not amount.is_finite() or amount < 0:
         return False
-    if amount > (10_000_000_000 if has_small_unit(currency) else 10_000_000):
+    if amount > 10_000_000 and (amount > 10_000_000_000 or not has_small_unit(currency)):
         return False
+    if int(amount.as_tuple().exponent) >= -_MOST_DECIMALS:
+        return True
     _, digits, exponent = amount.normalize(_CONTEXT).as_tuple()
     return int(exponent) >= -_MOST_DECIMALS or len(digits) >= _FLOAT_DIGITS

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from itertools import accumulate, starmap
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from topmail_flask.sources import tree
 from topmail_flask.sources.head import Head
+from topmail_flask.sources.markers import names_product_items, schema_org_names
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -22,12 +24,6 @@ _BOMS = (
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE
 )
-_SELF_CONTAINED = frozenset(
-    b"area base br col embed hr img input link meta param source track wbr p li dt dd tr td "
-    b"th thead tbody tfoot colgroup html head body path circle rect line polyline polygon ellipse "
-    b"use stop image animate fegaussianblur feoffset feblend".split()
-)
-_TAGS = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
 _BLOCKS = frozenset(
     [
@@ -53,20 +49,9 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
-# An HTML parser looks up all open elements for many a tag: depth times tags is its true cost.
-_FEW_TAGS = 1_500
-_TAG_LIMIT = 50_000
-_DEPTH_LIMIT = 600
-_WORK_LIMIT = 10_000_000
-_PART = 32 * 1024
-_WINDOW = 8 * 1024
-# And it compares each attribute of a tag with all others.
-_LONG_TAG = re.compile(rb"<[a-zA-Z][^<>]{8000,}+")
 _CENTS = re.compile(r"\s*\d\d\s*")
 _WHOLE = re.compile(r"(?<![.,\d])(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)\s*\Z")
 _CALLED = re.compile(r"cent|decimal|fraction|minor|penn", re.IGNORECASE)
-_QUOTED = re.compile(rb"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)")
-_ATTRIBUTE_LIMIT = 1_000
 
 
 def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
@@ -76,6 +61,8 @@ def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
     """
     if isinstance(html, str):
         return html.encode("utf-8", "replace")
+    if charset == "utf-8" and html[:1] == b"<":  # almost every page
+        return html
     for mark, name in _BOMS:
         if html.startswith(mark):
             return html.removeprefix(mark) if name == "utf-8" else _recode(html, name)
@@ -111,62 +98,6 @@ def _recode(html: bytes, charset: str) -> bytes:
         return html
 
 
-class _Weights(dict[bytes, int]):
-    def __missing__(self, name: bytes) -> int:
-        weight = 0 if name.lower() in _SELF_CONTAINED else 1
-        if len(self) < 5_000:
-            self[name] = weight
-        return weight
-
-    def step(self, closing: bytes, name: bytes) -> int:
-        """How a tag changes the depth."""
-        return -self[name] if closing else self[name]
-
-
-def _has_too_many_attributes(tag: re.Match[bytes]) -> bool:
-    return len(_QUOTED.sub(b"", tag[0]).split()) > _ATTRIBUTE_LIMIT
-
-
-def _may_hold_long_tag(html: bytes) -> bool:
-    # A tag of 8,000 bytes fills one of these windows.
-    return any(html.find(b">", at, at + 4_000) < 0 for at in range(0, len(html) - 4_000, 4_000))
-
-
-def _is_surely_shallow(html: bytes) -> bool:
-    """Whether a count says that no element is deep: a tenth of the time of looking at each tag."""
-    depth = 0
-    for start in range(0, len(html), _WINDOW):
-        end = start + _WINDOW
-        closed = html.count(b"</", start, end + 1)
-        opened = html.count(b"<", start, end) - closed
-        if depth + opened > _DEPTH_LIMIT:
-            return False
-        pictures = html.count(b"<img ", start, end + 4)
-        depth = max(0, depth + opened - closed - pictures)
-    return True
-
-
-def _is_costly(html: bytes) -> bool:
-    """Whether parsing the page could take more than linear time, or very long (fault F121)."""
-    tags = html.count(b"<")
-    if tags > _TAG_LIMIT or (
-        _may_hold_long_tag(html) and any(map(_has_too_many_attributes, _LONG_TAG.finditer(html)))
-    ):
-        return True
-    if tags <= _FEW_TAGS or _is_surely_shallow(html):
-        return False
-    weights = _Weights()
-    depth = work = 0
-    for start in range(0, len(html), _PART):
-        part = _TAGS.findall(html, start, start + _PART)
-        depths = list(accumulate(starmap(weights.step, part), initial=depth))
-        depth = depths[-1]
-        work += sum(depths)
-        if max(depths) > _DEPTH_LIMIT or work > _WORK_LIMIT:
-            return True
-    return False
-
-
 class Document:
     """One page and its address.
 
@@ -176,15 +107,28 @@ class Document:
     :ivar notes: what could not be read, for the trace.
     """
 
-    __slots__ = ("_head", "_tree", "html", "json_ld", "notes", "url")
+    __slots__ = (
+        "_has_items",
+        "_head",
+        "_names",
+        "_partial_tree",
+        "_tree",
+        "html",
+        "json_ld",
+        "notes",
+        "url",
+    )
 
     def __init__(self, html: bytes, url: str, json_ld: list[int]) -> None:
         self.html = html
         self.url = url
         self.json_ld = json_ld
         self.notes: list[tuple[str, str]] = []
+        self._names: list[int] | None = None
+        self._has_items: bool | None = None
         self._head: Head | None = None
         self._tree: LexborHTMLParser | None = None
+        self._partial_tree: LexborHTMLParser | None = None
 
     @property
     def head(self) -> Head:
@@ -194,21 +138,47 @@ class Document:
         return self._head
 
     @property
+    def names_product_items(self) -> bool:
+        """Whether an ``itemtype`` of the page is a product."""
+        if self._has_items is None:
+            self._has_items = names_product_items(self.html, self._schema_org)
+        return self._has_items
+
+    @property
+    def names_breadcrumbs(self) -> bool:
+        """Whether it names the breadcrumbs of schema.org anywhere."""
+        return any(self.html.startswith(b"BreadcrumbList", at) for at in self._schema_org)
+
+    @property
+    def _schema_org(self) -> list[int]:
+        if self._names is None:
+            self._names = schema_org_names(self.html)
+        return self._names
+
+    @property
     def tree(self) -> LexborHTMLParser:
         """The parsed page; an empty one when parsing it would take too long."""
         if self._tree is None:
-            html = self.html
-            if _is_costly(html):
-                self.notes.append(("markup", "would take too long to be parsed (F121)"))
-                html = b""
-            from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415  few pages need it
-
-            self._tree = LexborHTMLParser(html)
+            self._tree = self._partial_tree = self._parsed(tree.whole)
         return self._tree
+
+    @property
+    def partial_tree(self) -> LexborHTMLParser:
+        """The same, for its items and headings only."""
+        if self._partial_tree is None:
+            self._partial_tree = self._parsed(tree.of_items_and_headings)
+        return self._partial_tree
+
+    def _parsed(self, parse: Callable[[bytes], LexborHTMLParser | None]) -> LexborHTMLParser:
+        parsed = parse(self.html)
+        if parsed is None:
+            self.notes.append(("markup", "would take too long to be parsed (F121)"))
+            parsed = tree.nothing()
+        return parsed
 
     def headings(self) -> list[str]:
         """The texts of the first-level headings."""
-        return [node_text(node) for node in self.tree.css("h1")[:20]]
+        return [node_text(node) for node in self.partial_tree.css("h1")[:20]]
 
 
 def node_text(node: LexborNode, *, is_price: bool = False) -> str:

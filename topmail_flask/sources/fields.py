@@ -31,7 +31,9 @@ def image_of(value: object, place: Place) -> tuple[str, str]:
         if at == _IMAGE_LIMIT:
             break
         for raw in _image_addresses(one):
-            address = _SEVERAL.split(raw.strip(), maxsplit=1)[0]
+            address = raw.strip()
+            if "," in address:
+                address = _SEVERAL.split(address, maxsplit=1)[0]
             if address.lower() in _NO_ADDRESS or len(address) > 8192 or _NO_PICTURE.search(address):
                 continue
             url = place.absolute(address)

@@ -78,7 +78,7 @@ def cut_blocks(document: Document) -> list[bytes]:
             end = html.find(b"</SCRIPT", inside)
         if end < 0:
             break
-        if any(_may_hide(html, *pair, start, end + 8) for pair in _HIDING):
+        if any(_may_hide(html, *pair, passed, start, end + 8) for pair in _HIDING):
             return _blocks_of_tree(document)
         passed = end
         if end - inside <= BYTES_LIMIT:
@@ -107,19 +107,20 @@ def _is_json_ld(media_type: str) -> bool:
     return media_type.partition(";")[0].strip().lower() == "application/ld+json"
 
 
-def _may_hide(html: bytes, opening: bytes, closing: bytes, start: int, end: int) -> bool:
+def _may_hide(html: bytes, opening: bytes, closing: bytes, seen: int, start: int, end: int) -> bool:
     """Whether the part from start to end may stand between ``opening`` and ``closing``.
 
-    Looks at the nearer end of the page: before a block in the head, behind one at the bottom.
+    Looks at the nearer side: back to ``seen``, where the page is known to be in plain view, or
+    behind it to the bottom.
     """
-    before = start <= len(html) - end
-    side = (0, start) if before else (end, len(html))
+    before = start - seen <= len(html) - end
+    side = (seen, start) if before else (end, len(html))
     if opening == b"<template":  # the only one that nests
         if html.rfind(opening, *side) < 0 and html.rfind(closing, *side) < 0:
             return False
         return html.count(opening, *side) != html.count(closing, *side)
     if before:
-        opened = html.rfind(opening, 0, start)
+        opened = html.rfind(opening, seen, start)
         return opened >= 0 and html.find(closing, opened + 4, start) < 0
     closed = html.find(closing, end)
     return closed >= 0 and html.find(opening, end, closed) < 0

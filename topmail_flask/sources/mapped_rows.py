@@ -29,12 +29,11 @@ def loaded_only(target: Any) -> Callable[[str], object]:
     """Reads attributes of ``target`` that are loaded, and properties as far as those suffice."""
     own: dict[str, object] = target.__dict__
     state: Any = own["_sa_instance_state"]
-    unloaded = state.unloaded
 
     def look(name: str) -> object:
         if name in own:
             return getattr(target, name)
-        if name in unloaded or not hasattr(type(target), name):
+        if not hasattr(type(target), name) or name in state.unloaded:
             return None
         return _without_queries(state.session, target, name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from topmail_flask.sources.prices import machine_amount
@@ -79,7 +80,12 @@ def is_zero(value: object) -> bool:
 
 
 def _availability(offer: Node) -> str:
-    return re.sub(r"[\s_-]", "", short_type(scalar_text(offer.get("availability"))))
+    return _availability_named(scalar_text(offer.get("availability")))
+
+
+@lru_cache(maxsize=64)
+def _availability_named(text: str) -> str:
+    return re.sub(r"[\s_-]", "", short_type(text))
 
 
 def unavailable(offer: Node) -> int:

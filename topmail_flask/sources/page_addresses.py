@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.web_address import MAX_ADDRESS, web_address
+from topmail_flask.domain.web_address import MAX_ADDRESS, escaped, web_address
 
 _LONGEST_REQUEST = 16 * 1024
 _IDENTIFYING = ("id", "product_id", "productid", "product", "pid", "item", "item_id", "slug", "sku")
@@ -32,7 +32,7 @@ def page_address(url: str, settings: Settings, identifiers: Collection[str] = ()
 def unchecked_page_address(url: str, settings: Settings, identifiers: Collection[str] = ()) -> str:
     """The same, to be checked where it ends up: in a :class:`~topmail_flask.Product`."""
     try:
-        parts = urlsplit(url[:_LONGEST_REQUEST])
+        parts = urlsplit(escaped(url[:_LONGEST_REQUEST]))
     except ValueError:
         raise InvalidValueError("url", "is not a URL") from None
     query = parts.query and _identifying_query(parts.query, settings, identifiers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 
 from topmail_flask.domain.extraction import Extraction, Rejected, Trace, traced
 from topmail_flask.domain.product import Product
@@ -16,10 +15,12 @@ from topmail_flask.sources.markers import (
     COMPRESSED,
     json_ld_positions,
     mentions_product,
-    names_other_product,
+    names_open_graph_product,
 )
+from topmail_flask.sources.recent_pages import RecentPages
 
 _DEFAULTS = Settings()
+_SILENT = RecentPages(2048)
 
 
 def extract(
@@ -52,16 +53,34 @@ def extract(
     """
     settings = settings or _DEFAULTS
     try:
-        page = in_utf8(html, charset)
         base = declared or template_product
+        # A page that had nothing to add to this product is not searched for it again: markup of
+        # a product would make it longer. (What a query holds is not kept.)
+        is_named_once = base is not None and (declared is None or template_product is None)
+        look = (
+            (url, len(html), base, declared is None, charset)
+            if is_named_once and "?" not in url
+            else None
+        )
+        silent = _SILENT.answer(look) if look else None
+        if silent is not None:
+            return silent
+        page = in_utf8(html, charset)
         document = Document(page, url, json_ld_positions(page))
         blocks = cut_blocks(document)
-        if not any(map(mentions_product, blocks)) and not names_other_product(page):
+        if not (
+            any(map(mentions_product, blocks))
+            or names_open_graph_product(page)
+            or document.names_product_items
+        ):
             if base is None:
                 packed = page.startswith(COMPRESSED)
                 return Extraction(None, Reason.ENCODED if packed else Reason.NO_PRODUCT)
-            if base.url is not None and (declared is None or template_product is None):
-                return _as_told(base, "template" if declared is None else "declared")
+            if base.url is not None and is_named_once:
+                told = _as_told(base, "template" if declared is None else "declared")
+                if look:
+                    _SILENT.remember(look, told)
+                return told
             document, blocks = Document(b"", url, []), []
         # Most pages end above; what reads products is loaded with the first that holds one.
         from topmail_flask.sources.structured_product import Question, answer  # noqa: PLC0415
@@ -80,7 +99,6 @@ def extract(
         )
 
 
-@lru_cache(maxsize=256)
 def _as_told(product: Product, source: str) -> Extraction:
     """The product of a page that adds nothing to what the shop named."""
     return Extraction(product, None, Trace(tuple(traced(product, source))))

@@ -10,7 +10,6 @@ from decimal import Decimal
 from numbers import Rational
 
 from topmail_flask.domain.product import PRICE_LIMIT
-from topmail_flask.sources import price_texts
 
 _MACHINE_TEXT = re.compile(r"\d{1,13}(?:\.\d{1,30})?", re.ASCII)
 _LONGEST_TEXT = 200
@@ -83,6 +82,8 @@ def read_price(
     readable = _readable(text)
     if not readable:
         return NO_PRICE
+    from topmail_flask.sources import price_texts  # noqa: PLC0415  (its patterns take 7 ms)
+
     found = price_texts.lowest_price(
         readable, currency, decimal, price_texts.decimal_sign(lang) if lang else None
     )

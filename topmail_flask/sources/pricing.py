@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -91,7 +91,7 @@ def _prices(offer: Node, shop: Shop, problems: list[str]) -> Iterator[OfferPrice
         if price is not None:
             foreign = int(shop.currency is not None and price.currency != shop.currency)
             rank = (last_resort, unavailable(offer), used(offer), foreign)
-            yield replace(price, rank=rank)
+            yield OfferPrice(price.amount, price.currency, price.raw, rank)
             return
 
 

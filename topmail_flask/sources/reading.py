@@ -15,7 +15,7 @@ from uuid import UUID
 from topmail_flask.sources import mapped_rows
 
 LONGEST_TEXT = 2_000
-_PLAIN = frozenset((str, int, float, Decimal, bool, UUID))
+PLAIN = frozenset((str, int, float, Decimal, bool, UUID))
 _NO_TEXT = (int, float, Decimal, bytes, bytearray, memoryview, tuple, BaseException)
 Place = str | int | Callable[..., object]
 
@@ -44,7 +44,7 @@ class Reader:
         """The value of one attribute or key; None if there is none, or none that is a value."""
         try:
             value = self._get(name)
-            if value is None or type(value) in _PLAIN:
+            if value is None or type(value) in PLAIN:
                 return value
             return settled(value)
         except (AttributeError, LookupError):
@@ -112,7 +112,7 @@ def settled(value: object) -> object:
     :raises Exception: whatever a proxy raises when it is unbound.
     """
     cls = type(value)
-    if cls in _PLAIN or value is None:
+    if cls in PLAIN or value is None:
         return value
     if hasattr(cls, "_get_current_object"):  # a LocalProxy of Werkzeug
         return settled(value._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001  (public)

@@ -18,16 +18,20 @@ MOMENT = 600
 
 
 class RecentPages:
-    """At most 256 answers of at most 16 KB of JSON-LD each; when it is full it begins anew."""
+    """Answers about pages; when it is full it begins anew.
 
-    def __init__(self) -> None:
+    :param limit: answers at the most, each about at most 16 KB of JSON-LD.
+    """
+
+    def __init__(self, limit: int = PAGE_LIMIT) -> None:
+        self._limit = limit
         self._answers: dict[Hashable, Extraction] = {}
 
     def answer(self, key: Hashable) -> Extraction | None:
         return self._answers.get(key)
 
     def remember(self, key: Hashable, extraction: Extraction) -> None:
-        if len(self._answers) >= PAGE_LIMIT:
+        if len(self._answers) >= self._limit:
             self._answers = {}
         self._answers[key] = extraction
 

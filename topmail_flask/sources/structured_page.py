@@ -9,7 +9,7 @@ from topmail_flask.sources.document import Document
 from topmail_flask.sources.entities import Described, Entity, describe, merge
 from topmail_flask.sources.head import metas, visible
 from topmail_flask.sources.json_ld import read_blocks
-from topmail_flask.sources.markers import names_open_graph_product, names_product_items
+from topmail_flask.sources.markers import names_open_graph_product
 from topmail_flask.sources.microdata import Microdata
 from topmail_flask.sources.open_graph import OpenGraph, read_metas
 from topmail_flask.sources.place import Place
@@ -65,7 +65,7 @@ class StructuredPage:
         if len(self.entities) != 1 or found.signs or found.is_article:
             return None
         entity = self.entities[0]
-        return entity if entity.match and not names_product_items(self.document.html) else None
+        return entity if entity.match and not self.document.names_product_items else None
 
     def read_the_rest(self) -> None:
         """Read the metas, and the microdata where there is some of products."""
@@ -76,7 +76,7 @@ class StructuredPage:
         self.read_metas()
         if self.og.url and self.place.canonical is None:
             described = self._describe(self.found.candidates)
-        if names_product_items(document.html):
+        if document.names_product_items:
             told = len(self.found.candidates)
             Graph(self._items(), "microdata").walk(self.found)
             described = described + self._describe(self.found.candidates[told:])
@@ -102,17 +102,14 @@ class StructuredPage:
 
     def breadcrumbs(self) -> list[Node]:
         """The breadcrumbs of JSON-LD, else those of microdata, which may stand alone."""
-        if not self.found.breadcrumbs and not self._has_items and self._names_breadcrumbs():
+        if not self.found.breadcrumbs and not self._has_items and self.document.names_breadcrumbs:
             self._is_searched = True
             Graph(self._items(), "microdata").walk(Found(breadcrumbs=self.found.breadcrumbs))
         return self.found.breadcrumbs
 
-    def _names_breadcrumbs(self) -> bool:
-        return b"schema.org/BreadcrumbList" in self.document.html
-
     def _items(self) -> list[Node]:
         self._has_items = True
-        return Microdata(self.document.tree).roots()
+        return Microdata(self.document.partial_tree).roots()
 
     def _describe(self, candidates: list[Candidate]) -> list[Described]:
         return [describe(one, self.place, self.shop.lang) for one in candidates[:CANDIDATE_LIMIT]]

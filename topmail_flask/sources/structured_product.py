@@ -14,7 +14,6 @@ from topmail_flask.sources.assembly import Assembly, assemble, assemble_plain
 from topmail_flask.sources.choice import Choice
 from topmail_flask.sources.completion import complete
 from topmail_flask.sources.document import Document
-from topmail_flask.sources.markers import names_product_items
 from topmail_flask.sources.recent_pages import BYTES_LIMIT, MOMENT, RecentPages
 from topmail_flask.sources.structured_page import StructuredPage
 from topmail_flask.sources.variants import arguments
@@ -79,10 +78,9 @@ def _answered(
 def _key(question: Question, chosen: set[str]) -> tuple[Hashable, ...]:
     """All that the answer depends on where JSON-LD and the head decide."""
     document, head = question.document, question.document.head
-    items = names_product_items(document.html)
     place = (document.url, head.canonical, head.base, head.lang)
     shop = (question.settings, question.currency, question.now // MOMENT, frozenset(chosen))
-    return (*question.blocks, head.meta_tags(), items, place, shop)
+    return (*question.blocks, head.meta_tags(), document.names_product_items, place, shop)
 
 
 def _read(page: StructuredPage, chosen: set[str]) -> Extraction:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
 from typing import TypeVar, cast
 from uuid import UUID
 
@@ -20,10 +19,9 @@ from topmail_flask.sources.page_addresses import (
     unchecked_page_address,
 )
 from topmail_flask.sources.prices import Price
-from topmail_flask.sources.reading import Place, Reader, is_undefined, safely_settled, text_of
+from topmail_flask.sources.reading import Place, Reader, safely_settled, text_of
 
 T = TypeVar("T")
-VARIABLES = ("product", "item")
 # "_id" is how MongoDB calls it (an addition to rule T4).
 _IDS = ("id", "product_id", "_id", "pk", "uuid", "slug")
 _NAMES = ("name", "title", "product_name")
@@ -32,23 +30,7 @@ _CURRENCIES = ("currency", "currency_code")
 _IMAGES = ("image_url", "image", "img_url", "picture", "image_1", "first_img", "thumbnail")
 _CATEGORIES = ("category", "category_name")
 _BRANDS = ("brand", "brand_name", "manufacturer", "vendor")
-# Values that are no product whatever they are called; looking at them would cost every page.
-_NO_PRODUCTS = frozenset((str, int, float, bool, Decimal, list, tuple, set, frozenset))
 _SEQUENCES = (list, tuple, set, frozenset)
-
-
-def template_product(context: Mapping[str, object], names: tuple[str, ...]) -> object | None:
-    """What a template's context holds under ``product``, ``item`` or one of ``names`` (rule T1).
-
-    :param names: the further names of ``TOPMAIL_TEMPLATE_VARIABLES``.
-    :returns: the first of them that could be a product. Whether it is one, says
-        :func:`read_product`; nothing of it is read here.
-    """
-    for name in VARIABLES + names if names else VARIABLES:
-        value = context.get(name)
-        if value is not None and type(value) not in _NO_PRODUCTS and not is_undefined(value):
-            return value
-    return None
 
 
 def read_product(
@@ -60,6 +42,7 @@ def read_product(
     fields: Mapping[str, object] | None = None,
     needs_price: bool = False,
     rejected: dict[str, str] | None = None,
+    asking: Callable[[object], Reader] = Reader,
 ) -> Product:
     """The product that an object, mapping or row of the shop stands for (rules T2 to T8).
 
@@ -74,14 +57,14 @@ def read_product(
     :param needs_price: without a price it is no product (rule T2), though the price may be left
         out in the end because its currency is unknown.
     :param rejected: receives, for each field that could not be used, why.
+    :param asking: how an object's attributes are asked for that were not mapped.
     :raises InvalidValueError: no product, because its id, name or needed price is missing or wrong;
         ``.field`` says which.
     """
     if type(value) is Product:
         return value if value.url else replace(value, url=page_address(page_url, settings))
-    return _ObjectReader(value, settings, page_url, fields, rejected).product(
-        view_args, needs_price
-    )
+    reader = _ObjectReader(value, settings, page_url, fields, rejected, asking)
+    return reader.product(view_args, needs_price)
 
 
 class _ObjectReader:
@@ -94,6 +77,7 @@ class _ObjectReader:
         page_url: str,
         fields: Mapping[str, object] | None,
         rejected: dict[str, str] | None,
+        asking: Callable[[object], Reader],
     ) -> None:
         self._fields = fields or {}
         self._settings = settings
@@ -107,7 +91,7 @@ class _ObjectReader:
             and not hasattr(type(value), "_fields")
         ):
             raise InvalidValueError("product", "is a sequence: map its places with fields={...}")
-        self._reader = Reader(value)
+        self._reader = asking(value)
         self._mapped = Reader(value, queries=True) if self._fields else self._reader
 
     def product(self, view_args: Mapping[str, object], needs_price: bool) -> Product:
@@ -133,10 +117,7 @@ class _ObjectReader:
         values["brand"] = self._first("brand", _BRANDS, _label)
         values["image_url"] = self._first("image_url", _IMAGES, self._image)
         values["url"] = self._first("url", ("url",), self._own_address) or self._address(values)
-        try:
-            return _product(*values.items())
-        except (InvalidValueError, TypeError):  # or something that cannot be remembered
-            return Product.from_fields(values, self._rejected)
+        return Product.from_fields(values, self._rejected)
 
     def _first(
         self, field: str, names: tuple[str, ...], use: Callable[[object], T | None]
@@ -210,12 +191,6 @@ class _ObjectReader:
             if type(value) in (str, UUID) or (type(value) is int and value < 10**100)
         }
         return unchecked_page_address(self._page_url, self._settings, known)
-
-
-# A store shows the same products again and again: a birth takes 10 us, to remember one 2.
-@lru_cache(maxsize=512)
-def _product(*values: tuple[str, object]) -> Product:
-    return Product(**{field: kept for field, kept in values if kept is not None})  # type: ignore[arg-type]
 
 
 def _identifier(value: object) -> object | None:

@@ -55,9 +55,9 @@ def browse_as(
 class StagedVisitor(FlaskVisitor):
     """The visitor that :func:`browse_as` named; whatever it left open is the store's to tell."""
 
-    def shopper(self) -> Shopper | None:
+    def logged_in(self) -> Shopper | None:
         staged: Shopper | None = self._request.environ.get(SHOPPER)
-        return super().shopper() if staged is None else staged
+        return super().logged_in() if staged is None else staged
 
     def consents(self, shopper: Shopper | None) -> bool | None:
         staged: bool | None = self._request.environ.get(CONSENT)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from topmail_flask.delivery.entries import Told
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.domain.ledger import Health, Stats
-from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.settings import Settings
 from topmail_flask.domain.shopper import Shopper
@@ -16,13 +17,13 @@ from topmail_flask.domain.shopper import Shopper
 class CapturedDelivery(Delivery):
     """Takes views and sends none: without a key it opens no file, socket or thread.
 
-    :param tell: called with each view that is accepted.
+    :param tell: called with each view and purchase that is accepted.
     :param outer: the delivery in whose place it stands; told as well if it only captures, too.
     :ivar onward: where views go on to, when the test asks for it.
     """
 
     def __init__(
-        self, settings: Settings, tell: Callable[[ProductView], None], outer: Delivery | None
+        self, settings: Settings, tell: Callable[[Told], None], outer: Delivery | None
     ) -> None:
         super().__init__(
             replace(settings, api_key=None), app_name="captured", directory=None, secret=b"captured"
@@ -31,19 +32,24 @@ class CapturedDelivery(Delivery):
         self._tell = tell
         self._outer = outer if isinstance(outer, CapturedDelivery) else None
         self._accepted = 0
+        self._orders: set[str] = set()
 
-    def accept(self, view: ProductView) -> Reason | None:
-        refusal = self.onward.accept(view) if self.onward else None
+    def accept(self, told: Told) -> Reason | None:
+        if isinstance(told, Purchase) and told.key in self._orders:
+            return Reason.KNOWN_ORDER  # the outbox finds that out; here nothing goes there
+        refusal = self.onward.accept(told) if self.onward else None
         if refusal is None:
-            self.keep(view)
+            self.keep(told)
         return refusal
 
-    def keep(self, view: ProductView) -> None:
-        """Tell this capture, and each around it, of a view."""
+    def keep(self, told: Told) -> None:
+        """Tell this capture, and each around it, of a view or a purchase."""
         self._accepted += 1
-        self._tell(view)
+        if isinstance(told, Purchase):
+            self._orders.add(told.key)
+        self._tell(told)
         if self._outer is not None:
-            self._outer.keep(view)
+            self._outer.keep(told)
 
     def withdraw(self, shopper: Shopper) -> None:
         if self.onward is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Unpack, overload
 
 from flask import Flask
 from flask.testing import FlaskClient
 
 from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.shopper import Shopper
 from topmail_flask.testing.browsing import browse_as
 from topmail_flask.testing.clock import Clock
@@ -19,8 +21,9 @@ from topmail_flask.testing.expectations import (
     checked_reason,
     differences,
     is_of,
+    purchase_differences,
 )
-from topmail_flask.testing.recording import Recording, Refusal, Taken
+from topmail_flask.testing.recording import Bought, Recording, Refusal, Taken
 from topmail_flask.testing.story import described, story
 
 if TYPE_CHECKING:
@@ -60,6 +63,11 @@ class CapturedViews(Sequence[ProductView]):
         """Every page, and every product of one, that is no view, oldest first."""
         return [one for one in self._recording.told if isinstance(one, Refusal)]
 
+    @property
+    def purchases(self) -> list[Purchase]:
+        """The purchases that were accepted, oldest first."""
+        return [one.purchase for one in self._recording.told if isinstance(one, Bought)]
+
     def clear(self) -> None:
         """Forget what was captured. A repeat stays one: for that, advance the clock."""
         self._recording.told.clear()
@@ -91,7 +99,8 @@ class CapturedViews(Sequence[ProductView]):
 
         :param product_id: the product's id; ``17`` and ``"17"`` are one.
         :param shopper: who saw it, by e-mail address or contact id; None: anybody.
-        :param fields: what else the product must have, see :class:`Expected`.
+        :param fields: what else the product must have, see
+            :class:`~topmail_flask.testing.expectations.Expected`.
         :raises AssertionError: the failure; its text lists every view and refusal.
         :raises TypeError: a product has no such field.
         """
@@ -141,6 +150,29 @@ class CapturedViews(Sequence[ProductView]):
             raise AssertionError(f"{head}\n{self.story()}")
         if not self._recording.told:
             raise AssertionError(f"No view {wanted}, and no wonder.\n{self.story()}")
+
+    def assert_purchased(
+        self,
+        order_id: object,
+        *,
+        shopper: Shopper | str | None = None,
+        revenue: Decimal | int | float | str | None = None,
+        currency: str | None = None,
+    ) -> None:
+        """Fail unless this order was recorded, as described; what is None may be anything.
+
+        :param order_id: the order's number; ``17`` and ``"17"`` are one.
+        :param shopper: who bought, by e-mail address or contact id.
+        :param revenue: compared as a number: ``"9.9"`` equals 9.90.
+        :raises AssertionError: the failure; its text lists every purchase, view and refusal.
+        """
+        __tracebackhide__ = True
+        found = [one for one in self.purchases if one.order_id == str(order_id)]
+        wanted = {"revenue": revenue, "currency": currency}
+        wrong = [word for one in found for word in purchase_differences(one, shopper, wanted)]
+        if wrong or not found:
+            head = f"The purchase of {str(order_id)!r} " + (", ".join(wrong) or "was not recorded")
+            raise AssertionError(f"{head}.\n{self.story()}")
 
     def story(self) -> str:
         """Every view and every refusal, in their order, for people."""

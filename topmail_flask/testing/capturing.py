@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from topmail_flask.app_state import AppState, state_of
+from topmail_flask.beacon.app_beacon import AppBeacon
 from topmail_flask.domain.secret import Secret
 from topmail_flask.signals import view_dropped
+from topmail_flask.storefront.storefront import Storefront
 from topmail_flask.testing.browsing import StagedVisitor
 from topmail_flask.testing.captured_delivery import CapturedDelivery
 from topmail_flask.testing.captured_views import CapturedViews
@@ -55,8 +57,16 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
         clock=clock.time,
         monotonic=clock.monotonic,
     )
-    staged = {"delivery": delivery, "tracker": tracker, "visitor_type": StagedVisitor}
+    storefront = Storefront(app, state, on_disk=False)
+    staged = {
+        "delivery": delivery,
+        "tracker": tracker,
+        "beacon": AppBeacon.of(app, clock.time),
+        "visitor_type": StagedVisitor,
+        "storefront": storefront,
+    }
     state.watchers.append(recording.decide)
+    state.purchases.watchers.append(recording.refuse_purchase)
     try:
         with (
             _in_place(state, **staged),
@@ -67,6 +77,8 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
             errors = state.boundary.raised
     finally:
         state.watchers.remove(recording.decide)
+        state.purchases.watchers.remove(recording.refuse_purchase)
+        storefront.stop()
     for error in errors:
         if _was_kept(error):
             raise error

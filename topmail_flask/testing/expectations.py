@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from topmail_flask.domain.product import PRODUCT_FIELDS
 from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.shopper import Shopper
 
@@ -41,10 +42,7 @@ def checked(fields: Mapping[str, object]) -> dict[str, object]:
             raise TypeError(f"a product has no field {field!r}{_guess(field, PRODUCT_FIELDS)}")
     price = expected.get("price")
     if price is not None:
-        try:
-            expected["price"] = Decimal(str(price))
-        except InvalidOperation:
-            raise TypeError(f'price={price!r} is no number: write "9.99"') from None
+        expected["price"] = _number("price", price)
     return expected
 
 
@@ -66,8 +64,8 @@ def name_of(shopper: Shopper | str | None) -> str:
     return shopper or "nobody"
 
 
-def is_of(view: ProductView, shopper: Shopper | str) -> bool:
-    """Whether this shopper saw it; text is an e-mail address or a contact id."""
+def is_of(view: ProductView | Purchase, shopper: Shopper | str) -> bool:
+    """Whether this shopper saw or bought it; text is an e-mail address or a contact id."""
     seen_by = view.shopper
     if seen_by is None:
         return False
@@ -86,6 +84,33 @@ def differences(
         for field, wanted in expected.items()
         if not _equal(value := getattr(view.product, field), wanted)
     ]
+
+
+def purchase_differences(
+    purchase: Purchase, shopper: Shopper | str | None, expected: Mapping[str, object]
+) -> list[str]:
+    """All that is not as expected of a purchase, in words.
+
+    :raises TypeError: the expected revenue is no number.
+    """
+    named = {name: value for name, value in expected.items() if value is not None}
+    if "revenue" in named:
+        named["revenue"] = _number("revenue", named["revenue"])
+    other = []
+    if shopper is not None and not is_of(purchase, shopper):
+        other = [f"was made by {name_of(purchase.shopper)}"]
+    return other + [
+        f"has {field} {_shown(value)}, not {_shown(wanted)}"
+        for field, wanted in named.items()
+        if not _equal(value := getattr(purchase, field), wanted)
+    ]
+
+
+def _number(field: str, value: object) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise TypeError(f'{field}={value!r} is no number: write "9.99"') from None
 
 
 def _equal(value: object, wanted: object) -> bool:

@@ -10,6 +10,7 @@ from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.extraction import NOTHING, Trace
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 
 
@@ -40,6 +41,34 @@ class Refusal:
     trace: Trace = NOTHING
 
 
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A purchase that was accepted.
+
+    :ivar page: the request, such as ``POST /checkout``.
+    """
+
+    page: str
+    purchase: Purchase
+
+
+@dataclass(frozen=True, slots=True)
+class NotBought:
+    """A purchase that is not recorded.
+
+    :ivar page: the request, such as ``POST /checkout``.
+    :ivar order_id: the order's number, as the shop told it.
+    :ivar reason: why not.
+    """
+
+    page: str
+    order_id: str
+    reason: Reason
+
+
+Recorded = Taken | Refusal | Bought | NotBought
+
+
 class Recording:
     """Listens where the extension tells what it decided.
 
@@ -47,11 +76,17 @@ class Recording:
     """
 
     def __init__(self) -> None:
-        self.told: list[Taken | Refusal] = []
+        self.told: list[Recorded] = []
 
-    def accept(self, view: ProductView) -> None:
-        """Note a view."""
-        self.told.append(Taken(_page(), view))
+    def accept(self, told: ProductView | Purchase) -> None:
+        """Note a view or a purchase."""
+        page = _page()
+        accepted = Bought(page, told) if isinstance(told, Purchase) else Taken(page, told)
+        self.told.append(accepted)
+
+    def refuse_purchase(self, order_id: object, reason: Reason) -> None:
+        """Note a purchase that is not recorded."""
+        self.told.append(NotBought(_page(), str(order_id), reason))
 
     def decide(self, decision: Decision) -> None:
         """Note a page without a product; those of other pages are told one by one."""

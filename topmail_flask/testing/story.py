@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from topmail_flask.domain.product import Product
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.shopper import Shopper
 from topmail_flask.testing.expectations import name_of
-from topmail_flask.testing.recording import Refusal, Taken
+from topmail_flask.testing.recording import Bought, NotBought, Recorded, Taken
 
 _NOTHING = (
     "The app was asked for nothing: were the requests made inside of capture(app), "
@@ -16,8 +17,8 @@ _NOTHING = (
 )
 
 
-def story(told: Iterable[Taken | Refusal]) -> str:
-    """Every view and every refusal, in their order."""
+def story(told: Iterable[Recorded]) -> str:
+    """Every view, every purchase and every refusal, in their order."""
     lines = [line for one in told for line in (f"  {one.page}", *_outcome(one))]
     return "\n".join(["What the app was asked for:", *lines]) if lines else _NOTHING
 
@@ -34,12 +35,25 @@ def described(
     return words
 
 
+def purchased(purchase: Purchase) -> str:
+    """A purchase in words: ``of 'A-7' by ann@shop.example, 9.99 EUR``."""
+    if purchase.revenue is None:
+        revenue = "no revenue"
+    else:
+        revenue = f"{purchase.revenue} {purchase.currency}"
+    return f"of {purchase.order_id!r} by {name_of(purchase.shopper)}, {revenue}"
+
+
 def explained(reason: Reason) -> str:
     """A reason with its sentence and cure."""
     return f"{reason}. {reason.sentence}" + (f" Cure: {reason.cure}" if reason.cure else "")
 
 
-def _outcome(one: Taken | Refusal) -> list[str]:
+def _outcome(one: Recorded) -> list[str]:
+    if isinstance(one, Bought):
+        return [f"    purchase {purchased(one.purchase)}"]
+    if isinstance(one, NotBought):
+        return [f"    no purchase of {one.order_id!r}: {explained(one.reason)}"]
     if isinstance(one, Taken):
         return [f"    view of {_product(one.view.product)}, by {name_of(one.view.shopper)}"]
     of = f" of {_product(one.product)}" if one.product else ""

@@ -49,10 +49,10 @@ def cookie_banner_consent(cookies: Mapping[str, str]) -> bool | None:
     banners is a refusal. Never raises, whatever the cookies hold: they come from outside.
     """
     consent = None
-    for name, reader in _READERS.items():
-        value = cookies.get(name)
+    for name in _READERS.keys() & cookies.keys():
+        value = cookies[name]
         if isinstance(value, str) and 0 < len(value) <= _LONGEST:
-            answer = reader(value)
+            answer = _READERS[name](value)
             if answer is False:
                 return False
             consent = consent or answer

@@ -7,6 +7,8 @@ from typing import Any
 
 from topmail_flask.domain.reasons import Reason
 
+OBSERVER = "topmail.observer"
+"""Whoever tells of a request puts itself here in its environ: of two that see it, one tells."""
 _PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _TURBO_STREAM = "text/vnd.turbo-stream.html"
 _PREFETCH_HEADERS = (

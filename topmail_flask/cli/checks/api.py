@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Exchange, Store
 from topmail_flask.delivery import answers
-from topmail_flask.delivery.client import VIEW_PATH
+from topmail_flask.delivery.client import CONVERSION_PATH, VIEW_PATH
 from topmail_flask.delivery.transport import Answer
 from topmail_flask.domain.errors import CallRejected, DeliveryError, SendingBlocked
 
@@ -59,6 +59,14 @@ def access(store: Store) -> Finding:
 def tracking(store: Store) -> Finding:
     """May the key record views? Asked with an empty one."""
     return _may(store, VIEW_PATH, "record views")
+
+
+def purchases(store: Store) -> Finding:
+    """May the key record purchases? Only a warning: whether the shop tells of any is not known."""
+    found = _may(store, CONVERSION_PATH, "record purchases")
+    if found.level == "ok":
+        return found
+    return warning(found.what, f"{found.cure} Without topmail.track_purchase it does not matter.")
 
 
 def contacts(store: Store) -> Finding:

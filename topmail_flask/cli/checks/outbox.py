@@ -73,7 +73,8 @@ def delivery(store: Store) -> Finding:
             "Only the store's own processes know what waits: topmail.stats(), topmail.health()."
         )
     health, stats = store.delivery.health(), store.delivery.stats()
-    counts = f"{stats.pending} waiting, {stats.delivered} delivered, {stats.dead} dead letters"
+    letters = _letters(store) if stats.dead else 0
+    counts = f"{stats.pending} waiting, {stats.delivered} delivered, {letters} dead letters"
     if not health.ok:
         cure = health.cure or "See: flask topmail outbox status"
         what = f"Sending is {health.state}: {health.reason} ({counts})."
@@ -83,9 +84,19 @@ def delivery(store: Store) -> Finding:
         age = f", the oldest for {ago(health.oldest_pending)}" if health.oldest_pending else ""
         what = f"Nobody sends at the moment, and {stats.pending} views wait{age}."
         return warning(what, "Run: flask topmail drain --follow (or without --follow, from cron)")
-    if stats.dead:
+    if letters:
         return warning(f"{counts}.", "See: flask topmail outbox list")
     return ok(f"{counts}; {_HOMES[chosen]}.")
+
+
+def _letters(store: Store) -> int:
+    """Dead letters that are kept: the ledger's count goes on for those that are gone."""
+    operators = store.delivery.operators()
+    try:
+        return sum(operators[0].kept().values())
+    finally:
+        for operator in operators:
+            operator.close()
 
 
 def _is_led(directory: Path | None) -> bool:

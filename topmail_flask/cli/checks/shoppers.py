@@ -7,8 +7,10 @@ import typing
 from typing import Any
 
 from topmail_flask.cli.checks.configuration import function_name
-from topmail_flask.cli.checks.finding import Finding, ok, warning
+from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Store
+from topmail_flask.domain.errors import ConfigurationError
+from topmail_flask.identification.seals import FOR_COOKIES
 
 _CURE = "Register @topmail.shopper_loader."
 
@@ -31,6 +33,20 @@ def shoppers(store: Store) -> Finding:
         return warning(what, _CURE)
     seen = f" of {users[0].__qualname__}" if users else ""
     return ok(f"Flask-Login: current_user.email{seen}.")
+
+
+def identify(store: Store) -> Finding:
+    """Could shoppers be known without a log-in, and does anything else count on it?"""
+    try:
+        store.state.recognition.seals.of(FOR_COOKIES)
+    except ConfigurationError as problem:
+        if store.settings.backfill:
+            return error(f"TOPMAIL_BACKFILL does nothing: {problem}.", "Do that, or unset it.")
+        return ok(f"Not set up, which only topmail.identify() and sign_link() need: {problem}.")
+    if store.settings.backfill and store.state.hooks.consent is None:
+        what = "TOPMAIL_BACKFILL keeps looks of those alone who said yes in a known cookie banner."
+        return warning(what, "Register @topmail.consent where the store asks in another way.")
+    return ok("topmail.identify() and sign_link() can be used.")
 
 
 def _user_classes(user_loader: Any) -> list[type]:

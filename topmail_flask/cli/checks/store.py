@@ -21,7 +21,7 @@ from topmail_flask.delivery.transport import Answer, Transport
 from topmail_flask.domain.decision import Decision
 from topmail_flask.domain.errors import DeliveryError
 from topmail_flask.domain.reasons import Reason
-from topmail_flask.request_page import HTML, media_type
+from topmail_flask.final_answer import HTML, media_type
 from topmail_flask.sources.encodings import readable
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

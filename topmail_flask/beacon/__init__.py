@@ -1,0 +1,1 @@
+"""Views that the server cannot see: cached, prefetched, prerendered and restored pages."""
