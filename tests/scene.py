@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,17 @@ def ask(scene: Scene, *words: str, **config: Any) -> None:
     beside = scene.shop(**config)
     told = beside.app.test_cli_runner().invoke(args=["topmail", *words])
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
+
+
+def bought(*orders: str) -> Callable[[Scene], object]:
+    """A shopper looks at the tea and then places these orders."""
+
+    def scene_of(scene: Scene) -> None:
+        shop = scene.shop()
+        shop.get("/tea")
+        with shop.app.app_context():
+            for order in orders:
+                shop.topmail.track_purchase(order, shopper=ADDRESS)
+        ask(scene, "drain")
+
+    return scene_of

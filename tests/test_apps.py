@@ -140,6 +140,7 @@ def test_without_an_extension_the_error_says_so() -> None:
         ({"TOPMAIL_ENABLED": True}, True, 1),
         ({"TOPMAIL_ENABLED": False}, False, 0),
         ({"TOPMAIL_API_KEY": None}, False, 0),
+        ({"TOPMAIL_API_KEY": ""}, False, 0),
     ],
 )
 def test_nothing_is_sent_under_test_unless_asked(  # F136

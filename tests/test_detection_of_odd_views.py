@@ -65,3 +65,30 @@ def test_the_outermost_and_last_render_decides() -> None:  # T1, R21
         shop.get(path)
     assert shop.looked_at == ["tea-1"]
     assert shop.reasons["ambiguous"] == 1
+
+
+def test_a_page_is_told_by_the_address_that_a_browser_shows() -> None:  # R50
+    shop = make_shop(EUR | {"TOPMAIL_SITE_URL": "https://shop.example"})
+
+    @shop.app.get("/p/<name>")
+    def page(name: str) -> str:
+        return render_template_string("x", product=TEA)
+
+    for path in ("/p/{x}", "/p/a|b", "/p/<b>", '/p/"q"', "/p/^a", "/p/`a", "/p/a b"):
+        shop.get(path)
+    told = [product.url for product, _ in shop.looks]
+    assert told == [
+        f"https://shop.example/p/{name}"
+        for name in ("%7Bx%7D", "a%7Cb", "%3Cb%3E", "%22q%22", "%5Ea", "%60a", "a%20b")
+    ]
+
+
+def test_a_page_whose_address_cannot_be_sent_has_a_reason() -> None:
+    shop = make_shop(EUR)
+
+    @shop.app.get("/p/<path:name>")
+    def page(name: str) -> str:
+        return render_template_string("x", product=TEA)
+
+    shop.get("/p/" + "a" * 3000)
+    assert (shop.looked_at, shop.refusals) == ([], [("tea-1", "invalid_product")])

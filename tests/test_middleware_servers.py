@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +103,7 @@ def test_a_store_is_tracked_and_its_bytes_are_unchanged(
 
 
 @pytest.mark.parametrize("store", ["django_store", "bottle_store"])
-def test_a_store_is_as_fast_and_whole_while_topmail_is_away(store: str, tmp_path: Path) -> None:
+def test_a_store_is_whole_while_topmail_is_away(store: str, tmp_path: Path) -> None:
     """F135: nobody listens where the views should go."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -115,7 +114,5 @@ def test_a_store_is_as_fast_and_whole_while_topmail_is_away(store: str, tmp_path
     }
     with gunicorn(store, "sync", environment) as tracked:
         ask(tracked, "GET", "/p/lamp-1")
-        began = time.monotonic()
         for _ in range(20):
             assert b"200 OK" in ask(tracked, "GET", "/p/lamp-1")
-        assert time.monotonic() - began < 2

@@ -14,6 +14,7 @@ from flask import Flask
 from tests.cli import conftest
 from tests.cli.drain_store import create_app
 from tests.cli.operated import ANN, BOB, OperatedStore
+from topmail_flask import TopMail
 from topmail_flask.monitoring import monitoring
 from topmail_flask.sandbox import Sandbox
 
@@ -67,6 +68,18 @@ def test_a_healthy_store_answers_200_with_its_counts(operated: OperatedStore) ->
     assert [told[name] for name in ("accepted", "delivered", "dead", "pending")] == [6, 2, 3, 1]
     assert told["oldest_pending"] >= 0
     assert told["last_success"] > 0
+
+
+def test_a_store_under_test_is_not_called_healthy(operated: OperatedStore) -> None:
+    operated.looks(1)
+    app = Flask("store under test")
+    app.config.update(TESTING=True, TOPMAIL_API_KEY=operated.env["TOPMAIL_API_KEY"])
+    app.config["TOPMAIL_OUTBOX"] = str(operated.place)
+    topmail = TopMail(app)
+    app.register_blueprint(monitoring, url_prefix="/topmail")
+    said = app.test_cli_runner().invoke(args=["topmail", "outbox", "status"])
+    assert said.output.startswith("state:      disabled"), said.output
+    assert topmail.health(app).state == asked(app)[1]["state"] == "disabled"
 
 
 def test_a_paused_delivery_answers_503_with_the_reason_the_cure_and_the_end(

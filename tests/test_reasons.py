@@ -6,15 +6,17 @@ import dataclasses
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Response, render_template_string
 
+from tests.beacon.visitor import show, tag_of_age
 from tests.delivery import chaos as acts
 from tests.delivery.simulation import world
-from tests.scene import ADDRESS, Scene, ask
+from tests.scene import ADDRESS, Scene, ask, bought
 from topmail_flask import ProductView, Reason, product_page
 from topmail_flask.sandbox import Sandbox
 
@@ -136,7 +138,7 @@ def damaged_row(scene: Scene) -> None:
     scene.sandbox.order(outage=True)
     ask(scene, "drain", "--timeout", "0.5")
     (file,) = scene.directory.rglob("*.sqlite3")
-    with sqlite3.connect(file) as books:
+    with closing(sqlite3.connect(file)) as books, books:
         books.execute("UPDATE waiting SET line = x'7b7d', tried = 0, due = 0")
     books.close()
     ask(scene, "drain", "--timeout", "0.5")
@@ -162,6 +164,21 @@ def by_hand(*words: str) -> Callable[[Scene], object]:
 
 def broken() -> None:
     raise LookupError
+
+
+def beacon(age: float, kind: str = "load") -> Callable[[Scene], object]:
+    def scene_of(scene: Scene) -> None:
+        shop = scene.shop()
+        show(shop.app, tag_of_age(shop, age), kind)
+
+    return scene_of
+
+
+def page_with_old_beacon(scene: Scene) -> None:
+    shop = scene.shop()
+    tag = tag_of_age(shop, 60)
+    shop.app.view_functions["tea"] = lambda: f'{PRODUCT}<p data-topmail-token="{tag.token}">'
+    shop.get("/tea")
 
 
 SCENES: dict[Reason, Callable[[Scene], object]] = {
@@ -191,6 +208,13 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.ANONYMOUS: configured(shopper=None),
     Reason.INVALID_SHOPPER: configured(shopper="not an address"),
     Reason.REPEAT: repeat,
+    Reason.COUNTED: beacon(0),
+    Reason.BEACON: page_with_old_beacon,
+    Reason.BEACON_EXPIRED: beacon(8 * 86_400),
+    Reason.BEACON_REFUSED: beacon(60, "no such kind"),
+    Reason.INVALID_PURCHASE: bought(""),
+    Reason.KNOWN_ORDER: bought("A-7", "A-7"),
+    Reason.PURCHASED: bought("A-7"),
     Reason.VETOED: hooked("before_send", lambda view: None),
     Reason.HOOK_FAILED: hooked("consent", broken),
     Reason.CONTACT_NOT_FOUND: sent(False),

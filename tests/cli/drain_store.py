@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flask import Flask, render_template_string, request
+from flask import Flask, has_request_context, render_template_string, request
 
 from tests.shop import TEA, TEMPLATE
 from topmail_flask import TopMail, view_delivered
@@ -24,6 +24,19 @@ def create_app() -> Flask:
     @app.get("/tea/<slug>")
     def tea(slug: str) -> str:
         return render_template_string(TEMPLATE, product=TEA | {"id": slug})
+
+    kind = os.environ.get("CONSENT")
+    if kind == "database":
+
+        @topmail.consent
+        def in_the_database() -> bool:
+            return os.path.exists(os.environ["AGREED"])
+
+    if kind == "request":
+
+        @topmail.consent
+        def in_the_request() -> bool:
+            return has_request_context()
 
     @view_delivered.connect_via(app)
     def delivered(sender: Flask, **_: object) -> None:

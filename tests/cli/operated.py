@@ -100,6 +100,11 @@ class OperatedStore:
         for number in numbers:
             assert client.get(f"/tea/{number}?as={shopper}").status_code == 200
 
+    def buys(self, order: str, shopper: str = ANN) -> None:
+        """A shopper places this order."""
+        with self.app.app_context():
+            state_of(self.app).purchases.record(order, None, None, shopper)
+
     def start(
         self, *words: str, stderr: int = subprocess.PIPE, **env: str
     ) -> subprocess.Popen[str]:

@@ -31,8 +31,27 @@ def test_a_store_that_is_well_is_told_so(topmail: Sandbox, place: Path) -> None:
     findings = told(tea_app(topmail, on_disk(place)))
     assert {name: level for name, (level, _) in findings.items() if level != "ok"} == {}
     assert list(findings) == [
-        *("key", "reach", "access", "tracking", "contacts", "clock", "shoppers", "consent"),
-        *("site url", "currency", "outbox", "delivery", "server", "cacheability", "compression"),
+        *(
+            "key",
+            "reach",
+            "access",
+            "tracking",
+            "purchases",
+            "contacts",
+            "clock",
+            "shoppers",
+            "identify",
+        ),
+        *(
+            "consent",
+            "site url",
+            "currency",
+            "outbox",
+            "delivery",
+            "server",
+            "cacheability",
+            "compression",
+        ),
         *("routes", "pages", "ids", "versions"),
     ]
 
@@ -54,6 +73,7 @@ def test_the_doctor_writes_nothing_at_topmail_and_nothing_here(
     assert [(call.method, call.path, call.status) for call in topmail.requests] == [
         ("GET", "/contacts", 200),
         ("POST", "/track/product-view", 400),
+        ("POST", "/conversions", 400),
         ("POST", "/contacts", 400),
     ]
     assert list(tmp_path.iterdir()) == []

@@ -42,6 +42,13 @@ def test_a_missing_permission_and_a_revoked_key_name_their_cures(topmail: Sandbo
     assert "Not asked" in findings["tracking"][1]
 
 
+def test_a_key_that_may_record_no_purchases_is_a_warning(topmail: Sandbox) -> None:
+    assert told(tea_app(topmail))["purchases"][0] == "ok"
+    app = tea_app(topmail, {"TOPMAIL_API_KEY": "tm_test_sandbox_read_only"})
+    level, what = told(app, status=1)["purchases"]
+    assert (level, "Without topmail.track_purchase it does not matter" in what) == ("warning", True)
+
+
 def test_the_output_says_how_the_permission_was_asked(topmail: Sandbox) -> None:
     what = told(tea_app(topmail))["tracking"][1]
     assert "an empty call was refused for its content (validation_error)" in what

@@ -32,6 +32,14 @@ def test_dead_letters_are_a_warning_that_says_where_to_look(operated: OperatedSt
     assert (finding.level, finding.cure) == ("warning", "See: flask topmail outbox list")
 
 
+def test_dead_letters_that_were_dealt_with_are_no_warning(operated: OperatedStore) -> None:
+    operated.looks(1, shopper="nobody@shop.example")
+    operated.run("drain", status=0)
+    operated.run("outbox", "drop", "--all", "--yes")
+    finding = found(operated.app, "delivery")
+    assert (finding.level, "0 dead letters" in finding.what) == ("ok", True)
+
+
 def test_a_pause_is_an_error_with_its_cure(operated: OperatedStore, topmail: Sandbox) -> None:
     topmail.order(script=[401] * 50)
     operated.looks(1)

@@ -6,6 +6,7 @@ import os
 import pty
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -72,6 +73,17 @@ def test_what_waits_and_what_died_is_listed_newest_first(operated: OperatedStore
     assert operated.told("outbox", "list", "--reason", "rejected") == []
     (waiting,) = operated.told("outbox", "list", "--pending")
     assert (waiting["product_id"], waiting["attempts"]) == ("7", 0)
+
+
+def test_a_purchase_is_listed_as_one_by_the_number_of_its_order(operated: OperatedStore) -> None:
+    operated.looks(7)
+    operated.buys("A-1042", BOB)
+    (bought, seen) = operated.told("outbox", "list", "--pending")
+    assert (bought["kind"], bought["order_id"], bought["product_id"]) == ("purchase", "A-1042", "")
+    assert (seen["kind"], seen["order_id"], seen["product_id"]) == ("view", "", "7")
+    first, second = operated.run("outbox", "list", "--pending").splitlines()
+    assert first.split()[-3:] == ["purchase", "A-1042", "b***@shop.example"]
+    assert second.split()[-3:] == ["view", "7", "a***@shop.example"]
 
 
 def test_a_dead_letter_is_sent_again_under_its_key_when_the_contact_is_there(
@@ -162,11 +174,32 @@ def test_an_outbox_that_cannot_be_had_is_named_with_the_cure(
     assert f"chmod 700 {operated.place}" in operated.run(*words, status=1)
 
 
+@pytest.mark.parametrize("elsewhere", ["", ":memory:"])
+def test_without_a_key_the_status_is_disabled_and_well(
+    operated: OperatedStore, elsewhere: str
+) -> None:
+    operated.looks(1)
+    place = elsewhere or str(operated.place)
+    told = operated.told("outbox", "status", TOPMAIL_API_KEY="", TOPMAIL_OUTBOX=place)
+    assert (told["state"], told["reason"], told["ok"]) == ("disabled", "no key", True)
+    assert (told["exists"], told["outbox"], told["pending"]) == (False, None, 0)
+    text = operated.run("outbox", "status", TOPMAIL_API_KEY="", TOPMAIL_OUTBOX=place)
+    assert "state:      disabled (no key)" in text
+    assert "TOPMAIL_API_KEY" in text
+    assert "TOPMAIL_API_KEY" in operated.run("outbox", "list", status=1, TOPMAIL_API_KEY="")
+
+
+def test_an_outbox_that_is_switched_off_is_shown_all_the_same(operated: OperatedStore) -> None:
+    operated.looks(1)
+    told = operated.told("outbox", "status", TOPMAIL_ENABLED="false")
+    assert (told["state"], told["pending"]) == ("disabled", 1)
+
+
 def test_an_outbox_of_another_version_is_left_alone(operated: OperatedStore) -> None:
     """F188"""
     operated.looks(1)
     operated.run("drain")
-    with sqlite3.connect(operated.directory / "outbox.sqlite3") as connection:
+    with closing(sqlite3.connect(operated.directory / "outbox.sqlite3")) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = (operated.directory / "outbox.sqlite3").read_bytes()

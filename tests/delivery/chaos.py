@@ -149,7 +149,8 @@ def ok(exchange: Exchange) -> None:
     else:
         contact = told.get("contact_id") or f"contact-of-{told.get('email')}"
         answer = {"id": str(uuid.uuid4()), "contact_id": contact}
-        answer |= {"product_id": told["product_id"], "viewed_at": "2025-01-15T14:30:00.000Z"}
+        if "product_id" in told:
+            answer |= {"product_id": told["product_id"], "viewed_at": "2025-01-15T14:30:00.000Z"}
     exchange.reply(201, json.dumps({"data": answer}).encode())
 
 

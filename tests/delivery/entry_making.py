@@ -88,6 +88,12 @@ def import_all(books: Outbox) -> None:
     assert not report.fault
 
 
+def contact_id_of(books: Outbox, identity: str) -> str | None:
+    """TopMail's id of a contact, as the outbox remembers it."""
+    query = "SELECT contact_id FROM contacts WHERE identity = ?"
+    return next((one for (one,) in books._books.rows(query, (identity,))), None)
+
+
 def drain(books: Outbox, limit: int = 50) -> list[str]:
     """Deliver what is due; the keys in the order of sending."""
     keys = []

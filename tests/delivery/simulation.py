@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from topmail_flask.delivery.standing import health_of
 from topmail_flask.domain.ledger import Health, Stats
 from topmail_flask.domain.product import Product
 from topmail_flask.domain.product_view import ProductView
+from topmail_flask.domain.purchase import Purchase
 from topmail_flask.domain.reasons import Reason
 from topmail_flask.domain.receipt import Receipt
 from topmail_flask.domain.settings import Settings
@@ -107,6 +109,19 @@ class World:
         identity = f"id-{abs(hash(shopper))}"
         assert self.journal.append(Entry.of_view(view, identity=identity, repeat=""))
         return view.key
+
+    def buy(self, order: str, shopper: str = "ada@shop.example", revenue: float = 5.0) -> str:
+        """A shopper buys something; returns the purchase's key."""
+        purchase = Purchase(
+            order,
+            Shopper(email=shopper),
+            revenue=Decimal(str(revenue)),
+            currency="EUR",
+            bought_at=self.clock(),
+        )
+        identity = f"id-{abs(hash(shopper))}"
+        assert self.journal.append(Entry.of_purchase(purchase, identity=identity))
+        return purchase.key
 
     def run(self, seconds: float) -> None:
         """Let time pass."""

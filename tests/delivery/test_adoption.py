@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.delivery.entry_making import drain, entry, fill, journal, outbox
+from tests.delivery.entry_making import contact_id_of, drain, entry, fill, journal, outbox
 from topmail_flask.delivery.held_files import hold
 from topmail_flask.delivery.place import LEADER_LOCK, app_directory, prepare, siblings
 from topmail_flask.domain.reasons import Reason
@@ -41,7 +41,7 @@ def test_views_of_the_old_key_are_taken_over_with_their_ledger(tmp_path: Path) -
     assert (stats.accepted, stats.delivered, stats.dead, stats.pending) == (11, 1, 1, 9)
     assert stats.balanced
     assert books.standing().paused_until is None
-    assert books.remembered_contact("ada") is None
+    assert contact_id_of(books, "ada") is None
     assert len(drain(books)) == 9
     books.close()
 

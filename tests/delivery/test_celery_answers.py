@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from celery import Celery
 
 from tests.delivery.brokers import Broker, broker
-from tests.delivery.chaos import Chaos, chaos_server, error, status
+from tests.delivery.chaos import Chaos, error, status
 from tests.delivery.process_store import EMAIL, view_of
 from topmail_flask.delivery import celery as delivery
 from topmail_flask.delivery.accounts import Account
@@ -39,12 +40,6 @@ class Told:
         )
 
 
-@pytest.fixture
-def chaos() -> Iterator[Chaos]:
-    with chaos_server() as chaos:
-        yield chaos
-
-
 def account(chaos: Chaos, now: list[float], **settings: object) -> Account:
     chosen = Settings(api_key=KEY, base_url=chaos.base_url, **settings)  # type: ignore[arg-type]
     return Account(
@@ -57,7 +52,7 @@ def account(chaos: Chaos, now: list[float], **settings: object) -> Account:
     )
 
 
-def sent(one: Account, view: ProductView, tries: int = 0) -> Receipt | Reason | float:
+def sent(one: Account, view: ProductView, tries: int = 0) -> Receipt | Reason | Entry | float:
     return one.send(Entry.of_view(view, identity="someone", repeat=""), view, tries)
 
 
@@ -94,6 +89,17 @@ def test_after_a_429_no_view_is_tried_before_the_pause_is_over(chaos: Chaos) -> 
     assert isinstance(sent(one, view_of("a"), 1), Receipt)
 
 
+def test_who_is_unknown_is_not_asked_for_again_for_an_hour(chaos: Chaos) -> None:
+    now = [0.0]
+    one = account(chaos, now)
+    chaos.answers(error(404, "contact_not_found"))
+    for _ in range(5):
+        assert sent(one, view_of("a")) is Reason.CONTACT_NOT_FOUND
+    assert len(chaos.calls) == 1
+    now[0] = 3601.0
+    assert isinstance(sent(one, view_of("a")), Receipt)
+
+
 def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(chaos: Chaos) -> None:
     chaos.answers(error(404, "contact_not_found"))
     end = sent(account(chaos, [0.0], unknown_contacts="create"), view_of("a"))
@@ -102,20 +108,40 @@ def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(chaos: Chaos) 
     assert paths == ["/track/product-view", "/contacts", "/track/product-view"]
 
 
+def test_a_contact_whose_id_is_not_known_any_more_is_told_by_its_address_under_another_key(
+    chaos: Chaos,
+) -> None:
+    by_id = replace(
+        Entry.of_view(view_of("a"), identity="someone", repeat=""), contact_id="contact-of-ann"
+    )
+    one = account(chaos, [0.0], unknown_contacts="create")
+    chaos.answers(error(404, "contact_not_found"))
+    again = one.send(by_id, by_id.view(), 0)
+    assert isinstance(again, Entry)
+    carried = Entry.from_line(again.to_line())
+    assert isinstance(one.send(carried, carried.view(), 0), Receipt)
+    first, second = chaos.calls
+    assert first.key == by_id.key != second.key
+    assert b"contact-of-ann" in first.body
+    assert second.body == by_id.body
+
+
 @pytest.fixture
 def there(tmp_path: Path) -> Iterator[Broker]:
     with Sandbox(contacts=[EMAIL]) as sandbox, broker("amqp", sandbox, tmp_path) as there:
         yield there
 
 
-def worked(there: Broker, told: Told, for_account: str, age: float = 0.0) -> dict[str, object]:
+def worked(
+    there: Broker, told: Told, for_account: str, age: float = 0.0, **changes: Any
+) -> dict[str, object]:
     """What a worker that serves shop-key leaves in the queue of a task."""
     sandbox = there.sandbox
     settings = Settings(api_key=sandbox.api_key, base_url=sandbox.base_url)  # type: ignore[arg-type]
     served = delivery.serve("shop-key", settings, told.receivers())
     view = view_of("a")
     entry = Entry.of_view(view, identity="someone", repeat="")
-    line = replace(entry, at=entry.at - age).to_line().decode()
+    line = replace(entry, at=entry.at - age, **changes).to_line().decode()
     with Celery("shop", set_as_current=False) as app:
         app.config_from_object(there.config())
         task = SimpleNamespace(app=app, request=SimpleNamespace(retries=2))
@@ -152,6 +178,13 @@ def test_a_view_that_waited_too_long_is_not_sent(there: Broker) -> None:
     assert worked(there, told, "shop-key", age=90_000.0) == {}
     assert told.ends == [Reason.EXPIRED]
     assert there.sandbox.requests == []
+
+
+def test_the_task_of_an_unknown_id_comes_again_at_once_by_the_address(there: Broker) -> None:
+    told = Told()
+    left = worked(there, told, "shop-key", contact_id="9b2f6a70-0000-4000-8000-000000000000")
+    assert (left["task"], left["retries"], left["eta"]) == ("topmail_flask.send", 2, None)
+    assert told.ends == []
 
 
 def test_a_shop_without_its_celery_app_is_told_the_cure(tmp_path: Path) -> None:

@@ -39,12 +39,6 @@ def view(email: str = "ada@shop.example") -> ProductView:
 
 
 @pytest.fixture
-def chaos() -> Iterator[Chaos]:
-    with chaos_server() as server:
-        yield server
-
-
-@pytest.fixture
 def client(chaos: Chaos) -> Iterator[TopMailClient]:
     with TopMailClient(KEY, base_url=chaos.base_url, timeout=(1.0, 1.0)) as one:
         yield one

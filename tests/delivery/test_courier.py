@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,19 +16,6 @@ from tests.delivery.couriers import StoreProcess, couriers, leader, leading, sta
 from tests.delivery.process_store import EMAIL, open_delivery, view_of
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.sandbox import Sandbox
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(contacts=[EMAIL]) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "outbox"
-    for pid in couriers(tmp_path):
-        os.kill(pid, signal.SIGKILL)
 
 
 def store(place: Path, sandbox: Sandbox) -> Delivery:

@@ -5,29 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
-from tests.delivery.couriers import couriers, leader, leading, state, until
-from tests.delivery.process_store import EMAIL, open_delivery, view_of
+from tests.delivery.couriers import leader, leading, state, until
+from tests.delivery.process_store import open_delivery, view_of
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.sandbox import Sandbox
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(contacts=[EMAIL]) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "outbox"
-    for pid in couriers(tmp_path):
-        os.kill(pid, signal.SIGKILL)
 
 
 def store(place: Path, sandbox: Sandbox) -> Delivery:

@@ -14,6 +14,7 @@ from tests.delivery.entry_making import (
     NOW,
     Clock,
     bytes_below,
+    contact_id_of,
     drain,
     entry,
     fill,
@@ -155,12 +156,12 @@ def test_an_answer_that_comes_after_does_not_bring_the_forgotten_back(tmp_path: 
     fill(books, [entry(number) for number in range(3)])
     first, second, third = books.claim(3)
     forgotten(directory, clock.now)
-    assert not any(books.still_waits(row) for row in (first, second, third))
+    assert books.still_waiting([first, second, third]) == []
     books.delivered(first)
     books.remember_contact("ada", "contact-of-ada")
     books.retry(second, clock.now + 9)
     books.bury(third, Reason.REJECTED)
-    assert books.remembered_contact("ada") is None
+    assert contact_id_of(books, "ada") is None
     left = bytes_below(directory)
     assert EMAIL.encode() not in left
     assert b"contact-of-ada" not in left

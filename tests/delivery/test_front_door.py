@@ -29,12 +29,6 @@ def view(number: int = 0, shopper: str = "") -> ProductView:
 
 
 @pytest.fixture
-def chaos() -> Iterator[Chaos]:
-    with chaos_server() as server:
-        yield server
-
-
-@pytest.fixture
 def opened(tmp_path: Path, chaos: Chaos) -> Iterator[Opened]:
     """Makes deliveries of one shop, and closes them in the end."""
     made: list[Delivery] = []
@@ -177,6 +171,24 @@ def test_a_rotated_key_sends_what_the_old_one_left(opened: Opened, chaos: Chaos)
     assert new.flush(10)
     assert {call.headers["authorization"] for call in chaos.calls[1:]} == {f"Bearer {KEY}new"}
     assert new.stats().delivered == 2
+
+
+def test_what_another_shop_left_beside_is_not_taken(opened: Opened, chaos: Chaos) -> None:
+    """F074: both run the same program, with the same directory and keys of their own."""
+    chaos.otherwise = acts.status(401)
+    other = opened(told={"owner": b"their SECRET_KEY"})
+    other.accept(view())
+    chaos.wait_for(1)
+    other.close()
+    chaos.otherwise = acts.ok
+    ours = opened(api_key=f"{KEY}new", told={"owner": b"our SECRET_KEY"})
+    ours.resume()
+    ours.accept(view(1))
+    chaos.wait_for(1)
+    assert ours.flush(10)
+    assert ours.stats().accepted == 1
+    assert other.stats().pending == 1
+    assert [call.headers["authorization"] for call in chaos.calls[1:]] == [f"Bearer {KEY}new"]
 
 
 def test_a_withdrawn_consent_drops_what_waits(opened: Opened, chaos: Chaos) -> None:

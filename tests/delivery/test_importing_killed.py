@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.delivery.entry_making import import_all, outbox, program
@@ -32,7 +33,7 @@ def deliver(number):
     books = outbox(directory)
     fd = os.open(f"{told}.sent", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     while True:
-        books.import_journals(None, 20)
+        books.import_journals(20)
         rows = books.claim(3)
         for row in rows:
             os.write(fd, b"%b\\n" % row.entry.key.encode())
@@ -76,7 +77,7 @@ def test_two_hundred_kills_lose_nothing_and_send_nothing_under_two_keys(tmp_path
     assert stats.delivered + stats.pending == stats.accepted == len(set(sent) | in_flight)
     assert max(sent.count(key) for key in set(sent)) <= 1 + 1  # once more after a crash, same key
     books.close()
-    with sqlite3.connect(directory / "outbox.sqlite3") as file:
+    with closing(sqlite3.connect(directory / "outbox.sqlite3")) as file, file:
         assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     file.close()
     assert len(promised) > 1000

@@ -129,7 +129,7 @@ def test_a_leader_without_a_disk_leaves_most_views_in_the_journals(tmp_path: Pat
     for number in range(3000):
         assert written.append(entry(number))
     (directory / "outbox.sqlite3").mkdir()
-    while not (report := books.import_journals(None, 100)).fault:
+    while not (report := books.import_journals(100)).fault:
         assert report.imported
     assert report.fault == "degraded"
     assert books.stats().accepted == 3000

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,14 @@ from tests.delivery.entry_making import (
     outbox,
     output_of,
 )
-from topmail_flask.delivery import books as books_module
 from topmail_flask.delivery.held_files import hold
+from topmail_flask.delivery.mending import FILE_NAME
 from topmail_flask.delivery.place import LEADER_LOCK
 from topmail_flask.domain.reasons import Reason
 
-FILE = books_module.FILE_NAME
-
 
 def aside(directory: Path) -> list[Path]:
-    found = directory.glob(f"{FILE}.corrupt-*")
+    found = directory.glob(f"{FILE_NAME}.corrupt-*")
     return [path for path in found if not path.name.endswith(("-wal", "-shm"))]
 
 
@@ -37,7 +36,7 @@ def closed_outbox(directory: Path, rows: int) -> Path:
     books = outbox(directory)
     fill(books, [entry(number) for number in range(rows)])
     books.close()
-    return directory / FILE
+    return directory / FILE_NAME
 
 
 @pytest.mark.parametrize("content", [b"garbage " * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -134,7 +133,7 @@ def test_a_file_with_other_tables_is_set_aside(tmp_path: Path) -> None:
     # F086
     directory = tmp_path / "box"
     directory.mkdir(mode=0o700)
-    with sqlite3.connect(directory / FILE) as foreign:
+    with closing(sqlite3.connect(directory / FILE_NAME)) as foreign, foreign:
         foreign.execute("CREATE TABLE shop (name TEXT)")
     foreign.close()
     books = outbox(directory)
@@ -168,12 +167,12 @@ def test_a_file_that_goes_while_it_is_open_is_noticed(tmp_path: Path, harm: str)
     fill(books, [entry(number) for number in range(5)])
     books.delivered(books.claim(1)[0])
     if harm == "unlink":
-        (directory / FILE).unlink()
+        (directory / FILE_NAME).unlink()
     elif harm == "garbage":
         (tmp_path / "other").write_bytes(b"garbage" * 1000)
-        (tmp_path / "other").rename(directory / FILE)
+        (tmp_path / "other").rename(directory / FILE_NAME)
     elif harm == "other outbox":
-        (closed_outbox(tmp_path / "other", 2)).rename(directory / FILE)
+        (closed_outbox(tmp_path / "other", 2)).rename(directory / FILE_NAME)
         (tmp_path / "other").rmdir()
     else:
         shutil.rmtree(directory.parent)
@@ -193,7 +192,7 @@ def test_a_file_of_an_older_version_is_taken_over(tmp_path: Path) -> None:
     # F099, F188
     directory = tmp_path / "box"
     directory.mkdir(mode=0o700)
-    with sqlite3.connect(directory / FILE) as old:
+    with closing(sqlite3.connect(directory / FILE_NAME)) as old, old:
         old.execute("CREATE TABLE views (key TEXT PRIMARY KEY, at REAL, body BLOB)")
         old.execute("INSERT INTO views VALUES ('old-1', 1700000000.0, ?)", (entry(1).body,))
     old.close()
@@ -208,7 +207,7 @@ def test_a_file_of_a_newer_version_is_left_to_it(tmp_path: Path) -> None:
     # F099, F188
     directory = tmp_path / "box"
     path = closed_outbox(directory, 3)
-    with sqlite3.connect(path) as newer:
+    with closing(sqlite3.connect(path)) as newer, newer:
         newer.execute("PRAGMA user_version = 99")
     newer.close()
     before = path.read_bytes()

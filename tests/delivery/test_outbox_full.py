@@ -81,6 +81,20 @@ books.close()
 print("sent each once")
 """
 
+ALONE = """
+for number in range(0, 800, 4):
+    for one in range(number, number + 4):
+        assert written.append(entry(one)), written.degraded
+    import_all(books)
+    with books.batch():
+        for row in books.claim(4):
+            books.delivered(row)
+assert not books._settlements.keys
+assert books.stats().delivered == books.stats().accepted == 800
+books.close()
+print("no room taken from itself")
+"""
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Path:
@@ -91,8 +105,8 @@ def small_disk(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_on(place: Path, text: str) -> str:
-    mount = f"mount -t tmpfs -o size=400k none {place} && exec {sys.executable} -W error -c "
+def run_on(place: Path, text: str, size: str = "400k") -> str:
+    mount = f"mount -t tmpfs -o size={size} none {place} && exec {sys.executable} -W error -c "
     ended = subprocess.run(
         ["unshare", "-m", "sh", "-c", f'{mount} "$0" {place}', text],
         cwd=ROOT,
@@ -114,6 +128,11 @@ def test_a_disk_that_is_full_on_import_loses_nothing(small_disk: Path) -> None:
 def test_a_disk_that_is_full_on_settling_sends_nothing_twice(small_disk: Path) -> None:
     # F084
     assert run_on(small_disk, FULL + SETTLING) == "sent each once"
+
+
+def test_the_log_of_the_outbox_never_fills_a_small_disk(small_disk: Path) -> None:
+    # F083, F084: there was no way out, for a log is written back to a file that has to grow
+    assert run_on(small_disk, FULL + ALONE, "1500k") == "no room taken from itself"
 
 
 def test_a_limit_on_the_size_of_files_is_a_full_disk(tmp_path: Path) -> None:

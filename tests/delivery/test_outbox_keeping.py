@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.delivery.entry_making import NOW, Clock, entry, fill, operator, outbox
+from tests.delivery.entry_making import NOW, Clock, contact_id_of, entry, fill, operator, outbox
 from topmail_flask.domain.reasons import Reason
 
 
@@ -17,17 +17,16 @@ def test_contacts_and_pauses_are_remembered_for_every_process(tmp_path: Path) ->
     fill(books, [entry(1)])
     books.delivered(books.claim(1)[0])
     fill(books, [entry(2, at=NOW - 9)])
-    assert other.remembered_contact("ada") == "c-1"
-    assert other.unknown_contact("bob")
-    assert not other.unknown_contact("ada")
-    assert other.remembered_contact("bob") is None
+    assert contact_id_of(other, "ada") == "c-1"
+    assert other.unknown_contacts(["ada", "bob"]) == {"bob"}
+    assert contact_id_of(other, "bob") is None
     standing = other.standing()
     assert (standing.paused_until, standing.pause_reason) == (NOW + 300, "unauthorized")
     assert (standing.last_success, standing.oldest_pending) == (NOW, NOW - 9)
     books.resume()
     clock.now += 3601
     assert other.standing().paused_until is None
-    assert not other.unknown_contact("bob")
+    assert other.unknown_contacts(["bob"]) == set()
     books.close()
     other.close()
 
@@ -41,8 +40,8 @@ def test_what_an_answer_says_cannot_spoil_the_books(tmp_path: Path) -> None:
         books.pause(NOW + 9, "odd \ud800 reason")
         books.delivered(books.claim(1)[0])
     assert books.stats().delivered == 1
-    assert books.remembered_contact("ada") is None
-    assert books.remembered_contact("bob") is None
+    assert contact_id_of(books, "ada") is None
+    assert contact_id_of(books, "bob") is None
     assert books.standing().pause_reason == "odd ? reason"
     books.close()
 

@@ -83,6 +83,20 @@ def test_a_large_backlog_costs_a_new_view_nothing(tmp_path: Path) -> None:
             best = min(best, time.process_time() - started)
         return best
 
+    def first_look(name: str) -> float:
+        best = 1.0
+        for _ in range(5):
+            reopened = outbox(tmp_path / name, clock)
+            started = time.process_time()
+            assert reopened.standing().oldest_pending is not None
+            assert len(reopened.claim(4)) == 4
+            best = min(best, time.process_time() - started)
+            reopened.close()
+        return best
+
+    small = outbox(tmp_path / "few", clock)
+    fill(small, [entry(number) for number in range(100)])
+    small.close()
     fill(books, [entry(number) for number in range(100)])
     few = cost()
     for entries in many(30_000, 100, 100):
@@ -91,12 +105,7 @@ def test_a_large_backlog_costs_a_new_view_nothing(tmp_path: Path) -> None:
         books.retry(row, clock.now + 500)
     assert cost() < few * 4 + 0.002
     books.close()
-    reopened = outbox(tmp_path / "box", clock)
-    started = time.process_time()
-    assert reopened.standing().oldest_pending is not None
-    assert len(reopened.claim(4)) == 4
-    assert time.process_time() - started < 0.02
-    reopened.close()
+    assert first_look("box") < first_look("few") * 4 + 0.002
 
 
 def test_two_drains_of_one_outbox_send_each_view_once(tmp_path: Path) -> None:
@@ -108,9 +117,12 @@ import sys
 from pathlib import Path
 from tests.delivery.entry_making import *
 books = outbox(Path(sys.argv[1]))
+first = books.claim(7)
 print("ready", flush=True)
 sys.stdin.readline()
-print(*drain(books, 7))
+for row in first:
+    books.delivered(row)
+print(*(row.entry.key for row in first), *drain(books, 7))
 books.close()
 """,
     )
@@ -126,7 +138,7 @@ books.close()
         one.stdin.write("\n")
         one.stdin.flush()
     sent = [one.communicate(timeout=60)[0].split() for one in drains]
-    assert all(sent)
+    assert all(sent), "both had work at the same time"
     assert len(sent[0] + sent[1]) == len({*sent[0], *sent[1]}) == 2000
     assert books.stats().delivered == 2000
     assert books.stats().balanced

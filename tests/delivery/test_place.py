@@ -44,6 +44,23 @@ def test_a_rotated_key_finds_what_the_old_one_left(tmp_path: Path) -> None:
     assert siblings(tmp_path / "missing" / "x-y") == []
 
 
+def test_two_shops_that_run_one_program_take_nothing_of_each_other(tmp_path: Path) -> None:
+    # F074: an agency hosts both, with one TOPMAIL_OUTBOX
+    ours = app_directory(tmp_path, "shop", KEY, owner=b"one SECRET_KEY")
+    theirs = app_directory(tmp_path, "shop", OTHER, owner=b"another SECRET_KEY")
+    for path in (ours, theirs):
+        path.mkdir()
+    assert siblings(ours) == siblings(theirs) == []
+
+
+def test_a_new_secret_of_the_shop_finds_what_the_old_one_left(tmp_path: Path) -> None:
+    before = app_directory(tmp_path, "shop", KEY, owner=b"before")
+    after = app_directory(tmp_path, "shop", KEY, owner=b"after")
+    for path in (before, after, app_directory(tmp_path, "admin", KEY, owner=b"before")):
+        path.mkdir()
+    assert siblings(after) == [before]
+
+
 def test_all_files_are_the_owners_only(tmp_path: Path) -> None:
     # F096
     directory = tmp_path / "outbox" / "app"

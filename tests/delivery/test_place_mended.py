@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from tests.delivery.couriers import until
-from tests.delivery.process_store import EMAIL, view_of
+from tests.delivery.process_store import view_of
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.domain.settings import Settings
 from topmail_flask.sandbox import Sandbox
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(contacts=[EMAIL]) as sandbox:
-        yield sandbox
 
 
 class Clock:

@@ -15,7 +15,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from tests.delivery import chaos as acts
-from tests.delivery.chaos import Chaos, chaos_server
+from tests.delivery.chaos import Chaos
 from tests.delivery.simulation import KEY, world
 from tests.delivery.test_front_door import Opened, opened
 from topmail_flask.delivery.client import TopMailClient
@@ -39,12 +39,6 @@ FAULTS: list[acts.Act] = [
     acts.reset,
     acts.truncated,
 ]
-
-
-@pytest.fixture
-def chaos() -> Iterator[Chaos]:
-    with chaos_server() as server:
-        yield server
 
 
 class Kept(Transport):

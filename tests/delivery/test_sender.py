@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.delivery import chaos as acts
 from tests.delivery.simulation import World, world
+from topmail_flask.delivery.mending import FILE_NAME
 from topmail_flask.domain.reasons import Reason
 
 HOUR = 3600.0
@@ -165,3 +167,18 @@ def test_a_flapping_api_gets_every_view_once(shop: World) -> None:
     shop.run(600)
     assert shop.stats.delivered == 50
     assert set(shop.chaos.keys) == keys
+
+
+def test_views_that_a_person_removes_after_they_were_claimed_are_not_sent(tmp_path: Path) -> None:
+    with world(tmp_path, senders=1, rate=10.0) as shop:
+        for _ in range(9):
+            shop.look()
+        shop.run(0.01)
+        sent = len(shop.chaos.keys)
+        assert 0 < sent < 9
+        beside = sqlite3.connect(shop.directory / FILE_NAME)
+        beside.execute("DELETE FROM waiting")
+        beside.commit()
+        beside.close()
+        shop.run(3)
+        assert len(shop.chaos.keys) == sent

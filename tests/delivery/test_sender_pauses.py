@@ -118,6 +118,25 @@ def test_what_no_call_can_cure_stops_all_calls_and_keeps_the_views(
     assert shop.health.ok
 
 
+@pytest.mark.parametrize("views", [1, 30])
+def test_an_api_that_is_down_is_told_within_seconds_and_until_it_is_up(
+    shop: World, views: int
+) -> None:
+    """F184: also between two attempts of the only view, which may be minutes apart."""
+    shop.chaos.otherwise = acts.status(503)
+    for n in range(views):
+        shop.look(f"shopper{n}@shop.example")
+    shop.run(15)
+    told = set()
+    for _ in range(280):
+        shop.run(1)
+        told.add((shop.health.state, shop.health.reason, bool(shop.health.cure)))
+    assert told == {("paused", "server_error", True)}
+    shop.chaos.otherwise = acts.ok
+    shop.run(310)
+    assert shop.health.ok
+
+
 def test_a_changed_key_is_tried_at_once(shop: World) -> None:
     """F011"""
     shop.chaos.answers(401)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.entry_making import NOW, entry, fill, journal, outbox
+from tests.delivery.programs import Machine, heard
 from topmail_flask.delivery.held_files import hold
 from topmail_flask.delivery.lock_holders import silent_for
 from topmail_flask.delivery.reports import Standing
@@ -46,6 +47,7 @@ def health(
         ("paused", {"pause_reason": "rate_limited", "paused_until": NOW + 60}),
         ("paused", {"pause_reason": "unauthorized", "paused_until": NOW - 9}),
         ("healthy", {"pause_reason": "unauthorized", "paused_until": NOW - 61}),
+        ("paused", {"pause_reason": "x", "paused_until": NOW - 61, "oldest_pending": NOW - 299}),
         ("blackout", {"pause_reason": "unauthorized", "oldest_pending": NOW - 301}),
         ("degraded", {"degraded": "No space left on device"}),
         ("paused", {"degraded": "x", "pause_reason": "tls", "paused_until": NOW + 9}),
@@ -81,6 +83,60 @@ def test_what_nobody_has_brought_into_the_books_waits_all_the_same(tmp_path: Pat
     assert books.standing().oldest_pending is not None
     written.close()
     books.close()
+
+
+UNTHREADED = """
+import sys, types
+sys.modules["uwsgi"] = types.SimpleNamespace(opt={"master": True}, version_info=(2, 0, 21, 0, b""))
+"""
+LATER = """
+look(1)
+now = Delivery(
+    Settings(**json.loads(os.environ["SETTINGS"])), app_name="shop",
+    directory=Path(os.environ["OUTBOX"]), secret=b"secret", clock=lambda: time.time() + AHEAD,
+)
+print(now.health().state, now.health().reason)
+"""
+LEADING = """
+look(0)
+while not delivery.health().reason:
+    time.sleep(0.01)
+say("leads")
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "ahead", "delivery", "told"),
+    [
+        (UNTHREADED, 31, "background", "stuck the server runs no threads, and nobody else sends"),
+        (UNTHREADED, 31, "process", "stuck the server runs no threads, and nobody else sends"),
+        (UNTHREADED, 31, "worker", "healthy "),
+        (UNTHREADED, 9, "background", "healthy "),
+    ],
+)
+def test_a_server_without_threads_is_stuck_once_a_view_waits_too_long(
+    tmp_path: Path, first: str, ahead: int, delivery: str, told: str
+) -> None:
+    """F065"""
+    machine = Machine(tmp_path / "box", "http://127.0.0.1:9")
+    lines = LATER.replace("AHEAD", str(ahead))
+    process = machine.start(lines, first=first, delivery=delivery, shutdown_timeout=0.1)
+    out, _ = process.communicate(timeout=60)
+    assert out == told + "\n"
+
+
+def test_where_somebody_else_sends_a_process_without_threads_is_well(tmp_path: Path) -> None:
+    """F065: beside flask topmail drain --follow"""
+    machine = Machine(tmp_path / "box", "http://127.0.0.1:9")
+    machine.start(LEADING)
+    try:
+        heard(machine.started[0], "leads")
+        process = machine.start(LATER.replace("AHEAD", "31"), first=UNTHREADED)
+        out, _ = process.communicate(timeout=60)
+        assert "threads" not in out
+    finally:
+        machine.stop()
 
 
 def test_a_silent_holder_of_the_lock_is_seen_by_others_and_a_dead_one_is_none(

@@ -102,6 +102,14 @@ def test_a_value_is_read_the_way_shops_write_it(key: str, written: Any, meant: A
     assert getattr(settings, key.lower()) == meant
 
 
+@pytest.mark.parametrize("nothing", ["", " ", "\n"])
+def test_an_empty_key_is_none_as_an_unset_variable_of_a_container_gives_it(
+    nothing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Settings.from_config({"TOPMAIL_API_KEY": nothing}) == Settings()
+    assert caplog.messages == ["TOPMAIL_API_KEY is empty: nothing is sent."]
+
+
 def test_the_key_never_shows_whole() -> None:  # F163
     settings = Settings.from_config({"TOPMAIL_API_KEY": KEY})
     key = settings.api_key

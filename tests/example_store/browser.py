@@ -17,9 +17,11 @@ USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/1
 
 
 class Browser:
-    def __init__(self, shop: Flask) -> None:
+    def __init__(self, shop: Flask, said: str = "") -> None:
         self._client = shop.test_client()
         self._client.environ_base["HTTP_USER_AGENT"] = USER_AGENT
+        if said:
+            self.answer(said)
 
     def open(self, path: str, **query: str) -> TestResponse:
         return self._client.get(path, query_string=query or None, follow_redirects=True)
@@ -39,8 +41,17 @@ class Browser:
         form = {"email": shopper.email, "password": shopper.password, **fields}
         return self.send("/log-in", "/log-in", **form)
 
+    def answer(self, said: str) -> TestResponse:
+        """Say "yes" or "no" on the page about cookies."""
+        return self.send("/cookies/", "/cookies/", answer=said)
+
     def log_out(self) -> TestResponse:
         return self.send("/account", "/log-out")
+
+    @property
+    def cookies(self) -> set[str]:
+        """The names of the cookies that it has."""
+        return {cookie.key for cookie in (self._client._cookies or {}).values()}
 
     def put_in_basket(self, page: str, sku: str, quantity: str = "1") -> TestResponse:
         return self.send(page, "/basket/add", sku=sku, quantity=quantity)

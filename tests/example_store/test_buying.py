@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from flask import Flask
 
 from tests.example_store.browser import NORA, TOMAS, Browser
+from topmail_flask.testing import capture
 
 ADDRESS = {
     "name": "Nora Lindqvist",
@@ -15,6 +18,13 @@ ADDRESS = {
     "city": "Gent",
     "country": "Belgium",
 }
+
+
+def test_what_is_bought_ends_the_mails_about_what_was_seen(shop: Flask) -> None:
+    with capture(shop) as views:
+        path = buy(Browser(shop))
+    views.assert_purchased(path.rpartition("/")[2], shopper=ADDRESS["email"], currency="EUR")
+    assert views.purchases[0].revenue == Decimal("31.90")
 
 
 def buy(browser: Browser) -> str:

@@ -126,7 +126,7 @@ def test_an_anonymous_look_is_told_to_the_shop_and_sent_to_nobody(
     tracked_shop: Flask, sandbox: Sandbox, looks: list[tuple[str, Shopper | None]]
 ) -> None:
     for path, _ in CORNERS.values():
-        Browser(tracked_shop).open(path)
+        Browser(tracked_shop, said="yes").open(path)
     assert [shopper for _, shopper in looks] == [None] * len(CORNERS)
     known = Browser(tracked_shop)
     known.log_in(NORA)
@@ -156,18 +156,42 @@ def test_the_account_page_tells_what_was_delivered(tracked_shop: Flask) -> None:
 def test_the_strip_shows_what_an_anonymous_visitor_saw_and_to_nobody_else(
     tracked_shop: Flask,
 ) -> None:
-    browser = Browser(tracked_shop)
+    browser = Browser(tracked_shop, said="yes")
     browser.open("/products/bud-vase")
     browser.open("/workshops/dip-candles")
     browser.open("/gift-sets/letters-home")
-    strip = browser.open("/").text.partition('class="recent"')[2]
-    order = [strip.index(name) for name in ("Letters home", "Dip candles", "Bud vase")]
-    assert order == sorted(order)
-    assert 'class="recent"' not in Browser(tracked_shop).open("/").text
+    fragment = "/_topmail/recently-viewed"
+    for strip in (browser.open("/basket"), browser.open(fragment)):
+        shown = strip.text.partition('class="recent"')[2]
+        order = [shown.index(name) for name in ("Letters home", "Dip candles", "Bud vase")]
+        assert order == sorted(order)
+    assert 'class="recent"' not in Browser(tracked_shop).open("/basket").text
+    assert 'class="recent"' not in Browser(tracked_shop).open(fragment).text
+
+
+def test_the_front_page_is_the_same_for_everybody_and_asks_for_the_strip(
+    tracked_shop: Flask,
+) -> None:
+    browser = Browser(tracked_shop, said="yes")
+    browser.open("/products/bud-vase")
+    page = browser.open("/").text
+    assert 'data-topmail-fragment="/_topmail/recently-viewed?limit=6" hidden' in page
+    assert 'class="recent"' not in page
+
+
+def test_a_product_page_shows_what_others_also_looked_at(tracked_shop: Flask) -> None:
+    for _ in range(2):
+        browser = Browser(tracked_shop, said="yes")
+        browser.open("/products/bud-vase")
+        browser.open("/workshops/dip-candles")
+    page = Browser(tracked_shop).open("/products/bud-vase").text
+    others = page.partition("Others also looked at")[2].partition("</section>")[0]
+    assert 'href="/workshops/dip-candles"' in others
+    assert "Others also" not in Browser(tracked_shop).open("/products/garden-twine").text
 
 
 def test_a_page_does_not_recommend_itself(tracked_shop: Flask) -> None:
-    browser = Browser(tracked_shop)
+    browser = Browser(tracked_shop, said="yes")
     browser.open("/products/bud-vase")
     assert 'class="recent"' not in browser.open("/products/bud-vase").text
 
@@ -175,10 +199,12 @@ def test_a_page_does_not_recommend_itself(tracked_shop: Flask) -> None:
 def test_what_was_seen_before_the_log_in_comes_along_and_leaves_with_the_log_out(
     tracked_shop: Flask,
 ) -> None:
-    browser = Browser(tracked_shop)
+    browser = Browser(tracked_shop, said="yes")
     browser.open("/products/bud-vase")
     browser.log_in(NORA)
+    assert "Bud vase" in browser.open("/basket").text
     elsewhere = Browser(tracked_shop)
     elsewhere.log_in(NORA)
-    assert "Bud vase" in elsewhere.open("/account").text
-    assert 'class="recent"' not in browser.log_out().text
+    assert "Bud vase" in elsewhere.open("/basket").text
+    browser.log_out()
+    assert 'class="recent"' not in browser.open("/basket").text

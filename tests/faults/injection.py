@@ -60,7 +60,9 @@ class Points:
             if type(thing) is FunctionType and _is_ours(thing.__code__):
                 self._functions[thing.__code__].append(thing)
             elif type(thing) is _CACHE:
-                self._caches[thing.__wrapped__.__code__.co_filename].append(thing)
+                wrapped = getattr(thing, "__wrapped__", None)  # none yet: a thread is making it
+                if type(wrapped) is FunctionType:
+                    self._caches[wrapped.__code__.co_filename].append(thing)
         found: dict[CodeType, Point] = {}
         for code in list(self._functions):
             _collect(code, None, found)

@@ -122,6 +122,14 @@ def _add_pages(app: Flask, topmail: TopMail | None) -> None:
             topmail.track({"id": "", "name": "No tea"})
         return jsonify(ok=True)
 
+    @app.get("/thanks")
+    def thanks() -> str:
+        if topmail is not None:
+            topmail.track_purchase("A-7", revenue="9.90", currency="EUR")
+            topmail.track_purchase("A-8", shopper=ADDRESS)
+            topmail.track_purchase("")
+        return LAYOUT
+
     @app.get("/call")
     def call() -> str:
         text = LAYOUT + "[{{ topmail_product(tea, id='sku') }}]"
@@ -145,6 +153,7 @@ def _add_pages(app: Flask, topmail: TopMail | None) -> None:
 
 PATHS = (
     *("/tea/7", "/cake", "/api/tea", "/row", "/quick", "/call", "/stream", "/broken"),
+    "/thanks",
     *("/json-ld", "/microdata", "/", "/missing", "/static/store.py"),
 )
 

@@ -40,6 +40,7 @@ KINDS: tuple[type[Exception], ...] = (ValueError, RecursionError, MemoryError, U
 ENTRANCES = {
     "boundary:Boundary.fence.<locals>.fenced",
     "extension:TopMail.track",
+    "extension:TopMail.track_purchase",
     "extension:_topmail_product",
     "app_state:state_of",
 }
@@ -50,10 +51,13 @@ ENTRANCES_OF_THE_MIDDLEWARE = {
     *(f"watched_answer:_Chunks.{name}" for name in ("__iter__", "__next__", "close")),
 }
 
-pytestmark = pytest.mark.filterwarnings(
-    # A finaliser under a planted error can only say so; the page is long gone.
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        # A finaliser under a planted error can only say so; the page is long gone.
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.timeout(300),  # hundreds of stores, on a busy machine
+]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from topmail_flask.sandbox.command import sandbox_command
 
 
 @contextmanager
-def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
+def running(
+    *options: str, inside: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
     """Run the command until it has said where it is: the program, its address, its lines."""
-    command = [sys.executable, "-u", "-m", "topmail_flask.sandbox", *options]
+    command = [*inside, sys.executable, "-u", "-m", "topmail_flask.sandbox", *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as program:
@@ -42,8 +44,15 @@ def test_the_command_says_what_to_do_serves_and_stops_cleanly(stop: signal.Signa
         contacts = requests.get(f"{address}/_sandbox/contacts", timeout=10).json()
         assert [contact["email"] for contact in contacts] == ["ada@example.com", "eve@example.com"]
         program.send_signal(stop)
-        _, complaints = program.communicate(timeout=10)
+        _, complaints = program.communicate(timeout=30)
         assert (program.returncode, complaints) == (0, "")
+
+
+def test_a_command_that_a_script_put_into_the_background_stops_too() -> None:
+    ignoring = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # as a shell does after "&"
+    with running("--port", "0", inside=ignoring) as (program, _, _):
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=20) == 0
 
 
 def test_a_stopped_command_frees_its_port_with_pages_open(tmp_path: Path) -> None:
@@ -51,7 +60,7 @@ def test_a_stopped_command_frees_its_port_with_pages_open(tmp_path: Path) -> Non
     with running("--port", "0", "--state", state) as (program, address, _):
         page = requests.get(f"{address}/_sandbox/events", stream=True, timeout=10)
         program.terminate()
-        assert program.wait(timeout=10) == 0
+        assert program.wait(timeout=30) == 0
         page.close()
     port = address.rpartition(":")[2]
     with running("--port", port, "--state", state) as (_, again, _):

@@ -117,6 +117,12 @@ def test_a_wrong_field_of_a_conversion_is_named(client: Client, field: str, valu
     assert (answer.status_code, answer.json()["error"]["path"]) == (400, field)
 
 
+def test_a_conversion_that_is_no_purchase_ends_no_flow(sandbox: Sandbox, client: Client) -> None:
+    client.view()
+    client.call("POST", "/conversions", json={"email": "ada@example.com", "type": "signup"})
+    assert [flow["skipped"] for flow in sandbox.views[0]["flows"]] == [None, None]
+
+
 def test_a_conversion_of_nobody_is_not_found(client: Client) -> None:
     answer = client.call("POST", "/conversions", json={"email": "eve@example.com"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "contact_not_found")

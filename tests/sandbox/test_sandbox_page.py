@@ -52,6 +52,24 @@ def test_a_view_appears_on_an_open_page(page: Page, client: Client) -> None:
         assert shown in row["html"]
 
 
+def test_a_purchase_ends_the_flows_on_the_rows_that_are_there(
+    page: Page, client: Client, sandbox: Sandbox
+) -> None:
+    client.view()
+    assert "skipped" not in page.next_row("feed")["html"]
+    order = {"email": "ada@example.com", "type": "purchase", "order_id": "A-7", "revenue": 5}
+    client.call("POST", "/conversions", json=order)
+    rows: dict[str, str] = {}
+    while "skipped" not in rows.get("view-1", ""):
+        _, update = page.next_event()
+        rows |= {one["id"]: one["html"] for one in update["fragments"]}
+    for shown in ("Purchase", "order A-7", "ada@example.com"):
+        assert shown in rows["conversion-2"]
+    assert rows["view-1"].count("skipped: the contact has bought since") == 2
+    client.view(product_id="later")
+    assert sandbox.views[-1]["flows"][0]["skipped"] is None
+
+
 def test_a_repeat_of_the_same_key_counts_on_the_row_that_is_there(
     page: Page, client: Client
 ) -> None:

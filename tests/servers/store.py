@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-import time
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, jsonify, render_template_string, request
@@ -29,31 +27,6 @@ def note(event: str, key: str = "") -> None:
         marks = os.open(os.environ["STORE_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(marks, line)
         os.close(marks)
-
-
-class GreenClock:
-    """Beats in a greenlet of its own, and notes how late each beat came.
-
-    What the machine kept the whole thread waiting for a processor is not counted.
-    """
-
-    def __init__(self) -> None:
-        import gevent
-
-        self.stalls: list[float] = []
-        self._sleep = gevent.sleep
-        self._greenlet = gevent.spawn(self._beat)
-
-    def _beat(self) -> None:
-        while True:
-            begin, waited = time.monotonic(), self._waited()
-            self._sleep(0.005)
-            late = time.monotonic() - begin - 0.005 - (self._waited() - waited)
-            self.stalls.append(late)
-
-    @staticmethod
-    def _waited() -> float:
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
 def create_app() -> Flask:
@@ -85,13 +58,6 @@ def create_app() -> Flask:
     @app.get("/threads")
     def threads() -> Any:
         return jsonify([thread.name for thread in threading.enumerate()])
-
-    @app.get("/stalls")
-    def stalls() -> Any:
-        """How long greenlets of this worker were held up since the last time, in seconds."""
-        clock = app.extensions.setdefault("clock", GreenClock())
-        late, clock.stalls = sorted(clock.stalls), []
-        return jsonify(late)
 
     def viewed(_app: Flask, view: ProductView, **_: Any) -> None:
         note("viewed", view.key)

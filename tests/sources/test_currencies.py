@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from topmail_flask.sources import currencies
 from topmail_flask.sources.currencies import currency_code, minor_units, rounded, sane
 
 
@@ -107,10 +108,19 @@ def test_a_price_is_plausible_in_its_currency(
     assert sane(Decimal(amount), currency) is plausible
 
 
+@pytest.mark.parametrize("code", sorted(currencies._COMMON))
+def test_what_is_known_without_the_table_is_what_the_table_says(code: str) -> None:
+    assert currencies._units()[code] == 2
+
+
 def test_importing_the_readers_loads_no_table() -> None:
     code = (
         "import sys, topmail_flask.sources.template_variable\n"
-        "assert not {'iso4217', 'price_parser', 'sqlalchemy'} & set(sys.modules)"
+        "from topmail_flask.domain.settings import Settings\n"
+        "from topmail_flask.sources.money import read_money\n"
+        "assert str(read_money(12.5, None, Settings(currency='EUR')).amount) == '12.50'\n"
+        "texts = 'topmail_flask.sources.price_texts'\n"
+        "assert not {'iso4217', 'price_parser', 'sqlalchemy', texts} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ from werkzeug.local import LocalProxy
 from tests.sources.objects import PAGE, read
 from topmail_flask.domain.errors import InvalidValueError
 from topmail_flask.domain.product import Product
-from topmail_flask.sources.template_variable import template_product
+from topmail_flask.sources.template_context import template_product
 
 LAMP: dict[str, Any] = {"id": 7, "name": "Lamp", "price": 1}
 
@@ -189,12 +189,12 @@ def test_size_is_looked_at_before_the_value() -> None:
         deep = [deep]
     cyclic: dict[str, Any] = {**LAMP}
     cyclic["category"] = cyclic["brand"] = cyclic
-    started = time.perf_counter()
+    started = time.thread_time()
     for value in (long, deep, cyclic, long.encode(), Markup(long), Markup("<" * 1_000_000)):
         for field in ("sku", "brand", "category", "image", "url", "price", "currency", "title"):
             read({**LAMP, field: value})
         read({**LAMP, "name": value, "title": "Lamp"})
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     while deep:  # unwound by hand: the collector would recurse
         deep = deep[0]
 

@@ -82,6 +82,18 @@ def test_what_no_browser_reads_is_not_read(hidden: str, far: str) -> None:
         assert extract(page(*parts), PAGE).reason is Reason.NO_PRODUCT
 
 
+@pytest.mark.parametrize("hidden", ["<!-- {} -->", "<template>{}</template>"])
+def test_what_is_hidden_between_blocks_in_plain_view_is_not_read(hidden: str) -> None:
+    seen = block({"@type": "WebSite", "name": "Shop"})
+    filling = "<p>text</p>" * 2_000
+
+    between = extract(page(filling, seen, hidden.format(block(MUG)), seen, filling), PAGE)
+    behind = extract(page(filling, hidden.format(seen), seen, block(MUG), filling), PAGE)
+
+    assert between.reason is Reason.NO_PRODUCT
+    assert behind.product is not None
+
+
 def test_a_block_beside_comments_and_scripts_is_read() -> None:
     before = "<!-- a --><script>var a = '<!--';</script><noscript>x</noscript>"
     assert extract(page(before, block(MUG), "<!-- b -->"), PAGE).product is not None

@@ -144,3 +144,34 @@ def test_a_card_for_another_page_is_not_seen() -> None:
     assert extract(page(card.format(offer), head=head), PAGE).reason is Reason.AMBIGUOUS
     stale = product_of(page(card.format(offer)), PAGE)
     assert stale.url == "https://shop.example/p/other"
+
+
+FILLING = "<li><i>Shoe</i> <b>49.90</b></li>" * 1_000
+
+
+def test_a_long_page_below_the_product_is_no_part_of_it() -> None:
+    product = product_of(f"<main>{ITEM}</div><ul>{FILLING * 60}</ul></main>")
+
+    assert product.name == "Mug"
+
+
+def test_a_property_is_read_to_its_end_however_late_that_comes() -> None:
+    html = f'{ITEM}<p itemprop="category">Cups <script>{" " * 20_000}</script>and mugs</p></div>'
+
+    assert product_of(html + FILLING).category == "Cups and mugs"
+
+
+@pytest.mark.parametrize(("named", "reason"), [("Mug", None), ("Jug", Reason.AMBIGUOUS)])
+def test_a_heading_far_below_the_items_is_read_to_its_end(
+    named: str, reason: Reason | None
+) -> None:
+    html = f"{ITEM}</div>{FILLING}<h1><b>{FILLING}</b> {named}</h1>{FILLING}"
+
+    assert extract(html, "https://shop.example/p/7").reason is reason
+
+
+def test_an_item_is_whole_that_refers_to_the_end_of_the_page() -> None:
+    html = '<div itemscope itemtype="https://schema.org/Product" itemref="end"></div>'
+    html += f'{FILLING}<div id="end"><b itemprop="name">Mug</b></div>{FILLING}'
+
+    assert product_of(html).name == "Mug"

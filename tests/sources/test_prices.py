@@ -196,8 +196,8 @@ def test_no_value_breaks_the_machine_reader(value: object) -> None:
 )
 def test_a_megabyte_costs_no_more_than_a_line(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(5):
         read_price(text)
         machine_amount(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5

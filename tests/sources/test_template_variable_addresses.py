@@ -137,7 +137,7 @@ def test_the_first_picture_with_an_address_is_taken() -> None:
 
 def test_megabytes_of_picture_are_not_read() -> None:
     shown = {**LAMP, "image": "iVBORw0K" + "A" * 2_000_000}
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(100):
         read(shown)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5

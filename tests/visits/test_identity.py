@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import timeit
 
 import pytest
 
@@ -42,11 +41,6 @@ def test_a_digest_without_a_secret_is_refused() -> None:
 
 def test_odd_text_has_a_digest_too() -> None:
     assert digest(SECRET, "\ud800", "\x00", "ä") != digest(SECRET, "\ud801", "\x00", "ä")
-
-
-def test_a_digest_takes_microseconds() -> None:
-    took = timeit.repeat(lambda: digest(SECRET, "ann@example.com", "42"), number=1_000, repeat=5)
-    assert min(took) / 1_000 < 20e-6
 
 
 def test_one_browser_s_views_of_one_visit_share_an_id() -> None:

@@ -1,5 +1,3 @@
-import timeit
-
 import pytest
 
 from topmail_flask.domain.reasons import Reason
@@ -126,14 +124,3 @@ def test_a_download_is_no_page() -> None:
         assert answer is Reason.ATTACHMENT
     for value in ("inline", "inline; filename=attachment.html", ""):
         assert refused_response(200, "text/html", value, marked=False, declared=False) is None
-
-
-def test_the_rules_cost_a_store_next_to_nothing() -> None:
-    """They run on every request: about half a microsecond; the limit leaves room for a busy CI."""
-    page = request(accept="text/html", cookie="session=x", user_agent="Mozilla/5.0")
-
-    def both() -> None:
-        refused_request(page, marked=False)
-        refused_response(200, "text/html", None, marked=False, declared=False)
-
-    assert min(timeit.repeat(both, number=2_000, repeat=5)) / 2_000 < 10e-6

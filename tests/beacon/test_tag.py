@@ -1,0 +1,171 @@
+"""What ``{{ topmail_beacon() }}`` prints."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+import logging
+import subprocess
+import sys
+import zlib
+from hashlib import sha512
+
+import pytest
+from flask import Flask, Response, render_template_string
+
+from tests.beacon.visitor import ADDRESS, PAGE, Tag, beacon_shop
+from tests.shop import TEA, make_shop
+from topmail_flask import product_page
+from topmail_flask.app_state import state_of
+from topmail_flask.beacon.app_beacon import AppBeacon
+
+
+def test_a_page_is_the_same_for_every_visitor_and_may_be_cached() -> None:
+    shop = beacon_shop()
+    shop.app.add_url_rule("/bare", "bare", lambda: render_template_string("<p>"))
+    state_of(shop.app).beacon = AppBeacon.of(shop.app, lambda: 1e9)
+    known = shop.get("/tea", headers={"Cookie": "session=abc", "User-Agent": "one"})
+    shop.topmail.shopper_loader(lambda: None)
+    unknown = shop.get("/tea")
+
+    assert known.text == unknown.text
+    bare = {name for name, _ in shop.get("/bare").headers}
+    assert {name for name, _ in known.headers} == bare
+
+
+def test_the_token_names_the_product_and_nobody() -> None:
+    shop = beacon_shop()
+
+    token = Tag.of(shop.get("/tea").text).token
+
+    payload = token.lstrip(".").partition(".")[0]
+    raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    told = zlib.decompress(raw) if token.startswith(".") else raw
+    assert b'"id":"tea-1"' in told
+    assert ADDRESS.encode() not in told
+    assert set(json.loads(told)) == {"id", "name", "url", "price", "currency"}
+
+
+def test_the_tag_has_the_nonce_of_a_strict_policy_and_no_inline_script() -> None:
+    shop = beacon_shop("""{{ topmail_beacon(product, nonce='r4nd"om') }}""")
+
+    page = shop.get("/tea").text
+
+    assert Tag.of(page).nonce == 'r4nd"om'
+    assert page.endswith("></script>")
+
+
+@pytest.mark.parametrize(
+    ("mounted", "site", "address"),
+    [
+        ("", None, "/_topmail/beacon.js"),
+        ("/shop", None, "/shop/_topmail/beacon.js"),
+        ("", "https://example.com/shop", "/shop/_topmail/beacon.js"),
+        ("/shop", "https://example.com/shop", "/shop/_topmail/beacon.js"),
+    ],
+)
+def test_the_script_is_asked_for_where_the_store_is_mounted(
+    mounted: str, site: str | None, address: str
+) -> None:
+    shop = beacon_shop(**({"site_url": site} if site else {}))
+
+    page = shop.get("/tea", base_url=f"http://localhost{mounted}").text
+
+    assert Tag.of(page).src.partition("?")[0] == address
+
+
+NOISE = base64.urlsafe_b64encode(b"".join(sha512(b"%d" % n).digest() for n in range(22))).decode()
+TWO = "{{ topmail_product({'id': 1, 'name': 'A'}) }}{{ topmail_product({'id': 2, 'name': 'B'}) }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        (TWO + "{{ topmail_beacon() }}", "ambiguous"),
+        ("{{ topmail_beacon() }}", "no_product"),
+        ("{{ topmail_beacon({'name': 'Tea'}) }}", "incomplete"),
+        ("{{ topmail_beacon(topmail_beacon) }}", "incomplete"),
+        (f"{{{{ topmail_beacon({{'id': 1, 'name': 'A', 'url': '/{NOISE}'}}) }}}}", "its address"),
+    ],
+)
+def test_a_page_of_no_single_product_has_no_beacon_and_a_developer_reads_why(
+    template: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    quiet, debugged = beacon_shop(), beacon_shop(debug_header=True)
+    shown = []
+    for shop in (quiet, debugged):
+        shop.app.view_functions["pot"] = lambda: render_template_string(template)
+        with caplog.at_level(logging.DEBUG, "topmail_flask"):
+            shown.append(shop.get("/pot").text)
+
+    assert shown[0] == ""
+    assert html.unescape(shown[1]).startswith(f"<!-- topmail_beacon(): {reason}")
+    assert f"prints nothing on /pot: {reason}" in caplog.text
+
+
+def test_an_error_in_it_costs_the_beacon_and_not_the_page() -> None:
+    shop = beacon_shop("{{ topmail_beacon(product, variants=17) }}<p>tea")
+
+    assert shop.get("/tea").text == "<p>tea"
+
+
+def test_outside_of_a_request_it_prints_nothing() -> None:  # a mail's template
+    shop = beacon_shop()
+    with shop.app.app_context():
+        assert render_template_string(PAGE, product=TEA) == "<h1>Green tea</h1>"
+
+
+@pytest.mark.parametrize("marked", ["by name", "by a callable"])
+def test_without_an_argument_it_takes_the_product_of_a_marked_route(marked: str) -> None:
+    shop = make_shop({"SECRET_KEY": "x"})
+    mark = product_page("brew") if marked == "by name" else product_page(lambda: TEA)
+    shop.app.add_url_rule(
+        "/brew",
+        "brew",
+        mark(lambda: render_template_string("{{ topmail_beacon() }}", brew=TEA)),
+    )
+
+    assert Tag.of(shop.get("/brew").text).token
+
+
+def test_a_long_picture_is_left_out_of_the_token() -> None:
+    shop = beacon_shop("{{ topmail_beacon(product) }}")
+    shop.app.view_functions["pot"] = lambda: render_template_string(
+        "{{ topmail_beacon(product) }}", product={**TEA, "image_url": f"/{NOISE}.jpg"}
+    )
+
+    assert len(Tag.of(shop.get("/pot").text).token) <= 1400
+
+
+def asked_for_script(app: Flask, address: str, **headers: str) -> Response:
+    answer = app.test_client().get(address, headers=headers)
+    assert isinstance(answer, Response)
+    return answer
+
+
+def test_the_script_is_small_and_kept_for_good_under_its_version() -> None:
+    shop = beacon_shop()
+    address = Tag.of(shop.get("/tea").text).src
+
+    answer = asked_for_script(shop.app, address)
+
+    assert len(gzip.compress(answer.data)) < 1024
+    assert answer.content_type == "text/javascript; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    again = asked_for_script(shop.app, address, **{"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+    other = asked_for_script(shop.app, "/_topmail/beacon.js?v=older")
+    assert other.headers["Cache-Control"] == "public, max-age=3600"
+
+
+def test_a_shop_that_does_not_use_it_loads_nothing_of_it() -> None:
+    program = (
+        "import sys\nfrom flask import Flask\nfrom topmail_flask import TopMail\n"
+        "app = Flask('shop')\nTopMail(app)\napp.test_client().get('/')\n"
+        "print([name for name in sys.modules if name.startswith('topmail_flask.beacon')])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert told.stdout == b"[]\n"

@@ -1,0 +1,1 @@
+"""That the benchmarks work; how fast, `make bench` tells."""

@@ -1,0 +1,68 @@
+"""A place that is cured while nobody looks at a product: health tells so all the same (F082)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.couriers import until
+from tests.delivery.process_store import view_of
+from tests.delivery.test_place_mended import Clock, store
+from topmail_flask.sandbox import Sandbox
+
+
+def refused(place: Path) -> Callable[[], object]:
+    place.symlink_to(place.parent)
+    return place.unlink
+
+
+def no_directory(place: Path) -> Callable[[], object]:
+    place.write_text("in the way")
+    return place.unlink
+
+
+@pytest.mark.parametrize("harm", [refused, no_directory])
+def test_a_cured_place_is_healthy_before_the_next_view(
+    tmp_path: Path, sandbox: Sandbox, harm: Callable[[Path], Callable[[], object]]
+) -> None:
+    place, clock = tmp_path / "outbox", Clock()
+    cure = harm(place)
+    with closing(store(place, sandbox, clock)) as delivery:
+        delivery.accept(view_of("refused"))
+        until(lambda: delivery.stats().delivered == 1, "the books are written")
+        assert delivery.health().state == "degraded"
+        cure()
+        clock.ahead += 6
+        until(lambda: delivery.health().state == "healthy", "it is known without a view", limit=10)
+
+
+def test_the_ledger_goes_on_where_it_was_when_the_disk_is_back(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    place, clock = tmp_path / "outbox", Clock()
+    with closing(store(place, sandbox, clock)) as delivery:
+        delivery.accept(view_of("before"))
+        until(lambda: delivery.stats().delivered == 1, "the first is delivered")
+    place.rename(tmp_path / "aside")
+    place.symlink_to(tmp_path)
+    with closing(store(place, sandbox, clock)) as delivery:
+        for number in range(3):
+            delivery.accept(view_of(f"meanwhile-{number}"))
+        until(lambda: delivery.stats().delivered == 3, "those in memory are delivered")
+        place.unlink()
+        (tmp_path / "aside").rename(place)
+        clock.ahead += 6
+
+        def goes_on() -> bool:
+            stats = delivery.stats()
+            assert stats.balanced
+            return (stats.accepted, stats.delivered) == (4, 4)
+
+        until(goes_on, "both ledgers are one", limit=10)
+        delivery.accept(view_of("after"))
+        until(lambda: delivery.stats().delivered == 5, "it goes on counting")
+    shutil.rmtree(place)

@@ -1,0 +1,54 @@
+"""What the package promises before it runs: its version, its pythons, its oldest dependencies."""
+
+from __future__ import annotations
+
+import configparser
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+
+
+def declared() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def floors() -> dict[str, Version]:
+    """The oldest version that each dependency may have."""
+    found = {}
+    for line in declared()["options"]["install_requires"].split():
+        wanted = Requirement(line)
+        for bound in wanted.specifier:
+            assert bound.operator == ">=", f"{line}: an upper bound keeps a store from updating"
+            found[wanted.name] = Version(bound.version)
+    return found
+
+
+def test_no_version_with_a_known_leak_of_sessions_or_passwords_is_allowed() -> None:
+    """F177: requests before 2.32.4 sends .netrc's passwords to other hosts; Flask before 3.1.3
+    lets caches keep pages of a session."""
+    assert floors()["requests"] >= Version("2.32.4")
+    assert floors()["flask"] >= Version("3.1.3")
+
+
+def test_what_is_installed_is_what_the_project_declares() -> None:
+    assert version("topmail-flask") == declared()["metadata"]["version"]
+    for name, oldest in floors().items():
+        assert Version(version(name)) >= oldest
+
+
+def test_every_python_that_is_said_to_work_is_supported() -> None:
+    said = [
+        line.rpartition(" ")[2]
+        for line in declared()["metadata"]["classifiers"].splitlines()
+        if "Python :: 3." in line
+    ]
+    assert said == ["3.11", "3.12", "3.13"]
+    assert declared()["options"]["python_requires"] == f">={said[0]}"
+    assert sys.version_info >= tuple(map(int, said[0].split(".")))
