@@ -13,12 +13,20 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 from sqlalchemy import NullPool
 
-from example_store import accounts, pages, security, tracking
+from example_store import accounts, consent, pages, security, tracking
 from example_store.basket import basket_in_session
-from example_store.blueprints import account, basket, catalogue, gift_sets, storefront, workshops
+from example_store.blueprints import (
+    account,
+    basket,
+    catalogue,
+    cookies,
+    gift_sets,
+    letters,
+    storefront,
+    workshops,
+)
 from example_store.database import db
 from example_store.money import euros
-from example_store.recently_viewed import recent_looks, register_visitors
 from example_store.stocktaking import only_one_process, open_shop
 
 csrf = CSRFProtect()
@@ -29,6 +37,8 @@ BLUEPRINTS = (
     gift_sets.blueprint,
     workshops.blueprint,
     basket.blueprint,
+    letters.blueprint,
+    cookies.blueprint,
     account.blueprint,
 )
 
@@ -54,13 +64,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     db.init_app(app)
     csrf.init_app(app)
     accounts.init_app(app)
+    consent.init_app(app)
     security.init_app(app)
     pages.init_app(app)
-    register_visitors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.add_template_filter(euros)
-    app.add_template_global(recent_looks)
     app.add_template_global(basket_in_session)
     tracking.init_app(app)
     with app.app_context():
@@ -79,6 +88,7 @@ def _defaults(instance: Path) -> dict[str, Any]:
         "TOPMAIL_API_KEY": DEMO_API_KEY,
         "TOPMAIL_BASE_URL": f"http://127.0.0.1:{sandbox}/api/v1",
         "TOPMAIL_CURRENCY": "EUR",
+        "TOPMAIL_CONSENT": "opt-in",
         "TOPMAIL_OUTBOX": str(instance / "topmail"),
         # Automated browsers try this shop out as people do: their looks count here.
         "TOPMAIL_ROBOTS": ["search", "ai", "preview", "monitor"],

@@ -49,3 +49,7 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]
     postcode = StringField("Postcode", [DataRequired("The postcode, please."), Length(max=12)])
     city = StringField("Town", [DataRequired("The town, please."), Length(max=100)])
     country = SelectField("Country", choices=list(COUNTRIES))
+
+
+class LettersForm(FlaskForm):  # type: ignore[misc]
+    email = EmailField("E-mail", EMAIL, filters=[tidy_email])

@@ -12,7 +12,7 @@ from typing import Any
 
 from example_store.database import db
 from example_store.demo_shoppers import DEMO_SHOPPERS
-from example_store.models import Category, Customer, GiftSet, Product, Variant, Workshop
+from example_store.models import Category, Choice, Customer, GiftSet, Product, Variant, Workshop
 
 STOCK = Path(__file__).parent / "stock"
 
@@ -66,7 +66,12 @@ def _priced(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open_account(name: str, email: str, password: str) -> None:
-    if db.session.scalar(db.select(Customer).filter_by(email=email)) is None:
+    customer = db.session.scalar(db.select(Customer).filter_by(email=email))
+    if customer is None:
         customer = Customer(name=name, email=email)
         customer.set_password(password)
         db.session.add(customer)
+        db.session.flush()
+    # They said yes when they opened their accounts: the demonstration begins with the first look.
+    if db.session.get(Choice, customer.id) is None:
+        db.session.add(Choice(customer_id=customer.id, agreed=True))

@@ -1,24 +1,28 @@
-"""TopMail in this shop: one extension object, one adapter, three receivers."""
+"""TopMail in this shop: one extension object, one adapter, consent, three receivers."""
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urljoin
 
 from flask import Flask, current_app, request
 
 import topmail_flask
-from example_store import recently_viewed
-from example_store.models import Product
+from example_store import account_looks, consent
+from example_store.database import db
+from example_store.models import GiftSet, Product, Workshop
 from topmail_flask import TopMail, product_viewed, view_delivered, view_dropped
 
 topmail = TopMail()
+topmail.consent(consent.consents)
 
 
 def init_app(app: Flask) -> None:
     topmail.init_app(app)
-    product_viewed.connect(recently_viewed.remember_look, app)
-    view_delivered.connect(recently_viewed.note_delivery, app)
-    view_dropped.connect(recently_viewed.note_drop, app)
+    app.add_template_global(variants_for_topmail)
+    product_viewed.connect(account_looks.remember_look, app)
+    view_delivered.connect(account_looks.note_delivery, app)
+    view_dropped.connect(account_looks.note_drop, app)
 
 
 def on_site(path: str) -> str:
@@ -42,3 +46,26 @@ def product_for_topmail(product: Product) -> topmail_flask.Product:
         brand=product.maker,
         sku=chosen.sku if chosen else None,
     )
+
+
+# "You looked at" and "Others also looked at" remember ids only: this makes products of them.
+@topmail.products_by_id
+def products_on_the_shelves(ids: list[str]) -> dict[str, Any]:
+    models = (Product, GiftSet, Workshop)
+    found = [db.session.scalars(db.select(one).where(one.id.in_(ids))) for one in models]
+    return {shown.id: shown for rows in found for shown in rows}
+
+
+# Way 7, the beacon: the product page's browser tells when it is shown, and which variant is chosen.
+def variants_for_topmail(product: Product) -> list[dict[str, Any]]:
+    """What each variant that can be bought has else than its product."""
+    return [
+        {
+            "variant_id": variant.sku,
+            "sku": variant.sku,
+            "price": variant.price,
+            "url": on_site(variant.path),
+        }
+        for variant in product.variants
+        if variant.available and product.option
+    ]

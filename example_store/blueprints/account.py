@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
+from example_store.account_looks import latest_looks
 from example_store.accounts import login_manager
 from example_store.database import db
 from example_store.demo_shoppers import DEMO_SHOPPERS
 from example_store.forms import LogInForm, RegisterForm
 from example_store.models import Customer, Order
-from example_store.recently_viewed import keep_looks_of, latest_looks
+from example_store.own_paths import own_path
+from example_store.tracking import topmail
 
 blueprint = Blueprint("account", __name__)
 
@@ -44,6 +44,7 @@ def register() -> str | Response:
 @blueprint.post("/log-out")
 def log_out() -> Response:
     logout_user()
+    topmail.forget()
     session.clear()  # the next person at this browser starts with an empty basket and shelf
     flash("You are logged out. See you soon.", "done")
     return redirect(url_for("storefront.home"))
@@ -64,11 +65,5 @@ def account() -> str | Response:
 
 def _welcome(customer: Customer, wanted: str) -> Response:
     login_user(customer)
-    keep_looks_of(customer)
     flash(f"Hello, {customer.name}.", "done")
-    return redirect(_own_path(wanted) or url_for("storefront.home"))
-
-
-def _own_path(wanted: str) -> str | None:
-    # Browsers read "//elsewhere" and "/\\elsewhere" as another host.
-    return wanted if re.fullmatch(r"/(?!/)[\w./?=&%-]*", wanted) else None
+    return redirect(own_path(wanted) or url_for("storefront.home"))

@@ -17,6 +17,7 @@ from example_store.basket import (
 from example_store.database import db
 from example_store.forms import CheckoutForm
 from example_store.models import Order, OrderLine
+from example_store.tracking import topmail
 
 blueprint = Blueprint("basket", __name__)
 
@@ -53,6 +54,11 @@ def checkout() -> str | Response:
     if not form.validate_on_submit():
         return render_template("checkout.html", form=form, basket=basket)
     order = _place_order(form, basket)
+    if order.customer_id is None:
+        topmail.identify(email=order.email)
+    # Here TopMail's mails about what they saw end. Only a guest is told by the order's address.
+    guest = None if current_user.is_authenticated else order.email
+    topmail.track_purchase(order.number, revenue=order.total, currency="EUR", shopper=guest)
     empty_basket()
     session["order"] = order.number
     return redirect(url_for("basket.thanks", number=order.number))

@@ -1,19 +1,21 @@
 """What the shop remembers."""
 
 from example_store.models.catalogue import Category, Product, Variant
-from example_store.models.customers import Customer
+from example_store.models.customers import Choice, Customer, Subscriber
 from example_store.models.looks import Look
 from example_store.models.occasions import GiftSet, Workshop
 from example_store.models.orders import Order, OrderLine
 
 __all__ = [
     "Category",
+    "Choice",
     "Customer",
     "GiftSet",
     "Look",
     "Order",
     "OrderLine",
     "Product",
+    "Subscriber",
     "Variant",
     "Workshop",
 ]

@@ -1,4 +1,4 @@
-"""Who looked at what: behind the "recently viewed" strip and the account page."""
+"""Who looked at what: behind the account page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from example_store.database import Euros, Model
 
-ANONYMOUS = "not sent: nobody was logged in"
 ON_ITS_WAY = "on its way to TopMail"
 DELIVERED = "delivered to TopMail"
 
@@ -17,7 +16,7 @@ DELIVERED = "delivered to TopMail"
 class Look(Model):
     """One product view, as the shop remembers it.
 
-    :ivar shelf: whose look: one customer, or one browser of an anonymous visitor.
+    :ivar shelf: whose look.
     :ivar view_key: the view's key, by which the news of its delivery finds it.
     :ivar state: what became of the view, in words for the account page.
     """
