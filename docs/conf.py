@@ -1,0 +1,56 @@
+"""How Sphinx builds these pages: ``make docs``."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+
+from sphinx.application import Sphinx
+
+project = "topmail_flask"
+project_copyright = "the authors of topmail_flask"
+release = metadata.version("topmail-flask")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+nitpicky = True
+show_warning_types = True
+
+myst_heading_anchors = 3
+myst_enable_extensions = ["attrs_inline", "deflist"]
+
+autodoc_member_order = "bysource"
+autodoc_class_signature = "mixed"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+add_module_names = False
+maximum_signature_line_length = 60
+# Names of other libraries: a link to them would need the network to build. Names of our own that
+# stand in signatures only: type variables, and values that a shop never makes.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|datetime|decimal|flask|pathlib|random|types|typing|werkzeug)\..*"),
+    ("py:class", r"(AbstractContextManager|Flask|Recording|.*\.(ApiKey|F|Flow|Secret|Step|View))"),
+    ("py:class", r".*(:read|:write|:delete|\}|read'|write'|delete').*"),
+    ("py:class", r"topmail_flask\.domain\.purchase\.Purchase"),
+    ("py:attr", r"(product|until|wait)"),
+]
+
+html_theme = "furo"
+html_title = "topmail_flask"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"sidebar_hide_name": False, "navigation_with_keys": True}
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+
+
+def without_comments(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Comments hold what the tests of a page need and its readers do not."""
+    source[0] = re.sub(r"(?s)<!--.*?-->", lambda one: "\n" * one[0].count("\n"), source[0])
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", without_comments)
