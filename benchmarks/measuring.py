@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -17,32 +18,52 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-RESULTS = Path(__file__).parent / "results"
-QUICK = "--quick" in sys.argv
+RESULTS = Path(os.environ.get("BENCHMARK_RESULTS", Path(__file__).parent / "results"))
+PARTS = RESULTS / "parts"
+SIZES = ("full", "quick", "smallest")
+SIZE = next((one for one in SIZES if f"--{one}" in sys.argv), "full")
+QUICK = SIZE != "full"
 Row = Sequence[object]
+T = TypeVar("T")
+_kept: dict[str, list[Any]] = {"tables": [], "goals": [], "plots": [], "notes": []}
+
+
+def sized(full: T, quick: T, smallest: T) -> T:
+    """The one for this run: ``smallest`` only shows that a measurement works."""
+    return {"full": full, "quick": quick, "smallest": smallest}[SIZE]
 
 
 def in_turns(
-    variants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 60
+    variants: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int = 60,
+    block: int = 1,
+    clock: Callable[[], int] = time.thread_time_ns,
 ) -> dict[str, list[int]]:
-    """Nanoseconds of this thread's CPU that each call of each variant took."""
+    """Nanoseconds of ``clock``, this thread's CPU, that each call of each variant took.
+
+    :param block: calls of one variant in a row. More than one where a process runs one variant in
+        real life: its code then stays in the caches of the CPU.
+    """
+    if SIZE == "smallest":
+        warm_up = block = 1
     turns = list(variants.items())
     taken: dict[str, list[int]] = {name: [] for name in variants}
     shuffle = random.Random(1).shuffle
-    cpu = time.thread_time_ns
-    for number in range(-warm_up, rounds):
+    for number in range(-block * -(-warm_up // block), rounds, block):
         if number == 0:
             gc.collect()
             gc.freeze()
         shuffle(turns)
         for name, call in turns:
-            start = cpu()
-            call()
-            end = cpu()
-            if number >= 0:
-                taken[name].append(end - start)
+            for _ in range(block):
+                start = clock()
+                call()
+                end = clock()
+                if number >= 0:
+                    taken[name].append(end - start)
     return taken
 
 
@@ -52,15 +73,15 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def in_fresh_processes(module: str, times: int, *arguments: str) -> list[Any]:
     """What ``python -m module --once`` prints as JSON on its last line, ``times`` times."""
-    command = [sys.executable, "-m", module, "--once", *arguments]
-    command += ["--quick"] if QUICK else []
-    told = []
-    for _ in range(times):
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise SystemExit(f"{module} failed:\n{ran.stderr}")
-        told.append(json.loads(ran.stdout.splitlines()[-1]))
-    return told
+    return [in_fresh_process(module, *arguments) for _ in range(times)]
+
+
+def in_fresh_process(module: str, *arguments: str) -> Any:
+    command = [sys.executable, "-m", module, "--once", f"--{SIZE}", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SystemExit(f"{module} failed:\n{ran.stderr}")
+    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def middle(values: Sequence[float]) -> tuple[float, float]:
@@ -72,8 +93,9 @@ def middle(values: Sequence[float]) -> tuple[float, float]:
 
 
 def table(title: str, heads: Sequence[str], rows: Sequence[Row]) -> None:
-    """Print aligned columns; numbers are set to the right."""
+    """Keep a table for the report, and print it; numbers are set to the right."""
     texts = [[_text(cell) for cell in row] for row in rows]
+    _kept["tables"].append({"title": title, "heads": list(heads), "rows": texts})
     widths = [max(len(row[at]) for row in [list(heads), *texts]) for at in range(len(heads))]
     print(f"\n{title}")
     for row in [list(heads), ["-" * width for width in widths], *texts]:
@@ -87,13 +109,49 @@ def _text(cell: object) -> str:
     return f"{cell:,.2f}" if isinstance(cell, float) else str(cell)
 
 
-def met(value: float, goal: float, spread: float = 0.0) -> str:
-    """A goal counts as missed only beyond the spread of the measurement."""
-    return "met" if value - spread <= goal else "MISSED"
+MET, NOISE, NOT_MET = "met", "within the noise", "not met"
+
+
+def judged(
+    value: float,
+    goal: float,
+    spread: float = 0.0,
+    name: str = "",
+    *,
+    at_least: bool = False,
+    told_apart: bool = True,
+) -> str:
+    """A goal counts as missed only beyond the spread, its own or the baseline's against itself.
+
+    :param name: under which the goal stands in the report; "" for none of the goals.
+    :param told_apart: whether what ``value`` is a share of stands out of the noise itself; if not,
+        the share says nothing.
+    """
+    beyond = goal - value if at_least else value - goal
+    verdict = MET if beyond <= 0 else NOT_MET if beyond > spread else NOISE
+    verdict = verdict if told_apart else NOISE
+    if name:
+        _kept["goals"].append(
+            {"name": name, "value": value, "spread": spread, "goal": goal, "verdict": verdict,
+             "sign": "≥" if at_least else "≤"}
+        )  # fmt: skip
+    return verdict
+
+
+def plot(title: str, unit: str, bars: Mapping[str, float], ours: str = "topmail") -> None:
+    """Keep bars for the report; those whose names hold ``ours`` stand out."""
+    _kept["plots"].append({"title": title, "unit": unit, "bars": dict(bars), "ours": ours})
+
+
+def note(text: str) -> None:
+    """Keep a sentence for the report, and print it."""
+    _kept["notes"].append(text)
+    print(text, flush=True)
 
 
 def write(name: str, figures: Mapping[str, Any]) -> None:
-    """Keep the figures as JSON, to compare the next run with."""
-    RESULTS.mkdir(exist_ok=True)
-    told = {"python": sys.version.split()[0], "quick": QUICK, **figures}
-    (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=2) + "\n")
+    """Keep the figures as JSON, for the report and to compare the next run with."""
+    PARTS.mkdir(parents=True, exist_ok=True)
+    told = {"python": sys.version.split()[0], "cores": os.cpu_count(), "size": SIZE}
+    path = PARTS / f"{name}.json"
+    path.write_text(json.dumps({**told, **_kept, "figures": figures}, indent=1) + "\n")

@@ -45,6 +45,10 @@ MICRODATA = (
     '<div itemprop="offers" itemscope itemtype="https://schema.org/Offer"><meta itemprop="price" '
     'content="49.90"><meta itemprop="priceCurrency" content="EUR"></div></div>'
 )
+ORGANIZATION = (
+    '<footer itemscope itemtype="https://schema.org/Organization"><a itemprop="url" href="/">'
+    '<span itemprop="name">Store</span></a></footer>'
+)
 
 
 def page(size: int, *, head: str = "", body: str = "", end: str = "") -> bytes:
@@ -77,6 +81,7 @@ KINDS: dict[str, Callable[[int], bytes]] = {
     "JSON-LD in the head": lambda size: page(size, head=JSON_LD),
     "JSON-LD at the end": lambda size: page(size, end=JSON_LD),
     "microdata only": lambda size: page(size, body=MICRODATA),
+    "microdata to the end": lambda size: page(size, body=MICRODATA, end=ORGANIZATION),
     "OpenGraph only": lambda size: page(size, head=OPEN_GRAPH),
     "no product": page,
     "no product, other JSON-LD": lambda size: page(size, head=BREADCRUMBS),

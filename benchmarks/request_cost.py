@@ -1,4 +1,4 @@
-"""What the extension adds to a request, beside the same store without it.
+"""What the extension adds to a request, beside the same store without it and with Segment's client.
 
 ``python -m benchmarks.request_cost [--quick] [words of the cases]``
 """
@@ -11,17 +11,23 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import segment.analytics.client as segment
 from flask import Flask
+from flask_login import current_user
 
 from benchmarks import measuring
-from benchmarks.store import CHROME, GOOGLEBOT, make_store, requests_to, serve
+from benchmarks.browsers import CHROME, GOOGLEBOT, requests_to, serve
+from benchmarks.sink import running
+from benchmarks.store import Item, make_store
 
 HOMES = ("worker", "background")
+OF_SEGMENT = 0.3
+"""Goal of a tracked request: at most this share of what Segment's client adds."""
 # name: path ("N": a product not yet seen), who asks, and the goal in us of CPU at p50.
 ONLY = [one for one in sys.argv[1:] if not one.startswith("-") and one not in HOMES]
 CASES: dict[str, tuple[str, str, float | None]] = {
-    "tracked: template variable": ("/p/N", "shopper", 30.0),
-    "tracked: variable, JSON-LD beside it": ("/described/N", "shopper", 30.0),
+    "tracked: template variable": ("/p/N", "shopper", OF_SEGMENT),
+    "tracked: variable, JSON-LD beside it": ("/described/N", "shopper", OF_SEGMENT),
     "tracked: JSON-LD alone": ("/markup/N", "shopper", None),
     "tracked: variable, first look at each": ("/p/NEW", "shopper", None),
     "tracked: JSON-LD, first look at each": ("/markup/NEW", "shopper", None),
@@ -38,17 +44,27 @@ CASES: dict[str, tuple[str, str, float | None]] = {
 }
 if ONLY:
     CASES = {name: case for name, case in CASES.items() if any(one in name for one in ONLY)}
-ROUNDS = 100 if measuring.QUICK else 600
-PROCESSES = 2 if measuring.QUICK else 9
+ROUNDS = measuring.sized(200, 60, 5)
+BLOCK = 20
+PROCESSES = measuring.sized(7, 1, 1)
 
 
 def once(home: str) -> dict[str, dict[str, list[float]]]:
-    """p50 and p99 of each case in this process: bare, bare again, with the extension."""
-    with tempfile.TemporaryDirectory() as outbox:
+    """p50 and p99 of each case in this process: bare, bare again, with the extension, Segment's."""
+    with tempfile.TemporaryDirectory() as outbox, running() as sink:
         place = Path(outbox)
-        bare = make_store("bare", tracked=False, outbox=place)
-        again = make_store("again", tracked=False, outbox=place)
-        tracked = make_store("tracked", tracked=True, outbox=place, TOPMAIL_DELIVERY=home)
+        client = segment.Client("key", host=sink)
+
+        def track(one: Item) -> None:
+            if current_user.is_authenticated:
+                client.track(current_user.id, "Product Viewed", as_segment_wants_it(one))
+
+        stores = {
+            "bare": make_store("bare", tracked=False, outbox=place),
+            "again": make_store("again", tracked=False, outbox=place),
+            "with": make_store("tracked", tracked=True, outbox=place, TOPMAIL_DELIVERY=home),
+            "segment": make_store("other", tracked=False, outbox=place, peer=track),
+        }
         figures = {}
         for case, (path, who, _) in CASES.items():
 
@@ -57,14 +73,24 @@ def once(home: str) -> dict[str, dict[str, list[float]]]:
                 asked = requests_to(app, path, agent, logged_in=who == "shopper")
                 return lambda: serve(app, next(asked))
 
-            taken = measuring.in_turns(
-                {"bare": asker(bare), "again": asker(again), "with": asker(tracked)}, ROUNDS
-            )
+            askers = {name: asker(app) for name, app in stores.items()}
+            taken = measuring.in_turns(askers, ROUNDS, block=BLOCK)
             figures[case] = {
                 name: [measuring.quantile(one, share) / 1_000 for share in (0.5, 0.99)]
                 for name, one in taken.items()
             }
+        client.shutdown()
         return figures
+
+
+def as_segment_wants_it(one: Item) -> dict[str, object]:
+    """The product as Segment's e-commerce specification names its properties."""
+    return {
+        "product_id": str(one.id), "sku": one.sku, "category": one.category, "name": one.name,
+        "brand": one.brand, "price": one.price, "currency": "EUR",
+        "url": f"https://store.example/p/{one.id}",
+        "image_url": f"https://store.example{one.image}",
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -73,20 +99,39 @@ def main() -> None:
         return
     runs = measuring.in_fresh_processes("benchmarks.request_cost", PROCESSES, *ONLY, "worker")
     rows, kept = [], {}
-    for case, (_, _, goal) in CASES.items():
+    for case, (_, _, asked) in CASES.items():
         told = [run[case] for run in runs]
+
+        def over_bare(name: str, told: list[dict[str, list[float]]] = told) -> list[float]:
+            return [one[name][0] - one["bare"][0] for one in told]
+
         bare, _ = measuring.middle([one["bare"][0] for one in told])
-        added, spread = measuring.middle([one["with"][0] - one["bare"][0] for one in told])
-        noise, _ = measuring.middle([abs(one["again"][0] - one["bare"][0]) for one in told])
+        added, spread = measuring.middle(over_bare("with"))
+        noise, _ = measuring.middle([abs(one) for one in over_bare("again")])
         p99, _ = measuring.middle([one["with"][1] / one["bare"][1] for one in told])
-        verdict = measuring.met(added, goal, max(spread, noise)) if goal else ""
-        rows.append((case, bare, added, spread, noise, 1 + added / bare, p99, goal or "", verdict))
+        segments, _ = measuring.middle(over_bare("segment"))
+        is_tracked = case.startswith(("tracked", "repeat"))
+        told_apart = segments > 2 * noise
+        share = added / segments if is_tracked else None
+        goal = asked * segments if asked == OF_SEGMENT else asked
+        margin, verdict = max(spread, noise), ""
+        if share is not None and asked == OF_SEGMENT:
+            verdict = measuring.judged(
+                share, OF_SEGMENT, margin / abs(segments), f"{case}, of Segment's",
+                told_apart=told_apart,
+            )  # fmt: skip
+        elif asked is not None:
+            verdict = measuring.judged(added, asked, margin, f"{case}, us added")
+        shown = (segments, share if told_apart else measuring.NOISE) if is_tracked else ("", "")
+        rows.append((case, bare, added, spread, noise, *shown, p99, goal or "", verdict))
         kept[case] = {
             "bare_us": bare, "added_us": added, "spread_us": spread, "bare/bare_us": noise,
-            "ratio_p50": 1 + added / bare, "ratio_p99": p99, "goal_us": goal,
+            "segment_us": segments, "of_segment": share, "ratio_p99": p99, "goal_us": goal,
         }  # fmt: skip
-    heads = ["request", "bare", "added", "+-", "bare/bare", "x p50", "x p99", "goal", "verdict"]
-    measuring.table("CPU of a request at p50, us", heads, rows)
+    heads = ["request", "bare", "added", "+-", "bare/bare", "Segment", "share", "x p99", "goal"]
+    measuring.table("CPU of a request at p50, us", [*heads, "verdict"], rows)
+    added = {case: float(one["added_us"] or 0.0) for case, one in kept.items()}
+    measuring.plot("CPU that tracking adds to a request", "us at p50", added, ours="")
     measuring.write("request_cost", {"cases": kept})
 
 

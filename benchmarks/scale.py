@@ -27,7 +27,7 @@ MOST_SENDERS = 64  # TOPMAIL_SENDERS allows no more
 ROOM = 1.25  # what is planned beyond the mean load
 WORKER_CPU = 0.002  # of a Celery worker for one task with its call: an assumption, see the page
 BROKER_CPU = 0.00005  # of the broker for one confirmed message: an assumption, see the page
-SECONDS = 4.0 if measuring.QUICK else 20.0
+SECONDS = measuring.sized(10.0, 2.0, 0.5)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def publishing(messages: int) -> float | None:
             return (time.thread_time() - start) / messages
         finally:
             with app.connection_for_write() as connection:
-                connection.default_channel.queue_purge("topmail-benchmark-scale")
+                connection.default_channel.queue_delete("topmail-benchmark-scale")
             publisher.close()
     return None
 

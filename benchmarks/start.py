@@ -12,7 +12,7 @@ import tempfile
 
 from benchmarks import measuring
 
-PROCESSES = 9 if measuring.QUICK else 25
+PROCESSES = measuring.sized(15, 5, 1)
 # Flask-Login and Flask-SQLAlchemy are the shop's; topmail_flask imports neither.
 PROGRAM = """
 import resource, sys, time
@@ -74,7 +74,7 @@ def main() -> None:
     rows = []
     for name, (value, spread) in figures.items():
         goal = GOALS.get(name)
-        verdict = measuring.met(value, goal, spread) if goal else ""
+        verdict = measuring.judged(value, goal, spread, name) if goal else ""
         rows.append((name, value, spread, goal or "", verdict))
     measuring.table(
         "Start, over a process that has imported flask and requests",
