@@ -7,7 +7,7 @@ PORT ?= 5000
 SANDBOX_PORT ?= 8025
 export PORT SANDBOX_PORT
 
-.PHONY: demo test lint types check clean
+.PHONY: demo test test-lowest dist lint types clean
 
 demo: $(VENV)/demo.stamp
 	@exec $(BIN)/python -m example_store.demo
@@ -17,6 +17,21 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The oldest versions that setup.cfg allows: the floors of install_requires, installed as they stand.
+LOWEST := $(VENV)-lowest
+LOWEST_ARGS ?= -n 2 $(wildcard tests/test_*.py) $(addprefix tests/,domain sources visits beacon storefront identification)
+test-lowest: $(LOWEST)/lowest.stamp
+	$(LOWEST)/bin/pytest $(LOWEST_ARGS)
+
+$(LOWEST)/lowest.stamp: setup.cfg pyproject.toml
+	$(MAKE) --no-print-directory install EXTRA=dev STAMP=$@ VENV=$(LOWEST)
+	sed -n '/^install_requires/,/^$$/s/>=/==/p' setup.cfg > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOWEST)/lowest.txt
+	@touch $@
+
+dist: $(VENV)/dev.stamp
+	$(BIN)/python release/check.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
@@ -31,6 +46,14 @@ $(VENV)/demo.stamp: setup.cfg pyproject.toml
 $(VENV)/dev.stamp: setup.cfg pyproject.toml
 	$(MAKE) --no-print-directory install EXTRA=dev STAMP=$@
 
+.PHONY: docs
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx -W --keep-going -n -q docs docs/_build
+	@echo "docs/_build/index.html"
+
+$(VENV)/docs.stamp: setup.cfg pyproject.toml
+	$(MAKE) --no-print-directory install EXTRA=docs STAMP=$@
+
 .PHONY: install
 install:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -40,17 +63,22 @@ install:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
 	@touch $(STAMP)
 
-.PHONY: bench bench-quick
-BENCHMARKS := request_cost extraction scale start
+.PHONY: bench bench-quick bench-smallest
+# BENCH_ARGS: parts, or --compare benchmarks/results/an-earlier-run.json
+BENCH_ARGS ?=
 
 bench: $(VENV)/bench.stamp
-	@for one in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$one || exit 1; done
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 bench-quick: $(VENV)/bench.stamp
-	@for one in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$one --quick || exit 1; done
+	$(BIN)/python -m benchmarks --quick $(BENCH_ARGS)
+
+# Whether every part works, not how fast anything is: a minute, for the continuous integration.
+bench-smallest: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks --smallest
 
 $(VENV)/bench.stamp: setup.cfg pyproject.toml
 	$(MAKE) --no-print-directory install EXTRA=bench STAMP=$@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
