@@ -59,6 +59,9 @@ class StagedVisitor(FlaskVisitor):
         staged: Shopper | None = self._request.environ.get(SHOPPER)
         return super().logged_in() if staged is None else staged
 
+    def is_surely_nobody(self) -> bool:
+        return SHOPPER not in self._request.environ and super().is_surely_nobody()
+
     def consents(self, shopper: Shopper | None) -> bool | None:
         staged: bool | None = self._request.environ.get(CONSENT)
         return super().consents(shopper) if staged is None else staged
