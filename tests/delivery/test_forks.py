@@ -10,11 +10,13 @@ from tests.delivery.programs import Machine, ended, heard
 from tests.delivery.test_processes import FLUSH, TELL, products, slow
 
 FORKING = """
-def fork(act, patience=5):
+import faulthandler
+
+def fork(act, patience=15):
     child = os.fork()
     if child:
         return child
-    signal.alarm(patience)
+    faulthandler.dump_traceback_later(patience, exit=True)  # where it hangs
     try:
         act()
         os._exit(0)
@@ -75,7 +77,7 @@ assert locks
 for number, lock in enumerate(locks):
     if not lock.acquire(timeout=1):
         continue
-    child = fork(lambda: look(10 + number), patience=2)
+    child = fork(lambda: look(10 + number))
     lock.release()
     gone(child)
 say(len(locks))
