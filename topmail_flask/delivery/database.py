@@ -151,7 +151,8 @@ class Database:
     def close(self) -> None:
         """Closes what this process opened. The next call opens the file anew."""
         self._notice_fork()
-        self._closing()
+        self._closing.detach()  # calling it does nothing any more while the interpreter ends
+        _close(self._connections, self._pid)
         self._begin()
 
     def _opened(self) -> sqlite3.Connection:
