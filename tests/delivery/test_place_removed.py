@@ -29,7 +29,7 @@ def moved(place: Path) -> None:
 
 def replaced(place: Path) -> None:
     moved(place)
-    place.mkdir(mode=0o700)
+    place.mkdir(mode=0o700, exist_ok=True)  # unless the store is quicker
 
 
 def one_app_removed(place: Path) -> None:
