@@ -140,7 +140,9 @@ def taken(calls: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
 def beside(name: str) -> dict[str, list[float]]:
     """One tracker, in a process where no other tracker's threads send meanwhile."""
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        # The store may still write while the place goes.
+        temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        place = Path(stack.enter_context(temporary))
         sink = stack.enter_context(running())
         stores = {
             "bare": make_store("bare", tracked=False, outbox=place),
