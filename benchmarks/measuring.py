@@ -138,6 +138,21 @@ def judged(
     return verdict
 
 
+def judged_share(
+    added: float, peer: float, goal: float, spread: float, noise: float, name: str
+) -> str:
+    """A goal for what ``added`` is a share of what a peer adds, all in us.
+
+    Where the peer does not stand out of the noise the share says nothing, unless it would miss the
+    goal even if the noise had hidden as much of the peer as it can.
+    """
+    margin = max(spread, noise)
+    return judged(
+        added / peer, goal, margin / abs(peer), name,
+        told_apart=peer > 2 * noise or added - margin > goal * (peer + noise),
+    )  # fmt: skip
+
+
 def plot(title: str, unit: str, bars: Mapping[str, float], ours: str = "topmail") -> None:
     """Keep bars for the report; those whose names hold ``ours`` stand out."""
     _kept["plots"].append({"title": title, "unit": unit, "bars": dict(bars), "ours": ours})

@@ -214,11 +214,8 @@ def report(pairs: dict[str, list[tuple[list[float], list[float]]]]) -> None:
         if name not in ("bare again", ALONE[0]):
             bars[name] = added
         if name == OURS:
-            margin = max(spread, noise) / abs(segments)
-            measuring.judged(
-                added / segments, OF_SEGMENT, margin,
-                "tracked request, of Segment's CPU at p50", told_apart=told_apart,
-            )  # fmt: skip
+            said = "tracked request, of Segment's CPU at p50"
+            measuring.judged_share(added, segments, OF_SEGMENT, spread, noise, said)
             again = [one[1] / bare[1] for one, bare in pairs["bare again"]]
             margin = max(tails, abs(measuring.middle(again)[0] - 1), measuring.middle(again)[1])
             measuring.judged(tail, OF_BARE_P99, margin, "tracked request, p99 of the bare page's")

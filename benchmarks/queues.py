@@ -19,7 +19,7 @@ from benchmarks.queue_peers import AGAIN, OURS, QUEUES, REDIS, redis_is_here, re
 APPENDS = measuring.sized(100, 30, 5)
 ROUNDS = measuring.sized(2, 1, 1)
 TAKEN = measuring.sized(640, 160, 32)
-BACKLOGS = measuring.sized((0, 10_000, 100_000), (0, 10_000), (0, 200))
+BACKLOGS = measuring.sized((0, 10_000, 100_000), (0, 3_000), (0, 200))
 PROCESSES = measuring.sized((1, 4, 8), (1, 4), (1,))
 AT_BACKLOG = PROCESSES[min(1, len(PROCESSES) - 1)]
 PAUSE = 0.01

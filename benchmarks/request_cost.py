@@ -116,10 +116,8 @@ def main() -> None:
         goal = asked * segments if asked == OF_SEGMENT else asked
         margin, verdict = max(spread, noise), ""
         if share is not None and asked == OF_SEGMENT:
-            verdict = measuring.judged(
-                share, OF_SEGMENT, margin / abs(segments), f"{case}, of Segment's",
-                told_apart=told_apart,
-            )  # fmt: skip
+            said = f"{case}, of Segment's"
+            verdict = measuring.judged_share(added, segments, asked, spread, noise, said)
         elif asked is not None:
             verdict = measuring.judged(added, asked, margin, f"{case}, us added")
         shown = (segments, share if told_apart else measuring.NOISE) if is_tracked else ("", "")
