@@ -84,6 +84,26 @@ def test_a_process_told_to_end_sends_what_it_can_in_two_seconds(
     assert products(chaos) == [*range(600), 999_999]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_does_not_cut_the_end_short(
+    machine: Machine, chaos: Chaos, number: int
+) -> None:
+    """F056: terminals and systemd tell all processes, and a master tells its workers once more."""
+    chaos.otherwise = slow(0.1)
+    lines = "for n in range(40): look(n)\natexit.register(say, 'ending')\n"
+    process = machine.start(lines + "say('ready'); time.sleep(60)")
+    heard(process, "ready")
+    process.terminate()
+    heard(process, "ending")
+    for _ in range(3):
+        told = len(chaos.calls)
+        while len(chaos.calls) == told:
+            chaos.wait_for(1)
+        process.send_signal(number)
+    ended(process, limit=9.0)
+    assert products(chaos) == [*range(40)]
+
+
 def test_an_api_that_never_answers_does_not_hold_the_end_up(machine: Machine, chaos: Chaos) -> None:
     """F055"""
     chaos.otherwise = acts.hang

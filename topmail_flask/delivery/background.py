@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from topmail_flask.delivery import standing
@@ -74,6 +75,7 @@ class Background:
         self._pid = os.getpid()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._done = threading.Event()
         self._retry_at = self._warn_at = 0.0
         self._end_by: float | None = None
         self.leader = None
@@ -129,8 +131,12 @@ class Background:
         thread = self._thread
         if thread is None or self._pid != os.getpid() or thread is threading.current_thread():
             return True
-        thread.join(max(0.0, moment - self._monotonic()))
-        return not thread.is_alive()
+        # Not by join alone: before Python 3.13 a join that a signal's handler breaks off by an
+        # exception takes the thread for ended.
+        done = self._done.wait(max(0.0, moment - self._monotonic()))
+        if done:
+            thread.join(max(0.0, moment - self._monotonic()))
+        return done
 
     def _start(self) -> None:
         # Whoever comes second, a signal handler in between included, leaves it to the first.
@@ -148,9 +154,11 @@ class Background:
                     logger.warning(NO_THREADS)
                 return
             self.leader = self._end_by = None
-            thread = threading.Thread(target=self._run, name="topmail-leader", daemon=True)
+            done = threading.Event()
+            run = partial(self._run, done)
+            thread = threading.Thread(target=run, name="topmail-leader", daemon=True)
             thread.start()
-            self._thread = thread
+            self._thread, self._done = thread, done
         except RuntimeError as error:
             # At the end of the interpreter that is as it should be.
             if "shutdown" not in str(error):
@@ -158,7 +166,7 @@ class Background:
         finally:
             self._starting.release()
 
-    def _run(self) -> None:
+    def _run(self, done: threading.Event) -> None:
         try:
             self.leader = leader = self._make_leader()
             if self._end_by is not None:  # told while there was none yet
@@ -166,3 +174,5 @@ class Background:
             leader.run()
         except BaseException as error:  # noqa: BLE001  # the next accepted view starts another
             logger.warning("TopMail: the sender's thread ended: %s.", type(error).__name__)
+        finally:
+            done.set()

@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 from weakref import WeakSet
@@ -43,14 +43,25 @@ def register(one: Living) -> None:
 
 
 def _at_exit() -> None:
-    """One budget for all: they end side by side, and nobody is waited for beyond it."""
+    """One budget for all: they end side by side, and nobody is waited for beyond it.
+
+    The end that a signal's handler asks for meanwhile is under way: it cuts nothing short.
+    """
     living = list(_living)
     begin = time.monotonic()
     moments = [begin + one.exit_budget for one in living]
     for one, moment in zip(living, moments, strict=True):
-        one.end_by(moment)
+        _to_the_end(one.end_by, moment)
     for one, moment in zip(living, moments, strict=True):
-        one.await_end(moment)
+        _to_the_end(one.await_end, moment)
+
+
+def _to_the_end(act: Callable[[float], None], moment: float) -> None:
+    while True:
+        try:
+            return act(moment)
+        except (SystemExit, KeyboardInterrupt):
+            continue  # with what is left of the time
 
 
 @contextmanager
