@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from topmail_flask.delivery import database, salvage, write_ahead_log
 from topmail_flask.delivery.database import Database, Fault, NewerSchema
 from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.exits import unforked
 from topmail_flask.delivery.mending import FILE_NAME, OLD_FILE_NAME, Mending
 from topmail_flask.delivery.place import prepare
 
@@ -140,13 +141,13 @@ class Books:
         """
         if self.in_memory:
             return True
-        with suppress(Fault, OSError, NewerSchema), database.translated():
+        with suppress(Fault, OSError, NewerSchema), unforked(), database.translated():
             return write_ahead_log.shrink(self._current.connection())
         return False
 
     def _log_is_written_back(self) -> bool:
         """Whether a full disk has room for one more transaction: the log's own."""
-        with suppress(Fault, OSError, NewerSchema), database.translated():
+        with suppress(Fault, OSError, NewerSchema), unforked(), database.translated():
             return write_ahead_log.write_back(self._current.connection())
         return False
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from topmail_flask.delivery import schema, write_ahead_log
+from topmail_flask.delivery.exits import unforked
 from topmail_flask.delivery.place import check_file, prepare
 
 BUSY_SECONDS = 1.0
@@ -108,7 +109,7 @@ class Database:
         :raises Fault: nothing was changed.
         """
         self._notice_fork()
-        with self._shared_by, translated():
+        with unforked(), self._shared_by, translated():
             connection = self.connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -125,7 +126,7 @@ class Database:
         :raises Fault: the file cannot be read.
         """
         self._notice_fork()
-        with self._shared_by, translated():
+        with unforked(), self._shared_by, translated():
             if self.path is None or hasattr(self._of_thread, "connection"):
                 return work(self.connection())
             # A mere reader leaves nothing open: with gevent every request is a thread of its own.
@@ -152,12 +153,13 @@ class Database:
         """Closes what this process opened. The next call opens the file anew."""
         self._notice_fork()
         self._closing.detach()  # calling it does nothing any more while the interpreter ends
-        _close(self._connections, self._pid)
+        with unforked():
+            _close(self._connections, self._pid)
         self._begin()
 
     def _opened(self) -> sqlite3.Connection:
         try:
-            with translated():
+            with unforked(), translated():
                 return self._open()
         except Fault as fault:
             if fault.kind in ("damaged", "busy"):

@@ -27,7 +27,7 @@ LONGEST_LOADING = 5.0
 _loading = threading.RLock()
 _held = False
 _living: WeakSet[Living] = WeakSet()
-_registered = False
+_registered = _watching = False
 
 
 def register(one: Living) -> None:
@@ -36,10 +36,17 @@ def register(one: Living) -> None:
     _living.add(one)
     if not _registered:
         _registered = True
+        _watch_forks()
+        atexit.register(_at_exit)
+
+
+def _watch_forks() -> None:
+    global _watching  # noqa: PLW0603  # once per process
+    if not _watching:
+        _watching = True
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
         )
-        atexit.register(_at_exit)
 
 
 def _at_exit() -> None:
@@ -66,9 +73,11 @@ def _to_the_end(act: Callable[[float], None], moment: float) -> None:
 
 @contextmanager
 def unforked() -> Iterator[None]:
-    """No fork while the block loads modules: the child would wait for ever for the lock of a module
-    whose loading thread it does not have, as soon as it, or the shop, imports the same.
+    """No fork while the block loads modules or is inside of SQLite: the child would wait for ever
+    for the lock of a module, or one of SQLite's own, whose thread it does not have, as soon as it,
+    or the shop, imports the same or opens a file.
     """
+    _watch_forks()
     with _loading:
         yield
 
