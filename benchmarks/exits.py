@@ -42,10 +42,10 @@ if told["base_url"]:
     package.__path__ = [told["package"]]
     sys.modules["topmail_flask"] = package
     from topmail_flask.delivery.front_door import Delivery
-    from topmail_flask.domain.product import Product
-    from topmail_flask.domain.product_view import ProductView
-    from topmail_flask.domain.settings import Settings
-    from topmail_flask.domain.shopper import Shopper
+    from topmail_flask.model.product import Product
+    from topmail_flask.model.events import ProductView
+    from topmail_flask.model.settings import Settings
+    from topmail_flask.model.shopper import Shopper
     settings = Settings(api_key=told["key"], base_url=told["base_url"])
     delivery = Delivery(settings, app_name="b", directory=Path(told["outbox"]), secret=b"bench")
     for number in range(told["views"]):

@@ -20,9 +20,9 @@ from selectolax.lexbor import LexborHTMLParser
 from benchmarks import measuring
 from benchmarks.pages import KINDS, URL
 from topmail_flask import extract
-from topmail_flask.sources.document import Document
-from topmail_flask.sources.json_ld import cut_blocks, read_blocks
-from topmail_flask.sources.markers import json_ld_positions
+from topmail_flask.extraction.document import Document
+from topmail_flask.extraction.json_ld import cut_blocks, read_blocks
+from topmail_flask.extraction.markers import json_ld_positions
 
 PAGES = {"20 KB": 20_000, "100 KB": 100_000, "500 KB": 500_000, "2 MB": 2_000_000}
 SIZES = dict(list(PAGES.items())[: measuring.sized(4, 3, 1)])

@@ -10,8 +10,8 @@ from flask import Flask
 from flask_compress import Compress
 
 from topmail_flask import Product, TopMail, product_viewed
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.sources.encodings import readable
+from topmail_flask.extraction.encodings import readable
+from topmail_flask.model.reasons import Reason
 
 PAGE = (
     "<title>Green tea</title>"

@@ -10,11 +10,11 @@ from flask import Flask
 from werkzeug.test import Client
 
 from tests.wsgi_shop import ANN, BROWSER, PAGE, Shop, Wrap, get, sandbox, wrap
-from topmail_flask.domain.errors import ConfigurationError
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.shopper import Shopper
 from topmail_flask.extension import TopMail
 from topmail_flask.middleware import TopMailMiddleware
+from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.signals import product_viewed
 

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask, request
 
 from topmail_flask import Product, Purchase, Reason, Shopper, TopMail, TopMailClient, view_dropped
-from topmail_flask.domain.errors import Conflict, InvalidValueError
+from topmail_flask.model.errors import Conflict, InvalidValueError
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.testing import capture
 

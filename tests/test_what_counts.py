@@ -16,8 +16,8 @@ from flask import (
 
 from tests.shop import TEA, Shop, make_shop
 from topmail_flask import product_page
-from topmail_flask.domain.setting_checks import ROBOT_KINDS
-from topmail_flask.visits.robots import RobotKind
+from topmail_flask.model.settings import ROBOT_KINDS
+from topmail_flask.rules.robots import RobotKind
 
 HUMAN = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from topmail_flask.delivery.client import TopMailClient
-    from topmail_flask.domain.errors import (
+    from topmail_flask.extension import TopMail
+    from topmail_flask.extraction.page_product import extract
+    from topmail_flask.marking import product_page
+    from topmail_flask.middleware import TopMailMiddleware
+    from topmail_flask.model.decision import Extraction
+    from topmail_flask.model.errors import (
         CallRejected,
         ConfigurationError,
         Conflict,
@@ -22,44 +27,35 @@ if TYPE_CHECKING:
         SuspiciousAnswer,
         TopMailError,
     )
-    from topmail_flask.domain.extraction import Extraction
-    from topmail_flask.domain.ledger import Health, Stats
-    from topmail_flask.domain.product import Product
-    from topmail_flask.domain.product_view import ProductView
-    from topmail_flask.domain.purchase import Purchase
-    from topmail_flask.domain.reasons import Reason
-    from topmail_flask.domain.receipt import Contact, Receipt
-    from topmail_flask.domain.settings import Settings
-    from topmail_flask.domain.shopper import Shopper
-    from topmail_flask.extension import TopMail
-    from topmail_flask.marking import product_page
-    from topmail_flask.middleware import TopMailMiddleware
+    from topmail_flask.model.events import ProductView, Purchase
+    from topmail_flask.model.ledger import Health, Stats
+    from topmail_flask.model.product import Product
+    from topmail_flask.model.reasons import Reason
+    from topmail_flask.model.settings import Settings
+    from topmail_flask.model.shopper import Contact, Receipt, Shopper
     from topmail_flask.signals import product_viewed, view_delivered, view_dropped
-    from topmail_flask.sources.page_product import extract
 
-_HOMES = {
+_MODULES = {
     "delivery.client": ("TopMailClient",),
-    "domain.errors": (
+    "extension": ("TopMail",),
+    "extraction.page_product": ("extract",),
+    "marking": ("product_page",),
+    "middleware": ("TopMailMiddleware",),
+    "model.decision": ("Extraction",),
+    "model.errors": (
         *("CallRejected", "ConfigurationError", "Conflict", "ContactNotFound", "DeliveryError"),
         *("InvalidValueError", "RateLimited", "RetryLater", "SendingBlocked", "SuspiciousAnswer"),
         "TopMailError",
     ),
-    "domain.extraction": ("Extraction",),
-    "domain.ledger": ("Health", "Stats"),
-    "domain.product": ("Product",),
-    "domain.product_view": ("ProductView",),
-    "domain.purchase": ("Purchase",),
-    "domain.reasons": ("Reason",),
-    "domain.receipt": ("Contact", "Receipt"),
-    "domain.settings": ("Settings",),
-    "domain.shopper": ("Shopper",),
-    "extension": ("TopMail",),
-    "marking": ("product_page",),
-    "middleware": ("TopMailMiddleware",),
+    "model.events": ("ProductView", "Purchase"),
+    "model.ledger": ("Health", "Stats"),
+    "model.product": ("Product",),
+    "model.reasons": ("Reason",),
+    "model.settings": ("Settings",),
+    "model.shopper": ("Contact", "Receipt", "Shopper"),
     "signals": ("product_viewed", "view_delivered", "view_dropped"),
-    "sources.page_product": ("extract",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "CallRejected",
@@ -96,9 +92,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    value: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 

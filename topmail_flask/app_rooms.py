@@ -13,11 +13,11 @@ from flask import Flask
 
 from topmail_flask.boundary import Boundary
 from topmail_flask.consent_function import ConsentFunction
-from topmail_flask.domain.ledger import Health
-from topmail_flask.domain.settings import Settings
 from topmail_flask.flask_visitor import Hooks
-from topmail_flask.identification.seals import digest_secret
+from topmail_flask.identify.seals import digest_secret
 from topmail_flask.made_once import made_once
+from topmail_flask.model.ledger import Health
+from topmail_flask.model.settings import Settings
 from topmail_flask.signals import Ends
 
 if TYPE_CHECKING:

@@ -13,25 +13,24 @@ from flask.signals import before_render_template, request_finished, template_ren
 from topmail_flask.app_rooms import AppRooms
 from topmail_flask.boundary import Boundary
 from topmail_flask.consent_function import ConsentFunction
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.errors import ConfigurationError
-from topmail_flask.domain.ledger import Stats
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.rendered_page import RenderedPage
-from topmail_flask.domain.settings import Settings
+from topmail_flask.extraction.mapped_rows import are_mapped_at_all
 from topmail_flask.final_answer import FinalAnswer
 from topmail_flask.flask_visitor import FlaskVisitor, Hooks
-from topmail_flask.identification.memory import Memory
-from topmail_flask.identification.recognition import Recognition
+from topmail_flask.identify.memory import Memory
+from topmail_flask.identify.recognition import Recognition
 from topmail_flask.marking import Mark, mark_of
+from topmail_flask.model.decision import Decision, RenderedPage
+from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.ledger import Stats
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
 from topmail_flask.purchases import Purchases
 from topmail_flask.rendering import is_within_another
 from topmail_flask.request_page import PageReader
 from topmail_flask.request_record import RequestRecord, current_record
+from topmail_flask.rules.rules import OBSERVER, refused_response
 from topmail_flask.signals import Ends
-from topmail_flask.sources.mapped_rows import are_mapped_at_all
-from topmail_flask.visits.rules import OBSERVER, refused_response
 
 NAME = "topmail"
 _NOTHING_TOLD = RequestRecord()

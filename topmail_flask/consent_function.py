@@ -12,11 +12,10 @@ from flask import Flask
 
 from topmail_flask.boundary import Boundary
 from topmail_flask.delivery.learned import Learned
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
 from topmail_flask.flask_visitor import Hooks
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
 
 class ConsentFunction:

@@ -7,8 +7,8 @@ from typing import Any
 
 from werkzeug.http import parse_cookie
 
-from topmail_flask.domain.shopper import Shopper
-from topmail_flask.visits.consent import cookie_banner_consent
+from topmail_flask.model.shopper import Shopper
+from topmail_flask.rules.consent import cookie_banner_consent
 
 Environ = dict[str, Any]
 

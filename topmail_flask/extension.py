@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from topmail_flask.app_state import NAME, AppState, state_of
 from topmail_flask.cli import topmail_commands
-from topmail_flask.domain.errors import ConfigurationError
-from topmail_flask.domain.ledger import Health, Stats
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
 from topmail_flask.flask_visitor import Hooks
-from topmail_flask.own_routes import add_own_routes
+from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.ledger import Health, Stats
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
+from topmail_flask.routes import add_own_routes
 from topmail_flask.storefront.calls import add_storefront_calls, leave_browser
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from flask import Response
 from werkzeug.http import parse_options_header
 
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.sources.encodings import readable
+from topmail_flask.extraction.encodings import readable
+from topmail_flask.model.reasons import Reason
 
 HTML = ("text/html", "application/xhtml+xml")
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
 
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.resolvers.flask_login import (
     is_somebody_logged_in,
     is_surely_nobody,
     logged_in_shopper,
 )
 from topmail_flask.resolvers.identified import may_be_identified
-from topmail_flask.visits.consent import cookie_banner_consent
+from topmail_flask.rules.consent import cookie_banner_consent
 
 if TYPE_CHECKING:
     from topmail_flask.storefront.looks import LookMemory

@@ -16,17 +16,17 @@ from werkzeug.http import parse_options_header
 from topmail_flask.boundary import Boundary
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.delivery.homes import serve
-from topmail_flask.domain.ledger import Health, Stats
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.rendered_page import RenderedPage
-from topmail_flask.domain.settings import PREFIX, Settings
 from topmail_flask.environ_visitor import Environ, EnvironVisitor
+from topmail_flask.extraction.encodings import readable
+from topmail_flask.model.decision import RenderedPage
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.ledger import Health, Stats
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import PREFIX, Settings
+from topmail_flask.model.shopper import Receipt
+from topmail_flask.rules.rules import OBSERVER, refused_response
 from topmail_flask.signals import send, view_delivered, view_dropped
-from topmail_flask.sources.encodings import readable
 from topmail_flask.tracker import Tracker
-from topmail_flask.visits.rules import OBSERVER, refused_response
 from topmail_flask.watched_answer import Headers, WatchedAnswer
 
 
@@ -74,7 +74,7 @@ class TopMailMiddleware:
     :param before_send: takes each view before it is sent; returns it, a changed one, or None.
     :param celery: the Celery app that views are handed to with ``delivery="celery"``. Its worker
         has to make this middleware as well, with the same application and key.
-    :param settings: the settings of :class:`~topmail_flask.domain.settings.Settings` by their
+    :param settings: the settings of :class:`~topmail_flask.model.settings.Settings` by their
         names in lower case, without ``TOPMAIL_``. ``outbox`` is ``instance/topmail`` below the
         working directory, unless given. Set ``site_url``: the Host header is the visitor's.
     :raises ConfigurationError: a setting is unknown or wrong.

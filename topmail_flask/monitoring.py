@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 
 from topmail_flask.app_state import AppState, state_of
-from topmail_flask.domain.ledger import Health, Stats
+from topmail_flask.model.ledger import Health, Stats
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

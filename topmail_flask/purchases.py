@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context, request
 
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.events import Purchase
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 if TYPE_CHECKING:
     from topmail_flask.app_state import AppState

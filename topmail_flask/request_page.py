@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response
 
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.rendered_page import RenderedPage
-from topmail_flask.domain.settings import Settings
+from topmail_flask.extraction.mapped_rows import are_mapped_at_all, is_mapped
+from topmail_flask.extraction.markers import may_hold_product
+from topmail_flask.extraction.template_context import template_product
 from topmail_flask.final_answer import FinalAnswer
 from topmail_flask.made_once import made_once
 from topmail_flask.marking import Mark, call_loader
+from topmail_flask.model.decision import RenderedPage
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
 from topmail_flask.request_record import RequestRecord, Unread
 from topmail_flask.site_address import site_address
-from topmail_flask.sources.mapped_rows import are_mapped_at_all, is_mapped
-from topmail_flask.sources.markers import may_hold_product
-from topmail_flask.sources.template_context import template_product
 
 if TYPE_CHECKING:
-    from topmail_flask.sources.product_reader import ProductReader
+    from topmail_flask.extraction.product_reader import ProductReader
 
 Adapters = Mapping[type, Callable[[Any], Any]]
 
@@ -38,7 +38,7 @@ class PageReader:
     @made_once
     def _objects(self) -> ProductReader:
         # What reads prices is loaded with the first product, not at the start of the store.
-        from topmail_flask.sources.product_reader import ProductReader  # noqa: PLC0415
+        from topmail_flask.extraction.product_reader import ProductReader  # noqa: PLC0415
 
         return ProductReader(self._settings)
 

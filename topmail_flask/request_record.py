@@ -8,11 +8,10 @@ from typing import Any
 
 from flask import Response, g
 
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.rendered_page import RenderedPage
+from topmail_flask.model.decision import Decision, RenderedPage
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
 
 BEACON = b"data-topmail-token="
 Context = tuple[str, Mapping[str, Any]]

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from blinker import NamedSignal, Namespace
 
 from topmail_flask.boundary import Boundary
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Receipt
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Request
 
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Settings
 
 _PLAIN_PATH = re.compile(r"[/\w.~-]*", re.ASCII)
 

@@ -8,24 +8,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from topmail_flask.boundary import Boundary
-from topmail_flask.domain.decision import Decision, refused
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.extraction import Extraction
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.rendered_page import RenderedPage
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.extraction.page_product import extract
+from topmail_flask.model.decision import Decision, Extraction, RenderedPage, refused
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
+from topmail_flask.rules.consent import privacy_signal, refused_by_consent
+from topmail_flask.rules.identity import visit_id
+from topmail_flask.rules.repeats import RepeatWindow
+from topmail_flask.rules.robots import robot_kind
+from topmail_flask.rules.rules import refused_request
+from topmail_flask.rules.sampling import in_sample
 from topmail_flask.signals import product_viewed, send, view_dropped
-from topmail_flask.sources.page_product import extract
-from topmail_flask.visits.consent import privacy_signal, refused_by_consent
-from topmail_flask.visits.identity import visit_id
-from topmail_flask.visits.repeats import RepeatWindow
-from topmail_flask.visits.robots import robot_kind
-from topmail_flask.visits.rules import refused_request
-from topmail_flask.visits.sampling import in_sample
 
 BeforeSend = Callable[[ProductView], Any]
 

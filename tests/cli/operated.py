@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.drain_store import create_app
 from topmail_flask.app_state import state_of
-from topmail_flask.domain.ledger import Stats
+from topmail_flask.model.ledger import Stats
 from topmail_flask.sandbox import Sandbox
 
 ANN, BOB = "ann@shop.example", "bob.the.buyer@shop.example"

@@ -16,8 +16,8 @@ from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.operating import Operator, Work
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
 EMAIL = "ada.lovelace@shop.example"
 NOW = 1_700_000_000.0

@@ -10,11 +10,10 @@ if "PRETENDED_PYTHON" in os.environ:  # as uWSGI does it: sys.executable is no P
     sys.executable = os.environ["PRETENDED_PYTHON"]
 
 from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import Product
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Receipt, Shopper
 
 EMAIL = "ann@shop.example"
 

@@ -22,10 +22,10 @@ package.__path__ = [os.environ["PACKAGE"]]
 sys.modules["topmail_flask"] = package
 from pathlib import Path
 from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.product import Product
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
 delivery = Delivery(
     Settings(**json.loads(os.environ["SETTINGS"])),

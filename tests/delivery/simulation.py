@@ -20,14 +20,12 @@ from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import Quota
 from topmail_flask.delivery.sender import Sender
 from topmail_flask.delivery.standing import health_of
-from topmail_flask.domain.ledger import Health, Stats
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.ledger import Health, Stats
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Receipt, Shopper
 
 KEY = "tm_test_0123456789abcdef"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.delivery.entry_making import contact_id_of, drain, entry, fill, journal, outbox
 from topmail_flask.delivery.held_files import hold
 from topmail_flask.delivery.place import LEADER_LOCK, app_directory, prepare, siblings
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.secret import Secret
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Secret
 
 OLD, NEW = Secret("tm_live_0123456789abcdef"), Secret("tm_live_fedcba9876543210")
 

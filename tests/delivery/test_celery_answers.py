@@ -20,10 +20,10 @@ from topmail_flask.delivery import celery as delivery
 from topmail_flask.delivery.accounts import Account
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Receipt
 from topmail_flask.sandbox import Sandbox
 
 KEY = "tm_test_of_the_shop"

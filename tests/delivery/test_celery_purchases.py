@@ -9,8 +9,8 @@ import pytest
 from tests.delivery.brokers import LIMIT, broker
 from tests.delivery.celery_store import EMAIL, create_app
 from topmail_flask.app_state import state_of
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import Purchase
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.sandbox import Sandbox
 
 

@@ -13,7 +13,7 @@ import responses
 from tests.delivery import chaos as acts
 from tests.delivery.chaos import Chaos, chaos_server
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.domain.errors import (
+from topmail_flask.model.errors import (
     CallRejected,
     ConfigurationError,
     Conflict,
@@ -25,9 +25,9 @@ from topmail_flask.domain.errors import (
     SendingBlocked,
     SuspiciousAnswer,
 )
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import Product
+from topmail_flask.model.shopper import Shopper
 
 KEY = "tm_test_0123456789abcdef"
 LAMP = "https://shop.example/lamp"

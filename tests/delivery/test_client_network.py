@@ -16,7 +16,7 @@ from tests.delivery.chaos import Chaos, chaos_server
 from tests.delivery.test_client import KEY, client, view
 from topmail_flask.delivery import connections
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.domain.errors import DeliveryError, RetryLater, SendingBlocked
+from topmail_flask.model.errors import DeliveryError, RetryLater, SendingBlocked
 
 __all__ = ["client"]
 

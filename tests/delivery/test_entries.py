@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.delivery.entry_making import EMAIL, NOW, entry
 from topmail_flask.delivery.entries import BODY_LIMIT, Entry
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import Product
+from topmail_flask.model.shopper import Shopper
 
 PRODUCT = Product(
     id="p1", name='Lamp "Ö" ,"body":', url="https://a.example/", price=Decimal(9), currency="EUR"

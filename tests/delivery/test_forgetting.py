@@ -28,8 +28,8 @@ from tests.delivery.entry_making import (
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.forgetting import forget
 from topmail_flask.delivery.operating import OutboxUnavailable
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 
 def forgotten(directory: Path, now: float, shopper: str = EMAIL) -> int:

@@ -14,11 +14,11 @@ from tests.delivery import chaos as acts
 from tests.delivery.chaos import Chaos, chaos_server
 from tests.delivery.simulation import KEY
 from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
 Opened = Callable[..., Delivery]
 

@@ -23,7 +23,7 @@ from tests.delivery.entry_making import (
 )
 from topmail_flask.delivery import segments
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 
 def dead_segment(directory: Path, name: str, content: bytes) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.delivery.entry_making import drain, entry, import_all, journal, outbox, output_of
 from topmail_flask.delivery.memory_ring import MemoryRing
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 
 def test_the_oldest_are_dropped_and_counted() -> None:

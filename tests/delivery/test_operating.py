@@ -21,8 +21,8 @@ from topmail_flask.delivery.by_hand import Choice
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.operating import OutboxUnavailable
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.reasons import Reason
 
 ALL = Choice()
 

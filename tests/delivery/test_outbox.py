@@ -23,10 +23,9 @@ from tests.delivery.entry_making import (
 )
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 
 def change(directory: Path, statement: str, *values: object) -> None:

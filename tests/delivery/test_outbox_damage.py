@@ -24,7 +24,7 @@ from tests.delivery.entry_making import (
 from topmail_flask.delivery.held_files import hold
 from topmail_flask.delivery.mending import FILE_NAME
 from topmail_flask.delivery.place import LEADER_LOCK
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 
 def aside(directory: Path) -> list[Path]:

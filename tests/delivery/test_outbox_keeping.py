@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.delivery.entry_making import NOW, Clock, contact_id_of, entry, fill, operator, outbox
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 
 def test_contacts_and_pauses_are_remembered_for_every_process(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.delivery.entry_making import Clock, drain, entry, fill, outbox, program
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 MEGABYTE = 1024 * 1024
 

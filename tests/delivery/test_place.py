@@ -16,7 +16,7 @@ from topmail_flask.delivery.place import (
     prepare,
     siblings,
 )
-from topmail_flask.domain.secret import Secret
+from topmail_flask.model.settings import Secret
 
 KEY, OTHER = Secret("tm_live_0123456789abcdef"), Secret("tm_live_fedcba9876543210")
 

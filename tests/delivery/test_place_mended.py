@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.delivery.couriers import until
 from tests.delivery.process_store import view_of
 from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Settings
 from topmail_flask.sandbox import Sandbox
 
 

@@ -13,9 +13,9 @@ from tests.delivery.entry_making import EMAIL, NOW, Clock, entry, fill, operator
 from tests.delivery.simulation import World, world
 from topmail_flask.delivery.by_hand import Choice
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import Purchase
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 HOUR = 3600.0
 

@@ -10,7 +10,7 @@ from urllib3 import HTTPHeaderDict
 
 from topmail_flask.delivery.pauses import Pace, Pause, until_tomorrow
 from topmail_flask.delivery.retries import Quota, backoff, quota, retry_after
-from topmail_flask.domain.errors import RateLimited, RetryLater, SendingBlocked, SuspiciousAnswer
+from topmail_flask.model.errors import RateLimited, RetryLater, SendingBlocked, SuspiciousAnswer
 
 NOW = 1_760_000_000.0
 THEN = datetime.fromtimestamp(NOW, UTC)

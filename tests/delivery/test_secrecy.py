@@ -19,10 +19,10 @@ from tests.delivery.chaos import Chaos
 from tests.delivery.simulation import KEY, world
 from tests.delivery.test_front_door import Opened, opened
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.domain.errors import TopMailError
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import TopMailError
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import Product
+from topmail_flask.model.shopper import Shopper
 
 __all__ = ["opened"]
 SECRETS = (KEY, "ada@shop.example", "ada%40shop.example", "Ada Secret", "Secret Lamp")

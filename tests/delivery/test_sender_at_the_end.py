@@ -9,7 +9,7 @@ from topmail_flask.delivery.crew import Crew
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Sender
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Settings
 
 
 def test_what_was_accepted_since_the_last_turn_keeps_the_leader() -> None:

@@ -15,7 +15,7 @@ from topmail_flask.delivery.held_files import hold
 from topmail_flask.delivery.lock_holders import silent_for
 from topmail_flask.delivery.reports import Standing
 from topmail_flask.delivery.standing import health_of
-from topmail_flask.domain.ledger import Health
+from topmail_flask.model.ledger import Health
 
 HOLDER = """
 import os, sys

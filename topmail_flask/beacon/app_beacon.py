@@ -14,10 +14,10 @@ from topmail_flask.app_state import state_of
 from topmail_flask.beacon.allowance import Allowance
 from topmail_flask.beacon.messages import LIMIT, is_own, read_message, sender_of
 from topmail_flask.beacon.tokens import Tokens
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.rendered_page import RenderedPage
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.decision import RenderedPage
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
 from topmail_flask.request_record import current_record
 
 FRESH = 3.0

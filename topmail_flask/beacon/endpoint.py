@@ -11,9 +11,8 @@ from flask import Request, Response, request
 
 from topmail_flask.app_state import AppState, state_of
 from topmail_flask.beacon.app_beacon import Look
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.rendered_page import RenderedPage
+from topmail_flask.model.decision import Decision, RenderedPage
+from topmail_flask.model.reasons import Reason
 from topmail_flask.request_record import current_record
 
 _A_YEAR, _AN_HOUR = 31_536_000, 3600

@@ -12,13 +12,13 @@ from markupsafe import Markup
 
 from topmail_flask.app_state import AppState, state_of
 from topmail_flask.beacon.endpoint import beacon_script
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import PRODUCT_FIELDS, Product
-from topmail_flask.domain.reasons import Reason
 from topmail_flask.marking import mark_of
-from topmail_flask.own_routes import own_address
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import PRODUCT_FIELDS, Product
+from topmail_flask.model.reasons import Reason
 from topmail_flask.request_page import reason_of
 from topmail_flask.request_record import current_record
+from topmail_flask.routes import own_address
 
 VARIANTS = 100
 """Variants of a page, at the most; the rest is left out."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import PRODUCT_FIELDS, Product
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import PRODUCT_FIELDS, Product
+from topmail_flask.model.reasons import Reason
 
 PRODUCT_LIMIT, VARIANT_LIMIT = 1400, 550
 """Characters of a token: both together fit into one message of the beacon."""

@@ -12,8 +12,8 @@ from flask.cli import with_appcontext
 from topmail_flask.app_state import AppState
 from topmail_flask.cli.opened import app_state, done, outboxes
 from topmail_flask.delivery.forgetting import by_contact_id, forget
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.shopper import Shopper
 
 
 @click.command("forget", short_help="Erase a shopper from this machine.")

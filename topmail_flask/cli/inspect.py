@@ -14,15 +14,13 @@ from flask.cli import with_appcontext
 
 from topmail_flask.app_state import AppState, state_of
 from topmail_flask.boundary import Boundary
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.extraction import Extraction
-from topmail_flask.domain.product import PRODUCT_FIELDS
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
-from topmail_flask.sources.page_product import extract
+from topmail_flask.extraction.page_product import extract
+from topmail_flask.model.decision import Decision, Extraction
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.product import PRODUCT_FIELDS
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.tracker import Tracker
 
 _NOBODY = "shopper@example.com"

@@ -17,7 +17,7 @@ from topmail_flask.cli.times import ago, iso
 from topmail_flask.delivery.by_hand import Choice, Table
 from topmail_flask.delivery.operating import Operator
 from topmail_flask.delivery.reports import EntrySummary
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _DEADLY = (Reason.CONTACT_NOT_FOUND, Reason.REJECTED, Reason.REPLAYED_ERROR, Reason.INVALID_ROW)

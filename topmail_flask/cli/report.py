@@ -24,8 +24,7 @@ from topmail_flask.cli.doctor import as_plain
 from topmail_flask.cli.opened import app_state
 from topmail_flask.cli.routes import routes
 from topmail_flask.cli.terminal import wrapped
-from topmail_flask.domain.secret import Secret
-from topmail_flask.domain.settings import PREFIX, Settings
+from topmail_flask.model.settings import PREFIX, Secret, Settings
 
 _ADDRESS = re.compile(r"[^\s\"'<>/]+@[^\s\"'<>/]+")
 _PACKED = zipfile.ZIP_DEFLATED

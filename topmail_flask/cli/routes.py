@@ -14,9 +14,9 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app_state import state_of
+from topmail_flask.extraction.template_context import VARIABLES
 from topmail_flask.marking import Mark, mark_of
-from topmail_flask.own_routes import BLUEPRINT
-from topmail_flask.sources.template_context import VARIABLES
+from topmail_flask.routes import BLUEPRINT
 
 _COLUMNS = ("route", "endpoint", "views")
 _RENDERERS = {

@@ -14,11 +14,10 @@ from topmail_flask.cli.checks.api import parted
 from topmail_flask.cli.opened import app_state
 from topmail_flask.cli.terminal import wrapped
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.domain.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import Product
+from topmail_flask.model.shopper import Receipt, Shopper
 
 PRODUCT_ID = "topmail-flask-test"
 PRODUCT_NAME = "Test view from flask topmail send-test"

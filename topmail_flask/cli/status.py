@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from topmail_flask.cli.opened import app_state, outbox
 from topmail_flask.cli.times import ago, iso
 from topmail_flask.delivery.operating import Operator
-from topmail_flask.domain.ledger import Health, Stats
+from topmail_flask.model.ledger import Health, Stats
 
 
 @click.command("status", short_help="Say how delivery stands, in counts.")

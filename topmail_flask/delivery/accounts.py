@@ -16,10 +16,10 @@ from topmail_flask.delivery.outbox import Row
 from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import backoff
-from topmail_flask.domain.errors import CallRejected, Conflict, ContactNotFound, RetryLater
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.errors import CallRejected, Conflict, ContactNotFound, RetryLater
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Receipt
 
 MOST_UNKNOWN = 10_000
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Receipt
 
 SOCKET_NAME = "courier.sock"
 MOST_UNTOLD = 1000

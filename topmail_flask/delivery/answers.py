@@ -9,7 +9,7 @@ from typing import Any
 
 from topmail_flask.delivery.retries import retry_after
 from topmail_flask.delivery.transport import Answer
-from topmail_flask.domain.errors import (
+from topmail_flask.model.errors import (
     CallRejected,
     Conflict,
     ContactNotFound,
@@ -19,7 +19,7 @@ from topmail_flask.domain.errors import (
     SendingBlocked,
     SuspiciousAnswer,
 )
-from topmail_flask.domain.receipt import Contact, Receipt
+from topmail_flask.model.shopper import Contact, Receipt
 
 # A code or a field's name is text from outside: only what looks like one is passed on.
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")

@@ -8,7 +8,7 @@ from topmail_flask.delivery.books import Books
 from topmail_flask.delivery.database import Fault
 from topmail_flask.delivery.journal_reading import JournalReading
 from topmail_flask.delivery.settlements import Settlements
-from topmail_flask.domain.ledger import Stats
+from topmail_flask.model.ledger import Stats
 
 TRIES = 10
 # One statement sees one state of the file.

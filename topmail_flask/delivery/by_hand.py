@@ -13,10 +13,9 @@ from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.importing import Dropped, remove, withdraw
 from topmail_flask.delivery.reports import EntrySummary
 from topmail_flask.delivery.schema import add
-from topmail_flask.domain.product_view import new_key
-from topmail_flask.domain.purchase import KEY_PREFIX
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import KEY_PREFIX, new_key
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 Table = Literal["waiting", "dead"]
 COLUMNS = {

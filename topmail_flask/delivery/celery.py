@@ -39,10 +39,10 @@ from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.publisher import TASK, Publisher
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.domain.errors import RateLimited, SendingBlocked
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.errors import RateLimited, SendingBlocked
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Receipt
 
 BROKER_RETRY = 5.0
 """Seconds between two tries to reach the broker."""

@@ -12,8 +12,8 @@ from itertools import chain, zip_longest
 from topmail_flask.delivery.entries import Entry, Told
 from topmail_flask.delivery.importing import Dropped, count_dropped, remove
 from topmail_flask.delivery.schema import IS_PURCHASE, add, note
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.events import Purchase
+from topmail_flask.model.reasons import Reason
 
 LEASE = 60.0
 DELIVERED = "delivered"

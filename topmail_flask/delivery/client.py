@@ -12,13 +12,10 @@ from urllib.parse import quote
 from topmail_flask.delivery import answers
 from topmail_flask.delivery.retries import Quota, quota
 from topmail_flask.delivery.transport import Answer, Transport, keep_queries_out_of_the_log
-from topmail_flask.domain.errors import Conflict, DeliveryError, InvalidValueError
-from topmail_flask.domain.product_view import ProductView, new_key
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.receipt import Contact, Receipt
-from topmail_flask.domain.secret import Secret
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import Conflict, DeliveryError, InvalidValueError
+from topmail_flask.model.events import ProductView, Purchase, new_key
+from topmail_flask.model.settings import Secret, Settings
+from topmail_flask.model.shopper import Contact, Receipt, Shopper
 
 VIEW_PATH = "/track/product-view"
 CONVERSION_PATH = "/conversions"

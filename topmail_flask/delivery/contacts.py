@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.outbox import Row
-from topmail_flask.domain.errors import Conflict, ContactNotFound, DeliveryError
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError
+from topmail_flask.model.events import Purchase
+from topmail_flask.model.shopper import Receipt, Shopper
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from topmail_flask.delivery.orders import read_order
 from topmail_flask.delivery.place import LEADER_LOCK
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.succession import is_superseded, mark_of
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Settings
 
 STOPPING = signal.SIGTERM, signal.SIGINT
 BEAT_INTERVAL, SPEAK_INTERVAL, RETRY_INTERVAL = 1.0, 0.2, 0.05

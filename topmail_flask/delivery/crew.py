@@ -12,7 +12,7 @@ from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.contacts import Attempt, Job, Outcome, attempt
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.retries import Quota
-from topmail_flask.domain.errors import RetryLater
+from topmail_flask.model.errors import RetryLater
 
 
 class Caller(Protocol):

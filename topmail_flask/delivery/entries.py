@@ -8,9 +8,8 @@ import re
 import zlib
 from dataclasses import dataclass, replace
 
-from topmail_flask.domain.product import PRODUCT_FIELDS
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.product import PRODUCT_FIELDS
 
 BODY_LIMIT = 64 * 1024
 BODY = b',"body":'

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import requests
 from urllib3 import exceptions as urllib3_errors
 
-from topmail_flask.domain.errors import DeliveryError, RetryLater, SendingBlocked
+from topmail_flask.model.errors import DeliveryError, RetryLater, SendingBlocked
 
 _PASSING_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _NETWORK_CURE = "The same call may succeed later; check the network if this lasts"

@@ -11,9 +11,9 @@ from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.by_hand import Table
 from topmail_flask.delivery.operating import AT_ONCE, Operator, Work
 from topmail_flask.delivery.sender import LOOK_INTERVAL
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 TABLES: tuple[Table, ...] = ("waiting", "dead")
 

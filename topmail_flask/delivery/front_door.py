@@ -21,11 +21,11 @@ from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.place import LEADER_LOCK, app_directory, siblings
 from topmail_flask.delivery.receivers import IsWithdrawn, OnDelivered, OnDropped, Receivers
 from topmail_flask.delivery.standing import health_of
-from topmail_flask.domain.ledger import Health, Stats
-from topmail_flask.domain.product_view import new_key
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import new_key
+from topmail_flask.model.ledger import Health, Stats
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
 if TYPE_CHECKING:
     from topmail_flask.delivery.operating import Operator

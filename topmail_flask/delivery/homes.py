@@ -21,8 +21,8 @@ from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.memory_ring import MemoryRing
 from topmail_flask.delivery.place import app_directory
 from topmail_flask.delivery.receivers import OnDelivered, OnDropped, Receivers
-from topmail_flask.domain.errors import ConfigurationError
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.settings import Settings
 
 if TYPE_CHECKING:
     from topmail_flask.delivery.outbox import Outbox

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from topmail_flask.delivery.entries import Entry, Told
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.shopper import Shopper
 
 
 class Identities:

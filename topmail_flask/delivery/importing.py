@@ -14,8 +14,8 @@ from topmail_flask.delivery.headings import Heading, heading_of, with_contact_id
 from topmail_flask.delivery.journal_reading import Portion, advance
 from topmail_flask.delivery.reports import ImportReport
 from topmail_flask.delivery.schema import IS_PURCHASE, add
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
 
 Dropped = list[tuple[Entry, Reason]]
 SHED_AT_ONCE = 200

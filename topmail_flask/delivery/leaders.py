@@ -21,7 +21,7 @@ from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Sender
 from topmail_flask.delivery.succession import Succession
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Settings
 
 BROKER_RATE = 10_000.0
 """Tasks per second that are handed to a broker at the most."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.domain.ledger import Stats
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.ledger import Stats
+from topmail_flask.model.reasons import Reason
 
 
 class MemoryRing:

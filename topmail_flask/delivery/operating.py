@@ -26,9 +26,9 @@ from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.place import prepare
 from topmail_flask.delivery.reports import EntrySummary
 from topmail_flask.delivery.segments import SUFFIX
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
 AT_ONCE = 200
 BUSY_TRIES = 5

@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from topmail_flask.delivery.client import version
-from topmail_flask.domain.secret import Secret
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Secret, Settings
 
 
 def order(directory: Path, settings: Settings) -> bytes:

@@ -24,9 +24,9 @@ from topmail_flask.delivery.journal_reading import JournalReading, forget_segmen
 from topmail_flask.delivery.memories import Memories
 from topmail_flask.delivery.reports import ImportReport, Standing
 from topmail_flask.delivery.settlements import Settlements
-from topmail_flask.domain.ledger import Stats
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.ledger import Stats
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
 
 __all__ = ["ImportReport", "Outbox", "Row", "Standing"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from topmail_flask.delivery.retries import Quota, pause_until_reset
-from topmail_flask.domain.errors import (
+from topmail_flask.model.errors import (
     DeliveryError,
     RateLimited,
     RetryLater,

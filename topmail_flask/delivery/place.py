@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from topmail_flask.domain.secret import Secret
+from topmail_flask.model.settings import Secret
 
 # SQLite's write-ahead log needs memory shared by all its users, and POSIX locks that hold.
 NETWORK_FILE_SYSTEMS = frozenset(

@@ -11,7 +11,7 @@ from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Outbox, Row
 from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace, until_tomorrow
 from topmail_flask.delivery.retries import backoff
-from topmail_flask.domain.errors import (
+from topmail_flask.model.errors import (
     CallRejected,
     Conflict,
     ContactNotFound,
@@ -20,9 +20,9 @@ from topmail_flask.domain.errors import (
     RetryLater,
     SendingBlocked,
 )
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Receipt
 
 CONFLICTS_TO_DIE = 4
 SAME_ERRORS_TO_DIE = 5

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from topmail_flask.delivery.entries import Entry, Told
 from topmail_flask.delivery.notices import logger
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Receipt
 
 OnDelivered = Callable[[ProductView, Receipt], None]
 OnDropped = Callable[[ProductView, Reason], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from topmail_flask.delivery.entries import Entry
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from topmail_flask.delivery.entries import Entry
 from topmail_flask.delivery.schema import ENDS, add, note, notes
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 AT_ONCE = 200
 STEP = 4

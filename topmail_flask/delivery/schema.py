@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 
-from topmail_flask.domain.purchase import KEY_PREFIX
+from topmail_flask.model.events import KEY_PREFIX
 
 VERSION = 1
 # tried = 0: never sent, waits in the order of its time. tried = 1: waits until it is due, for a

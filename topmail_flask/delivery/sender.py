@@ -20,8 +20,8 @@ from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import Quota
 from topmail_flask.delivery.settling import Settling
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
 
 IMPORT_LIMIT = 1000
 CLAIM_LIMIT = 32

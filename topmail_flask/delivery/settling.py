@@ -8,8 +8,8 @@ from topmail_flask.delivery.contacts import Outcome
 from topmail_flask.delivery.outbox import Outbox, Row
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.receipt import Receipt
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Receipt
 
 LONGEST = 0.02
 """Seconds that an outcome may wait for others to be written with it."""

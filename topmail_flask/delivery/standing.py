@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from topmail_flask.domain.ledger import Health
+from topmail_flask.model.ledger import Health
 
 if TYPE_CHECKING:
     from topmail_flask.delivery.outbox import Standing

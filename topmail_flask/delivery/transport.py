@@ -20,8 +20,8 @@ from urllib3.util import Timeout
 
 from topmail_flask.delivery.connections import ApiAdapter, StaleConnectionError
 from topmail_flask.delivery.faults import diagnosis
-from topmail_flask.domain.errors import ConfigurationError, DeliveryError
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.errors import ConfigurationError, DeliveryError
+from topmail_flask.model.settings import Settings
 
 ANSWER_LIMIT = 65_536
 """Bytes of an answer that are read; TopMail's have a few hundred."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from topmail_flask.delivery import salvage
 from topmail_flask.delivery.schema import IS_PURCHASE
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Settings
 
 MAX_CONTACTS = 2000
 

@@ -21,7 +21,7 @@ from topmail_flask.delivery.orders import order
 from topmail_flask.delivery.place import LEADER_LOCK, prepare
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Sender
-from topmail_flask.domain.settings import Settings
+from topmail_flask.model.settings import Settings
 
 START_LOCK = "courier.lock"
 LOOK_INTERVAL, BUSY_INTERVAL = 1.0, 0.05

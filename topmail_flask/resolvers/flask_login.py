@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import current_app, g, request
 
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.shopper import Shopper
 
 
 def logged_in_shopper() -> Shopper | None:

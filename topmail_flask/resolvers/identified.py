@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.resolvers.sealing import Sealer
 
 COOKIE = "topmail_shopper"

@@ -8,7 +8,7 @@ import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 
-from topmail_flask.domain.errors import ConfigurationError
+from topmail_flask.model.errors import ConfigurationError
 
 LONGEST = 4096
 BEGINNING = "tm1-"

@@ -11,8 +11,8 @@ from flask import Flask, has_request_context, request
 from markupsafe import Markup
 
 from topmail_flask.app_state import AppState, state_of
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import Product
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import Product
 from topmail_flask.storefront.place import look_path
 
 USUAL = 6

@@ -14,12 +14,12 @@ from jinja2 import Template, TemplateNotFound
 from markupsafe import Markup
 
 from topmail_flask.app_state import AppState, state_of
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.errors import InvalidValueError
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.own_routes import own_address
+from topmail_flask.model.decision import Decision
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
 from topmail_flask.request_record import current_record
+from topmail_flask.routes import own_address
 from topmail_flask.storefront.calls import USUAL
 
 TEMPLATE = "topmail/recently_viewed.html"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, after_this_request, g, request, request_finished
 
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
 from topmail_flask.made_once import made_once
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.request_record import current_record
 from topmail_flask.signals import product_viewed
 from topmail_flask.storefront.look_file import LookFile

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from topmail_flask.domain.shopper import Shopper
 from topmail_flask.flask_visitor import FlaskVisitor
+from topmail_flask.model.shopper import Shopper
 
 SHOPPER = "topmail_flask.testing.shopper"
 CONSENT = "topmail_flask.testing.consent"

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from topmail_flask.delivery.entries import Told
 from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.domain.ledger import Health, Stats
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.settings import Settings
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import Purchase
+from topmail_flask.model.ledger import Health, Stats
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
 
 class CapturedDelivery(Delivery):

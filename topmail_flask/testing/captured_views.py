@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Unpack, overload
 from flask import Flask
 from flask.testing import FlaskClient
 
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.testing.browsing import browse_as
 from topmail_flask.testing.clock import Clock
 from topmail_flask.testing.expectations import (

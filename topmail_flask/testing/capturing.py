@@ -12,7 +12,7 @@ from flask import Flask
 
 from topmail_flask.app_state import AppState, state_of
 from topmail_flask.beacon.app_beacon import AppBeacon
-from topmail_flask.domain.secret import Secret
+from topmail_flask.model.settings import Secret
 from topmail_flask.signals import view_dropped
 from topmail_flask.storefront.storefront import Storefront
 from topmail_flask.testing.browsing import StagedVisitor

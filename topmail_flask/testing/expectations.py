@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TypedDict
 
-from topmail_flask.domain.product import PRODUCT_FIELDS
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.product import PRODUCT_FIELDS
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 
 class Expected(TypedDict, total=False):

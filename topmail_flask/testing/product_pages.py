@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from flask.testing import FlaskClient
 
 from topmail_flask.app_state import state_of
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.extraction import NOTHING
-from topmail_flask.domain.product import PRODUCT_FIELDS
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.decision import NOTHING, Decision
+from topmail_flask.model.product import PRODUCT_FIELDS
+from topmail_flask.model.reasons import Reason
 from topmail_flask.testing.browsing import browse_as
 from topmail_flask.testing.capturing import capture
 from topmail_flask.testing.story import explained

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from flask import has_request_context, request
 
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.extraction import NOTHING, Trace
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.product_view import ProductView
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.decision import NOTHING, Decision, Trace
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from topmail_flask.domain.product import Product
-from topmail_flask.domain.purchase import Purchase
-from topmail_flask.domain.reasons import Reason
-from topmail_flask.domain.shopper import Shopper
+from topmail_flask.model.events import Purchase
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.testing.expectations import name_of
 from topmail_flask.testing.recording import Bought, NotBought, Recorded, Taken
 

@@ -7,7 +7,7 @@ from importlib.metadata import packages_distributions
 from topmail_flask.cli.checks.configuration import function_name
 from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Page, Store
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.model.reasons import Reason
 
 _CODINGS = "gzip, deflate, br, zstd"  # what a browser takes
 

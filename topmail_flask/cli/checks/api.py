@@ -15,7 +15,7 @@ from topmail_flask.cli.checks.store import Exchange, Store
 from topmail_flask.delivery import answers
 from topmail_flask.delivery.client import CONVERSION_PATH, VIEW_PATH
 from topmail_flask.delivery.transport import Answer
-from topmail_flask.domain.errors import CallRejected, DeliveryError, SendingBlocked
+from topmail_flask.model.errors import CallRejected, DeliveryError, SendingBlocked
 
 _CLOCK_OFF, _CLOCK_WRONG = 30.0, 300.0  # seconds
 _NOTHING = b"{}"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Store
-from topmail_flask.sources.currencies import is_active
+from topmail_flask.extraction.currencies import is_active
 
 _NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".internal")
 

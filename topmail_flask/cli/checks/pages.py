@@ -9,8 +9,8 @@ from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.sampling import Sample
 from topmail_flask.cli.checks.store import Store
 from topmail_flask.cli.routes import routes as told_routes
-from topmail_flask.domain.setting_checks import ID_KINDS
-from topmail_flask.sources.page_product import extract
+from topmail_flask.extraction.page_product import extract
+from topmail_flask.model.settings import ID_KINDS
 
 
 def routes(store: Store) -> Finding:

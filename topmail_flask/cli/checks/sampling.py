@@ -11,7 +11,7 @@ from flask import Flask
 from selectolax.lexbor import LexborHTMLParser
 
 from topmail_flask.cli.routes import routes
-from topmail_flask.domain.decision import Decision
+from topmail_flask.model.decision import Decision
 
 PAGES_OF_A_ROUTE, MOST_PAGES = 2, 6
 

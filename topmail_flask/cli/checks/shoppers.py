@@ -9,8 +9,8 @@ from typing import Any
 from topmail_flask.cli.checks.configuration import function_name
 from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Store
-from topmail_flask.domain.errors import ConfigurationError
-from topmail_flask.identification.seals import FOR_COOKIES
+from topmail_flask.identify.seals import FOR_COOKIES
+from topmail_flask.model.errors import ConfigurationError
 
 _CURE = "Register @topmail.shopper_loader."
 

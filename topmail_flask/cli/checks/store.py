@@ -18,11 +18,11 @@ from topmail_flask.cli.checks.finding import Finding
 from topmail_flask.cli.checks.sampling import Sample, product_pages
 from topmail_flask.cli.inspect import look
 from topmail_flask.delivery.transport import Answer, Transport
-from topmail_flask.domain.decision import Decision
-from topmail_flask.domain.errors import DeliveryError
-from topmail_flask.domain.reasons import Reason
+from topmail_flask.extraction.encodings import readable
 from topmail_flask.final_answer import HTML, media_type
-from topmail_flask.sources.encodings import readable
+from topmail_flask.model.decision import Decision
+from topmail_flask.model.errors import DeliveryError
+from topmail_flask.model.reasons import Reason
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 """Who the doctor says it is: a robot may get other pages than a shopper."""

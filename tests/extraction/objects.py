@@ -1,0 +1,34 @@
+"""What the tests of foreign objects share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from topmail_flask.extraction.template_variable import read_product
+from topmail_flask.model.product import Product
+from topmail_flask.model.settings import Settings
+
+PAGE = "https://shop.test/products/7"
+
+
+def read(
+    value: object,
+    *,
+    url: str = PAGE,
+    view_args: Mapping[str, object] | None = None,
+    fields: Mapping[str, object] | None = None,
+    needs_price: bool = False,
+    rejected: dict[str, str] | None = None,
+    **settings: Any,
+) -> Product:
+    """What a euro shop would send for ``value``."""
+    return read_product(
+        value,
+        settings=Settings(**{"currency": "EUR", **settings}),
+        page_url=url,
+        view_args=view_args or {},
+        fields=fields,
+        needs_price=needs_price,
+        rejected=rejected,
+    )

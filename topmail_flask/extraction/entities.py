@@ -1,0 +1,236 @@
+"""Products as the page's sources describe them together (rules R22, R24, R28, R29)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from topmail_flask.extraction.addresses import key
+from topmail_flask.extraction.candidates import Candidate
+from topmail_flask.extraction.identifiers import group_id, identifiers
+from topmail_flask.extraction.offers import OFFER_LIMIT, offers_of
+from topmail_flask.extraction.place import Place
+from topmail_flask.extraction.schema_org import Node, each, name_of, scalar_text
+
+# Ids of the shop: one plug-in calls the same value sku, another productID.
+_SHOP_IDS = ("productID", "retailer_id", "sku")
+
+
+@dataclass(slots=True, eq=False)
+class Described:
+    """A product as one source describes it, with what identifies it.
+
+    :ivar url: its own address on the site of the page, absolute, or None.
+    :ivar match: how well its addresses fit this page, see :meth:`Place.match`.
+    :ivar is_foreign: it names an address of the site, and it is another page.
+    """
+
+    source: str
+    node: Node
+    name: str
+    ids: dict[str, str]
+    is_group: bool = False
+    url: str | None = None
+    match: int = 0
+    is_foreign: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Entity:
+    """One product: what all sources say of it, and its variants.
+
+    :ivar members: the descriptions, best source first.
+    :ivar variants: descriptions of its variants, if it is a group.
+    :ivar group: id of the group as the markup tells it, or "".
+    """
+
+    members: list[Described]
+    variants: list[Described] = field(default_factory=list)
+    group: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.members[0].name
+
+    @property
+    def match(self) -> int:
+        return max(one.match for one in (*self.members, *self.variants))
+
+    @property
+    def is_foreign(self) -> bool:
+        return not self.match and any(one.is_foreign for one in self.members)
+
+    def ids(self) -> dict[str, str]:
+        """The identifiers by kind; of two sources' the better one's."""
+        merged: dict[str, str] = {}
+        for one in self.members:
+            for kind, value in one.ids.items():
+                merged.setdefault(kind, value)
+        return merged
+
+
+def describe(candidate: Candidate, place: Place, lang: str | None) -> Described:
+    """Read what identifies a candidate."""
+    node = candidate.node
+    name = name_of(node.get("name") or node.get("title"), lang)
+    one = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
+    for address in (*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))):
+        url = place.own(address)
+        if url is not None:
+            one.url = one.url or url
+            one.match = max(one.match, place.match(url))
+    one.is_foreign = one.url is not None and not one.match
+    if not one.match:
+        for address in _lesser_addresses(node):
+            url = place.own(address)
+            if url is not None and len(url.partition("://")[2].partition("/")[2]) > 1:
+                one.match = max(one.match, place.match(url))
+                if one.match:
+                    one.url = one.url or url
+                    break
+        one.is_foreign = one.is_foreign and not one.match
+    return one
+
+
+def _lesser_addresses(node: Node) -> list[str]:
+    found = [url for offer in offers_of(node)[:50] for url in _texts(offer.get("url"))[:1]]
+    named = node.get("@id")
+    if isinstance(named, str) and ("/" in named):
+        found.append(named.partition("#")[0])
+    return found
+
+
+def _texts(value: object) -> Sequence[str]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,) if value and not value.isspace() else ()
+    found: list[str] = []
+    for one in each(value):
+        if isinstance(one, dict):
+            one = one.get("@id") or one.get("url")  # noqa: PLW2901
+        if isinstance(one, str) and one.strip():
+            found.append(one.strip())
+    return found[:10]
+
+
+def merge(described: list[Described], place: Place) -> list[Entity]:
+    """The entities of the page, in the order of their first description (rule R22)."""
+    if len(described) == 1 and not _is_part_of_group(described[0]):
+        return [Entity([*described])]
+    entities: list[Entity] = []
+    by_key: dict[tuple[str, Any], Entity] = {}
+    by_name: dict[str, list[Entity]] = {}
+    for one in described:
+        keys = _keys(one, place)
+        entity = next(
+            (by_key[each_key] for each_key in keys if _agree(by_key.get(each_key), one)), None
+        )
+        if entity is None:
+            entity = next(
+                (
+                    other
+                    for other in by_name.get(one.name.casefold(), ())[:5]
+                    if (not one.ids or not other.ids()) and not _elsewhere(one, other)
+                ),
+                None,
+            )
+        if entity is None:
+            entity = Entity([one])
+            entities.append(entity)
+        else:
+            entity.members.append(one)
+        for each_key in keys:
+            by_key.setdefault(each_key, entity)
+        by_name.setdefault(one.name.casefold(), []).append(entity)
+    return _grouped(entities, place)
+
+
+def _is_part_of_group(one: Described) -> bool:
+    return one.is_group or "inProductGroupWithID" in one.node or "isVariantOf" in one.node
+
+
+def _keys(one: Described, place: Place) -> list[tuple[str, Any]]:
+    keys: list[tuple[str, Any]] = [
+        ("id", one.ids[kind].casefold()) for kind in _SHOP_IDS if kind in one.ids
+    ]
+    if "gtin" in one.ids:
+        keys.append(("gtin", one.ids["gtin"].lstrip("0")))
+    named = one.node.get("@id")
+    if isinstance(named, str):
+        keys.append(("@id", named))
+    if one.url is not None:
+        keys.append(("url", key(one.url, place.url_args)))
+    return keys
+
+
+def _agree(entity: Entity | None, one: Described) -> bool:
+    """Different ids of one kind are different products, whatever else they share."""
+    if entity is None:
+        return False
+    known = entity.ids()
+    return not any(
+        known[kind].casefold() != value.casefold()
+        for kind, value in one.ids.items()
+        if kind in known and kind != "mpn"
+    )
+
+
+def _elsewhere(one: Described, entity: Entity) -> bool:
+    """Two products of one name on two different pages are two."""
+    urls = {key(member.url) for member in entity.members if member.url}
+    return bool(urls) and one.url is not None and key(one.url) not in urls
+
+
+def _grouped(entities: list[Entity], place: Place) -> list[Entity]:
+    """Variants under their groups: one entity a group (rules R24, R28, R29)."""
+    groups: dict[str, Entity] = {}
+    kept: list[Entity] = []
+    for entity in entities:
+        if any(one.is_group for one in entity.members):
+            _take_variants(entity, place)
+            for name in _group_names(entity):
+                groups.setdefault(name, entity)
+            kept.append(entity)
+    absorbed = {
+        name for entity in kept for one in entity.variants for name in _names_of_variant(one)
+    }
+    for entity in entities:
+        if any(one.is_group for one in entity.members):
+            continue
+        first = entity.members[0]
+        named = group_id(first.node)
+        if named and named in groups:
+            if not absorbed.intersection(_names_of_variant(first)):
+                groups[named].variants.append(first)
+        elif named:
+            groups[named] = entity
+            entity.group = "" if named.startswith(("#", "_:")) or "/" in named else named
+            entity.variants.append(first)
+            kept.append(entity)
+        elif not absorbed.intersection(_names_of_variant(first)):
+            kept.append(entity)
+    order = {id(entity): at for at, entity in enumerate(entities)}
+    return sorted(kept, key=lambda entity: order[id(entity)])
+
+
+def _take_variants(entity: Entity, place: Place) -> None:
+    for group in entity.members:
+        told = scalar_text(group.node.get("productGroupID"))
+        entity.group = entity.group or told or (group.ids.get("sku", "") if group.is_group else "")
+        for variant in list(each(group.node.get("hasVariant")))[:OFFER_LIMIT]:
+            if isinstance(variant, dict):
+                candidate = Candidate(group.source, variant)
+                entity.variants.append(describe(candidate, place, None))
+
+
+def _group_names(entity: Entity) -> list[str]:
+    names = [entity.group, *entity.ids().values()]
+    names += [str(one.node.get("@id") or "") for one in entity.members]
+    return [name for name in names if name]
+
+
+def _names_of_variant(one: Described) -> set[str]:
+    named = one.node.get("@id")
+    return {one.ids.get("sku", ""), named if isinstance(named, str) else ""} - {""}

@@ -1,0 +1,103 @@
+"""The OpenGraph metas of a page (rules R18, R19), in the shape of a schema.org node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from topmail_flask.extraction.schema_org import Node
+
+_PRODUCT_TYPES = frozenset(["product", "og:product", "product.item", "product:product"])
+# The first family with an amount has the price; its currency is never another family's (R18).
+_PRICE_FAMILIES = ("product:sale_price", "product:price", "og:price")
+_TEXTS = {
+    "product:retailer_item_id": "retailer_id",
+    "product:item_group_id": "inProductGroupWithID",
+    "product:retailer_part_no": "sku",
+    "product:mfr_part_no": "mpn",
+    "product:isbn": "isbn",
+    "product:ean": "gtin13",
+    "product:upc": "gtin12",
+    "product:brand": "brand",
+    "og:brand": "brand",
+    "product:category": "category",
+}
+
+
+@dataclass(slots=True)
+class OpenGraph:
+    """What the metas say.
+
+    :ivar values: the first non-empty value of every key, keys in lower case.
+    :ivar images: every ``og:image``, those of ``og:image:secure_url`` first.
+    """
+
+    values: dict[str, str] = field(default_factory=dict)
+    images: list[str] = field(default_factory=list)
+
+    @property
+    def type(self) -> str:
+        return self.values.get("og:type", "").strip().lower()
+
+    @property
+    def is_product(self) -> bool:
+        """The page calls itself a product, which some themes do on every page (rule R19)."""
+        return self.type in _PRODUCT_TYPES
+
+    @property
+    def is_listing(self) -> bool:
+        return self.type == "product.group"
+
+    @property
+    def url(self) -> str:
+        return self.values.get("og:url", "")
+
+    @property
+    def title(self) -> str:
+        return self.values.get("og:title", "")
+
+    def node(self) -> Node:
+        """The metas as a product; without a name there is none."""
+        values = self.values
+        node: Node = {"@type": "Product", "name": self.title, "image": self.images}
+        for key, name in _TEXTS.items():
+            if key in values:
+                node.setdefault(name, values[key])
+        offer = self._offer()
+        if offer:
+            node["offers"] = offer
+        if self.url:
+            node["url"] = self.url
+        return node
+
+    def _offer(self) -> Node:
+        for family in _PRICE_FAMILIES:
+            amount = self.values.get(f"{family}:amount")
+            if not amount:
+                continue
+            currency = self.values.get(f"{family}:currency")
+            if currency is None and family == "product:sale_price":
+                # A sale price without a currency of its own is in that of the price it lowers.
+                currency = self.values.get("product:price:currency")
+            return {"price": amount, "priceCurrency": currency}
+        return {}
+
+    @property
+    def is_described(self) -> bool:
+        """It has an id of the shop or a price: more than a theme prints on every page."""
+        return "product:retailer_item_id" in self.values or bool(self._offer())
+
+
+def read_metas(metas: Iterable[tuple[str, str]]) -> OpenGraph:
+    """The metas by their keys: of equal ones the first counts, as with Facebook."""
+    found = OpenGraph()
+    secure: list[str] = []
+    for key, content in metas:
+        if key in ("og:image", "og:image:url"):
+            found.images.append(content)
+        elif key == "og:image:secure_url":
+            secure.append(content)
+        else:
+            found.values.setdefault(key, content)
+    found.images[:0] = secure
+    return found

@@ -1,0 +1,226 @@
+"""The vocabulary of schema.org: which types are products, and what a value says as text.
+
+JSON-LD, microdata and OpenGraph are all brought into one shape, a dict with ``@type`` and the
+properties of schema.org; the readers of fields know only that shape.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from topmail_flask.model.text import clean
+
+Node = dict[str, Any]
+
+PRODUCTS = frozenset(
+    [
+        "product",
+        "individualproduct",
+        "productmodel",
+        "someproducts",
+        "vehicle",
+        "car",
+        "motorcycle",
+        "motorizedbicycle",
+        "busorcoach",
+        "book",
+        "drug",
+        "dietarysupplement",
+    ]
+)
+GROUPS = frozenset(["productgroup"])
+OFFERS = frozenset(["offer", "aggregateoffer", "offerforpurchase", "offerforlease"])
+LISTINGS = frozenset(
+    [
+        "collectionpage",
+        "searchresultspage",
+        "itemlist",
+        "offercatalog",
+        "checkoutpage",
+        "aboutpage",
+        "contactpage",
+        "profilepage",
+        "order",
+        "invoice",
+    ]
+)
+PAGES = frozenset(["webpage", "itempage", "productpage"])
+ARTICLES = frozenset(
+    [
+        "article",
+        "newsarticle",
+        "blogposting",
+        "reportagenewsarticle",
+        "analysisnewsarticle",
+        "opinionnewsarticle",
+        "reviewnewsarticle",
+        "techarticle",
+        "scholarlyarticle",
+        "liveblogposting",
+        "recipe",
+    ]
+)
+# What a product or a page mentions without being about it (rule R13).
+RELATED = frozenset(
+    [
+        "isRelatedTo",
+        "isSimilarTo",
+        "isAccessoryOrSparePartFor",
+        "isConsumableFor",
+        "itemListElement",
+        "item",
+        "itemOffered",
+        "hasOfferCatalog",
+        "makesOffer",
+        "review",
+        "reviews",
+        "itemReviewed",
+        "mentions",
+        "potentialAction",
+        "subjectOf",
+        "isPartOf",
+    ]
+)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
+_NO_TYPES: frozenset[str] = frozenset()
+DEPTH_LIMIT = 64
+_LONGEST_TEXT = 4_096
+
+
+class Seen(str):
+    """Text that a shopper sees, as opposed to machine text of an attribute or of JSON."""
+
+    __slots__ = ()
+
+
+def types(node: Mapping[str, Any]) -> frozenset[str]:
+    """The types of a node: last segments of ``@type``, in lower case (rule R12)."""
+    named = node.get("@type")
+    if isinstance(named, str):
+        return _type_set(named)
+    if isinstance(named, list):
+        return frozenset(short_type(one) for one in named[:20] if isinstance(one, str))
+    return _NO_TYPES
+
+
+@lru_cache(maxsize=512)
+def _type_set(name: str) -> frozenset[str]:
+    return frozenset((short_type(name),))
+
+
+@lru_cache(maxsize=512)
+def short_type(name: str) -> str:
+    """``https://schema.org/Product/``, ``schema:Product`` and ``product`` are all ``product``."""
+    if len(name) > 200:
+        return ""
+    name = name.strip().rstrip("/").lower()
+    return name[max(name.rfind("/"), name.rfind(":"), name.rfind("#")) + 1 :]
+
+
+def each(value: object) -> Iterator[Any]:
+    """The values of a property, whether it holds one or a list, lists of lists included."""
+    if not isinstance(value, list):
+        if value is not None:
+            yield value
+        return
+    waiting = [iter(value)]
+    while waiting:
+        for one in waiting[-1]:
+            if isinstance(one, list):
+                if len(waiting) < DEPTH_LIMIT:
+                    waiting.append(iter(one))
+                    break
+            elif one is not None:
+                yield one
+        else:
+            waiting.pop()
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether it is what a template prints where there is nothing."""
+    return text.lower() in ("none", "null", "undefined", "nan")
+
+
+def plain(text: str) -> str:
+    """Text without character references, tags and superfluous white space (rule R9)."""
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT]
+    if "&" in text:
+        text = html.unescape(text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    return clean(text)
+
+
+def text_of(value: object, lang: str | None = None) -> str:
+    """The first text of a value; of several languages the page's own, then the first (R55)."""
+    if type(value) is str:
+        return plain(value)
+    first = ""
+    for one in each(value):
+        said, language = one, None
+        if isinstance(one, dict):
+            said, language = one.get("@value"), one.get("@language")
+        text = plain(said) if isinstance(said, str) else ""
+        if text and (lang is None or not isinstance(language, str)):
+            return first or text
+        if text and isinstance(language, str) and lang is not None:
+            if language[:2].lower() == lang[:2].lower():
+                return text
+            first = first or text
+    return first
+
+
+def scalar_text(value: object) -> str:
+    """The first text or number of a value, as text: 123.0 is ``123`` (rule R34)."""
+    if value is None:
+        return ""
+    if type(value) is str:
+        return plain(value)
+    for one in each(value):
+        if isinstance(one, dict):
+            one = one.get("@value", one.get("value"))  # noqa: PLW2901
+        if isinstance(one, str):
+            text = plain(one)
+        elif isinstance(one, bool):
+            continue
+        elif isinstance(one, int):
+            text = str(one)
+        elif isinstance(one, float) and one.is_integer():
+            text = str(int(one))
+        else:
+            continue
+        if text:
+            return text
+    return ""
+
+
+def name_of(value: object, lang: str | None = None) -> str:
+    """The text of a value, or the ``name`` of a thing."""
+    if value is None or type(value) is str:
+        return plain(value) if value else ""
+    for one in each(value):
+        if not isinstance(one, dict):
+            text = text_of(one, lang)
+        elif "@value" in one:
+            text = text_of(value, lang)
+        else:
+            text = text_of(one.get("name"), lang)
+        if text:
+            return text
+    return ""
+
+
+def short(value: object) -> str:
+    """A raw value for the trace, at most 200 characters and never a deep structure."""
+    if isinstance(value, str):
+        return value[:200]
+    if isinstance(value, dict):
+        return "{" + ", ".join(str(key) for key in list(value)[:8])[:190] + "}"
+    if isinstance(value, list):
+        return short(value[0]) if value else ""
+    return repr(value)[:200]

@@ -1,0 +1,158 @@
+"""What a page told about its product, and why: for people as much as for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import PRODUCT_FIELDS, Product
+from topmail_flask.model.reasons import Reason
+
+
+class FieldTrace(NamedTuple):
+    """Where one field of the product came from.
+
+    :ivar field: name of the field, as in :class:`~topmail_flask.Product`.
+    :ivar source: ``declared``, ``template``, ``json_ld``, ``microdata``, ``open_graph``,
+        ``breadcrumbs``, ``canonical`` or ``request``.
+    :ivar raw: what stood there, as text of at most 200 characters.
+    :ivar value: what became of it, as text.
+    """
+
+    field: str
+    source: str
+    raw: str
+    value: str
+
+
+def traced(product: Product, source: str) -> list[FieldTrace]:
+    """One entry for each field of a product that the shop named itself."""
+    told = [(name, getattr(product, name)) for name in PRODUCT_FIELDS]
+    return [
+        FieldTrace(name, source, str(value)[:200], str(value))
+        for name, value in told
+        if value is not None
+    ]
+
+
+class Conflict(NamedTuple):
+    """Two sources say different things of one product; the first one was believed (rule R36)."""
+
+    field: str
+    source: str
+    value: str
+    other_source: str
+    other_value: str
+
+
+class Rejected(NamedTuple):
+    """Something that was read and not used.
+
+    :ivar what: a field, a product's name, or a block such as ``JSON-LD block 2``.
+    :ivar why: the rule or the fault, in words.
+    """
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a decision came about.
+
+    :ivar fields: one entry for each field of the product.
+    :ivar conflicts: fields of which the sources say different things.
+    :ivar rejected: what was read and not used, and why.
+    :ivar candidates: the products among which none could be chosen, when that is the reason.
+    :ivar related: names of products that the page only mentions.
+    :ivar repairs: what had to be mended in the structured data to read it.
+    """
+
+    fields: tuple[FieldTrace, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    candidates: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+
+NOTHING = Trace()
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The product of a page, or the reason why there is none.
+
+    :ivar product: the product with its URL, or None.
+    :ivar reason: why :attr:`product` is None; None when there is a product.
+    :ivar trace: where every field came from, and what was rejected.
+    """
+
+    product: Product | None = None
+    reason: Reason | None = None
+    trace: Trace = NOTHING
+
+
+class RenderedPage(NamedTuple):
+    """A page as it was sent, in plain values: behind it nobody reads the framework.
+
+    :ivar environ: the request as WSGI hands it over; never changed.
+    :ivar url: absolute URL of the request on the shop's own site, with its query.
+    :ivar path: the URL's path.
+    :ivar status: the final status.
+    :ivar mimetype: media type of the answer, lower-case, without parameters.
+    :ivar html: the body, undecoded; None when it cannot be read or need not be.
+    :ivar charset: character set that the Content-Type named, if any.
+    :ivar unread: why :attr:`html` is None, if a product was to be looked for in it.
+    :ivar view_args: the values that the route took from the URL.
+    :ivar marked: the route is marked, or the shop called ``track``.
+    :ivar declared: products named by route, template call or ``track``, in their order.
+    :ivar template_product: what the template variable held, or None.
+    """
+
+    environ: Mapping[str, Any]
+    url: str
+    path: str
+    status: int = 200
+    mimetype: str = "text/html"
+    html: bytes | None = None
+    charset: str | None = None
+    unread: Reason | None = None
+    view_args: Mapping[str, object] | None = None
+    marked: bool = False
+    declared: tuple[Product, ...] = ()
+    template_product: Product | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one page.
+
+    :ivar views: the views handed over for delivery; mostly one or none.
+    :ivar product: the page's product, if there was one.
+    :ivar reason: why there is no view; None if there is one.
+    :ivar extraction: how the product was found, if the page was read.
+    """
+
+    views: tuple[ProductView, ...] = ()
+    product: Product | None = None
+    reason: Reason | None = None
+    extraction: Extraction | None = None
+
+    @property
+    def header(self) -> str:
+        """The decision as the value of the ``X-TopMail`` header."""
+        if self.views:
+            return f"view; product={quote(self.views[0].product.id)}"
+        of = f"; product={quote(self.product.id)}" if self.product else ""
+        return f"none; reason={self.reason}{of}"
+
+
+@cache
+def refused(reason: Reason) -> Decision:
+    """What became of a page that was not looked at: the same for all that have one reason."""
+    return Decision(reason=reason)

@@ -1,0 +1,457 @@
+"""Every setting, declared once: name, type, default, check and sentence."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from topmail_flask.model.errors import ConfigurationError, InvalidValueError
+from topmail_flask.model.text import web_address
+
+
+class Secret:
+    """A key or a password: all but :meth:`reveal` shows its ends only (``tm_live_****abcd``).
+
+    It may be compared, copied and used as a dictionary's key; a pickle of it cannot be made.
+    """
+
+    __slots__ = ("__reveal",)
+
+    def __init__(self, text: str) -> None:
+        # A closure: no attribute holds the text, so no dump of attributes shows it.
+        def reveal() -> str:
+            return text
+
+        self.__reveal = reveal
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends it."""
+        return self.__reveal()
+
+    def __str__(self) -> str:
+        text = self.reveal()
+        return f"{text[:8]}****{text[-4:]}" if len(text) > 16 else "****"
+
+    def __repr__(self) -> str:
+        return f"<Secret {self}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.reveal() == other.reveal()
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.reveal()))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a Secret cannot be pickled")
+
+
+Check = Callable[[Any], Any]
+Timeout = tuple[float, float]
+ROBOT_KINDS = ("search", "ai", "preview", "monitor", "tool")
+log = logging.getLogger("topmail_flask")
+ID_KINDS = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
+_LOOPBACK = re.compile(r"(localhost|.*\.localhost|127(\.\d{1,3}){3}|::1)\Z")
+
+
+def api_key(value: Any) -> Secret | None:
+    """A blank text is no key: so an unset variable reaches the store through a compose file."""
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str) and not value.strip():
+        log.warning("TOPMAIL_API_KEY is empty: nothing is sent.")
+        return None
+    if not isinstance(value, str) or not re.fullmatch(
+        r"tm_(live|test)_[A-Za-z0-9_-]{4,200}", value
+    ):
+        raise ValueError("must be a TopMail API key: tm_live_… or tm_test_…, without spaces")
+    return Secret(value)
+
+
+def base_url(value: Any) -> str:
+    address = _address(value, "must be the URL of the API, e.g. https://api.topmail.so/api/v1")
+    parts = urlsplit(value.strip())
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must have no user name, query or fragment")
+    if parts.scheme.lower() == "http" and not _LOOPBACK.match(parts.hostname or ""):
+        raise ValueError("must begin with https:// (http:// is for this machine only)")
+    return address.rstrip("/")
+
+
+def site_url(value: Any) -> str:
+    address = _address(value, "must be the shop's address, e.g. https://shop.example")
+    if urlsplit(address).query:
+        raise ValueError("must have no query")
+    return address.rstrip("/")
+
+
+def proxy(value: Any) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a proxy's URL, e.g. http://proxy.example:3128")
+    return Secret(value)
+
+
+def ca_bundle(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
+    if not Path(path).is_file():
+        raise ValueError("must be an existing file of CA certificates (PEM)")
+    return str(path)
+
+
+def outbox(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
+    if not path or "\0" in path:
+        raise ValueError('must be a directory, or ":memory:"')
+    return str(path)
+
+
+def currency(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{3}", value.strip()):
+        raise ValueError("must be a three-letter ISO 4217 code, e.g. 'EUR'")
+    return value.strip().upper()
+
+
+def boolean(value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    if not isinstance(value, bool):
+        raise ValueError("must be True or False")
+    return value
+
+
+def one_of(*choices: str) -> Check:
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"must be {' or '.join(map(repr, choices))}")
+        return str(value)
+
+    return check
+
+
+def number(low: float, high: float, what: str = "a number") -> Check:
+    def check(value: Any) -> float:
+        try:
+            result = float("nan" if isinstance(value, bool) else value)
+        except (TypeError, ValueError, OverflowError):
+            result = math.nan
+        if not low <= result <= high:
+            raise ValueError(f"must be {what} from {low:g} to {high:g}")
+        return result
+
+    return check
+
+
+def seconds(low: float, high: float) -> Check:
+    plain = number(low, high, "seconds (or a timedelta)")
+    return lambda value: plain(value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+def integer(low: int, high: int) -> Check:
+    def check(value: Any) -> int:
+        try:
+            result = int(value) if isinstance(value, (int, str)) else low - 1
+        except ValueError:
+            result = low - 1
+        if isinstance(value, bool) or not low <= result <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return result
+
+    return check
+
+
+def timeout(value: Any) -> Timeout:
+    one = seconds(0.01, 60)
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ValueError("must be seconds, or a pair: (to connect, to wait for an answer)")
+        return one(value[0]), one(value[1])
+    return one(value), one(value)
+
+
+def names(value: Any) -> tuple[str, ...]:
+    texts = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(texts, (tuple, list)) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("must be a list of names")
+    return tuple(texts)
+
+
+def id_kinds(value: Any) -> tuple[str, ...]:
+    kinds = names(value)
+    if not kinds or not set(kinds) <= set(ID_KINDS):
+        raise ValueError(f"must be a list of these: {', '.join(ID_KINDS)}")
+    return kinds
+
+
+def robot_kinds(value: Any) -> tuple[str, ...]:
+    kinds = names(value)
+    if not set(kinds) <= set(ROBOT_KINDS):
+        raise ValueError(f"must be a list of these: {', '.join(ROBOT_KINDS)}")
+    return kinds
+
+
+def image_base(value: Any) -> Any:
+    if callable(value):
+        return value
+    if isinstance(value, str) and value.startswith("/") and not value.startswith("//"):
+        return value
+    return _address(value, "must be a URL, a path that begins with /, or a callable")
+
+
+def _address(value: Any, cure: str) -> str:
+    try:
+        return web_address(value)
+    except InvalidValueError:
+        raise ValueError(cure) from None
+
+
+PREFIX = "TOPMAIL_"
+
+
+def setting(default: Any, checked: Check, sentence: str) -> Any:
+    """A field of :class:`Settings` with its check and the sentence of the reference page."""
+    return field(default=default, metadata={"check": checked, "sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the shop configured, checked at start.
+
+    In Flask's configuration every name is in upper case behind ``TOPMAIL_``; the WSGI middleware
+    takes the names as they stand here.
+
+    :raises ConfigurationError: a wrong value; the message names the key and the cure.
+    """
+
+    api_key: Secret | None = setting(
+        None,
+        api_key,
+        "TopMail API key, `tm_live_…` or `tm_test_…`. Without one, or empty: nothing is sent.",
+    )
+    base_url: str = setting(
+        "https://api.topmail.so/api/v1",
+        base_url,
+        "Address of the API: https, or http on this machine (the sandbox).",
+    )
+    enabled: bool | None = setting(
+        None,
+        boolean,
+        "False: nothing is sent. Unset: views are sent unless the app is under `TESTING`.",
+    )
+    site_url: str | None = setting(
+        None,
+        site_url,
+        "The shop's public address, e.g. `https://shop.example`. Unset: the request's address.",
+    )
+    currency: str | None = setting(
+        None,
+        currency,
+        "ISO 4217 code of prices that name no currency. Unset: such prices are not sent.",
+    )
+    price_unit: str = setting(
+        "major",
+        one_of("major", "minor"),
+        "`minor`: prices of objects and template variables are in cents (pence, sen …).",
+    )
+    decimal: str | None = setting(
+        None,
+        one_of(".", ","),
+        "Decimal sign of price texts that could be read both ways, like `1.234`.",
+    )
+    template_variables: tuple[str, ...] = setting(
+        (),
+        names,
+        "Names of template variables that hold the product, after `product` and `item`.",
+    )
+    image_base: str | Callable[[str], str | None] | None = setting(
+        None,
+        image_base,
+        "URL prefix for image file names, or a callable from the image's name to its URL.",
+    )
+    url_args: tuple[str, ...] = setting(
+        (),
+        names,
+        "Query arguments that identify a product, like `id`; all others leave the product's URL.",
+    )
+    variant_args: tuple[str, ...] = setting(
+        ("variant", "variant_id", "sku", "v"),
+        names,
+        "Query or route arguments that choose a variant.",
+    )
+    variant_mode: str = setting(
+        "group",
+        one_of("group", "sku"),
+        "`sku`: the id of the chosen variant is the product's id, for catalogues kept per SKU.",
+    )
+    id_from: tuple[str, ...] = setting(
+        (),
+        id_kinds,
+        "Kinds of identifiers to take a product's id from, the first one found. "
+        "Unset: group, productID, retailer_id, sku, gtin, mpn, url.",
+    )
+    max_page_bytes: int = setting(
+        2 * 1024 * 1024,
+        integer(0, 64 * 1024 * 1024),
+        "Larger pages are not read for products.",
+    )
+    robots: tuple[str, ...] = setting(
+        ROBOT_KINDS,
+        robot_kinds,
+        "Kinds of robots whose visits do not count: search, ai, preview, monitor, tool. Leave out "
+        "`tool` where automated browsers test the store.",
+    )
+    repeat_window: float = setting(
+        60.0,
+        seconds(0, 86_400),
+        "Seconds within which the same product (and variant) seen by the same shopper counts once.",
+    )
+    beacon_max_age: float = setting(
+        7 * 86_400.0,
+        seconds(60, 366 * 86_400),
+        "Seconds (or a timedelta) for which a page's beacon counts; longer than caches keep pages.",
+    )
+    sample_rate: float = setting(
+        1.0, number(0, 1), "Share of the shoppers whose views are sent; stable per shopper."
+    )
+    consent: str = setting(
+        "opt-out",
+        one_of("opt-out", "opt-in"),
+        "`opt-in`: no view without the shopper's consent; `opt-out`: none after a refusal.",
+    )
+    honor_gpc: bool = setting(True, boolean, "Respect `Sec-GPC: 1` (Global Privacy Control).")
+    honor_dnt: bool = setting(False, boolean, "Respect `DNT: 1` (Do Not Track).")
+    identity_age: float = setting(
+        180 * 86_400.0,
+        seconds(3_600, 395 * 86_400),
+        "Seconds (or a timedelta) for which `topmail.identify` is remembered in a browser.",
+    )
+    link_age: float = setting(
+        30 * 86_400.0,
+        seconds(60, 395 * 86_400),
+        "Seconds (or a timedelta) for which a link of `topmail.sign_link` names its shopper, and "
+        "for which the browser then remembers it.",
+    )
+    backfill: int = setting(
+        0,
+        integer(0, 20),
+        "Products of this visit that are sent when its shopper becomes known; 0: none.",
+    )
+    debug_header: bool = setting(
+        False, boolean, "Tell every decision in an `X-TopMail` header, as with `app.debug`."
+    )
+    outbox: str | None = setting(
+        None,
+        outbox,
+        "Directory of the journal and the outbox, on a local disk. Unset: `topmail` in the app's "
+        "instance folder. `:memory:`: nothing is kept on disk.",
+    )
+    synchronous: str = setting(
+        "NORMAL",
+        one_of("NORMAL", "FULL"),
+        "`FULL`: the outbox survives a power cut to the last view, at the price of slower writes.",
+    )
+    max_rows: int = setting(
+        100_000,
+        integer(100, 10_000_000),
+        "Views the outbox holds; then the oldest is dropped.",
+    )
+    max_bytes: int = setting(
+        64 * 1024 * 1024,
+        integer(1024 * 1024, 16 * 1024**3),
+        "Bytes the outbox holds; then the oldest view is dropped.",
+    )
+    delivery: str = setting(
+        "background",
+        one_of("background", "process", "worker", "celery"),
+        "Who sends: `background`, a thread of one store process; `process`, a process beside the "
+        "store, whose interpreter it leaves alone; `worker`, `flask topmail drain` only; `celery`, "
+        "workers on any machine. `view_delivered` and `view_dropped` are sent in a store process; "
+        "with `worker` in the drain, with `celery` in the worker.",
+    )
+    senders: int = setting(4, integer(1, 64), "Calls under way at once, on this machine.")
+    rate: float = setting(50.0, number(0.01, 10_000), "Calls per second at the most.")
+    timeout: Timeout = setting(
+        (3.05, 5.0),
+        timeout,
+        "Seconds to connect and to wait for an answer: a pair, or one number for both.",
+    )
+    max_age: float = setting(
+        86_400.0,
+        seconds(1_800, 259_200),
+        "Seconds (or a timedelta) after which a waiting view is not sent any more.",
+    )
+    dead_letter_age: float = setting(
+        7 * 86_400.0,
+        seconds(0, 90 * 86_400),
+        "Seconds (or a timedelta) to keep dead letters.",
+    )
+    shutdown_timeout: float = setting(
+        2.0, seconds(0, 60), "Seconds that the end of the process may wait for delivery."
+    )
+    unknown_contacts: str = setting(
+        "skip",
+        one_of("skip", "create"),
+        "`create`: shoppers unknown to TopMail become contacts, not subscribed.",
+    )
+    proxy: Secret | None = setting(
+        None, proxy, "Proxy for calls to the API. Proxies of the environment are not used."
+    )
+    ca: str | None = setting(None, ca_bundle, "File of CA certificates instead of certifi's.")
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value is one.default:
+                continue
+            try:
+                object.__setattr__(self, one.name, one.metadata["check"](value))
+            except ValueError as error:
+                raise ConfigurationError(f"{PREFIX}{one.name.upper()} {error}") from None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """The settings of a Flask configuration: all its keys that begin with ``TOPMAIL_``.
+
+        :raises ConfigurationError: an unknown key (with a guess what was meant) or a wrong value.
+        """
+        try:
+            return cls._of(config)
+        except ConfigurationError as error:
+            problem = str(error)
+        # Raised anew, here: error trackers ship the frames of an error, and those hold the key.
+        del config
+        raise ConfigurationError(problem)
+
+    @classmethod
+    def _of(cls, config: Mapping[str, Any]) -> Settings:
+        known = {PREFIX + one.name.upper(): one for one in fields(cls)}
+        chosen: dict[str, Any] = {}
+        for key, value in config.items():
+            if not isinstance(key, str) or not key.startswith(PREFIX):
+                continue
+            if key not in known:
+                guess = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+                hint = f"Did you mean {guess[0]}?" if guess else "See docs: settings."
+                raise ConfigurationError(f"{key} is no setting of topmail_flask. {hint}")
+            if value is None and known[key].default not in (None, MISSING):
+                continue
+            chosen[known[key].name] = value
+        return cls(**chosen)

@@ -1,0 +1,122 @@
+"""The shopper who saw it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.text import clean, cut
+
+_EMAIL = re.compile(
+    r"[^\s@\x00-\x1f\x7f<>,;:()\[\]\\\"]{1,64}@[^\s@<>,;:()\[\]\\\"_]+\.[^\s@.\W_]{2,63}\Z"
+)
+_CONTACT_ID = re.compile(r"[\x21-\x7e]{1,100}\Z")
+EMAIL_LIMIT = 254
+NAME_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """A shopper as a TopMail contact: by contact id, or by e-mail address.
+
+    When both are given, the contact id is sent. The names are used only when a contact has to be
+    created (``TOPMAIL_UNKNOWN_CONTACTS = "create"``).
+
+    :param email: the contact's address, at most 254 characters; trimmed, its domain in lower case.
+    :param contact_id: TopMail's id of the contact, an opaque string of at most 100 characters.
+    :param first_name: at most 100 characters.
+    :param last_name: at most 100 characters.
+    :raises InvalidValueError: neither an address nor an id, or not a possible one.
+    """
+
+    email: str | None = None
+    contact_id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.email is None and self.contact_id is None:
+            raise InvalidValueError("shopper", "needs an email or a contact_id")
+        if self.email is not None:
+            object.__setattr__(self, "email", _email(self.email))
+        if self.contact_id is not None:
+            object.__setattr__(self, "contact_id", _contact_id(self.contact_id))
+        for field in ("first_name", "last_name"):
+            value = getattr(self, field)
+            if value is not None:
+                text = cut(clean(value), NAME_LIMIT) if isinstance(value, str) else ""
+                object.__setattr__(self, field, text or None)
+
+    @classmethod
+    def of(cls, told: object) -> Shopper | None:
+        """The shopper that a shop's function told: a Shopper, an e-mail address, or None.
+
+        :raises InvalidValueError: text that is no address.
+        :raises TypeError: anything else.
+        """
+        if isinstance(told, str):
+            return cls(email=told) if told.strip() else None
+        if told is None or isinstance(told, Shopper):
+            return told
+        raise TypeError("who the shopper is, is told by a Shopper, an e-mail address or None")
+
+    @property
+    def identity(self) -> str:
+        """What tells this shopper from every other: the contact id, or else the address."""
+        return self.contact_id or (self.email or "").casefold()
+
+    def __repr__(self) -> str:
+        known_by = "contact_id" if self.contact_id else "email"
+        return f"<Shopper known by {known_by}>"
+
+
+def _email(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if len(text) > EMAIL_LIMIT or ".." in text or not _EMAIL.match(text):
+        raise InvalidValueError("email", "is not an e-mail address")
+    local, _, domain = text.rpartition("@")
+    return f"{local}@{domain.lower()}"
+
+
+def _contact_id(value: object) -> str:
+    text = str(value).strip() if not isinstance(value, bool) else ""
+    if not _CONTACT_ID.match(text):
+        raise InvalidValueError("contact_id", "must be 1 to 100 printable characters")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """TopMail's answer to one product view. Every id is an opaque string.
+
+    :ivar id: TopMail's id of the view, or None where the answer named none.
+    :ivar contact_id: the contact that the view was recorded for, or None.
+    :ivar product_id: the product as TopMail recorded it, or None.
+    :ivar viewed_at: TopMail's own time stamp (ISO 8601 text), or None.
+    """
+
+    id: str | None
+    contact_id: str | None
+    product_id: str | None
+    viewed_at: str | None
+
+    def __repr__(self) -> str:
+        return f"<Receipt {self.id or 'without an id'}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact of the workspace, as the Contacts API tells it.
+
+    :ivar id: TopMail's opaque id.
+    :ivar email: the address, or None where the answer had none.
+    :ivar subscribed: whether the contact agreed to marketing mail, or None if unknown.
+    """
+
+    id: str
+    email: str | None
+    subscribed: bool | None
+
+    def __repr__(self) -> str:
+        return f"<Contact {self.id}>"
