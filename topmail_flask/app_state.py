@@ -29,7 +29,7 @@ from topmail_flask.purchases import Purchases
 from topmail_flask.rendering import is_within_another
 from topmail_flask.request_page import PageReader
 from topmail_flask.request_record import RequestRecord, current_record
-from topmail_flask.rules.rules import OBSERVER, refused_response
+from topmail_flask.rules.requests import OBSERVER, refused_response
 from topmail_flask.signals import Ends
 
 NAME = "topmail"

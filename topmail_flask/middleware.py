@@ -24,7 +24,7 @@ from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import PREFIX, Settings
 from topmail_flask.model.shopper import Receipt
-from topmail_flask.rules.rules import OBSERVER, refused_response
+from topmail_flask.rules.requests import OBSERVER, refused_response
 from topmail_flask.signals import send, view_delivered, view_dropped
 from topmail_flask.tracker import Tracker
 from topmail_flask.watched_answer import Headers, WatchedAnswer

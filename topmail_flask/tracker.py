@@ -12,16 +12,15 @@ from topmail_flask.extraction.page_product import extract
 from topmail_flask.model.decision import Decision, Extraction, RenderedPage, refused
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.identity import visit_id
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.consent import privacy_signal, refused_by_consent
-from topmail_flask.rules.identity import visit_id
-from topmail_flask.rules.repeats import RepeatWindow
+from topmail_flask.rules.repeats import RepeatWindow, in_sample
+from topmail_flask.rules.requests import refused_request
 from topmail_flask.rules.robots import robot_kind
-from topmail_flask.rules.rules import refused_request
-from topmail_flask.rules.sampling import in_sample
 from topmail_flask.signals import product_viewed, send, view_dropped
 
 BeforeSend = Callable[[ProductView], Any]

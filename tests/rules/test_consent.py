@@ -102,7 +102,6 @@ def test_an_overlong_cookie_is_not_read() -> None:
 def test_gpc_is_honoured_and_dnt_on_request(
     headers: dict[str, str], settings: Settings, asked: bool
 ) -> None:
-    """F156."""
     assert privacy_signal(headers, settings) is asked
 
 
@@ -120,6 +119,5 @@ def test_gpc_is_honoured_and_dnt_on_request(
 def test_what_a_shopper_said_outranks_what_the_browser_says(
     explicit: bool | None, signal: bool, opt_out: Reason | None, opt_in: Reason | None
 ) -> None:
-    """F155."""
     assert refused_by_consent(explicit, signal, Settings()) is opt_out
     assert refused_by_consent(explicit, signal, Settings(consent="opt-in")) is opt_in

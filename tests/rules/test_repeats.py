@@ -2,7 +2,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from topmail_flask.rules.repeats import REMEMBERED, RepeatWindow
+from topmail_flask.rules.repeats import REMEMBERED, RepeatWindow, in_sample
 
 
 class Clock:
@@ -12,7 +12,7 @@ class Clock:
         return self.now
 
 
-def test_a_second_look_within_the_window_is_a_repeat() -> None:
+def test_a_second_view_within_the_window_is_a_repeat() -> None:
     clock = Clock()
     window = RepeatWindow(60, clock)
     assert not window.is_repeat("ann sees the boots")
@@ -31,7 +31,7 @@ def test_the_window_runs_from_the_view_that_counted_and_reloads_do_not_stretch_i
     assert [n for n, repeat in enumerate(answers) if not repeat] == [0, 6, 12]
 
 
-def test_no_window_counts_every_look() -> None:
+def test_no_window_counts_every_view() -> None:
     window = RepeatWindow(0, Clock())
     assert not any(window.is_repeat("x") for _ in range(3))
 
@@ -70,3 +70,15 @@ def test_the_bound_holds_under_threads() -> None:
             future.result()
     window.is_repeat("the last")
     assert len(window._counted) <= REMEMBERED
+
+
+def test_a_sample_keeps_its_shoppers_and_grows_with_its_rate() -> None:
+    shoppers = [f"shopper{n}@example.com" for n in range(2_000)]
+    tenth = {who for who in shoppers if in_sample(who, 0.1)}
+    half = {who for who in shoppers if in_sample(who, 0.5)}
+    assert tenth == {who for who in shoppers if in_sample(who, 0.1)}
+    assert tenth < half
+    assert 120 < len(tenth) < 280
+    assert 850 < len(half) < 1150
+    assert all(in_sample(who, 1.0) for who in shoppers)
+    assert not any(in_sample(who, 0.0) for who in shoppers)

@@ -23,7 +23,6 @@ def test_a_browser_of_people_counts_whatever_its_phone_is_called(user_agent: str
 
 @pytest.mark.parametrize(("kind", "user_agent"), _ROBOTS)
 def test_a_robot_is_known_with_its_kind(kind: str, user_agent: str) -> None:
-    """F158."""
     assert robot_kind(user_agent) is RobotKind(kind)
 
 

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView
+from topmail_flask.model.identity import digest, visit_id
 from topmail_flask.model.product import PRODUCT_FIELDS, Product
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.resolvers.sealing import Sealer
-from topmail_flask.rules.identity import digest, visit_id
 
 COOKIE = "topmail_looks"
 ENDS_AFTER = 30 * 60.0

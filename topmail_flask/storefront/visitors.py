@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Flask, Request, Response
 
+from topmail_flask.model.identity import digest
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.resolvers.identified import may_be_identified
-from topmail_flask.rules.identity import digest
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.storefront.calls import COOKIE
 from topmail_flask.storefront.looks import KEPT_SECONDS

@@ -1,7 +1,7 @@
 import pytest
 
 from topmail_flask.model.reasons import Reason
-from topmail_flask.rules.rules import refused_request, refused_response
+from topmail_flask.rules.requests import refused_request, refused_response
 
 
 def request(method: str = "GET", **headers: str) -> dict[str, str]:
@@ -9,8 +9,7 @@ def request(method: str = "GET", **headers: str) -> dict[str, str]:
     return {"REQUEST_METHOD": method, "PATH_INFO": "/p/1", **names}
 
 
-def test_only_a_get_is_a_look_at_a_page() -> None:
-    """F113."""
+def test_only_a_get_is_a_view_of_a_page() -> None:
     for method in ("HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "get", ""):
         assert refused_request(request(method), marked=True) is Reason.METHOD
     assert refused_request({}, marked=True) is Reason.METHOD
@@ -33,14 +32,13 @@ def test_only_a_get_is_a_look_at_a_page() -> None:
     ],
 )
 def test_a_page_fetched_ahead_never_counts(header: str, value: str) -> None:
-    """F157."""
     for marked in (True, False):
         asked = request(**{header: value})
         assert refused_request(asked, marked=marked) is Reason.PREFETCH
 
 
 def test_a_link_that_is_prefetched_without_saying_so_is_known_by_its_mode() -> None:
-    """F157: a navigation, also one of Turbo or Swup by script, never has this mode."""
+    """A navigation, also one of Turbo or Swup by script, never has this mode."""
     ahead = request(sec_fetch_mode="no-cors", sec_fetch_dest="empty")
     assert refused_request(ahead, marked=False) is Reason.PREFETCH
     for mode in ("navigate", "cors", "same-origin"):
@@ -85,13 +83,12 @@ def test_a_whole_page_counts_however_it_was_fetched(headers: dict[str, str]) -> 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 301, 302, 304, 400, 404, 410, 500])
 def test_any_status_but_200_is_no_page(status: int) -> None:
-    """F112, F114."""
     answer = refused_response(status, "text/html", None, marked=True, declared=False)
     assert answer is Reason.STATUS
 
 
 def test_a_304_counts_when_the_product_was_declared() -> None:
-    """F114: the shopper sees the page, from the browser's own cache."""
+    """The shopper sees the page, from the browser's own cache."""
     assert refused_response(304, "", None, marked=True, declared=True) is None
     assert refused_response(206, "text/html", None, marked=True, declared=True) is Reason.STATUS
 

@@ -1,4 +1,4 @@
-"""Names for a view's parts that tell nobody who saw what: keyed digests."""
+"""Keyed digests: names for a shopper and a visit that tell nobody who it was."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def _keyed(secret: bytes) -> blake2b:
 
 
 def visit_id(secret: bytes, shopper_identity: str, user_agent: str, at: float) -> str:
-    """The ``session_id`` of a view: one browser's views of one visit share it (F150).
+    """The ``session_id`` of a view: one browser's views of one visit share it.
 
     It is derived, never stored: no cookie is set or read, and every worker process comes to the
     same one. Without memory a visit cannot end "after half an hour without a view"; it is
     bounded by a grid of four hours instead. The grid of each browser is shifted by an amount of
-    its own, so that no hour splits everybody's visits. Two looks ten minutes apart fall on two
+    its own, so that no hour splits everybody's visits. Two views ten minutes apart fall on two
     sides of a line once in 24 times.
 
     :param secret: as for :func:`digest`.

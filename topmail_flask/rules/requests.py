@@ -1,4 +1,4 @@
-"""Is it the view of a page at all? Rules R1 and R4, asked on every request of a store."""
+"""Is it the view of a page at all? Asked of every request of a store, and of its response."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNPOLY_MAIN = frozenset({"body", "html", "main", ":main", ":layer", "[up-main]"
 
 
 def refused_request(environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
-    """Why this request is no look at a page, or None.
+    """Why this request is no view of a page, or None.
 
     Known before the answer is: a part of a page counts only when its route is ``marked``, a page
     fetched ahead of the visitor never does. A boosted link and a page restored from htmx's
@@ -69,7 +69,7 @@ def refused_response(
 ) -> Reason | None:
     """Why this answer is no page that somebody looks at, or None.
 
-    A 304 counts when the shop declared the product (F114): the shopper does see the page, from
+    A 304 counts when the shop declared the product: the shopper does see the page, from
     the browser's cache, but there is no body to read. Any other status than 200 never counts.
 
     :param status: the final status.
