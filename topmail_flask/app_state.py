@@ -13,7 +13,7 @@ from flask.signals import before_render_template, request_finished, template_ren
 from topmail_flask.app_rooms import AppRooms
 from topmail_flask.boundary import Boundary
 from topmail_flask.consent_function import ConsentFunction
-from topmail_flask.extraction.mapped_rows import are_mapped_at_all
+from topmail_flask.extraction.attributes import are_mapped_at_all
 from topmail_flask.final_answer import FinalAnswer
 from topmail_flask.flask_visitor import FlaskVisitor, Hooks
 from topmail_flask.identify.memory import Memory

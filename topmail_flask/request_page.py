@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response
 
-from topmail_flask.extraction.mapped_rows import are_mapped_at_all, is_mapped
+from topmail_flask.extraction.attributes import are_mapped_at_all, is_mapped, template_product
 from topmail_flask.extraction.markers import may_hold_product
-from topmail_flask.extraction.template_context import template_product
 from topmail_flask.final_answer import FinalAnswer
 from topmail_flask.made_once import made_once
 from topmail_flask.marking import Mark, call_loader
@@ -22,7 +21,7 @@ from topmail_flask.request_record import RequestRecord, Unread
 from topmail_flask.site_address import site_address
 
 if TYPE_CHECKING:
-    from topmail_flask.extraction.product_reader import ProductReader
+    from topmail_flask.extraction.objects import ProductReader
 
 Adapters = Mapping[type, Callable[[Any], Any]]
 
@@ -38,7 +37,7 @@ class PageReader:
     @made_once
     def _objects(self) -> ProductReader:
         # What reads prices is loaded with the first product, not at the start of the store.
-        from topmail_flask.extraction.product_reader import ProductReader  # noqa: PLC0415
+        from topmail_flask.extraction.objects import ProductReader  # noqa: PLC0415
 
         return ProductReader(self._settings)
 

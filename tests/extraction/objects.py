@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from topmail_flask.extraction.template_variable import read_product
+from topmail_flask.extraction.objects import read_product
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 

@@ -115,9 +115,9 @@ def test_what_is_known_without_the_table_is_what_the_table_says(code: str) -> No
 
 def test_importing_the_readers_loads_no_table() -> None:
     code = (
-        "import sys, topmail_flask.extraction.template_variable\n"
+        "import sys, topmail_flask.extraction.objects\n"
         "from topmail_flask.model.settings import Settings\n"
-        "from topmail_flask.extraction.money import read_money\n"
+        "from topmail_flask.extraction.objects import read_money\n"
         "assert str(read_money(12.5, None, Settings(currency='EUR')).amount) == '12.50'\n"
         "texts = 'topmail_flask.extraction.price_texts'\n"
         "assert not {'iso4217', 'price_parser', 'sqlalchemy', texts} & set(sys.modules)"

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
 from tests.extraction.objects import PAGE, read
-from topmail_flask.extraction.template_context import template_product
+from topmail_flask.extraction.attributes import template_product
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
 

@@ -16,8 +16,8 @@ import pytest
 from jinja2 import Undefined
 
 from tests.extraction.objects import PAGE, read
-from topmail_flask.extraction.template_context import template_product
-from topmail_flask.extraction.template_variable import read_product
+from topmail_flask.extraction.attributes import template_product
+from topmail_flask.extraction.objects import read_product
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings

@@ -14,7 +14,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app_state import state_of
-from topmail_flask.extraction.template_context import VARIABLES
+from topmail_flask.extraction.attributes import VARIABLES
 from topmail_flask.marking import Mark, mark_of
 from topmail_flask.routes import BLUEPRINT
 

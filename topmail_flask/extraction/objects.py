@@ -1,22 +1,40 @@
-"""The product in a template variable or any other object of the shop (rules T1 to T8)."""
+"""The product that an object of the shop stands for: a template variable, a row, a mapping.
+
+A store shows the same products again and again. What is made of an object depends on the values of
+the attributes that are asked for, and which attribute is asked for next on those before it. So when
+all of them are the same as the last time, on the same page, it is the same product.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import TypeVar, cast
+from functools import partial
+from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
-from topmail_flask.extraction.money import read_money
+from topmail_flask.extraction.attributes import (
+    PLAIN,
+    Place,
+    Reader,
+    safely_settled,
+    text_of,
+)
+from topmail_flask.extraction.currencies import (
+    currency_code,
+    has_small_unit,
+    minor_units,
+    rounded,
+    sane,
+)
 from topmail_flask.extraction.page_addresses import (
     image_address,
     own_address,
     page_address,
     unchecked_page_address,
 )
-from topmail_flask.extraction.prices import Price
-from topmail_flask.extraction.reading import Place, Reader, safely_settled, text_of
+from topmail_flask.extraction.prices import Price, machine_amount, read_price
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
@@ -221,3 +239,143 @@ def _label(value: object) -> str | None:
 
 def _currency_value(value: object) -> str | None:
     return text_of(value if isinstance(value, str) else Reader(value).look("code") or value)
+
+
+REMEMBERED = 2048
+_UNCHANGING = PLAIN | {type(None)}
+
+
+class ProductReader:
+    """Reads products as one shop's settings say.
+
+    At most 2,048 are remembered, then it begins anew. Read afresh each time are objects that hold
+    others (a category, an amount of money), fields that the shop mapped, and pages with a query,
+    which may name the visitor.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # What the shop's own function makes of a file name may be signed, for an hour.
+        self._remembers = not callable(settings.image_base)
+        self._known: dict[Hashable, _Known] = {}
+
+    def read(
+        self,
+        value: object,
+        page_url: str,
+        view_args: Mapping[str, object],
+        *,
+        fields: Mapping[str, object] | None = None,
+        needs_price: bool = False,
+    ) -> Product:
+        """What :func:`~topmail_flask.extraction.objects.read_product` makes of an object.
+
+        :raises InvalidValueError: as there.
+        """
+        page = (type(value), page_url, needs_price, *view_args.values())
+        is_lasting = (
+            self._remembers
+            and not fields
+            and "?" not in page_url
+            and _UNCHANGING.issuperset(map(type, view_args.values()))
+        )
+        if is_lasting:
+            known = self._known.get(page)
+            if known is not None and known.is_told_by(Reader(value)):
+                return known.product
+        told: dict[str, object] = {}
+        product = read_product(
+            value,
+            settings=self._settings,
+            page_url=page_url,
+            view_args=view_args,
+            fields=fields,
+            needs_price=needs_price,
+            asking=partial(_Witness, told),
+        )
+        if is_lasting and told and _UNCHANGING.issuperset(map(type, told.values())):
+            if len(self._known) >= REMEMBERED:
+                self._known = {}
+            self._known[page] = _Known(tuple(told.items()), product)
+        return product
+
+
+class _Known(NamedTuple):
+    told: tuple[tuple[str, object], ...]
+    product: Product
+
+    def is_told_by(self, reader: Reader) -> bool:
+        """Whether an object tells what this product was made of."""
+        for name, before in self.told:
+            now = reader.look(name)
+            if now is not before and (type(now) is not type(before) or now != before):
+                return False
+        return reader.failure is None
+
+
+class _Witness(Reader):
+    """A reader that notes what it was told; of an attribute that raised, something that changes."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, told: dict[str, object], target: object) -> None:
+        super().__init__(target)
+        self._told = told
+
+    def look(self, name: str) -> object:
+        value = super().look(name)
+        self._told[name] = value if self.failure is None else self
+        return value
+
+
+def read_money(value: object, currency: str | None, settings: Settings) -> Price | None:
+    """The price that an attribute holds, rounded to its currency's minor units.
+
+    :param value: a number, in minor units with ``TOPMAIL_PRICE_UNIT = "minor"``; a text; or an
+        object or mapping with an amount and a currency, such as those of py-moneyed or prices
+        (always in major units).
+    :param currency: the code or sign that stands beside it in the object; None: the shop's own.
+        A text with a sign or with separators is in major units as well.
+    :returns: None if it is no price; a price without amount if it is an implausible one (R49).
+    """
+    code = currency_code(currency, settings.currency)
+    amount = machine_amount(value)
+    if amount is not None and not (isinstance(value, str) and _is_ambiguous(value, code, settings)):
+        if settings.price_unit == "minor":
+            amount = amount.scaleb(-minor_units(code))
+        return _checked(amount, code)
+    if isinstance(value, str):
+        price = read_price(value, currency=code, decimal=settings.decimal)
+        if price.amount is None:  # no price at all, or one in a currency that nobody knows
+            return Price(None, code) if read_price(value).amount is not None else None
+        return _checked(price.amount, price.currency)
+    if value is None or isinstance(value, (int, float, Decimal, list, tuple)):
+        return None
+    money = Reader(value)
+    for name in ("amount", "value", "gross"):
+        part = money.look(name)
+        if part is not None:
+            return _of_object(money, part, code)
+    text = text_of(value)
+    return read_money(text, currency, settings) if text else None
+
+
+def _of_object(money: Reader, part: object, code: str | None) -> Price | None:
+    amount = machine_amount(part)
+    if amount is None:  # prices.TaxedMoney: its gross amount is money itself
+        inner = Reader(part)
+        amount, money = machine_amount(inner.look("amount")), inner
+    if amount is None:
+        return None
+    named = money.look("currency") or money.look("currency_code")
+    own = text_of(named if isinstance(named, str) else Reader(named).look("code") or named)
+    return _checked(amount, currency_code(own, code))
+
+
+def _is_ambiguous(text: str, code: str | None, settings: Settings) -> bool:
+    """``1.234`` where decimals stand behind a comma, or prices run in thousands (IDR, JPY)."""
+    return text.rstrip()[-4:-3] == "." and (settings.decimal == "," or has_small_unit(code))
+
+
+def _checked(amount: Decimal, code: str | None) -> Price:
+    return Price(rounded(amount, code), code) if sane(amount, code) else Price(None, code)

@@ -1,23 +1,41 @@
-"""Reads objects of the shop, attribute by attribute, and changes nothing about them (rule T3).
+"""Reads objects of the shop, attribute by attribute, and changes nothing about them.
 
 Whatever an attribute does when it is read (raise, recurse, query a database, call ``url_for``), the
 shop's page must not feel it. So no object is iterated, compared, copied, printed or dumped: an
-attribute is asked for by name, alone, and only plain values leave this module.
+attribute is asked for by name, alone, and only plain values leave this module. Of a row that
+SQLAlchemy maps only what is loaded is read: what the page has shown is. Anything else would cost
+the shop a query each, flush what is pending, or raise ``DetachedInstanceError``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
-from topmail_flask.extraction import mapped_rows
-
+VARIABLES = ("product", "item")
+# Values that are no product whatever they are called; looking at them would cost every page.
+_NO_PRODUCTS = frozenset((str, int, float, bool, Decimal, list, tuple, set, frozenset))
 LONGEST_TEXT = 2_000
 PLAIN = frozenset((str, int, float, Decimal, bool, UUID))
 _NO_TEXT = (int, float, Decimal, bytes, bytearray, memoryview, tuple, BaseException)
 Place = str | int | Callable[..., object]
+
+
+def template_product(context: Mapping[str, object], names: tuple[str, ...]) -> object | None:
+    """What a template's context holds under ``product``, ``item`` or one of ``names``.
+
+    :param names: the further names of ``TOPMAIL_TEMPLATE_VARIABLES``.
+    :returns: the first of them that could be a product; nothing of it is read here.
+    """
+    for name in VARIABLES + names if names else VARIABLES:
+        value = context.get(name)
+        if value is not None and type(value) not in _NO_PRODUCTS and not is_undefined(value):
+            return value
+    return None
 
 
 class Reader:
@@ -83,8 +101,8 @@ class Reader:
         cls = type(target)
         if cls is dict:
             return target.get  # type: ignore[attr-defined, no-any-return]
-        if not self._queries and mapped_rows.is_mapped(target):
-            return mapped_rows.loaded_only(target)
+        if not self._queries and is_mapped(target):
+            return loaded_only(target)
         if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
             return self._key if hasattr(cls, "get") else self._item
         return self._attribute
@@ -144,3 +162,48 @@ def text_of(value: object) -> str | None:
     else:
         text = str.__str__(str(value))
     return text[:LONGEST_TEXT].strip() or None
+
+
+class QueryRefusedError(Exception):
+    """An attribute wanted to query the database."""
+
+
+def are_mapped_at_all() -> bool:
+    """Whether the shop uses SQLAlchemy's mapper."""
+    return "sqlalchemy.orm" in sys.modules
+
+
+def is_mapped(target: object) -> bool:
+    """Whether it is an instance of a class that SQLAlchemy maps."""
+    return "_sa_instance_state" in getattr(target, "__dict__", ())
+
+
+def loaded_only(target: Any) -> Callable[[str], object]:
+    """Reads attributes of ``target`` that are loaded, and properties as far as those suffice."""
+    own: dict[str, object] = target.__dict__
+    state: Any = own["_sa_instance_state"]
+
+    def look(name: str) -> object:
+        if name in own:
+            return getattr(target, name)
+        if not hasattr(type(target), name) or name in state.unloaded:
+            return None
+        return _without_queries(state.session, target, name)
+
+    return look
+
+
+def _without_queries(session: Any, target: object, name: str) -> object:
+    event: Any = sys.modules.get("sqlalchemy.event")
+    if session is None or event is None:
+        return getattr(target, name, None)
+    event.listen(session, "do_orm_execute", _refuse)
+    try:
+        with session.no_autoflush:
+            return getattr(target, name, None)
+    finally:
+        event.remove(session, "do_orm_execute", _refuse)
+
+
+def _refuse(_: object) -> None:
+    raise QueryRefusedError
