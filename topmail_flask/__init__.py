@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from topmail_flask.delivery.client import TopMailClient
     from topmail_flask.extension import TopMail
-    from topmail_flask.extraction.page_product import extract
+    from topmail_flask.extraction.extract import extract
     from topmail_flask.marking import product_page
     from topmail_flask.middleware import TopMailMiddleware
     from topmail_flask.model.decision import Extraction
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "delivery.client": ("TopMailClient",),
     "extension": ("TopMail",),
-    "extraction.page_product": ("extract",),
+    "extraction.extract": ("extract",),
     "marking": ("product_page",),
     "middleware": ("TopMailMiddleware",),
     "model.decision": ("Extraction",),

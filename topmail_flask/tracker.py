@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from topmail_flask.boundary import Boundary
-from topmail_flask.extraction.page_product import extract
+from topmail_flask.extraction.extract import extract
 from topmail_flask.model.decision import Decision, Extraction, RenderedPage, refused
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from topmail_flask.extraction.page_product import extract
+from topmail_flask.extraction.extract import extract
 from topmail_flask.model.product import Product
 
 FOLDER = Path(os.environ.get("TOPMAIL_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")

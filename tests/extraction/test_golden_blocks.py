@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.extraction.markup import MUG, PAGE, block, card, mug, page
-from topmail_flask.extraction.page_product import extract
+from topmail_flask.extraction.extract import extract
 from topmail_flask.model.reasons import Reason
 
 TEXT = json.dumps(MUG)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.extraction.markup import PAGE, block, mug, page
-from topmail_flask.extraction.page_product import extract
+from topmail_flask.extraction.extract import extract
 from topmail_flask.model.product import Product
 
 ITEM = '<div itemscope itemtype="https://schema.org/Product"><h1 itemprop="name">Mug</h1>'

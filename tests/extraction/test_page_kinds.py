@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.extraction.markup import PAGE, block, card, mug, page
-from topmail_flask.extraction.page_product import extract
+from topmail_flask.extraction.extract import extract
 from topmail_flask.model.reasons import Reason
 
 SHOP = "https://shop.example"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.extraction.markup import PAGE, block, mug, page
-from topmail_flask.extraction.page_product import extract
-from topmail_flask.extraction.property_names import with_usual_keys
+from topmail_flask.extraction.extract import extract
+from topmail_flask.extraction.schema_org import with_usual_keys
 from topmail_flask.model.product import Product
 
 

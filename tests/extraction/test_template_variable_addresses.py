@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.extraction.objects import PAGE, read
-from topmail_flask.extraction.page_addresses import page_address
+from topmail_flask.extraction.addresses import page_address
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.settings import Settings
 

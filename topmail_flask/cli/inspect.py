@@ -14,7 +14,7 @@ from flask.cli import with_appcontext
 
 from topmail_flask.app_state import AppState, state_of
 from topmail_flask.boundary import Boundary
-from topmail_flask.extraction.page_product import extract
+from topmail_flask.extraction.extract import extract
 from topmail_flask.model.decision import Decision, Extraction
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase

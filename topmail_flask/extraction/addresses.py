@@ -1,12 +1,16 @@
-"""Addresses: which of them is this page, where the product lives, what its URL says of its id."""
+"""Addresses: which of them is this page, where the product lives, what a URL says of its id."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urljoin, urlsplit, urlunsplit
+
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.text import MAX_ADDRESS, escaped, web_address
 
 _TRACKING = re.compile(
     r"utm_?.*|mc_.*|_ga|_gl|gclid|gbraid|wbraid|dclid|fbclid|msclkid|yclid|ttclid|twclid|igshid"
@@ -79,7 +83,7 @@ class Key(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def key(url: str, url_args: tuple[str, ...] = ()) -> Key | None:
+def address_key(url: str, url_args: tuple[str, ...] = ()) -> Key | None:
     """What is compared of an absolute URL; None when it is none.
 
     Host without ``www.``, path unquoted and without its last slash, and the arguments that name a
@@ -109,7 +113,7 @@ def last_segment(path: str) -> str:
 
 def is_front_page(url: str, url_args: tuple[str, ...] = ()) -> bool:
     """The root of the shop or of one of its languages (rule R27)."""
-    this = key(url, url_args)
+    this = address_key(url, url_args)
     return this is not None and not this.identity and bool(_LANGUAGE_ROOT.fullmatch(this.path))
 
 
@@ -128,7 +132,7 @@ def id_of(url: str, url_args: tuple[str, ...] = ()) -> str:
     without an ending like ``.html``, and not ``p`` or ``reviews``. A segment of more than 100
     characters gives the number in it, if there is one; it is never cut.
     """
-    this = key(url, url_args)
+    this = address_key(url, url_args)
     if this is None:
         return ""
     named = dict(this.identity)
@@ -147,3 +151,214 @@ def id_of(url: str, url_args: tuple[str, ...] = ()) -> str:
         numbers = _NUMBERED.findall(found)
         return numbers[-1] if numbers else found
     return found
+
+
+_LONGEST_REQUEST = 16 * 1024
+_IDENTIFYING = ("id", "product_id", "productid", "product", "pid", "item", "item_id", "slug", "sku")
+# How the bytes of JPEG, PNG, GIF, WebP and SVG begin in base64.
+_BASE64_PICTURES = ("/9j/", "iVBORw0K", "R0lGOD", "UklGR", "PHN2Zy", "PD94bW")
+_NO_PICTURES = ("no_selection", "none", "null")
+
+
+def page_address(url: str, settings: Settings, identifiers: Collection[str] = ()) -> str:
+    """The address of the page at ``url`` as a shopper may be sent to it (rules T7, R50).
+
+    It is on ``TOPMAIL_SITE_URL`` if that is set, without fragment and credentials. Of the query
+    stay the arguments of ``TOPMAIL_URL_ARGS``, and those that name the product: an argument such as
+    ``id``, or one of ``TOPMAIL_VARIANT_ARGS``, whose value is one of ``identifiers``. Whatever else
+    a request carries (campaigns, tokens, e-mail addresses) is dropped.
+
+    :raises InvalidValueError: ``url`` is no absolute http(s) URL.
+    """
+    return web_address(unchecked_page_address(url, settings, identifiers))
+
+
+def unchecked_page_address(url: str, settings: Settings, identifiers: Collection[str] = ()) -> str:
+    """The same, to be checked where it ends up: in a :class:`~topmail_flask.Product`."""
+    try:
+        parts = urlsplit(escaped(url[:_LONGEST_REQUEST]))
+    except ValueError:
+        raise InvalidValueError("url", "is not a URL") from None
+    query = parts.query and _identifying_query(parts.query, settings, identifiers)
+    if settings.site_url is None:
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+    return _on_site(settings.site_url, parts.path) + (f"?{query}" if query else "")
+
+
+def _on_site(site_url: str, path: str) -> str:
+    mounted_at = urlsplit(site_url).path.rstrip("/")
+    return site_url.rstrip("/") + "/" + path.removeprefix(mounted_at + "/").lstrip("/")
+
+
+def _identifying_query(query: str, settings: Settings, identifiers: Collection[str]) -> str:
+    kept = []
+    for argument in query.split("&"):
+        name, _, value = argument.partition("=")
+        name = unquote_plus(name)
+        if name in settings.url_args or (
+            identifiers
+            and (name in settings.variant_args or name.lower() in _IDENTIFYING)
+            and unquote_plus(value) in identifiers
+        ):
+            kept.append(argument)
+    return "&".join(kept)
+
+
+def own_address(value: object, page: str, page_url: str) -> str | None:
+    """The address that a product names itself: absolute or from ``/``, and on the shop's site.
+
+    :param page: address of the page, from :func:`page_address`.
+    :param page_url: the URL of the request; its host is the shop's as well.
+    """
+    if not isinstance(value, str) or len(value) > MAX_ADDRESS:
+        return None
+    text = value.strip()
+    if not text.startswith(("/", "http://", "https://")):
+        return None
+    try:
+        address = web_address(urljoin(page, text))
+        parts, home = urlsplit(address), urlsplit(page)
+        if _host(parts.hostname) not in (_host(home.hostname), _host(urlsplit(page_url).hostname)):
+            return None
+    except ValueError:  # InvalidValueError is one
+        return None
+    return urlunsplit((home.scheme, home.netloc, parts.path, parts.query, ""))
+
+
+def _host(hostname: str | None) -> str:
+    return (hostname or "").removeprefix("www.")
+
+
+def image_address(value: str, settings: Settings, page: str) -> str:
+    """The address of a picture that is known by a URL, a path or a file name (rule T6), unchecked.
+
+    :param value: pictures as text (``data:`` and bare base64) are refused before they are read.
+    :param page: address of the page, which a path from ``/`` is joined with; a bare file name
+        needs ``TOPMAIL_IMAGE_BASE``.
+    :raises InvalidValueError: no address can be made of it; the message says what is missing.
+    """
+    if len(value) > MAX_ADDRESS or value.startswith(("data:", *_BASE64_PICTURES)):
+        raise InvalidValueError("image_url", "is a picture itself, not its address")
+    text = value.strip()
+    if not text or text.lower() in _NO_PICTURES:
+        raise InvalidValueError("image_url", "is missing")
+    if not text.startswith("//") and "://" not in text[:10]:
+        text = _based(text, settings, page)
+    if text.startswith("/") and not text.startswith("//"):
+        end_of_host = page.find("/", len("https://"))
+        return (page if end_of_host < 0 else page[:end_of_host]) + text
+    return f"{page.partition(':')[0]}:{text}" if text.startswith("//") else text
+
+
+def _based(text: str, settings: Settings, page: str) -> str:
+    base = settings.image_base
+    if isinstance(base, str):
+        return urljoin(urljoin(page, base.rstrip("/") + "/"), text)
+    if base is not None:
+        made = base(text)
+        if not isinstance(made, str) or len(made) > MAX_ADDRESS:
+            raise InvalidValueError("image_url", "was not made by TOPMAIL_IMAGE_BASE")
+        text = made.strip()
+    if not text.startswith("/") and "://" not in text[:10]:
+        raise InvalidValueError("image_url", "is a file name: set TOPMAIL_IMAGE_BASE")
+    return text
+
+
+# What only a careful reading of the address can deal with.
+_ODD = re.compile(r"[\s\x00-\x1f\x7f\\<>\"{}|^`]")
+_LONGEST = 2048
+
+
+class Place:
+    """Where a page is, and what its addresses are relative to.
+
+    :param url: absolute URL of the request, on the shop's own site.
+    :param canonical: what ``<link rel=canonical>`` says, as it stands there.
+    :param og_url: what ``og:url`` says; it counts where there is no canonical address (rule R26).
+    :param base: what ``<base href>`` says.
+    :param url_args: query arguments that identify a product.
+    :ivar keys: what addresses of this page are compared with.
+    """
+
+    __slots__ = ("_base", "_host", "_origin", "canonical", "keys", "og_url", "url", "url_args")
+
+    def __init__(
+        self,
+        url: str,
+        canonical: str | None = None,
+        og_url: str | None = None,
+        base: str | None = None,
+        url_args: tuple[str, ...] = (),
+    ) -> None:
+        self.url = url
+        self.url_args = url_args
+        self._base = _joined(url, base) or url if base else url
+        scheme, _, rest = self._base.partition("://")
+        self._origin = (scheme + ":", f"{scheme}://{rest.partition('/')[0]}")
+        this = address_key(url, url_args)
+        self._host = this.host if this else None
+        self.canonical = self._trusted(canonical, this)
+        self.og_url = self._trusted(og_url, this)
+        told = self.canonical or self.og_url
+        other = address_key(told, url_args) if told else None
+        self.keys = tuple(dict.fromkeys(one for one in (other, this) if one is not None))
+
+    def _trusted(self, address: str | None, this: Key | None) -> str | None:
+        """An address that the page gives itself, if it is of this site and can be right.
+
+        Templates that call every page the front page, or every product ``/product``, are wrong
+        about this one (additions to rule R26).
+        """
+        url = self.own(address) if address else None
+        told = address_key(url, self.url_args) if url else None
+        if told is None or this is None:
+            return None
+        if told.path == "/" != this.path or (
+            told.path == this.path and this.identity and not told.identity
+        ):
+            return None
+        return url
+
+    def absolute(self, address: str) -> str | None:
+        """An address of the page as an absolute http(s) URL, or None if it cannot be one."""
+        if "&amp;" in address:
+            address = address.replace("&amp;", "&")
+        if len(address) < _LONGEST and not _ODD.search(address):
+            if address.startswith(("https://", "http://")):
+                return address
+            if address.startswith("//"):
+                return self._origin[0] + address
+            if address.startswith("/") and "/." not in address:
+                return self._origin[1] + address
+        return _joined(self._base, address)
+
+    def own(self, address: str) -> str | None:
+        """The same, but only on the host of this page (rules R26, R50)."""
+        url = self.absolute(address)
+        if url is None:
+            return None
+        there = address_key(url, self.url_args)
+        if there is None or there.host != self._host:
+            return None
+        if url.startswith("http://") and self.url.startswith("https://"):
+            return "https" + url[4:]  # a template behind a proxy does not know better
+        return url
+
+    def match(self, url: str) -> int:
+        """2: this very page; 1: this page, perhaps another variant of it; 0: another page."""
+        there = address_key(url, self.url_args)
+        best = 0
+        for here in self.keys:
+            if there is not None and there[:3] == here[:3]:
+                best = max(best, 2 if set(there.query) <= set(here.query) else 1)
+        return best
+
+
+def _joined(base: str, address: str) -> str | None:
+    address = address.strip()
+    if not address or len(address) > 8192 or address.startswith(("data:", "blob:", "javascript:")):
+        return None
+    try:
+        return web_address(urljoin(base, address.replace(" ", "%20")))
+    except (InvalidValueError, ValueError):
+        return None

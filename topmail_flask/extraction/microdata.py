@@ -10,8 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction.document import node_text
-from topmail_flask.extraction.property_names import usual_name
-from topmail_flask.extraction.schema_org import RELATED, Node, Seen
+from topmail_flask.extraction.schema_org import RELATED, Node, Seen, usual_name
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode

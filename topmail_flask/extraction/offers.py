@@ -1,14 +1,18 @@
-"""The offers of a product: which there are, and which are for this shopper (rule R37)."""
+"""The offers of a product, and the price that a shopper pays now, one piece, tax included."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from topmail_flask.extraction.prices import machine_amount
-from topmail_flask.extraction.schema_org import Node, each, scalar_text, short_type, types
+from topmail_flask.extraction.currencies import currency_code, rounded, sane
+from topmail_flask.extraction.prices import machine_amount, read_price
+from topmail_flask.extraction.schema_org import Node, Seen, each, scalar_text, short_type, types
 
 OFFER_LIMIT = 1_000
 _AVAILABLE = frozenset(
@@ -156,3 +160,154 @@ def _parsed(value: object, day_time: time) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+_NOT_THE_PRICE = frozenset(
+    [
+        "listprice",
+        "strikethroughprice",
+        "regularprice",
+        "msrp",
+        "srp",
+        "invoiceprice",
+        "minimumadvertisedprice",
+    ]
+)
+_EXPONENT = re.compile(r"\s*[\d.]{1,20}[eE][+-]?\d{1,20}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """How prices are read in this shop.
+
+    :ivar currency: code of prices that name none (rule R46), or None.
+    :ivar decimal: decimal sign of texts that could be read both ways, or None.
+    :ivar lang: language of the page, or None.
+    :ivar now: the time, in seconds since the epoch: offers begin and end.
+    """
+
+    currency: str | None = None
+    decimal: str | None = None
+    lang: str | None = None
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPrice:
+    """One price that the product is offered for.
+
+    :ivar raw: the price as it stands in the page.
+    :ivar rank: the smaller, the rather it is taken (rule R38), before the amount itself.
+    """
+
+    amount: Decimal
+    currency: str
+    raw: str
+    rank: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """The price that was chosen, or why there is none."""
+
+    price: OfferPrice | None = None
+    problem: str = ""
+
+
+def choose_price(nodes: list[Node], shop: Shop) -> Pricing:
+    """The price of products or variants ``nodes``: the best offer's, else their own (rule R38)."""
+    offers = [offer for node in nodes for offer in offers_of(node)]
+    usable = [offer for offer in offers if holds(offer, shop.now)] or offers
+    problems: list[str] = []
+    prices = [price for offer in usable for price in _prices(offer, shop, problems)]
+    if not prices:
+        for node in nodes:  # a price may stand on the product itself, without an offer
+            prices += _prices({**node, "@type": "Offer"}, shop, problems)
+    best = min(prices, key=_order, default=None)
+    return Pricing(best, "" if best is not None else next(iter(problems), ""))
+
+
+def _order(price: OfferPrice) -> tuple[Any, ...]:
+    return (*price.rank, price.amount)
+
+
+def _prices(offer: Node, shop: Shop, problems: list[str]) -> Iterator[OfferPrice]:
+    """The price of one offer, if it has one."""
+    own = offer.get("priceCurrency", offer.get("currency"))
+    for last_resort, said, value in _amounts(offer):
+        currency = said if said is not None else own
+        price = _price(value, currency, shop, problems)
+        if price is not None:
+            foreign = int(shop.currency is not None and price.currency != shop.currency)
+            rank = (last_resort, unavailable(offer), used(offer), foreign)
+            yield OfferPrice(price.amount, price.currency, price.raw, rank)
+            return
+
+
+def _amounts(offer: Node) -> Iterator[tuple[int, object, object]]:
+    """Whether only a last resort, currency (None: the offer's), and amount (rules R38, R39)."""
+    if "aggregateoffer" in types(offer):
+        low = low_price(offer)
+        if low is not None:
+            yield 0, None, low
+        for name in ("highPrice", "price"):
+            if offer.get(name) is not None:
+                yield 1, None, offer[name]
+        return
+    if offer.get("price") is not None:
+        yield 0, None, offer["price"]
+    for said, value in _specified(offer):
+        yield 0, said, value
+    for name in ("lowPrice", "minPrice"):
+        if offer.get(name) is not None:
+            yield 1, None, offer[name]
+
+
+def _specified(offer: Node) -> Iterator[tuple[object, object]]:
+    """Prices of ``priceSpecification`` (rule R39): the one to pay, a list price only if alone."""
+    specs = [one for one in each(offer.get("priceSpecification")) if isinstance(one, dict)][:50]
+    plain = [one for one in specs if not _is_per_unit(one)] or (specs if len(specs) == 1 else [])
+    to_pay = [one for one in plain if not _price_types(one) & _NOT_THE_PRICE] or plain
+    # Member prices are for members (a price of R37 as much as an offer of it).
+    for spec in [one for one in to_pay if "validForMemberTier" not in one] or to_pay:
+        for name in ("price", "minPrice"):
+            if spec.get(name) is not None:
+                yield spec.get("priceCurrency"), spec[name]
+
+
+def _price_types(spec: Node) -> set[str]:
+    return {short_type(one) for one in each(spec.get("priceType")) if isinstance(one, str)}
+
+
+def _is_per_unit(spec: Node) -> bool:
+    """A price per 100 ml or per month is not what the product costs."""
+    reference = next(each(spec.get("referenceQuantity")), None)
+    if isinstance(reference, dict):
+        return True
+    return any(key in spec for key in ("unitCode", "billingDuration", "billingIncrement"))
+
+
+def _price(value: object, currency: object, shop: Shop, problems: list[str]) -> OfferPrice | None:
+    said = scalar_text(currency) or None
+    for one in each(value):
+        named = said
+        if isinstance(one, dict):
+            named = scalar_text(one.get("currency")) or said  # a MonetaryAmount
+            one = one.get("@value", one.get("price", one.get("value")))  # noqa: PLW2901
+        if not isinstance(one, (str, int, float)):
+            continue
+        code = currency_code(named, shop.currency)
+        amount = None if isinstance(one, Seen) else machine_amount(one)
+        if amount is None and isinstance(one, str) and not _EXPONENT.fullmatch(one):
+            read = read_price(one, currency=code, decimal=shop.decimal, lang=shop.lang)
+            amount = read.amount
+            code = code if named else read.currency
+        if amount is None:
+            problems.append("is no price that can be read")
+        elif code is None:
+            problems.append("has no currency: set TOPMAIL_CURRENCY or give the offer one")
+        elif not sane(amount, code):
+            problems.append("cannot be a price: too large, or too many decimals (R49)")
+        else:
+            return OfferPrice(rounded(amount, code), code, str(one)[:200])
+    return None

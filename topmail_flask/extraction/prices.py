@@ -82,10 +82,10 @@ def read_price(
     readable = _readable(text)
     if not readable:
         return NO_PRICE
-    from topmail_flask.extraction import price_texts  # noqa: PLC0415  (its patterns take 7 ms)
+    from topmail_flask.extraction import price_text  # noqa: PLC0415  (its patterns take 7 ms)
 
-    found = price_texts.lowest_price(
-        readable, currency, decimal, price_texts.decimal_sign(lang) if lang else None
+    found = price_text.lowest_price(
+        readable, currency, decimal, price_text.decimal_sign(lang) if lang else None
     )
     return Price(*found) if found else NO_PRICE
 

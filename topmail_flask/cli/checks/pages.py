@@ -9,7 +9,7 @@ from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.sampling import Sample
 from topmail_flask.cli.checks.store import Store
 from topmail_flask.cli.routes import routes as told_routes
-from topmail_flask.extraction.page_product import extract
+from topmail_flask.extraction.extract import extract
 from topmail_flask.model.settings import ID_KINDS
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from topmail_flask.extraction.candidates import Candidate, Found, Graph
-from topmail_flask.extraction.choice import Choice, Chooser
+from topmail_flask.extraction.addresses import Place
+from topmail_flask.extraction.choose import Choice, Chooser
 from topmail_flask.extraction.document import Document
-from topmail_flask.extraction.entities import Described, Entity, describe, merge
 from topmail_flask.extraction.head import metas, visible
 from topmail_flask.extraction.json_ld import read_blocks
 from topmail_flask.extraction.markers import names_open_graph_product
 from topmail_flask.extraction.microdata import Microdata
+from topmail_flask.extraction.offers import Shop
 from topmail_flask.extraction.open_graph import OpenGraph, read_metas
-from topmail_flask.extraction.place import Place
-from topmail_flask.extraction.pricing import Shop
+from topmail_flask.extraction.products import (
+    Candidate,
+    Described,
+    Entity,
+    Found,
+    Graph,
+    describe,
+    merge,
+)
 from topmail_flask.extraction.schema_org import Node
 from topmail_flask.model.settings import Settings
 

@@ -1,0 +1,355 @@
+"""Which product a page shows: one pure function for request, middleware, command line and tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+
+from topmail_flask.extraction.addresses import address_key, id_of, is_front_page, page_address
+from topmail_flask.extraction.assemble import Assembly, arguments, assemble, assemble_plain
+from topmail_flask.extraction.choose import Choice
+from topmail_flask.extraction.document import Document, in_utf8
+from topmail_flask.extraction.json_ld import cut_blocks
+from topmail_flask.extraction.markers import (
+    COMPRESSED,
+    json_ld_positions,
+    mentions_product,
+    names_open_graph_product,
+)
+from topmail_flask.extraction.page import StructuredPage
+from topmail_flask.extraction.products import Entity
+from topmail_flask.model.decision import Extraction, FieldTrace, Rejected, Trace, traced
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import ID_LIMIT, Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
+
+PAGE_LIMIT = 256
+BYTES_LIMIT = 16 * 1024
+# Offers begin and end: an answer is believed for this many seconds.
+MOMENT = 600
+
+
+class RecentPages:
+    """The products of pages that were read a moment ago; when it is full it begins anew.
+
+    A store shows the same few product pages again and again, and their JSON-LD says the same each
+    time. Where JSON-LD and the head decide, reading them twice gives the same answer: it is
+    remembered by everything that it depends on.
+
+    :param limit: answers at the most, each about at most 16 KB of JSON-LD.
+    """
+
+    def __init__(self, limit: int = PAGE_LIMIT) -> None:
+        self._limit = limit
+        self._answers: dict[Hashable, Extraction] = {}
+
+    def answer(self, key: Hashable) -> Extraction | None:
+        return self._answers.get(key)
+
+    def remember(self, key: Hashable, extraction: Extraction) -> None:
+        if len(self._answers) >= self._limit:
+            self._answers = {}
+        self._answers[key] = extraction
+
+    def forget(self) -> None:
+        self._answers = {}
+
+
+# Price and currency are one gap: an amount is never joined with another source's currency (R40).
+_GAPS = ("image_url", "brand", "category", "sku", "variant_id")
+
+
+def complete(
+    product: Product,
+    source: str,
+    second: Product | None,
+    page: StructuredPage,
+    chosen: set[str],
+) -> Extraction:
+    """The product with its gaps filled.
+
+    :param source: ``declared`` or ``template``.
+    :param second: the template's product beside a declared one; it fills gaps before the page.
+    :param chosen: values of arguments that choose a variant.
+    """
+    told_fields = traced(product, source)
+    rejected: list[Rejected] = []
+    if second is not None and second.id == product.id:
+        product = _filled(product, second, "template", told_fields)
+    assembly = _told(product, page, chosen)
+    if assembly is not None:
+        told: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
+        problems: dict[str, str] = {}
+        found = Product.from_fields(told, problems)
+        product = _filled(product, found, "", told_fields, assembly.fields)
+        rejected += [Rejected(*one) for one in (*assembly.problems, *problems.items())]
+    elif page.entities:
+        rejected.append(Rejected("structured data", "describes another product (R22)"))
+    if product.url is None:
+        known = {one for one in (product.id, product.variant_id, product.sku) if one}
+        try:
+            product = replace(product, url=page_address(page.place.url, page.settings, known))
+            told_fields.append(FieldTrace("url", "request", page.place.url[:200], str(product.url)))
+        except InvalidValueError as error:
+            rejected.append(Rejected("url", error.problem))
+    rejected += [Rejected(what, why) for what, why in page.document.notes]
+    trace = Trace(
+        tuple(told_fields),
+        tuple(assembly.conflicts) if assembly is not None else (),
+        tuple(rejected),
+        related=tuple(page.found.related),
+        repairs=tuple(page.repairs),
+    )
+    return Extraction(product, None, trace)
+
+
+def _filled(
+    product: Product,
+    other: Product,
+    source: str,
+    told_fields: list[FieldTrace],
+    found: list[FieldTrace] | None = None,
+) -> Product:
+    gaps = {
+        name: value
+        for name in _GAPS
+        if getattr(product, name) is None and (value := getattr(other, name)) is not None
+    }
+    if product.price is None and other.price is not None:
+        gaps |= {"price": other.price, "currency": other.currency}
+    if gaps.get("variant_id") == product.id:
+        del gaps["variant_id"]
+    for name, value in gaps.items():
+        known = next((one for one in found or () if one.field == name), None)
+        told_fields.append(known or FieldTrace(name, source, str(value)[:200], str(value)))
+    return replace(product, **gaps) if gaps else product
+
+
+def _told(product: Product, page: StructuredPage, chosen: set[str]) -> Assembly | None:
+    """What the page tells of this product, if exactly one of its entities is this product."""
+    plain = page.plain_entity()
+    if plain is not None and _is_same(product, plain, page):
+        return assemble_plain(page, plain, chosen)
+    page.read_the_rest()
+    same = [one for one in page.entities if _is_same(product, one, page)]
+    if len(same) != 1:
+        return None
+    page.add_metas(same[0])
+    return assemble(page, same[0], chosen)
+
+
+def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
+    """By an id, else by its name, else by an address that was declared with it (rule R22)."""
+    ids = entity.ids()
+    skus = [ids.get("sku"), *(one.ids.get("sku") for one in entity.variants)]
+    known = {value.casefold() for value in (*ids.values(), entity.group, *skus) if value}
+    if product.id.casefold() in known:
+        return True
+    if product.sku is not None:
+        if product.sku.casefold() in known:
+            return True
+        if ids.get("sku"):
+            return False
+    if entity.name.casefold() == product.name.casefold():
+        return True
+    if not ids and entity.match and id_of(page.place.url, page.settings.url_args) == product.id:
+        return True
+    return product.url is not None and any(
+        one.url is not None and address_key(one.url) == address_key(product.url)
+        for one in entity.members
+    )
+
+
+_RECENT = RecentPages()
+_NOTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A page and how the shop wants it read.
+
+    :ivar blocks: its JSON-LD blocks.
+    :ivar currency: code of prices that name none, or None.
+    :ivar now: the time, in seconds since the epoch.
+    :ivar view_args: the values that the route took from the URL.
+    """
+
+    document: Document
+    blocks: list[bytes]
+    settings: Settings
+    currency: str | None
+    now: float
+    view_args: Mapping[str, object] | None
+
+    def page(self) -> StructuredPage:
+        """The page, read."""
+        return StructuredPage(self.document, self.blocks, self.settings, self.currency, self.now)
+
+
+def answer(
+    question: Question, declared: Product | None, template_product: Product | None
+) -> Extraction:
+    """The product that the page tells, or completes if the shop names one."""
+    chosen = arguments(question.document.url, question.view_args, question.settings.variant_args)
+    if sum(map(len, question.blocks)) > BYTES_LIMIT or not question.blocks:
+        return _answered(question.page(), chosen, declared, template_product)
+    key = (*_key(question, chosen), declared, template_product)
+    known = _RECENT.answer(key)
+    if known is not None:
+        return known
+    page = question.page()
+    extraction = _answered(page, chosen, declared, template_product)
+    if page.is_read_by_its_head:
+        _RECENT.remember(key, extraction)
+    return extraction
+
+
+def _answered(
+    page: StructuredPage,
+    chosen: set[str],
+    declared: Product | None,
+    template_product: Product | None,
+) -> Extraction:
+    if declared is not None:
+        return complete(declared, "declared", template_product, page, chosen)
+    if template_product is not None:
+        return complete(template_product, "template", None, page, chosen)
+    return _read(page, chosen)
+
+
+def _key(question: Question, chosen: set[str]) -> tuple[Hashable, ...]:
+    """All that the answer depends on where JSON-LD and the head decide."""
+    document, head = question.document, question.document.head
+    place = (document.url, head.canonical, head.base, head.lang)
+    shop = (question.settings, question.currency, question.now // MOMENT, frozenset(chosen))
+    return (*question.blocks, head.meta_tags(), document.names_product_items, place, shop)
+
+
+def _read(page: StructuredPage, chosen: set[str]) -> Extraction:
+    """The product that the page's structured data tells.
+
+    :param chosen: values of arguments that choose a variant.
+    """
+    plain = page.plain_entity()
+    if plain is not None:
+        return _result(page, Choice(plain), assemble_plain(page, plain, chosen))
+    page.read_the_rest()
+    choice = page.choose()
+    if choice.entity is None:
+        return Extraction(None, choice.reason, _trace(page, choice))
+    return _result(page, choice, assemble(page, choice.entity, chosen))
+
+
+def _result(page: StructuredPage, choice: Choice, assembly: Assembly) -> Extraction:
+    args = page.settings.url_args
+    if is_front_page(page.place.url, args) and is_front_page(
+        page.place.canonical or page.place.url, args
+    ):
+        return Extraction(None, Reason.FRONT_PAGE, _trace(page, choice))
+    product_id = assembly.values.get("id")
+    if product_id is None:
+        return Extraction(None, Reason.INCOMPLETE, _trace(page, choice, assembly))
+    if len(product_id) > ID_LIMIT:
+        return Extraction(None, Reason.ID_TOO_LONG, _trace(page, choice, assembly))
+    product = assembly.product()
+    if product is None:
+        return Extraction(None, Reason.INVALID_PRODUCT, _trace(page, choice, assembly))
+    return Extraction(product, None, _trace(page, choice, assembly))
+
+
+def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = None) -> Trace:
+    problems = [*page.document.notes, *(assembly.problems if assembly else ())]
+    if choice.why:
+        problems.append(("page", choice.why))
+    return Trace(
+        fields=tuple(assembly.fields) if assembly else (),
+        conflicts=tuple(assembly.conflicts) if assembly else (),
+        rejected=tuple(Rejected(what, why) for what, why in problems[:_NOTED]),
+        candidates=() if choice.entity else page.candidate_names(_NOTED),
+        related=tuple(page.found.related),
+        repairs=tuple(page.repairs),
+    )
+
+
+_DEFAULTS = Settings()
+_SILENT = RecentPages(2048)
+
+
+def extract(
+    html: bytes | str,
+    url: str,
+    *,
+    currency: str | None = None,
+    declared: Product | None = None,
+    template_product: Product | None = None,
+    settings: Settings | None = None,
+    charset: str | None = None,
+    view_args: Mapping[str, object] | None = None,
+    now: float | None = None,
+) -> Extraction:
+    """The product that a page shows, or the reason why there is none. Never raises.
+
+    A declared product, else one of the template, *is* the product (rules R20, R21): the page's
+    structured data only fills its gaps, and only where it describes the same product. Without
+    either, JSON-LD, microdata and OpenGraph tell it, in this order (rules R5 to R56).
+
+    :param html: the page, decoded or as bytes.
+    :param url: absolute URL of the request, with its query, on the shop's own site.
+    :param currency: ISO 4217 code of prices that name none; instead of the setting.
+    :param declared: the product that the shop named for this page.
+    :param template_product: the product of the template variable.
+    :param settings: the shop's settings; None: the defaults.
+    :param charset: character set that the Content-Type named.
+    :param view_args: the values that the route took from the URL; one may choose a variant.
+    :param now: the time, in seconds since the epoch, by which offers begin and end.
+    """
+    settings = settings or _DEFAULTS
+    try:
+        base = declared or template_product
+        # A page that had nothing to add to this product is not searched for it again: markup of
+        # a product would make it longer. (What a query holds is not kept.)
+        is_named_once = base is not None and (declared is None or template_product is None)
+        look = (
+            (url, len(html), base, declared is None, charset)
+            if is_named_once and "?" not in url
+            else None
+        )
+        silent = _SILENT.answer(look) if look else None
+        if silent is not None:
+            return silent
+        page = in_utf8(html, charset)
+        document = Document(page, url, json_ld_positions(page))
+        blocks = cut_blocks(document)
+        if not (
+            any(map(mentions_product, blocks))
+            or names_open_graph_product(page)
+            or document.names_product_items
+        ):
+            if base is None:
+                packed = page.startswith(COMPRESSED)
+                return Extraction(None, Reason.ENCODED if packed else Reason.NO_PRODUCT)
+            if base.url is not None and is_named_once:
+                told = _as_told(base, "template" if declared is None else "declared")
+                if look:
+                    _SILENT.remember(look, told)
+                return told
+            document, blocks = Document(b"", url, []), []
+        now = time.time() if now is None else now
+        question = Question(
+            document, blocks, settings, currency or settings.currency, now, view_args
+        )
+        return answer(question, declared, template_product)
+    except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
+        why = Rejected("page", f"could not be read: {type(error).__name__}")
+        return Extraction(
+            declared or template_product,
+            None if declared or template_product else Reason.NO_PRODUCT,
+            Trace(rejected=(why,)),
+        )
+
+
+def _as_told(product: Product, source: str) -> Extraction:
+    """The product of a page that adds nothing to what the shop named."""
+    return Extraction(product, None, Trace(tuple(traced(product, source))))
