@@ -14,6 +14,12 @@ from functools import partial
 from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
+from topmail_flask.extraction.addresses import (
+    image_address,
+    own_address,
+    page_address,
+    unchecked_page_address,
+)
 from topmail_flask.extraction.attributes import (
     PLAIN,
     Place,
@@ -28,19 +34,7 @@ from topmail_flask.extraction.currencies import (
     rounded,
     sane,
 )
-from topmail_flask.extraction.addresses import (
-    image_address,
-    own_address,
-    page_address,
-    unchecked_page_address,
-)
-<<<<<<< HEAD:topmail_flask/extraction/objects.py
 from topmail_flask.extraction.prices import Price, machine_amount, read_price
-=======
-from topmail_flask.extraction.money import read_money
-from topmail_flask.extraction.prices import Price
-from topmail_flask.extraction.reading import Place, Reader, safely_settled, text_of
->>>>>>> a5f87de (Put the readers of structured data into one file a concept):topmail_flask/extraction/template_variable.py
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
