@@ -20,7 +20,7 @@ test: $(VENV)/dev.stamp
 
 # The oldest versions that setup.cfg allows: the floors of install_requires, installed as they stand.
 LOWEST := $(VENV)-lowest
-LOWEST_ARGS ?= -n 2 $(wildcard tests/test_*.py) $(addprefix tests/,model extraction rules beacon storefront identify)
+LOWEST_ARGS ?= -n 2 $(wildcard tests/test_*.py) $(addprefix tests/,model extraction rules beacon identify)
 test-lowest: $(LOWEST)/lowest.stamp
 	$(LOWEST)/bin/pytest $(LOWEST_ARGS)
 

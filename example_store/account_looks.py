@@ -1,7 +1,4 @@
-"""What a customer looked at and what became of each look, for the account page: local hooks.
-
-The strips "You looked at" and "Others also looked at" need none of this: see the templates.
-"""
+"""What a customer looked at and what became of each look, for the account page: local hooks."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ from flask import Flask, current_app, request
 
 import topmail_flask
 from example_store import account_looks, consent
-from example_store.database import db
-from example_store.models import GiftSet, Product, Workshop
+from example_store.models import Product
 from topmail_flask import TopMail, product_viewed, view_delivered, view_dropped
 
 topmail = TopMail()
@@ -20,9 +19,15 @@ topmail.consent(consent.consents)
 def init_app(app: Flask) -> None:
     topmail.init_app(app)
     app.add_template_global(variants_for_topmail)
+    app.add_template_global(recently_viewed)
     product_viewed.connect(account_looks.remember_look, app)
     view_delivered.connect(account_looks.note_delivery, app)
     view_dropped.connect(account_looks.note_drop, app)
+
+
+def recently_viewed() -> list[Any]:
+    """What this visitor looked at, newest first, for the strip below the pages."""
+    return []
 
 
 def on_site(path: str) -> str:
@@ -46,14 +51,6 @@ def product_for_topmail(product: Product) -> topmail_flask.Product:
         brand=product.maker,
         sku=chosen.sku if chosen else None,
     )
-
-
-# "You looked at" and "Others also looked at" remember ids only: this makes products of them.
-@topmail.products_by_id
-def products_on_the_shelves(ids: list[str]) -> dict[str, Any]:
-    models = (Product, GiftSet, Workshop)
-    found = [db.session.scalars(db.select(one).where(one.id.in_(ids))) for one in models]
-    return {shown.id: shown for rows in found for shown in rows}
 
 
 # Way 7, the beacon: the product page's browser tells when it is shown, and which variant is chosen.

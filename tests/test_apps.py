@@ -170,3 +170,24 @@ def test_the_package_and_its_pytest_plugin_load_nothing_before_it_is_used() -> N
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
     with pytest.raises(AttributeError, match="no attribute 'TopMial'"):
         topmail_flask.TopMial  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "topmail_recently_viewed(6)",
+        "topmail_also_viewed(product)",
+        "topmail_recently_viewed_fragment()",
+    ],
+)
+def test_a_template_call_that_is_gone_says_what_to_do(call: str) -> None:
+    app = Flask("shop")
+    TopMail(app)
+    with app.test_request_context(), pytest.raises(ConfigurationError, match="product_viewed"):
+        render_template_string("{{ " + call + " }}", product=None)
+
+
+@pytest.mark.parametrize("name", ["products_by_id", "keep_looks_in"])
+def test_a_decorator_that_is_gone_says_what_to_do(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"topmail\.{name} is gone.*product_viewed"):
+        getattr(TopMail(), name)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "topmail_flask"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {"extraction", "rules", "resolvers", "delivery"}
-MAY_USE_FLASK = {"resolvers", "cli", "testing", "sandbox", "beacon", "storefront", "identify"}
+MAY_USE_FLASK = {"resolvers", "cli", "testing", "sandbox", "beacon", "identify"}
 ROOT_FILES_WITH_FLASK = {
     *(
         "extension.py",
@@ -62,9 +62,7 @@ def test_every_file_keeps_to_its_room(file: Path) -> None:
         elif first == "flask":
             assert here in MAY_USE_FLASK or file.name in ROOT_FILES_WITH_FLASK, module
         elif first in {"requests", "sqlite3", "threading", "urllib3"}:
-            is_look_file = file.name == "look_file.py" and first in {"sqlite3", "threading"}
-            allowed = here in {"delivery", "sandbox", "testing"} or is_look_file
-            assert allowed, f"{here} imports {module}"
+            assert here in {"delivery", "sandbox", "testing"}, f"{here} imports {module}"
         elif first in {"pickle", "xml", "lxml", "marshal"}:
             pytest.fail(f"{module}: it runs or expands what it reads (F122, F178)")
         elif here == "model":

@@ -23,7 +23,6 @@ from topmail_flask.signals import Ends
 if TYPE_CHECKING:
     from topmail_flask.beacon.app_beacon import AppBeacon
     from topmail_flask.delivery.front_door import Delivery
-    from topmail_flask.storefront.storefront import Storefront
     from topmail_flask.tracker import Tracker
 
 
@@ -108,11 +107,3 @@ class AppRooms:
         from topmail_flask.beacon.app_beacon import AppBeacon  # noqa: PLC0415  only who uses it pays
 
         return AppBeacon.of(self._app)
-
-    @made_once
-    def storefront(self) -> Storefront:
-        """What visitors looked at, for the shop's templates; nothing before one of them asks."""
-        from topmail_flask.app_state import state_of  # noqa: PLC0415  that module needs this one
-        from topmail_flask.storefront.storefront import Storefront  # noqa: PLC0415  as above
-
-        return Storefront(self._app, state_of(self._app), on_disk=not self._app.testing)

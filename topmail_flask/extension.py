@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 from flask import Flask, has_request_context
 from markupsafe import Markup
@@ -16,12 +17,13 @@ from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.routes import add_own_routes
-from topmail_flask.storefront.calls import add_storefront_calls, leave_browser
-
-if TYPE_CHECKING:
-    from topmail_flask.storefront.looks import LookMemory
 
 F = TypeVar("F", bound=Callable[..., Any])
+_REMOVED_FROM_TEMPLATES = (
+    "topmail_recently_viewed",
+    "topmail_recently_viewed_fragment",
+    "topmail_also_viewed",
+)
 
 
 class TopMail:
@@ -62,9 +64,10 @@ class TopMail:
         app.extensions[NAME] = state
         state.watch()
         add_own_routes(app)
-        add_storefront_calls(app)
         app.jinja_env.globals["topmail_product"] = _topmail_product
         app.jinja_env.globals["topmail_beacon"] = _topmail_beacon
+        for name in _REMOVED_FROM_TEMPLATES:
+            app.jinja_env.globals[name] = partial(_say_removed, f"{name}()")
         app.cli.add_command(topmail_commands)
 
     def track(self, product: object, *, fields: Mapping[str, object] | None = None) -> None:
@@ -125,8 +128,6 @@ class TopMail:
     def forget(self) -> None:
         """Forget who this visitor is: at a log-out. Deletes what :meth:`identify` made.
 
-        The list of recently viewed products that belongs to the browser is left behind as well.
-
         Nothing that waits is dropped, and TopMail keeps the contact: for an erasure there is
         ``flask topmail forget EMAIL``.
 
@@ -134,9 +135,7 @@ class TopMail:
         """
         if not has_request_context():
             raise RuntimeError("topmail.forget() needs a request: it deletes a cookie")
-        state = state_of(None)
-        state.recognition.forget()
-        state.boundary.fence(leave_browser, None)(state)
+        state_of(None).recognition.forget()
 
     def sign_link(self, url: str, contact: Shopper | str, app: Flask | None = None) -> str:
         """``url`` for a mail to ``contact``: who follows it within ``TOPMAIL_LINK_AGE`` is known.
@@ -192,18 +191,10 @@ class TopMail:
         self._hooks.consent = reader
         return reader
 
-    def products_by_id(self, loader: F) -> F:
-        """Products for ``topmail_recently_viewed()`` and ``topmail_also_viewed()`` in templates.
-
-        Takes a list of at most 30 ids (text, as TopMail gets them) and returns a mapping of ids to
-        whatever the template shows; what is not sold any more is left out.
-        """
-        self._hooks.products_by_id = loader
-        return loader
-
-    def keep_looks_in(self, memory: LookMemory) -> None:
-        """Remember looks in a memory that several machines share; before :meth:`init_app`."""
-        self._hooks.look_memory = memory
+    def __getattr__(self, name: str) -> Any:
+        if name in ("products_by_id", "keep_looks_in"):
+            _say_removed(f"topmail.{name}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def stats(self, app: Flask | None = None) -> Stats:
         """Counts of views; they always balance. ``app``: default the current one."""
@@ -220,6 +211,13 @@ class TopMail:
         :returns: whether all views have left.
         """
         return state_of(app).delivery.flush(timeout)
+
+
+def _say_removed(name: str, *_args: object, **_named: object) -> NoReturn:
+    raise ConfigurationError(
+        f"{name} is gone: a store shows what was looked at by itself, with the signal "
+        "product_viewed. The how-to page recently-viewed has the lines for it"
+    )
 
 
 def _topmail_product(product: object, **fields: object) -> Markup:

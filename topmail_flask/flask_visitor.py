@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Request
 
@@ -18,9 +18,6 @@ from topmail_flask.resolvers.flask_login import (
 from topmail_flask.resolvers.identified import may_be_identified
 from topmail_flask.rules.consent import cookie_banner_consent
 
-if TYPE_CHECKING:
-    from topmail_flask.storefront.looks import LookMemory
-
 
 @dataclass(slots=True)
 class Hooks:
@@ -31,8 +28,6 @@ class Hooks:
     adapters: dict[type, Callable[[Any], Any]] = field(default_factory=dict)
     before_send: list[Callable[[ProductView], Any]] = field(default_factory=list)
     exclude: list[Callable[[], object]] = field(default_factory=list)
-    products_by_id: Callable[[list[str]], Mapping[Any, Any]] | None = None
-    look_memory: LookMemory | None = None
 
     def as_seen_by(self, shopper: Shopper) -> Hooks:
         """The same hooks, but the shopper is known already."""

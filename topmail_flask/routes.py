@@ -19,8 +19,6 @@ BLUEPRINT = "_topmail"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Where the view of each address is: a module is imported when its address is first asked for.
 VIEWS = {
-    "recently-viewed": ("topmail_flask.storefront.fragment", "fragment"),
-    "fragments.js": ("topmail_flask.storefront.fragment", "script"),
     "view": ("topmail_flask.beacon.endpoint", "receive"),
     "beacon.js": ("topmail_flask.beacon.endpoint", "script"),
 }

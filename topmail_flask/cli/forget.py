@@ -9,7 +9,6 @@ from collections import Counter
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.app_state import AppState
 from topmail_flask.cli.opened import app_state, done, outboxes
 from topmail_flask.delivery.forgetting import by_contact_id, forget
 from topmail_flask.model.errors import InvalidValueError
@@ -25,8 +24,7 @@ from topmail_flask.model.shopper import Shopper
 @with_appcontext
 def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> None:
     """Erase a shopper from this machine: whatever waits to be sent, dead letters, what is
-    remembered of the contact, the products that they looked at, the journals of running processes,
-    and the bytes of all files.
+    remembered of the contact, the journals of running processes, and the bytes of all files.
 
     Safe beside a running store. A view that is being sent at this moment may still arrive. Run it
     on every machine that has an outbox; in TopMail itself the contact has to be deleted there.
@@ -46,30 +44,15 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
                 known.update(by_contact_id(operator, [operator.identity_of(one) for one in known]))
                 work = forget(operator, shoppers, now=time.time())
                 removed += done(work, "Looking through the outbox", quiet=as_json)
-    looks = _looks_forgotten(state, list(known))
     in_broker = state.settings.delivery == "celery"
     if as_json:
         told = {
             "removed": removed["removed"],
-            "looks": looks,
             "left_here": False,
             "maybe_in_broker": in_broker,
         }
         click.echo(json.dumps(told))
         return
     click.echo(f"{removed['removed']} removed. Nothing about this shopper is left on this machine.")
-    if looks:
-        click.echo(f"{looks} looks of the recently viewed products are gone too.")
     if in_broker:
         click.echo("What was handed to Celery before is in its broker, and will still be sent.")
-
-
-def _looks_forgotten(state: AppState, shoppers: list[Shopper]) -> int:
-    try:
-        return state.storefront.forget(shoppers)
-    except Exception as error:  # noqa: BLE001  a shop's own memory may raise anything
-        # Not its message: that may tell of the shopper.
-        kind = type(error).__name__
-        raise click.ClickException(
-            f"The recently viewed products could not be erased ({kind}). Run it again."
-        ) from None

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from topmail_flask.app_state import AppState
 
 log = logging.getLogger("topmail_flask")
-_COOKIES = "topmail_"
-"""How the names of all cookies of this package begin."""
 _ARGUMENT = f"{ARGUMENT}="
 
 
@@ -100,8 +98,6 @@ class Recognition:
 
     def _forget(self) -> None:
         request.environ[NAMED] = None
-        if _COOKIES in request.environ.get("HTTP_COOKIE", ""):
-            self._state.storefront.leave_browser()
 
     def _notice_link(self, *_: object) -> None:
         """At the beginning of every request: see whether it came by a signed link."""

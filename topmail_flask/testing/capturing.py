@@ -14,7 +14,6 @@ from topmail_flask.app_state import AppState, state_of
 from topmail_flask.beacon.app_beacon import AppBeacon
 from topmail_flask.model.settings import Secret
 from topmail_flask.signals import view_dropped
-from topmail_flask.storefront.storefront import Storefront
 from topmail_flask.testing.browsing import StagedVisitor
 from topmail_flask.testing.captured_delivery import CapturedDelivery
 from topmail_flask.testing.captured_views import CapturedViews
@@ -57,13 +56,11 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
         clock=clock.time,
         monotonic=clock.monotonic,
     )
-    storefront = Storefront(app, state, on_disk=False)
     staged = {
         "delivery": delivery,
         "tracker": tracker,
         "beacon": AppBeacon.of(app, clock.time),
         "visitor_type": StagedVisitor,
-        "storefront": storefront,
     }
     state.watchers.append(recording.decide)
     state.purchases.watchers.append(recording.refuse_purchase)
@@ -78,7 +75,6 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
     finally:
         state.watchers.remove(recording.decide)
         state.purchases.watchers.remove(recording.refuse_purchase)
-        storefront.stop()
     for error in errors:
         if _was_kept(error):
             raise error
