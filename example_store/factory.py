@@ -111,5 +111,5 @@ def _secret_key(instance: Path) -> str:
     with only_one_process(instance):
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32))
-        return path.read_text()
+            path.write_text(secrets.token_hex(32), "utf-8")
+        return path.read_text("utf-8")

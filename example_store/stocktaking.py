@@ -33,7 +33,7 @@ def open_shop(instance: Path) -> None:
 @contextmanager
 def only_one_process(instance: Path) -> Iterator[None]:
     """Let the workers of one server, which start at the same moment, pass one by one."""
-    with (instance / "opening.lock").open("w") as held:
+    with (instance / "opening.lock").open("w", encoding="utf-8") as held:
         fcntl.lockf(held, fcntl.LOCK_EX)
         yield
 

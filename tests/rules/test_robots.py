@@ -1,17 +1,21 @@
+import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
-from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 from topmail_flask.rules.robots import RobotKind, robot_kind
 
 _HERE = Path(__file__).parent
-_PEOPLE = (_HERE / "people.txt").read_text().splitlines()
+_LIST = metadata.distribution("crawler-user-agents").locate_file(
+    "crawleruseragents/crawler-user-agents.json"
+)
+_PEOPLE = (_HERE / "people.txt").read_text("utf-8").splitlines()
 _ROBOTS = [
     line.split(" ", 1)
-    for line in (_HERE / "robots.txt").read_text().splitlines()
+    for line in (_HERE / "robots.txt").read_text("utf-8").splitlines()
     if not line.startswith("#")
 ]
 
@@ -39,7 +43,7 @@ def test_all_but_three_examples_of_the_list_are_robots() -> None:
     """What we corrected is named here; a new edition of the list must not lose others."""
     people = [
         example
-        for entry in CRAWLER_USER_AGENTS_DATA
+        for entry in json.loads(Path(str(_LIST)).read_bytes())
         for example in entry["instances"]
         if robot_kind(example) is None
     ]
@@ -82,11 +86,13 @@ COMMON = (
 
 def test_the_list_is_not_loaded_for_the_common_browsers_of_people() -> None:
     program = (
-        "import sys; from topmail_flask.rules import robots;"
+        "import sys; from topmail_flask.rules import robots; opened = [];"
+        "sys.addaudithook(lambda name, about: name == 'open' and opened.append(str(about[0])));"
+        "is_loaded = lambda: any(path.endswith('crawler-user-agents.json') for path in opened);"
         f"assert [robots.robot_kind(one) for one in {COMMON!r}] == [None] * {len(COMMON)};"
-        "assert 'crawleruseragents' not in sys.modules;"
+        "assert not is_loaded();"
         "robots.robot_kind('curl/8');"
-        "assert 'crawleruseragents' in sys.modules"
+        "assert is_loaded()"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 

@@ -59,7 +59,7 @@ def silent_for(path: Path, locks: Path = Path("/proc/locks")) -> float | None:
     """
     try:
         status = os.stat(path)
-        lines = locks.read_text().splitlines()
+        lines = locks.read_text("utf-8").splitlines()
     except OSError:
         return None
     # The inode alone: some file systems are told there under another device number.

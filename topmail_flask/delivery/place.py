@@ -90,7 +90,7 @@ def check_file(path: Path) -> None:
 def file_system(path: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> str:
     """The type of the file system that holds ``path``, or "" where the system does not tell."""
     try:
-        lines = mountinfo.read_text(errors="replace").splitlines()
+        lines = mountinfo.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     real, longest, kind = os.path.realpath(path), "", ""

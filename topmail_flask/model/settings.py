@@ -109,17 +109,27 @@ def proxy(value: Any) -> Secret:
 
 
 def ca_bundle(value: Any) -> str:
-    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
+    path = _path(value)
     if not Path(path).is_file():
         raise ValueError("must be an existing file of CA certificates (PEM)")
-    return str(path)
+    return path
 
 
 def outbox(value: Any) -> str:
-    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
+    path = _path(value)
     if not path or "\0" in path:
         raise ValueError('must be a directory, or ":memory:"')
-    return str(path)
+    return path
+
+
+def _path(value: Any) -> str:
+    """A path that the process can open, also where its locale knows ASCII only."""
+    path = str(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else ""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    return path
 
 
 def currency(value: Any) -> str:

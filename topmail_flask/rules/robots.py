@@ -7,11 +7,20 @@ correction has its user agents in the tests.
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
+log = logging.getLogger("topmail_flask")
+LIST_UNREADABLE = (
+    "some robots will count as visitors. Install it anew: "
+    "pip install --force-reinstall crawler-user-agents"
+)
 _REMEMBERED = 2048
 _READ = 1000
 
@@ -91,11 +100,12 @@ _OURS = tuple(
             r"health-?_? ?check|kube-probe|googlehc|envoy/hc|^prometheus/|pinger\b|heartbeat"
         ),
         RobotKind.TOOL: (
-            r"^(?:java|node|undici|postmanruntime|insomnia|k6|grafana k6|apachebench|apache-jmeter"
+            r"^(?:curl|wget|go-http-client|okhttp|axios|scrapy|libwww-perl)/"
+            r"|^(?:java|node|undici|postmanruntime|insomnia|k6|grafana k6|apachebench|apache-jmeter"
             r"|jmeter|ruby|faraday|guzzlehttp|php|reqwest|locust|siege|lwp|perl|bruno|rest-client"
             r"|powershell|winhttp|libcurl|pycurl|wrk|hey|vegeta|artillery|gatling|bun|deno|python)\b"
             r"|^(?:mozilla/[\d.]+|-+)\s*\Z"
-            r"|\b(?:cypress|nuclei|selenium|webdriver|windowspowershell)\b"
+            r"|\b(?:cypress|nuclei|selenium|webdriver|headlesschrome|phantomjs|windowspowershell)\b"
         ),
     }.items()
 )
@@ -126,17 +136,42 @@ _CORRECTED = {
 
 @cache
 def _listed() -> tuple[tuple[RobotKind, re.Pattern[str]], ...]:
-    # Imported late: reading the list takes longer than importing all of this package.
-    from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # noqa: PLC0415
+    """The kinds and patterns of the list, or our own alone where it cannot be read.
 
+    Without it most robots are still known by the words above: no visitor is lost by a fault of it.
+    """
     # Alternatives with a common first letter are found by that letter: 20 times as fast as one
     # expression of all, for the same result.
     alike: dict[tuple[RobotKind, str], list[str]] = {}
-    for entry in CRAWLER_USER_AGENTS_DATA:
-        pattern = _CORRECTED.get(entry["pattern"], entry["pattern"])
-        if pattern is not None:
-            alike.setdefault((_kind(entry["tags"]), pattern[0]), []).append(pattern)
-    return tuple(_in_order(alike))
+    try:
+        for entry in json.loads(_file()):
+            pattern = _CORRECTED.get(entry["pattern"], entry["pattern"])
+            if pattern is not None:
+                alike.setdefault((_kind(entry["tags"]), pattern[0]), []).append(pattern)
+        found = tuple(_in_order(alike))
+        fault = "" if alike else "it is empty"
+    except Exception as error:  # noqa: BLE001  whatever another package's file holds
+        found, fault = tuple(_in_order({})), type(error).__name__
+    if fault:
+        log.warning("The list of robots cannot be read (%s): %s", fault, LIST_UNREADABLE)
+    return found
+
+
+def _file() -> bytes:
+    """The list as it is published, in UTF-8.
+
+    Its package is not imported: that would read it in the encoding of the process's locale, which
+    under mod_wsgi and uWSGI is often ASCII.
+    """
+    package = find_spec("crawleruseragents")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("crawleruseragents")
+    return Path(package.origin).with_name("crawler-user-agents.json").read_bytes()
+
+
+def list_is_read() -> bool:
+    """Whether the list of robots could be read; reads it if no visitor has needed it yet."""
+    return len(_listed()) > 1
 
 
 def _kind(tags: list[str]) -> RobotKind:

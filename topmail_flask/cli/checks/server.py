@@ -123,7 +123,7 @@ def _written(surroundings: Path) -> Iterator[Trace]:
         yield Trace("GUNICORN_CMD_ARGS", "gunicorn", options)
     for path in (*(surroundings / name for name in _NAMES), *sorted(surroundings.glob("*.ini"))):
         try:
-            text = path.read_text(errors="replace")[:_LONGEST]
+            text = path.read_text("utf-8", errors="replace")[:_LONGEST]
         except OSError:
             continue
         text = re.sub(r"(?m)^\s*[#;].*$", "", text)

@@ -6,8 +6,9 @@ import platform
 import re
 from importlib import metadata
 
-from topmail_flask.cli.checks.finding import Finding, error, ok
+from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Store
+from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
 
 SHOWN = ("topmail-flask", "flask", "werkzeug", "requests", "blinker")
 
@@ -22,6 +23,9 @@ def versions(store: Store) -> Finding:  # noqa: ARG001  # a check's signature
     ]
     if too_old:
         return error(f"Too old: {', '.join(too_old)}.", "pip install --upgrade topmail-flask")
+    if not list_is_read():
+        what, _, cure = LIST_UNREADABLE.partition(". ")
+        return warning(f"The list of robots (crawler-user-agents) cannot be read: {what}.", cure)
     return ok(", ".join(f"{name} {version}" for name, version in installed.items()) + ".")
 
 
