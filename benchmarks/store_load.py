@@ -33,9 +33,7 @@ TOO_NOISY = 0.2
 """Where the untracked store differs from itself by more than this, no ratio to it is judged."""
 FAST = {"TOPMAIL_RATE": 2_000.0, "TOPMAIL_SENDERS": 8}
 APIS = ("healthy", "slow", "dead")
-HOMES = measuring.sized(
-    ("background", "process", "worker"), ("background", "process"), ("process",)
-)
+HOMES = measuring.sized(("background", "worker"), ("background", "worker"), ("worker",))
 Store = tuple[str, str, dict[str, Any]]
 
 

@@ -52,15 +52,12 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(params=["background", "process"])
-def store(
-    sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[tuple[Flask, TopMail]]:
+@pytest.fixture
+def store(sandbox: Sandbox, tmp_path: Path) -> Iterator[tuple[Flask, TopMail]]:
     app, topmail = make_store(
         api_key=sandbox.api_key,
         base_url=sandbox.base_url,
         outbox=str(tmp_path / "outbox"),
-        delivery=request.param,
     )
     yield app, topmail
     app.extensions["topmail"].delivery.close()

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from tests.cli.operated import ANN, LivingStore, OperatedStore
-from tests.delivery.couriers import couriers, leading, until
 from topmail_flask.delivery.place import LEADER_LOCK
 from topmail_flask.sandbox import Sandbox
 
@@ -35,34 +34,6 @@ def test_no_view_is_lost_or_sent_twice_while_the_outbox_is_operated(
     assert sorted(sent, key=int) == [str(number) for number in range(300)]
     stats = operated.stats
     assert (stats.accepted, stats.delivered, stats.balanced) == (300, 300, True)
-
-
-def test_a_drain_leaves_the_lead_to_the_courier_of_a_running_store(
-    operated: OperatedStore, topmail: Sandbox
-) -> None:
-    with LivingStore(TOPMAIL_DELIVERY="process", TOPMAIL_RATE="20") as living:
-        living.looks(0, 10, shopper=ANN)
-        courier = leading(operated.place)
-        living.looks(10, 90, shopper=ANN)
-        assert operated.told("drain", TOPMAIL_DELIVERY="process", TOPMAIL_RATE="20")["left"] == 0
-        assert couriers(operated.place) == [courier]
-        living.looks(100, 10, shopper=ANN)
-        topmail.wait_for_views(110, timeout=30)
-        assert leading(operated.place) == courier
-    calls = [one for one in topmail.requests if one.path.endswith("product-view")]
-    assert len(calls) == 110
-    until(lambda: couriers(operated.place) == [], "the store is gone, and so is the courier")
-
-
-def test_a_drain_of_a_store_that_is_gone_has_a_courier_send_and_leaves_none(
-    operated: OperatedStore, topmail: Sandbox
-) -> None:
-    operated.looks(*range(10))
-    assert operated.told("drain", TOPMAIL_DELIVERY="process")["left"] == 0
-    assert len(topmail.views) == 10
-    (directory,) = operated.place.iterdir()
-    operated.app.extensions["topmail"].delivery.close()
-    until(lambda: couriers(directory) == [], "nothing is left to do")
 
 
 def test_a_sender_that_hangs_is_seen_from_every_process(

@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.drain_store import EMAIL, create_app
+from tests.cli.operated import LivingStore
+from tests.delivery.waiting import until
 from topmail_flask.app_state import state_of
+from topmail_flask.delivery.lock_holders import holder
 from topmail_flask.sandbox import Sandbox
 
 LIMIT = 30.0
@@ -155,6 +158,66 @@ def test_a_drain_that_is_told_to_end_while_the_api_hangs_leaves_the_views(
     out, _ = drain.communicate(timeout=5)
     assert drain.returncode == 0
     assert "3 left" in out
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_where_a_drain_ends_the_web_processes_send_and_the_other_way_round(
+    store: Store, sandbox: Sandbox, ending: signal.Signals
+) -> None:
+    drain = store.drain("--follow")
+    store.looks(1)
+    sandbox.wait_for_views(1, timeout=LIMIT)
+    with LivingStore() as living:
+        living.looks(100, 10, shopper=EMAIL)
+        sandbox.wait_for_views(11, timeout=LIMIT)
+        drain.send_signal(ending)
+        drain.communicate(timeout=LIMIT)
+        living.looks(200, 10, shopper=EMAIL)
+        sandbox.wait_for_views(21, timeout=LIMIT)
+        second = store.drain("--follow")
+    store.looks(10)
+    sandbox.wait_for_views(31, timeout=LIMIT)
+    second.send_signal(signal.SIGTERM)
+    told(second, 0)
+    assert len(sandbox.views) == 31  # a kill may have one sent again, under its key
+    assert state_of(store.app).delivery.stats().balanced
+
+
+def test_the_drain_of_a_new_release_sends_while_the_old_one_still_runs(
+    store: Store, sandbox: Sandbox
+) -> None:
+    """The newest settings hold, and a drain with older ones waits until it is needed."""
+    old = store.drain("--follow")
+    store.looks(1)
+    sandbox.wait_for_views(1, timeout=LIMIT)
+    with Sandbox(contacts=[EMAIL]) as moved:
+        new = store.drain("--follow", TOPMAIL_BASE_URL=moved.base_url)
+        leads = Path(store.env["TOPMAIL_OUTBOX"])
+        until(
+            lambda: set(map(holder, leads.glob("*/leader.lock"))) == {new.pid}, "the new one leads"
+        )
+        store.looks(5)
+        assert len(moved.wait_for_views(5, timeout=LIMIT)) == 5
+        new.kill()
+        new.communicate(timeout=LIMIT)
+        store.looks(1)
+        sandbox.wait_for_views(2, timeout=LIMIT)
+        assert len(moved.views) == 5
+    old.send_signal(signal.SIGINT)
+    told(old, 0)
+
+
+def test_a_second_signal_does_not_cut_the_end_of_a_drain_short(
+    store: Store, sandbox: Sandbox
+) -> None:
+    store.looks(1)
+    sandbox.order(latency_ms=1_000)
+    drain = store.drain("--follow", TOPMAIL_SHUTDOWN_TIMEOUT="20")
+    sandbox.wait_for_requests(1, timeout=LIMIT)
+    for _ in range(3):
+        drain.send_signal(signal.SIGINT)
+        drain.send_signal(signal.SIGTERM)
+    assert "1 delivered, 0 given up, 0 left." in told(drain, 0)
 
 
 def test_a_store_without_a_key_is_told_what_is_missing(store: Store) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.delivery.chaos import Chaos, chaos_server
-from tests.delivery.couriers import couriers
-from tests.delivery.process_store import EMAIL
 from tests.delivery.programs import Machine
+from tests.delivery.views import EMAIL
 from topmail_flask.sandbox import Sandbox
 
 
@@ -34,14 +31,6 @@ def machine(tmp_path: Path, chaos: Chaos) -> Iterator[Machine]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """The local TopMail, which knows the shopper of ``process_store``."""
+    """The local TopMail, which knows the shopper of ``view_of``."""
     with Sandbox(contacts=[EMAIL]) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """An outbox whose couriers do not outlive the test."""
-    yield tmp_path / "outbox"
-    for pid in couriers(tmp_path):
-        os.kill(pid, signal.SIGKILL)

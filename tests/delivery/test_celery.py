@@ -16,7 +16,7 @@ from celery import Celery
 
 from tests.delivery.brokers import LIMIT, VISIBILITY_TIMEOUT, Broker, broker
 from tests.delivery.celery_store import EMAIL, create_app
-from tests.delivery.couriers import until
+from tests.delivery.waiting import until
 from topmail_flask.app_state import state_of
 from topmail_flask.delivery.publisher import Publisher
 from topmail_flask.sandbox import Sandbox

@@ -15,7 +15,7 @@ from celery import Celery
 
 from tests.delivery.brokers import Broker, broker
 from tests.delivery.chaos import Chaos, error, status
-from tests.delivery.process_store import EMAIL, view_of
+from tests.delivery.views import EMAIL, view_of
 from topmail_flask.delivery import celery as delivery
 from topmail_flask.delivery.accounts import Account
 from topmail_flask.delivery.entries import Entry
@@ -192,7 +192,7 @@ def test_a_shop_without_its_celery_app_is_told_the_cure(tmp_path: Path) -> None:
         "import flask, sys, topmail_flask as t; app = flask.Flask('shop');"
         f"app.config |= dict(TOPMAIL_API_KEY='{KEY}', TOPMAIL_DELIVERY='celery',"
         f"TOPMAIL_OUTBOX={str(tmp_path)!r}); topmail = t.TopMail(app);"
-        "from tests.delivery.process_store import view_of;"
+        "from tests.delivery.views import view_of;"
         "from topmail_flask.app_state import state_of;"
         "d = state_of(app).delivery; d.accept(view_of('a')); d.flush(1.0);"
         "health = d.health(); print(health.state, health.reason, health.cure)"

@@ -13,7 +13,7 @@ from redis import Redis
 
 from tests.delivery.brokers import LIMIT, PORTS, VISIBILITY_TIMEOUT, Broker, broker
 from tests.delivery.celery_store import EMAIL
-from tests.delivery.couriers import until
+from tests.delivery.waiting import until
 from topmail_flask.delivery.custody import Custody
 from topmail_flask.delivery.publisher import Publisher
 from topmail_flask.sandbox import Sandbox

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from tests.delivery.chaos import Chaos
-from tests.delivery.couriers import until
 from tests.delivery.test_front_door import Opened, opened, view
+from tests.delivery.waiting import until
 from topmail_flask.delivery import standing
 from topmail_flask.delivery.bells import Bell
 

@@ -6,8 +6,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.delivery.couriers import until
-from tests.delivery.process_store import view_of
+from tests.delivery.views import view_of
+from tests.delivery.waiting import until
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.model.settings import Settings
 from topmail_flask.sandbox import Sandbox

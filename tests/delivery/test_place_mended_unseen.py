@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.couriers import until
-from tests.delivery.process_store import view_of
 from tests.delivery.test_place_mended import Clock, store
+from tests.delivery.views import view_of
+from tests.delivery.waiting import until
 from topmail_flask.sandbox import Sandbox
 
 

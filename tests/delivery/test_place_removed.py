@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.couriers import StoreProcess, until
-from tests.delivery.process_store import view_of
 from tests.delivery.programs import Machine, heard
 from tests.delivery.test_place_mended import Clock, store
+from tests.delivery.views import view_of
+from tests.delivery.waiting import until
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.sandbox import Sandbox
 
@@ -134,23 +134,6 @@ def test_what_is_open_and_cannot_be_kept_is_counted_and_told(
         place.write_text("in the way")
     assert delivery.stats().reasons == {"undelivered": 5}
     assert "TopMail: 5 views were in memory only and are lost." in caplog.messages
-
-
-def test_a_courier_carries_over_what_it_has_open(tmp_path: Path, sandbox: Sandbox) -> None:
-    sandbox.order(outage=True)
-    place = tmp_path / "outbox"
-    shop = StoreProcess(place, sandbox)
-    try:
-        for number in range(5):
-            shop.view(f"p{number}")
-        sandbox.wait_for_requests(3, timeout=20)
-        removed(place)
-        sandbox.order()
-        shop.view("p5")
-        sandbox.wait_for_views(6, timeout=40)
-    finally:
-        shop.end()
-    assert len({view["product_id"] for view in sandbox.views}) == len(sandbox.views) == 6
 
 
 def test_without_a_thread_the_journal_is_saved_at_the_end(tmp_path: Path, sandbox: Sandbox) -> None:

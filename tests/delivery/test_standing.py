@@ -110,7 +110,6 @@ time.sleep(60)
     ("first", "ahead", "delivery", "told"),
     [
         (UNTHREADED, 31, "background", "stuck the server runs no threads, and nobody else sends"),
-        (UNTHREADED, 31, "process", "stuck the server runs no threads, and nobody else sends"),
         (UNTHREADED, 31, "worker", "healthy "),
         (UNTHREADED, 9, "background", "healthy "),
     ],

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.delivery.chaos import Chaos, chaos_server
-from tests.delivery.couriers import couriers, leading, until
 from tests.delivery.programs import Machine, heard
-from topmail_flask.delivery.succession import LASTS, NOTE, Succession, is_superseded, mark_of
+from tests.delivery.waiting import until
+from topmail_flask.delivery.succession import LASTS, NOTE, Succession
+from topmail_flask.model.settings import Secret, Settings
 
-HOMES = ["process", "background"]
+KEY = Secret("tm_test_0123456789abcdef")
 # A store that is looked at until it is killed.
 BUSY = """
 say("up")
@@ -43,8 +42,6 @@ def machine(tmp_path: Path, first: Chaos) -> Iterator[Machine]:
     one = Machine(tmp_path / "outbox", first.base_url)
     yield one
     one.stop()
-    for pid in couriers(tmp_path):
-        os.kill(pid, signal.SIGKILL)
 
 
 def goes_on(chaos: Chaos) -> Callable[[], bool]:
@@ -52,57 +49,28 @@ def goes_on(chaos: Chaos) -> Callable[[], bool]:
     return lambda: len(chaos.calls) > begin + 20
 
 
-@pytest.mark.parametrize("home", HOMES)
 def test_a_new_store_with_another_address_is_obeyed_while_old_workers_drain(
-    machine: Machine, first: Chaos, second: Chaos, home: str
+    machine: Machine, first: Chaos, second: Chaos
 ) -> None:
     """A deployment whose old workers live on for a while: they neither keep the lead nor take it
     back.
     """
-    old = [machine.start(BUSY, delivery=home) for _ in range(2)]
+    old = [machine.start(BUSY) for _ in range(2)]
     for process in old:
         heard(process, "up")
     first.wait_for(20)
-    new = machine.start(BUSY, delivery=home, base_url=second.base_url)
+    new = machine.start(BUSY, base_url=second.base_url)
     heard(new, "up")
     until(goes_on(second), "the new address is called", 10)
     before = len(first.calls)
     until(goes_on(second), "and goes on to be called")
     until(goes_on(second), "and goes on to be called")
     assert len(first.calls) == before
-    if home == "process":
-        assert len(couriers(machine.directory)) == 1
     new.kill()
     new.wait(10)
     until(goes_on(first), "the new store is gone: the old one sends again")
     keys = first.keys + second.keys
     assert len(keys) - len(set(keys)) <= 8  # what was being sent when the lead changed hands
-
-
-@pytest.mark.parametrize("homes", [("process", "background"), ("background", "process")])
-def test_a_new_store_may_send_from_another_home(
-    machine: Machine, first: Chaos, second: Chaos, homes: tuple[str, str]
-) -> None:
-    heard(machine.start(BUSY, delivery=homes[0]), "up")
-    first.wait_for(20)
-    heard(machine.start(BUSY, delivery=homes[1], base_url=second.base_url), "up")
-    until(goes_on(second), "the new address is called", 10)
-    expected = int(homes[1] == "process")
-    until(lambda: len(couriers(machine.directory)) == expected, "the couriers are as told")
-
-
-def test_a_restart_with_the_same_settings_keeps_its_courier(machine: Machine) -> None:
-    old = machine.start(BUSY, delivery="process")
-    courier = leading(machine.directory)
-    new = machine.start(BUSY, delivery="process")
-    heard(new, "up")
-    old.kill()
-    old.wait(10)
-    third = machine.start(BUSY, delivery="process")
-    heard(third, "up")
-    new.kill()
-    new.wait(10)
-    assert leading(machine.directory) == courier
 
 
 class Stores:
@@ -112,11 +80,10 @@ class Stores:
         self.directory = directory
         self.now = 0.0
 
-    def store(self, settings: bytes, born: float) -> Succession:
-        # Each look is a second later, so that none is spared.
-        return Succession(
-            self.directory, lambda: settings, born, monotonic=self._tick, clock=self._clock
-        )
+    def store(self, rate: float, born: float) -> Succession:
+        # Each check is a second later, so that none is spared.
+        settings = Settings(api_key=KEY, rate=rate)
+        return Succession(self.directory, settings, born, monotonic=self._tick, clock=self._clock)
 
     def _tick(self) -> float:
         self.now += 1.0
@@ -130,20 +97,15 @@ class Stores:
 
 def test_of_many_stores_the_newest_rules_in_whatever_order_they_ask(tmp_path: Path) -> None:
     stores = Stores(tmp_path)
-    all_of_them = [stores.store(b"%d" % (number % 3), float(number)) for number in range(9)]
-    for one in [*all_of_them[4:], *all_of_them, *reversed(all_of_them)]:
-        one.rules()
-    assert [one.rules() for one in all_of_them] == [number % 3 == 2 for number in range(9)]
-    assert [is_superseded(tmp_path, mark_of(b"%d" % number)) for number in range(3)] == [
-        True,
-        True,
-        False,
-    ]
+    every = [stores.store(number % 3 + 1, float(number)) for number in range(9)]
+    for store in [*every[4:], *every, *reversed(every)]:
+        store.rules()
+    assert [store.rules() for store in every] == [number % 3 == 2 for number in range(9)]
 
 
 def test_two_stores_of_one_age_never_change_places(tmp_path: Path) -> None:
     stores = Stores(tmp_path)
-    one, two = stores.store(b"one", 1.0), stores.store(b"two", 1.0)
+    one, two = stores.store(1, 1.0), stores.store(2, 1.0)
     one.rules()
     two.rules()
     answers = [(one.rules(), two.rules()) for _ in range(5)]
@@ -153,27 +115,28 @@ def test_two_stores_of_one_age_never_change_places(tmp_path: Path) -> None:
 
 def test_a_newer_store_that_is_gone_rules_no_more(tmp_path: Path) -> None:
     stores = Stores(tmp_path)
-    old, new = stores.store(b"old", 1.0), stores.store(b"new", 2.0)
+    old, new = stores.store(1, 1.0), stores.store(2, 2.0)
     assert new.rules()
     stores.late = LASTS - 1
     assert not old.rules()
     stores.late = LASTS + 1
     assert old.rules()
-    assert is_superseded(tmp_path, mark_of(b"new"))
     stores.late = 0.0
     assert new.rules()  # it stood still only
+    assert not old.rules()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"1.0", b"soon abc", b"1.0 abc def\n"])
 def test_a_note_that_says_nothing_is_written_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NOTE).write_bytes(content)
-    assert not is_superseded(tmp_path, "any")
-    assert Stores(tmp_path).store(b"x", 1.0).rules()
-    assert is_superseded(tmp_path, "any")
+    stores = Stores(tmp_path)
+    assert stores.store(1, 1.0).rules()
+    assert (tmp_path / NOTE).read_bytes() != content
+    assert not stores.store(2, 0.5).rules()
 
 
 def test_the_note_does_not_tell_the_key_and_is_for_the_owner_only(tmp_path: Path) -> None:
-    assert Stores(tmp_path).store(b'{"api_key": "tm_live_secret"}', 1.0).rules()
+    assert Stores(tmp_path).store(1, 1.0).rules()
     (note,) = tmp_path.iterdir()
-    assert b"tm_live" not in note.read_bytes()
+    assert b"tm_test" not in note.read_bytes()
     assert note.stat().st_mode & 0o777 == 0o600

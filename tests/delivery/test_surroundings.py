@@ -9,9 +9,9 @@ import pytest
 
 from tests.delivery import chaos as acts
 from tests.delivery.chaos import Chaos
-from tests.delivery.couriers import until
 from tests.delivery.programs import Machine, ended, heard
 from tests.delivery.test_processes import products
+from tests.delivery.waiting import until
 
 
 def held(chaos: Chaos) -> threading.Event:

@@ -38,6 +38,11 @@ def test_an_unknown_key_is_an_error_with_a_guess(key: str, guess: str) -> None:
         Settings.from_config({key: "x"})
 
 
+def test_the_former_way_to_send_from_a_process_names_what_took_its_place() -> None:
+    with pytest.raises(ConfigurationError, match=r"TOPMAIL_DELIVERY .*'worker'.* drain --follow"):
+        Settings.from_config({"TOPMAIL_DELIVERY": "process"})
+
+
 def test_other_extensions_keys_are_none_of_our_business() -> None:
     assert Settings.from_config({"MAIL_SERVER": "x", "topmail_x": 1}) == Settings()
 

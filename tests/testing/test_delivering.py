@@ -23,7 +23,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.mark.parametrize("way", ["background", "process", "worker"])
+@pytest.mark.parametrize("way", ["background", "worker"])
 def test_views_reach_topmail_whatever_way_the_store_has_chosen(way: str, sandbox: Sandbox) -> None:
     app = make_store({"TOPMAIL_DELIVERY": way, "TOPMAIL_ENABLED": False, "TESTING": True})
     told = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +15,16 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app_state import state_of
+from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.front_door import Delivery
 
-STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
-LOOK = 0.25
-"""Seconds between two looks at what is left."""
+FOLLOW_INTERVAL = 1.0
+"""Seconds between two checks that the thread that sends is there."""
+FLUSH_STEP = 0.25
 
 
 @click.command("drain")
-@click.option("--follow", is_flag=True, help="Go on until the process is told to end (TERM, INT).")
+@click.option("--follow", is_flag=True, help="Go on until told to end (TERM, INT).")
 @click.option(
     "--timeout",
     type=click.FloatRange(0),
@@ -34,13 +37,15 @@ LOOK = 0.25
 def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
     """Send the views that wait on this machine, and say what became of them.
 
-    Exits with 0 when none is left, or when --follow was told to end; with 1 when some are left,
-    saying why. They stay on the disk for the next time. Safe beside a running store and beside
-    another drain: only one of them sends, the others wait for it.
+    With TOPMAIL_DELIVERY = "worker" this is the only sender: run it with --follow under whatever
+    keeps your other programs running, or without from cron. It is safe beside a running store and
+    beside another drain: one process of the machine sends, and when that ends another takes over.
+    The signals view_delivered and view_dropped are sent in this process.
 
-    With TOPMAIL_DELIVERY = "worker" this is the only sender: run it with --follow under a
-    supervisor or in a sidecar, or without from cron. The signals view_delivered and view_dropped
-    are sent in this process. With "process" the courier of the store sends, or one that is started.
+    Exits with 0 when nothing is left, and with --follow when it was told to end (TERM, INT); with 1
+    when some are left, saying why (they stay on the disk for the next time), or when nothing is to
+    be sent, as without a key; with 2 for a wrong command line or configuration. Told to end, it
+    waits for the call that it makes, for TOPMAIL_SHUTDOWN_TIMEOUT at the most.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
     state = state_of(app)
@@ -50,27 +55,40 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
         raise click.ClickException("nothing waits on this machine: TOPMAIL_OUTBOX is :memory:")
     if state.settings.delivery == "worker":
         state.settings = replace(state.settings, delivery="background")
-    # Blocked in every thread to come, so that one place takes them.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    with _told_to_end() as ended:
+        _drain(state.delivery, ended, None if follow else timeout, as_json=as_json)
+
+
+@contextmanager
+def _told_to_end() -> Iterator[Bell]:
+    """Rung by TERM and INT, a second one of which changes nothing."""
+    ended = Bell()
+    before = {
+        number: signal.signal(number, lambda *_: ended.ring())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
-        _drain(state.delivery, follow=follow, timeout=timeout, as_json=as_json)
+        yield ended
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _drain(delivery: Delivery, *, follow: bool, timeout: float, as_json: bool) -> None:
-    begun, end = delivery.stats(), time.monotonic() + timeout
-    delivery.resume()
-    told_to_end = False
-    while not told_to_end:
-        empty = delivery.flush(LOOK)
-        if not follow and (empty or time.monotonic() >= end):
-            break
-        told_to_end = signal.sigtimedwait(STOPPING, LOOK if empty else 0) is not None
+def _drain(delivery: Delivery, ended: Bell, timeout: float | None, *, as_json: bool) -> None:
+    begun = delivery.stats()
+    if timeout is None:
+        delivery.follow()
+        while not ended.wait(FOLLOW_INTERVAL):
+            delivery.follow()
+    else:
+        delivery.resume()
+        end = time.monotonic() + timeout
+        while not delivery.flush(FLUSH_STEP) and time.monotonic() < end and not ended.wait(0):
+            pass
     health = delivery.health()
     delivery.close()
     stats = delivery.stats()
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "delivered": stats.delivered - begun.delivered,
         "given_up": stats.dead + stats.expired - begun.dead - begun.expired,
         "left": stats.pending,
@@ -80,19 +98,19 @@ def _drain(delivery: Delivery, *, follow: bool, timeout: float, as_json: bool) -
         "cure": health.cure,
     }
     if as_json:
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(report))
     else:
-        click.echo(f"{told['delivered']} delivered, {told['given_up']} given up, ", nl=False)
-        click.echo(f"{told['left']} left.")
-    if stats.pending and not follow:
+        click.echo(f"{report['delivered']} delivered, {report['given_up']} given up, ", nl=False)
+        click.echo(f"{report['left']} left.")
+    if stats.pending and timeout is not None:
         if not as_json:
-            click.echo(_why(told), err=True)
+            click.echo(_why(report), err=True)
         raise SystemExit(1)
 
 
-def _why(told: dict[str, Any]) -> str:
-    if told["state"] != "healthy":
-        return f"Sending is {told['state']}: {told['reason']}. {told['cure']}".rstrip()
-    if told["other_sender"]:
-        return f"Process {told['other_sender']} sends, and has not finished in time."
+def _why(report: dict[str, Any]) -> str:
+    if report["state"] != "healthy":
+        return f"Sending is {report['state']}: {report['reason']}. {report['cure']}".rstrip()
+    if report["other_sender"]:
+        return f"Process {report['other_sender']} sends, and has not finished in time."
     return "The time was over; they wait for the next drain."

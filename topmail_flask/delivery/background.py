@@ -8,47 +8,23 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from topmail_flask.delivery import standing
-from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.hosts import NO_THREADS, runs_threads
 from topmail_flask.delivery.notices import logger
 
 if TYPE_CHECKING:
+    from topmail_flask.delivery.leader import Leader
     from topmail_flask.delivery.outbox import Outbox
-    from topmail_flask.delivery.sender import Sender
 
 RETRY_INTERVAL, WARNING_INTERVAL = 1.0, 60.0
 TIME_TO_GIVE_BACK = 0.3
 """Seconds that the leader gets at its end to give back what it claimed and did not send."""
 
 
-class Runner(Protocol):
-    """What the thread runs: a :class:`~topmail_flask.delivery.leader.Leader`, or who watches one.
-
-    :ivar bell: wakes it.
-    :ivar beat: when its last turn began, by the monotonic clock; None between two turns.
-    :ivar accepted: to be set before a ring that tells of an accepted view.
-    """
-
-    bell: Bell
-    beat: float | None
-    accepted: bool
-
-    @property
-    def sender(self) -> Sender | None:
-        """Set while it leads."""
-
-    def run(self) -> None:
-        """Return when told to end."""
-
-    def end_by(self, moment: float) -> None:
-        """Begin to end, at this moment at the latest."""
-
-
 # A parent's connections must not be closed in its child, not even by the garbage collector.
-_parked: list[Runner] = []
+_parked: list[Leader] = []
 
 
 class Background:
@@ -59,13 +35,13 @@ class Background:
 
     def __init__(
         self,
-        make_leader: Callable[[], Runner],
+        make_leader: Callable[[], Leader],
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make_leader = make_leader
         self._monotonic = monotonic
-        self.leader: Runner | None = None
+        self.leader: Leader | None = None
         self.begin_anew()
 
     def begin_anew(self) -> None:

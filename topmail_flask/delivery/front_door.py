@@ -70,7 +70,7 @@ class Delivery:
     ) -> None:
         self._settings = settings
         self.exit_budget = settings.shutdown_timeout
-        self._receivers = Receivers(on_delivered, on_dropped, is_withdrawn)
+        self._receivers = Receivers(on_delivered, on_dropped, is_withdrawn, is_heard)
         self._clock, self._monotonic = clock, monotonic
         self._identities = Identities(secret)
         self._enabled = settings.api_key is not None and settings.enabled is not False
@@ -87,7 +87,6 @@ class Delivery:
             journal=self._journal,
             ring=self._ring,
             pour=self._pour,
-            is_heard=is_heard,
             account=app_directory(Path(), *named).name,
             celery=celery,
             clock=clock,
@@ -102,6 +101,11 @@ class Delivery:
             self._resumed_in = os.getpid()
             if self._directory and (self._directory.exists() or siblings(self._directory)):
                 self._wake()
+
+    def follow(self) -> None:
+        """Send whatever comes, or wait to; to be called every second or so, until :meth:`close`."""
+        if self._enabled:
+            self._wake()
 
     def accept(self, told: Told) -> Reason | None:
         """Take over a view, or a purchase, which drops the views of its shopper that wait.
@@ -153,8 +157,7 @@ class Delivery:
 
     def led_by(self) -> int:
         """The id of another process that sends, or 0; to be asked after :meth:`close` (F199)."""
-        other = holder(self._directory / LEADER_LOCK) if self._directory else None
-        return other.pid if other else 0
+        return (holder(self._directory / LEADER_LOCK) if self._directory else None) or 0
 
     def operators(self) -> list[Operator]:
         """This machine's outboxes in a person's hands: that of the key, then of former keys."""

@@ -1,8 +1,8 @@
-"""Where the leader lives: one loop, four homes (``TOPMAIL_DELIVERY``).
+"""Where the leader runs: one loop, three places (``TOPMAIL_DELIVERY``).
 
-``"background"``: a thread of a store process. ``"process"``: a courier, which such a thread starts
-and watches. ``"worker"``: ``flask topmail drain``; the store's processes only put. ``"celery"``: a
-thread again, which hands on to the broker what the others send to TopMail.
+``"background"``: a thread of a store process. ``"worker"``: ``flask topmail drain``; the store's
+processes only put. ``"celery"``: a thread again, which hands on to the broker what the others send
+to TopMail.
 
 What sends (SQLite, requests: 100 ms to load) is loaded by the thread that needs it: the request
 that accepts the first view must not wait for it.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from topmail_flask.delivery.background import Background, Runner
+from topmail_flask.delivery.background import Background
 from topmail_flask.delivery.exits import unforked
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.memory_ring import MemoryRing
@@ -25,6 +25,7 @@ from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.settings import Settings
 
 if TYPE_CHECKING:
+    from topmail_flask.delivery.leader import Leader
     from topmail_flask.delivery.outbox import Outbox
 
 
@@ -88,7 +89,6 @@ def home_of(
     journal: Journal | None,
     ring: MemoryRing,
     pour: Callable[[], None],
-    is_heard: Callable[[], bool],
     account: str,
     celery: Callable[[], Any],
     clock: Callable[[], float],
@@ -98,7 +98,6 @@ def home_of(
 
     :param directory: of the app; None: in memory.
     :param pour: moves what waits in memory to the disk, if it can.
-    :param is_heard: whether the shop listens to the ends of views.
     :param account: names the app and its key to a Celery worker.
     :param celery: returns the shop's Celery app, or None.
     """
@@ -111,18 +110,17 @@ def home_of(
             journal.check()
         pour()
 
-    def make_runner() -> Runner:
+    def make_leader() -> Leader:
         with unforked():
             from topmail_flask.delivery import leaders  # noqa: PLC0415  # see above
 
-        return leaders.make_runner(
+        return leaders.make_leader(
             settings,
             directory,
             receivers,
             journal=journal,
             ring=ring,
-            look_after=look_after,
-            is_heard=is_heard,
+            while_waiting=look_after,
             account=account,
             celery=celery,
             born=born,
@@ -130,7 +128,7 @@ def home_of(
             monotonic=monotonic,
         )
 
-    return Background(make_runner, monotonic=monotonic)
+    return Background(make_leader, monotonic=monotonic)
 
 
 def serve(

@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from topmail_flask.delivery.background import Runner
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.crew import Crew
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.leader import Leader
 from topmail_flask.delivery.memory_ring import MemoryRing
-from topmail_flask.delivery.orders import order
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Sender
@@ -27,63 +24,6 @@ BROKER_RATE = 10_000.0
 """Tasks per second that are handed to a broker at the most."""
 
 
-def _alone() -> bool:
-    return True
-
-
-def make_runner(
-    settings: Settings,
-    directory: Path | None,
-    receivers: Receivers,
-    *,
-    journal: Journal | None,
-    ring: MemoryRing,
-    look_after: Callable[[], None],
-    is_heard: Callable[[], bool],
-    account: str,
-    celery: Callable[[], Any],
-    born: float,
-    clock: Callable[[], float],
-    monotonic: Callable[[], float],
-) -> Runner:
-    """What a thread of a store process runs: the leader, or who watches a courier.
-
-    :param look_after: done once a second while another process leads.
-    :param born: when the settings were read, by the monotonic clock of the machine.
-    """
-    rules = _alone
-    if directory is not None:
-        rules = Succession(directory, partial(order, directory, settings), born).rules
-    lead = partial(
-        make_leader,
-        settings,
-        directory,
-        receivers,
-        journal=journal,
-        ring=ring,
-        while_waiting=look_after,
-        rules=rules,
-        account=account,
-        celery=celery,
-        clock=clock,
-        monotonic=monotonic,
-    )
-    if directory is None or settings.delivery != "process":
-        return lead()
-    from topmail_flask.delivery.watch import Watch  # noqa: PLC0415  # one home in four
-
-    return Watch(
-        directory,
-        settings,
-        receivers,
-        make_leader=lead,
-        while_waiting=look_after,
-        rules=rules,
-        is_heard=is_heard,
-        monotonic=monotonic,
-    )
-
-
 def make_leader(
     settings: Settings,
     directory: Path | None,
@@ -92,14 +32,19 @@ def make_leader(
     journal: Journal | None = None,
     ring: MemoryRing | None = None,
     while_waiting: Callable[[], None] = lambda: None,
-    rules: Callable[[], bool] = _alone,
     account: str = "",
     celery: Callable[[], Any] = lambda: None,
+    born: float = 0.0,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Leader:
-    """The one loop, for any home."""
+    """The one loop, wherever it runs.
+
+    :param while_waiting: done once a second while another process leads.
+    :param born: when the settings were read, by the monotonic clock of the machine.
+    """
     bell = Bell()
+    rules = Succession(directory, settings, born).rules if directory else lambda: True
 
     def open_sender(place: Path | None) -> Sender:
         if settings.delivery == "celery":

@@ -6,28 +6,14 @@ import fcntl
 import os
 import struct
 import time
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 _FLOCK = "hhqqi4x"  # struct flock of Linux on 64 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A process that holds a lock.
-
-    :ivar pid: its id; 0: it lives where its id cannot be seen (another container).
-    :ivar beat: when it last gave a sign of life, by the monotonic clock of the machine; None: it
-        gives none. See :func:`beat`.
-    """
-
-    pid: int
-    beat: float | None = None
-
-
-def holder(path: Path) -> Holder | None:
-    """The holder of the POSIX lock on ``path``; None: nobody else than this process, if anybody.
+def holder(path: Path) -> int | None:
+    """The id of the process that holds the POSIX lock on ``path``; 0: its id cannot be seen from
+    here (another container); None: nobody else than this process, if anybody.
 
     To be asked by a process that does not hold it: the closing of the file would drop the lock.
     """
@@ -40,15 +26,11 @@ def holder(path: Path) -> Holder | None:
         kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
         if kind == fcntl.F_UNLCK:
             return None
-        told = os.pread(fd, 64, 0).split()
     except OSError:
         return None
     finally:
         os.close(fd)
-    with suppress(ValueError, IndexError):
-        if int(told[0]) == pid:
-            return Holder(pid, float(told[1]))
-    return Holder(max(pid, 0))
+    return max(int(pid), 0)
 
 
 def silent_for(path: Path, locks: Path = Path("/proc/locks")) -> float | None:
@@ -69,9 +51,3 @@ def silent_for(path: Path, locks: Path = Path("/proc/locks")) -> float | None:
         len(one) > 5 and one[1] == "POSIX" and one[5].rpartition(":")[2] == inode for one in fields
     )
     return max(0.0, time.time() - status.st_mtime) if held else None
-
-
-def beat(fd: int, monotonic: float) -> None:
-    """Leave a sign of life in a lock file that this process holds."""
-    with suppress(OSError):
-        os.pwrite(fd, f"{os.getpid()} {monotonic:.3f}".ljust(63).encode() + b"\n", 0)

@@ -21,6 +21,8 @@ class Receivers:
     """The shop's functions for delivered and dropped views, each call isolated.
 
     Of purchases they are told nothing: the ledger counts them.
+
+    :param is_heard: whether anybody listens to the first two.
     """
 
     def __init__(
@@ -28,8 +30,10 @@ class Receivers:
         on_delivered: OnDelivered | None,
         on_dropped: OnDropped | None,
         is_withdrawn: IsWithdrawn | None = None,
+        is_heard: Callable[[], bool] = lambda: True,
     ) -> None:
         self._is_withdrawn = is_withdrawn
+        self._is_heard = is_heard
         self._on_delivered = on_delivered
         self._on_dropped = on_dropped
         self._warn_at = 0.0
@@ -49,7 +53,8 @@ class Receivers:
         if self._on_delivered is None or not isinstance(view, ProductView):
             return
         try:
-            self._on_delivered(view, receipt)
+            if self._is_heard():
+                self._on_delivered(view, receipt)
         except Exception as error:  # noqa: BLE001  # a receiver of the shop
             self._warn("view_delivered", error)
 
@@ -58,6 +63,8 @@ class Receivers:
         if self._on_dropped is None:
             return
         try:
+            if not self._is_heard():
+                return
             if isinstance(view, Entry):
                 if view.kind != "view":
                     return

@@ -14,8 +14,12 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from dataclasses import fields
+from functools import cache, cached_property
 from pathlib import Path
+
+from topmail_flask.delivery.client import version
+from topmail_flask.model.settings import Secret, Settings
 
 NOTE = "leader.order"
 LOOK_INTERVAL = 1.0
@@ -27,21 +31,21 @@ class Succession:
     """One store's place in the order of configurations.
 
     :param directory: the app's directory.
-    :param order: tells what a sender is told to do, the key included.
+    :param settings: of the store.
     :param born: when the configuration was read, by the monotonic clock of the machine.
     """
 
     def __init__(
         self,
         directory: Path,
-        order: Callable[[], bytes],
+        settings: Settings,
         born: float,
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._note = directory / NOTE
-        self._order = order
+        self._settings = settings
         self._born = born
         self._clock = clock
         self._monotonic = monotonic
@@ -50,7 +54,7 @@ class Succession:
 
     @cached_property
     def _rank(self) -> tuple[float, str]:
-        return self._born, mark_of(self._order())
+        return self._born, config_digest(self._settings)
 
     def rules(self) -> bool:
         """Whether these settings hold; to be asked again and again, for it says that the store is
@@ -85,15 +89,20 @@ class Succession:
         draft.rename(self._note)
 
 
-def mark_of(order: bytes) -> str:
-    """Tells an order from every other and does not betray the key in it."""
-    return hashlib.blake2b(order, digest_size=16, person=b"topmail_order").hexdigest()
+def config_digest(settings: Settings) -> str:
+    """Tells a configuration, and the installed code, from every other; betrays no key."""
+    values = [getattr(settings, each.name) for each in fields(settings)]
+    plain = [value.reveal() if isinstance(value, Secret) else value for value in values]
+    text = repr([None if callable(value) else value for value in plain] + _code())
+    return hashlib.blake2b(text.encode(), digest_size=16, person=b"topmail_order").hexdigest()
 
 
-def is_superseded(directory: Path, mark: str) -> bool:
-    """Whether the note in ``directory`` tells of another order than that with this mark."""
-    (_, told), _ = _read(directory / NOTE)
-    return told not in ("", mark)
+@cache
+def _code() -> list[str]:
+    installed = 0
+    with suppress(OSError):
+        installed = Path(__file__).parent.stat().st_mtime_ns
+    return [version(), str(installed)]
 
 
 def _read(note: Path) -> tuple[tuple[float, str], float]:

@@ -157,6 +157,15 @@ def one_of(*choices: str) -> Check:
     return check
 
 
+def delivery(value: Any) -> str:
+    if value == "process":
+        raise ValueError(
+            "has no 'process' any more: set 'worker', and run `flask topmail drain --follow` "
+            "under systemd, supervisor, a Procfile or as a sidecar"
+        )
+    return one_of("background", "worker", "celery")(value)  # type: ignore[no-any-return]
+
+
 def number(low: float, high: float, what: str = "a number") -> Check:
     def check(value: Any) -> float:
         try:
@@ -390,11 +399,10 @@ class Settings:
     )
     delivery: str = setting(
         "background",
-        one_of("background", "process", "worker", "celery"),
-        "Who sends: `background`, a thread of one store process; `process`, a process beside the "
-        "store, whose interpreter it leaves alone; `worker`, `flask topmail drain` only; `celery`, "
-        "workers on any machine. `view_delivered` and `view_dropped` are sent in a store process; "
-        "with `worker` in the drain, with `celery` in the worker.",
+        delivery,
+        "Who sends: `background`, a thread of one store process; `worker`, `flask topmail drain` "
+        "only; `celery`, workers on any machine. `view_delivered` and `view_dropped` are sent in "
+        "a store process; with `worker` in the drain, with `celery` in the worker.",
     )
     senders: int = setting(4, integer(1, 64), "Calls under way at once, on this machine.")
     rate: float = setting(50.0, number(0.01, 10_000), "Calls per second at the most.")

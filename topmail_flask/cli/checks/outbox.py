@@ -26,7 +26,6 @@ _FLEETING = {
 }
 _HOMES = {
     "background": "a thread of the store sends",
-    "process": "a process of its own sends",
     "worker": "`flask topmail drain --follow` sends",
     "celery": "Celery's workers send",
 }

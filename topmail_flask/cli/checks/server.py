@@ -112,7 +112,7 @@ def _running(store: Store) -> Iterator[Trace]:
         program = next((name.lower() for name in names if _SERVERS.fullmatch(name)), "")
         text = " ".join(words).strip()
         # The workers of a server look like it.
-        if program and text not in seen and (here or (sender and process.name == str(sender.pid))):
+        if program and text not in seen and (here or (sender and process.name == str(sender))):
             seen.add(text)
             yield Trace(f"process {process.name}", program, text)
 
