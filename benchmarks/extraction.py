@@ -20,9 +20,8 @@ from selectolax.lexbor import LexborHTMLParser
 from benchmarks import measuring
 from benchmarks.pages import KINDS, URL
 from topmail_flask import extract
+from topmail_flask.extraction import json_ld
 from topmail_flask.extraction.document import Document
-from topmail_flask.extraction.json_ld import cut_blocks, read_blocks
-from topmail_flask.extraction.markers import json_ld_positions
 
 PAGES = {"20 KB": 20_000, "100 KB": 100_000, "500 KB": 500_000, "2 MB": 2_000_000}
 SIZES = dict(list(PAGES.items())[: measuring.sized(4, 3, 1)])
@@ -54,11 +53,7 @@ def fresh(html: bytes) -> Callable[[], object]:
 def blocks(html: bytes) -> Callable[[], object]:
     """Our part of what extruct does for JSON-LD: the documents of the page, nothing chosen."""
 
-    def read() -> object:
-        document = Document(html, URL, json_ld_positions(html))
-        return read_blocks(cut_blocks(document), document, [])
-
-    return read
+    return lambda: json_ld.read(Document(html, URL))
 
 
 def again(html: bytes) -> Callable[[], object]:

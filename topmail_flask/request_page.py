@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Request, Response
 
 from topmail_flask.extraction.attributes import are_mapped_at_all, is_mapped, template_product
-from topmail_flask.extraction.markers import may_hold_product
+from topmail_flask.extraction.extract import may_hold_product
 from topmail_flask.final_answer import FinalAnswer
 from topmail_flask.made_once import made_once
 from topmail_flask.marking import Mark, call_loader

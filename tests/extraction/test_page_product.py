@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.extraction.markup import MUG, PAGE, block, mug, page
-from topmail_flask.extraction.extract import extract
-from topmail_flask.extraction.markers import may_hold_product
+from topmail_flask.extraction.extract import extract, may_hold_product
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings

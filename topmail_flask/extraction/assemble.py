@@ -18,9 +18,10 @@ from topmail_flask.extraction.addresses import (
     page_address,
     without_tracking,
 )
+from topmail_flask.extraction.graph import Candidate
 from topmail_flask.extraction.offers import OfferPrice, choose_price, offers_of
 from topmail_flask.extraction.page import StructuredPage
-from topmail_flask.extraction.products import Candidate, Described, Entity, describe
+from topmail_flask.extraction.products import Described, Entity, describe
 from topmail_flask.extraction.schema_org import (
     Node,
     each,
@@ -39,7 +40,9 @@ _OWN_IDS = ("sku", "productID", "retailer_id", "gtin", "mpn")
 _ARGUMENT_LIMIT = 100
 
 
-def arguments(url: str, view_args: Mapping[str, object] | None, names: tuple[str, ...]) -> set[str]:
+def arguments(
+    url: str, view_args: Mapping[str, object] | None, names: tuple[str, ...]
+) -> frozenset[str]:
     """The values of the query and route arguments that choose a variant."""
     chosen = set()
     if "?" in url:
@@ -52,7 +55,7 @@ def arguments(url: str, view_args: Mapping[str, object] | None, names: tuple[str
     for name, given in (view_args or {}).items():
         if name in names and isinstance(given, (str, int)) and not isinstance(given, bool):
             chosen.add(str(given).casefold())
-    return chosen
+    return frozenset(chosen)
 
 
 def variant_id(variant: Described, settings: Settings) -> str:
@@ -77,7 +80,9 @@ def _argument(variant: Described, settings: Settings) -> str:
     return ""
 
 
-def select(entity: Entity, place: Place, settings: Settings, chosen: set[str]) -> Described | None:
+def select(
+    entity: Entity, place: Place, settings: Settings, chosen: frozenset[str]
+) -> Described | None:
     """The variant that is shown, or None (rule R30): by its URL, by an argument, or the only one.
 
     :param chosen: what :func:`arguments` gave.
@@ -485,7 +490,7 @@ class Assembly:
                 self.put("sku", one.source, sku, sku)
                 break
         self._address(entity, variant)
-        ids = entity.ids()
+        ids = entity.ids
         for kind in self.page.settings.id_from or ID_ORDER:
             if kind == "group":
                 told = entity.group
@@ -534,7 +539,7 @@ class Assembly:
         self.put("url", "request", self.page.place.url, address)
 
 
-def assemble(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly:
+def assemble(page: StructuredPage, entity: Entity, chosen: frozenset[str]) -> Assembly:
     """What the page tells of an entity and its chosen variant.
 
     :param chosen: values of arguments that choose a variant.
@@ -544,7 +549,7 @@ def assemble(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly
     return assembly
 
 
-def assemble_plain(page: StructuredPage, entity: Entity, chosen: set[str]) -> Assembly:
+def assemble_plain(page: StructuredPage, entity: Entity, chosen: frozenset[str]) -> Assembly:
     """The product of JSON-LD, and what the metas of the head add to it.
 
     Metas that may hold an id are read first, whatever else is known: else the product of one page

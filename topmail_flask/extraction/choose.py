@@ -29,8 +29,9 @@ from urllib.parse import unquote, urlsplit
 
 from topmail_flask.extraction.addresses import Place
 from topmail_flask.extraction.document import Document
+from topmail_flask.extraction.graph import Found
 from topmail_flask.extraction.open_graph import OpenGraph
-from topmail_flask.extraction.products import Entity, Found
+from topmail_flask.extraction.products import Entity
 from topmail_flask.model.reasons import Reason
 
 # No product stands under these.
@@ -226,7 +227,7 @@ class Chooser:
     def _is_unheard_of(self, entity: Entity) -> bool:
         """Whether a page with a heading has no word of the product's name anywhere that counts."""
         path = unquote(urlsplit(self._place.url).path)
-        words = _WORD.findall(" ".join((entity.name, *entity.ids().values())).casefold())
+        words = _WORD.findall(" ".join((entity.name, *entity.ids.values())).casefold())
 
         def says_it(text: str) -> bool:  # by the beginnings of words: plurals, cases
             return any(word[:4] in text.casefold() for word in words)

@@ -1,4 +1,8 @@
-"""Which product a page shows: one pure function for request, middleware, command line and tests."""
+"""Which product a page shows: one pure function for request, middleware, command line and tests.
+
+:data:`SOURCES` is the ordered list of the ways in which a page may describe its product. To add one
+is a function in a file of its own and an entry here.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,12 @@ import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
+from topmail_flask.extraction import json_ld, microdata, open_graph
 from topmail_flask.extraction.addresses import address_key, id_of, is_front_page, page_address
 from topmail_flask.extraction.assemble import Assembly, arguments, assemble, assemble_plain
 from topmail_flask.extraction.choose import Choice
 from topmail_flask.extraction.document import Document, in_utf8
-from topmail_flask.extraction.json_ld import cut_blocks
-from topmail_flask.extraction.markers import (
-    COMPRESSED,
-    json_ld_positions,
-    mentions_product,
-    names_open_graph_product,
-)
-from topmail_flask.extraction.page import StructuredPage
+from topmail_flask.extraction.page import Kind, Source, StructuredPage
 from topmail_flask.extraction.products import Entity
 from topmail_flask.model.decision import Extraction, FieldTrace, Rejected, Trace, traced
 from topmail_flask.model.errors import InvalidValueError
@@ -25,10 +23,17 @@ from topmail_flask.model.product import ID_LIMIT, Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
-PAGE_LIMIT = 256
-BYTES_LIMIT = 16 * 1024
+SOURCES = (
+    Source("json_ld", json_ld.read, json_ld.mentions_product),
+    Source("microdata", microdata.read, microdata.mentions_product),
+    Source("open_graph", open_graph.read, open_graph.mentions_product, Kind.STATEMENT),
+)
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd: read as a page, to say why not
+_REMEMBERED_BYTES = 16 * 1024
 # Offers begin and end: an answer is believed for this many seconds.
-MOMENT = 600
+_MOMENT = 600
+_NOTED = 20
+_DEFAULTS = Settings()
 
 
 class RecentPages:
@@ -38,10 +43,10 @@ class RecentPages:
     time. Where JSON-LD and the head decide, reading them twice gives the same answer: it is
     remembered by everything that it depends on.
 
-    :param limit: answers at the most, each about at most 16 KB of JSON-LD.
+    :param limit: answers at the most.
     """
 
-    def __init__(self, limit: int = PAGE_LIMIT) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._answers: dict[Hashable, Extraction] = {}
 
@@ -53,8 +58,182 @@ class RecentPages:
             self._answers = {}
         self._answers[key] = extraction
 
-    def forget(self) -> None:
-        self._answers = {}
+
+_RECENT = RecentPages(256)
+_SILENT = RecentPages(2048)
+
+
+def extract(
+    html: bytes | str,
+    url: str,
+    *,
+    currency: str | None = None,
+    declared: Product | None = None,
+    template_product: Product | None = None,
+    settings: Settings | None = None,
+    charset: str | None = None,
+    view_args: Mapping[str, object] | None = None,
+    now: float | None = None,
+) -> Extraction:
+    """The product that a page shows, or the reason why there is none. Never raises.
+
+    A declared product, else one of the template, *is* the product : the page's
+    structured data only fills its gaps, and only where it describes the same product. Without
+    either, JSON-LD, microdata and OpenGraph tell it, in this order.
+
+    :param html: the page, decoded or as bytes.
+    :param url: absolute URL of the request, with its query, on the shop's own site.
+    :param currency: ISO 4217 code of prices that name none; instead of the setting.
+    :param declared: the product that the shop named for this page.
+    :param template_product: the product of the template variable.
+    :param settings: the shop's settings; None: the defaults.
+    :param charset: character set that the Content-Type named.
+    :param view_args: the values that the route took from the URL; one may choose a variant.
+    :param now: the time, in seconds since the epoch, by which offers begin and end.
+    """
+    settings = settings or _DEFAULTS
+    try:
+        base = declared or template_product
+        # A page that had nothing to add to this product is not searched for it again: markup of
+        # a product would make it longer. (What a query holds is not kept.)
+        is_named_once = base is not None and (declared is None or template_product is None)
+        seen = (
+            (url, len(html), base, declared is None, charset)
+            if is_named_once and "?" not in url
+            else None
+        )
+        silent = _SILENT.answer(seen) if seen else None
+        if silent is not None:
+            return silent
+        document = Document(in_utf8(html, charset), url)
+        if not any(document.once(source.mentions) for source in SOURCES):
+            if base is None:
+                packed = document.html.startswith(_COMPRESSED)
+                return Extraction(None, Reason.ENCODED if packed else Reason.NO_PRODUCT)
+            if base.url is not None and is_named_once:
+                source = "template" if declared is None else "declared"
+                alone = Extraction(base, None, Trace(tuple(traced(base, source))))
+                if seen:
+                    _SILENT.remember(seen, alone)
+                return alone
+            document = Document(b"", url)
+        now = time.time() if now is None else now
+        chosen = arguments(url, view_args, settings.variant_args)
+        return _Question(
+            document,
+            settings,
+            currency or settings.currency,
+            now,
+            chosen,
+            declared,
+            template_product,
+        ).answer()
+    except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
+        why = Rejected("page", f"could not be read: {type(error).__name__}")
+        return Extraction(
+            declared or template_product,
+            None if declared or template_product else Reason.NO_PRODUCT,
+            Trace(rejected=(why,)),
+        )
+
+
+def may_hold_product(html: bytes) -> bool:
+    """Whether it pays to read the page: False only if there is no product in its markup.
+
+    Costs a few microseconds for a page of 24 KB.
+    """
+    document = Document(html, "")
+    return (
+        any(document.once(source.mentions) for source in SOURCES)
+        or b"\0\0" in (html[:4:2], html[1:4:2])  # UTF-16 hides every marker
+        or html.startswith((b"\xff\xfe", b"\xfe\xff", *_COMPRESSED))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A page, how the shop wants it read, and what it says itself of its product.
+
+    :ivar currency: code of prices that name none, or None.
+    :ivar now: the time, in seconds since the epoch.
+    :ivar chosen: values of arguments that choose a variant.
+    """
+
+    document: Document
+    settings: Settings
+    currency: str | None
+    now: float
+    chosen: frozenset[str]
+    declared: Product | None
+    template_product: Product | None
+
+    def answer(self) -> Extraction:
+        """The page's product; that of a page with the same head and JSON-LD is remembered."""
+        blocks = self.document.once(json_ld.blocks_of)
+        is_short = blocks and sum(map(len, blocks)) <= _REMEMBERED_BYTES
+        key = self._key(blocks) if is_short else None
+        known = _RECENT.answer(key) if key else None
+        if known is not None:
+            return known
+        page = StructuredPage(self.document, SOURCES, self.settings, self.currency, self.now)
+        extraction = self._read(page)
+        if key and page.is_read_by_its_head:
+            _RECENT.remember(key, extraction)
+        return extraction
+
+    def _key(self, blocks: list[bytes]) -> tuple[Hashable, ...]:
+        """All that the answer depends on where JSON-LD and the head decide."""
+        document, head = self.document, self.document.head
+        items = [document.once(one.mentions) for one in SOURCES if one.kind is Kind.ITEMS]
+        place = (document.url, head.canonical, head.base, head.lang)
+        shop = (self.settings, self.currency, self.now // _MOMENT, self.chosen)
+        bases = (self.declared, self.template_product)
+        return (*blocks, head.meta_tags(), *items, place, shop, bases)
+
+    def _read(self, page: StructuredPage) -> Extraction:
+        if self.declared is not None:
+            return complete(self.declared, "declared", self.template_product, page, self.chosen)
+        if self.template_product is not None:
+            return complete(self.template_product, "template", None, page, self.chosen)
+        plain = page.plain_entity()
+        if plain is not None:
+            return _result(page, Choice(plain), assemble_plain(page, plain, self.chosen))
+        page.read_the_rest()
+        choice = page.choose()
+        if choice.entity is None:
+            return Extraction(None, choice.reason, _trace(page, choice))
+        return _result(page, choice, assemble(page, choice.entity, self.chosen))
+
+
+def _result(page: StructuredPage, choice: Choice, assembly: Assembly) -> Extraction:
+    args = page.settings.url_args
+    if is_front_page(page.place.url, args) and is_front_page(
+        page.place.canonical or page.place.url, args
+    ):
+        return Extraction(None, Reason.FRONT_PAGE, _trace(page, choice))
+    product_id = assembly.values.get("id")
+    if product_id is None:
+        return Extraction(None, Reason.INCOMPLETE, _trace(page, choice, assembly))
+    if len(product_id) > ID_LIMIT:
+        return Extraction(None, Reason.ID_TOO_LONG, _trace(page, choice, assembly))
+    product = assembly.product()
+    if product is None:
+        return Extraction(None, Reason.INVALID_PRODUCT, _trace(page, choice, assembly))
+    return Extraction(product, None, _trace(page, choice, assembly))
+
+
+def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = None) -> Trace:
+    problems = [*page.document.notes, *(assembly.problems if assembly else ())]
+    if choice.why:
+        problems.append(("page", choice.why))
+    return Trace(
+        fields=tuple(assembly.fields) if assembly else (),
+        conflicts=tuple(assembly.conflicts) if assembly else (),
+        rejected=tuple(Rejected(what, why) for what, why in problems[:_NOTED]),
+        candidates=() if choice.entity else page.candidate_names(_NOTED),
+        related=tuple(page.found.related),
+        repairs=tuple(page.document.repairs),
+    )
 
 
 # Price and currency are one gap: an amount is never joined with another source's currency (R40).
@@ -66,7 +245,7 @@ def complete(
     source: str,
     second: Product | None,
     page: StructuredPage,
-    chosen: set[str],
+    chosen: frozenset[str],
 ) -> Extraction:
     """The product with its gaps filled.
 
@@ -100,7 +279,7 @@ def complete(
         tuple(assembly.conflicts) if assembly is not None else (),
         tuple(rejected),
         related=tuple(page.found.related),
-        repairs=tuple(page.repairs),
+        repairs=tuple(page.document.repairs),
     )
     return Extraction(product, None, trace)
 
@@ -127,7 +306,7 @@ def _filled(
     return replace(product, **gaps) if gaps else product
 
 
-def _told(product: Product, page: StructuredPage, chosen: set[str]) -> Assembly | None:
+def _told(product: Product, page: StructuredPage, chosen: frozenset[str]) -> Assembly | None:
     """What the page tells of this product, if exactly one of its entities is this product."""
     plain = page.plain_entity()
     if plain is not None and _is_same(product, plain, page):
@@ -142,7 +321,7 @@ def _told(product: Product, page: StructuredPage, chosen: set[str]) -> Assembly 
 
 def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
     """By an id, else by its name, else by an address that was declared with it (rule R22)."""
-    ids = entity.ids()
+    ids = entity.ids
     skus = [ids.get("sku"), *(one.ids.get("sku") for one in entity.variants)]
     known = {value.casefold() for value in (*ids.values(), entity.group, *skus) if value}
     if product.id.casefold() in known:
@@ -160,196 +339,3 @@ def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
         one.url is not None and address_key(one.url) == address_key(product.url)
         for one in entity.members
     )
-
-
-_RECENT = RecentPages()
-_NOTED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A page and how the shop wants it read.
-
-    :ivar blocks: its JSON-LD blocks.
-    :ivar currency: code of prices that name none, or None.
-    :ivar now: the time, in seconds since the epoch.
-    :ivar view_args: the values that the route took from the URL.
-    """
-
-    document: Document
-    blocks: list[bytes]
-    settings: Settings
-    currency: str | None
-    now: float
-    view_args: Mapping[str, object] | None
-
-    def page(self) -> StructuredPage:
-        """The page, read."""
-        return StructuredPage(self.document, self.blocks, self.settings, self.currency, self.now)
-
-
-def answer(
-    question: Question, declared: Product | None, template_product: Product | None
-) -> Extraction:
-    """The product that the page tells, or completes if the shop names one."""
-    chosen = arguments(question.document.url, question.view_args, question.settings.variant_args)
-    if sum(map(len, question.blocks)) > BYTES_LIMIT or not question.blocks:
-        return _answered(question.page(), chosen, declared, template_product)
-    key = (*_key(question, chosen), declared, template_product)
-    known = _RECENT.answer(key)
-    if known is not None:
-        return known
-    page = question.page()
-    extraction = _answered(page, chosen, declared, template_product)
-    if page.is_read_by_its_head:
-        _RECENT.remember(key, extraction)
-    return extraction
-
-
-def _answered(
-    page: StructuredPage,
-    chosen: set[str],
-    declared: Product | None,
-    template_product: Product | None,
-) -> Extraction:
-    if declared is not None:
-        return complete(declared, "declared", template_product, page, chosen)
-    if template_product is not None:
-        return complete(template_product, "template", None, page, chosen)
-    return _read(page, chosen)
-
-
-def _key(question: Question, chosen: set[str]) -> tuple[Hashable, ...]:
-    """All that the answer depends on where JSON-LD and the head decide."""
-    document, head = question.document, question.document.head
-    place = (document.url, head.canonical, head.base, head.lang)
-    shop = (question.settings, question.currency, question.now // MOMENT, frozenset(chosen))
-    return (*question.blocks, head.meta_tags(), document.names_product_items, place, shop)
-
-
-def _read(page: StructuredPage, chosen: set[str]) -> Extraction:
-    """The product that the page's structured data tells.
-
-    :param chosen: values of arguments that choose a variant.
-    """
-    plain = page.plain_entity()
-    if plain is not None:
-        return _result(page, Choice(plain), assemble_plain(page, plain, chosen))
-    page.read_the_rest()
-    choice = page.choose()
-    if choice.entity is None:
-        return Extraction(None, choice.reason, _trace(page, choice))
-    return _result(page, choice, assemble(page, choice.entity, chosen))
-
-
-def _result(page: StructuredPage, choice: Choice, assembly: Assembly) -> Extraction:
-    args = page.settings.url_args
-    if is_front_page(page.place.url, args) and is_front_page(
-        page.place.canonical or page.place.url, args
-    ):
-        return Extraction(None, Reason.FRONT_PAGE, _trace(page, choice))
-    product_id = assembly.values.get("id")
-    if product_id is None:
-        return Extraction(None, Reason.INCOMPLETE, _trace(page, choice, assembly))
-    if len(product_id) > ID_LIMIT:
-        return Extraction(None, Reason.ID_TOO_LONG, _trace(page, choice, assembly))
-    product = assembly.product()
-    if product is None:
-        return Extraction(None, Reason.INVALID_PRODUCT, _trace(page, choice, assembly))
-    return Extraction(product, None, _trace(page, choice, assembly))
-
-
-def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = None) -> Trace:
-    problems = [*page.document.notes, *(assembly.problems if assembly else ())]
-    if choice.why:
-        problems.append(("page", choice.why))
-    return Trace(
-        fields=tuple(assembly.fields) if assembly else (),
-        conflicts=tuple(assembly.conflicts) if assembly else (),
-        rejected=tuple(Rejected(what, why) for what, why in problems[:_NOTED]),
-        candidates=() if choice.entity else page.candidate_names(_NOTED),
-        related=tuple(page.found.related),
-        repairs=tuple(page.repairs),
-    )
-
-
-_DEFAULTS = Settings()
-_SILENT = RecentPages(2048)
-
-
-def extract(
-    html: bytes | str,
-    url: str,
-    *,
-    currency: str | None = None,
-    declared: Product | None = None,
-    template_product: Product | None = None,
-    settings: Settings | None = None,
-    charset: str | None = None,
-    view_args: Mapping[str, object] | None = None,
-    now: float | None = None,
-) -> Extraction:
-    """The product that a page shows, or the reason why there is none. Never raises.
-
-    A declared product, else one of the template, *is* the product (rules R20, R21): the page's
-    structured data only fills its gaps, and only where it describes the same product. Without
-    either, JSON-LD, microdata and OpenGraph tell it, in this order (rules R5 to R56).
-
-    :param html: the page, decoded or as bytes.
-    :param url: absolute URL of the request, with its query, on the shop's own site.
-    :param currency: ISO 4217 code of prices that name none; instead of the setting.
-    :param declared: the product that the shop named for this page.
-    :param template_product: the product of the template variable.
-    :param settings: the shop's settings; None: the defaults.
-    :param charset: character set that the Content-Type named.
-    :param view_args: the values that the route took from the URL; one may choose a variant.
-    :param now: the time, in seconds since the epoch, by which offers begin and end.
-    """
-    settings = settings or _DEFAULTS
-    try:
-        base = declared or template_product
-        # A page that had nothing to add to this product is not searched for it again: markup of
-        # a product would make it longer. (What a query holds is not kept.)
-        is_named_once = base is not None and (declared is None or template_product is None)
-        look = (
-            (url, len(html), base, declared is None, charset)
-            if is_named_once and "?" not in url
-            else None
-        )
-        silent = _SILENT.answer(look) if look else None
-        if silent is not None:
-            return silent
-        page = in_utf8(html, charset)
-        document = Document(page, url, json_ld_positions(page))
-        blocks = cut_blocks(document)
-        if not (
-            any(map(mentions_product, blocks))
-            or names_open_graph_product(page)
-            or document.names_product_items
-        ):
-            if base is None:
-                packed = page.startswith(COMPRESSED)
-                return Extraction(None, Reason.ENCODED if packed else Reason.NO_PRODUCT)
-            if base.url is not None and is_named_once:
-                told = _as_told(base, "template" if declared is None else "declared")
-                if look:
-                    _SILENT.remember(look, told)
-                return told
-            document, blocks = Document(b"", url, []), []
-        now = time.time() if now is None else now
-        question = Question(
-            document, blocks, settings, currency or settings.currency, now, view_args
-        )
-        return answer(question, declared, template_product)
-    except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
-        why = Rejected("page", f"could not be read: {type(error).__name__}")
-        return Extraction(
-            declared or template_product,
-            None if declared or template_product else Reason.NO_PRODUCT,
-            Trace(rejected=(why,)),
-        )
-
-
-def _as_told(product: Product, source: str) -> Extraction:
-    """The product of a page that adds nothing to what the shop named."""
-    return Extraction(product, None, Trace(tuple(traced(product, source))))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from topmail_flask.extraction.document import node_text
-from topmail_flask.extraction.schema_org import RELATED, Node, Seen, usual_name
+from topmail_flask.extraction.document import Document, node_text, positions
+from topmail_flask.extraction.schema_org import GROUPS, PRODUCTS, RELATED, Node, Seen, usual_name
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -24,6 +24,45 @@ _LINKS = frozenset(["a", "link", "area"])
 # Of a link that names one of these the text counts, not where it leads.
 _LABELS = frozenset(["name", "brand", "manufacturer", "category", "sku", "mpn", "price"])
 _IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.IGNORECASE)
+
+
+_SCHEMA_ORG = b"schema.org/"
+_PRODUCT_TYPE = re.compile(
+    "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
+)
+_LOOKED_AT = 2_000
+
+
+def mentions_product(document: Document) -> bool:
+    """Whether an ``itemtype`` of the page is a product of schema.org."""
+    names, html = document.once(_schema_org_names), document.html
+    return len(names) == _LOOKED_AT or any(
+        _PRODUCT_TYPE.match(html, at) and b"itemtype" in html[max(0, at - 91) : at].lower()
+        for at in names
+    )
+
+
+def mentions_breadcrumbs(document: Document) -> bool:
+    """Whether it names the breadcrumbs of schema.org anywhere."""
+    return any(
+        document.html.startswith(b"BreadcrumbList", at) for at in document.once(_schema_org_names)
+    )
+
+
+def read(document: Document) -> list[Node]:
+    """The top-level items of a page that has products among them, in their order."""
+    return document.once(items) if document.once(mentions_product) else []
+
+
+def items(document: Document) -> list[Node]:
+    """The top-level items of the page, in their order."""
+    return Microdata(document.partial_tree).roots()
+
+
+def _schema_org_names(document: Document) -> list[int]:
+    """Where names begin that the page gives as addresses of schema.org."""
+    html = document.html
+    return [at + len(_SCHEMA_ORG) for at in positions(html, _SCHEMA_ORG, _LOOKED_AT)]
 
 
 class Microdata:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.schema_org import Node
 
 _PRODUCT_TYPES = frozenset(["product", "og:product", "product.item", "product:product"])
 # The first family with an amount has the price; its currency is never another family's (R18).
 _PRICE_FAMILIES = ("product:sale_price", "product:price", "og:price")
+_LOOKED_AT = 2_000
+_TAG_LIMIT = 400
 _TEXTS = {
     "product:retailer_item_id": "retailer_id",
     "product:item_group_id": "inProductGroupWithID",
@@ -86,6 +89,37 @@ class OpenGraph:
     def is_described(self) -> bool:
         """It has an id of the shop or a price: more than a theme prints on every page."""
         return "product:retailer_item_id" in self.values or bool(self._offer())
+
+
+def mentions_product(document: Document) -> bool:
+    """Whether an ``og:type`` of the page is a product."""
+    html = document.html
+    end = len(html)
+    for _ in range(_LOOKED_AT):
+        end = html.rfind(b"og:type", 0, end)
+        if end < 0:
+            return False
+        start = html.rfind(b"<", max(0, end - _TAG_LIMIT), end)
+        closing = html.find(b">", end, end + _TAG_LIMIT)
+        if start < 0:
+            continue
+        tag = html[start : closing if closing >= 0 else end + _TAG_LIMIT]
+        if b"product" in tag.lower():
+            return True
+    return True
+
+
+def read(document: Document) -> list[Node]:
+    """The product that the metas state, where the page calls itself one and says more of it."""
+    og = document.once(metas_of)
+    return [og.node()] if og.title and og.is_product and og.is_described else []
+
+
+def metas_of(document: Document) -> OpenGraph:
+    """The metas of OpenGraph: those of the head, or wherever they stand if it has no og:type."""
+    if document.head.holds(b"og:type") or not document.once(mentions_product):
+        return read_metas(document.head.metas())
+    return read_metas(document.body_metas())  # a page without a head of its own, say
 
 
 def read_metas(metas: Iterable[tuple[str, str]]) -> OpenGraph:

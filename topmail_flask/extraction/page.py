@@ -2,134 +2,138 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from topmail_flask.extraction import microdata
 from topmail_flask.extraction.addresses import Place
 from topmail_flask.extraction.choose import Choice, Chooser
 from topmail_flask.extraction.document import Document
-from topmail_flask.extraction.head import metas, visible
-from topmail_flask.extraction.json_ld import read_blocks
-from topmail_flask.extraction.markers import names_open_graph_product
-from topmail_flask.extraction.microdata import Microdata
+from topmail_flask.extraction.graph import Candidate, Found, Graph
 from topmail_flask.extraction.offers import Shop
-from topmail_flask.extraction.open_graph import OpenGraph, read_metas
-from topmail_flask.extraction.products import (
-    Candidate,
-    Described,
-    Entity,
-    Found,
-    Graph,
-    describe,
-    merge,
-)
+from topmail_flask.extraction.open_graph import OpenGraph, metas_of
+from topmail_flask.extraction.products import Described, Entity, describe, merge
 from topmail_flask.extraction.schema_org import Node
 from topmail_flask.model.settings import Settings
 
 CANDIDATE_LIMIT = 300
 
 
+class Kind(Enum):
+    """What a source says of a page."""
+
+    ITEMS = "items"
+    """It describes things, and one of them may be the page's product."""
+    STATEMENT = "statement"
+    """It states the page's own product; asked where no items are described."""
+    HINT = "hint"
+    """The same, but believed only where nothing speaks of a listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One way in which pages describe products.
+
+    :ivar name: as the trace calls it.
+    :ivar read: what it finds in a page: nodes in the shape of schema.org, with their values as they
+        stand there. Whatever it raises makes the page one without a product.
+    :ivar mentions: whether the page may hold any: a search through its bytes, no parsing.
+    """
+
+    name: str
+    read: Callable[[Document], list[Any]]
+    mentions: Callable[[Document], bool]
+    kind: Kind = Kind.ITEMS
+
+
+def holding(marker: bytes) -> Callable[[Document], bool]:
+    """For :attr:`Source.mentions`: whether these bytes stand in the page."""
+    return lambda document: marker in document.html
+
+
 class StructuredPage:
-    """JSON-LD at once; the metas and the tree when :meth:`read_the_rest` is called.
+    """The items of the first source at once, the rest when :meth:`read_the_rest` is called.
 
     :ivar found: what the sources hold.
     :ivar entities: the products that they describe.
     :ivar place: where the page is.
     :ivar og: its metas, as far as they were read.
-    :ivar repairs: what had to be mended.
     """
 
     def __init__(
         self,
         document: Document,
-        blocks: list[bytes],
+        sources: tuple[Source, ...],
         settings: Settings,
         currency: str | None,
         now: float,
     ) -> None:
         self.settings = settings
         self.document = document
-        self.repairs: list[str] = []
         self.found = Found()
         self.og = OpenGraph()
-        roots, has_ids = read_blocks(blocks, document, self.repairs)
-        Graph(roots, "json_ld", has_ids=has_ids).walk(self.found)
         head = document.head
         self.shop = Shop(currency, settings.decimal, head.lang, now)
         self.place = Place(document.url, head.canonical, None, head.base, settings.url_args)
-        self._described = self._describe(self.found.candidates)
+        self._items = [source for source in sources if source.kind is Kind.ITEMS]
+        self._statements = [source for source in sources if source.kind is not Kind.ITEMS]
+        self._described: list[Described] = []
+        self._has_metas = self._is_whole = False
+        while self._items and not self._described:
+            self._read_items(self._items.pop(0))
         self.entities = merge(self._described, self.place)
-        self._is_read = self._has_metas = self._has_items = self._is_searched = False
 
     @property
     def is_read_by_its_head(self) -> bool:
-        """Nothing but JSON-LD and the head was read."""
-        return not (self._is_read or self._is_searched)
+        """Nothing but scripts and the head was read."""
+        return not (self._is_whole or self.document.is_read_beyond_head)
 
     def plain_entity(self) -> Entity | None:
-        """The product, where JSON-LD leaves no doubt: one, which names this very page.
+        """The product, where the first source leaves no doubt: one, which names this very page.
 
-        Where there are products in microdata too, they may tell more.
+        Where another source describes products too, it may say more.
         """
         found = self.found
         if len(self.entities) != 1 or found.signs or found.is_article:
             return None
         entity = self.entities[0]
-        return entity if entity.match and not self.document.names_product_items else None
+        if not entity.match or any(map(self._is_mentioned, self._items)):
+            return None
+        return entity
 
     def read_the_rest(self) -> None:
-        """Read the metas, and the microdata where there is some of products."""
-        if self._is_read:
+        """Read the metas, and all sources that the page mentions."""
+        if self._is_whole:
             return
-        self._is_read = True
-        document, described = self.document, self._described
+        self._is_whole = True
         self.read_metas()
         if self.og.url and self.place.canonical is None:
-            described = self._describe(self.found.candidates)
-        if document.names_product_items:
-            told = len(self.found.candidates)
-            Graph(self._items(), "microdata").walk(self.found)
-            described = described + self._describe(self.found.candidates[told:])
-        if not described and self._stands_alone():
-            described = self._describe([Candidate("open_graph", self.og.node())])
-        self.entities = merge(described, self.place)
+            self._described = self._describe(self.found.candidates)
+        while self._items:
+            self._read_items(self._items.pop(0))
+        if not self._described:
+            self._read_statements()
+        self.entities = merge(self._described, self.place)
 
     def read_metas(self) -> None:
         """Read the metas of OpenGraph, wherever they stand."""
         if self._has_metas:
             return
         self._has_metas = True
-        html, head = self.document.html, self.document.head
-        if head.holds(b"og:type") or not names_open_graph_product(html):
-            self.og = read_metas(head.metas())
-        else:  # a page without a head of its own, or with metas in its body
-            self._is_searched = True
-            self.og = read_metas(metas(visible(html)))
+        self.og = self.document.once(metas_of)
         if self.og.url:
-            self.place = Place(
-                self.place.url, head.canonical, self.og.url, head.base, self.settings.url_args
-            )
+            head, place = self.document.head, self.place
+            self.place = Place(place.url, head.canonical, self.og.url, head.base, place.url_args)
 
     def breadcrumbs(self) -> list[Node]:
-        """The breadcrumbs of JSON-LD, else those of microdata, which may stand alone."""
-        if not self.found.breadcrumbs and not self._has_items and self.document.names_breadcrumbs:
-            self._is_searched = True
-            Graph(self._items(), "microdata").walk(Found(breadcrumbs=self.found.breadcrumbs))
-        return self.found.breadcrumbs
-
-    def _items(self) -> list[Node]:
-        self._has_items = True
-        return Microdata(self.document.partial_tree).roots()
-
-    def _describe(self, candidates: list[Candidate]) -> list[Described]:
-        return [describe(one, self.place, self.shop.lang) for one in candidates[:CANDIDATE_LIMIT]]
-
-    def _stands_alone(self) -> bool:
-        """Whether the metas alone tell a product (rule R19)."""
-        og = self.og
-        return (
-            og.is_product
-            and og.is_described
-            and bool(og.title)
-            and (not og.url or self.place.match(self.place.absolute(og.url) or "") > 0)
-        )
+        """The breadcrumbs of the sources, else those of microdata, which may stand alone."""
+        document, found = self.document, self.found
+        if not found.breadcrumbs and microdata.mentions_breadcrumbs(document):
+            nodes = document.once(microdata.items)
+            Graph(nodes, "microdata").walk(Found(breadcrumbs=found.breadcrumbs))
+        return found.breadcrumbs
 
     def choose(self) -> Choice:
         """The entity that the page is about, completed with the metas that describe it."""
@@ -144,16 +148,49 @@ class StructuredPage:
         :returns: what they say of it, or None.
         """
         self.read_metas()
-        if not self.og.title or any(one.source == "open_graph" for one in entity.members):
+        if not self.og.title or any(member.source == "open_graph" for member in entity.members):
             return None
         described = self._describe([Candidate("open_graph", self.og.node())])[0]
         if not entity.name or not self._is_same(entity, described):
             return None
-        entity.members.append(described)
+        entity.add(described)
         return described
 
+    @property
+    def site_name(self) -> str:
+        return self.og.values.get("og:site_name", "")
+
+    def candidate_names(self, limit: int) -> tuple[str, ...]:
+        """The names of the products that the page holds, with their sources."""
+        return tuple(
+            f"{entity.name[:100]} ({', '.join(dict.fromkeys(m.source for m in entity.members))})"
+            for entity in self.entities[:limit]
+        )
+
+    def _is_mentioned(self, source: Source) -> bool:
+        return self.document.once(source.mentions)
+
+    def _read_items(self, source: Source) -> None:
+        candidates = self.found.candidates
+        before = len(candidates)
+        Graph(self.document.once(source.read), source.name).walk(self.found)
+        del candidates[before + CANDIDATE_LIMIT :]
+        self._described += self._describe(candidates[before:])
+
+    def _read_statements(self) -> None:
+        """The first source that states this page's own product."""
+        for source in filter(self._is_mentioned, self._statements):
+            for node in source.read(self.document)[:1]:
+                described = self._describe([Candidate(source.name, node)])[0]
+                if described.match or not node.get("url"):
+                    self._described = [described]
+                    return
+
+    def _describe(self, candidates: list[Candidate]) -> list[Described]:
+        return [describe(candidate, self.place, self.shop.lang) for candidate in candidates]
+
     def _is_same(self, entity: Entity, og: Described) -> bool:
-        known = entity.ids()
+        known = entity.ids
         if og.is_foreign or any(
             known.get(kind, value).casefold() != value.casefold()
             for kind, value in og.ids.items()
@@ -169,14 +206,3 @@ class StructuredPage:
         if known and og.ids:
             return False
         return bool(entity.match) and (self.og.is_product or self.og.is_described)
-
-    @property
-    def site_name(self) -> str:
-        return self.og.values.get("og:site_name", "")
-
-    def candidate_names(self, limit: int) -> tuple[str, ...]:
-        """The names of the products that the page holds, with their sources."""
-        return tuple(
-            f"{one.name[:100]} ({', '.join(dict.fromkeys(m.source for m in one.members))})"
-            for one in self.entities[:limit]
-        )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from topmail_flask.extraction import schema_org
 from topmail_flask.extraction.addresses import Place, address_key
+from topmail_flask.extraction.graph import Candidate
 from topmail_flask.extraction.offers import OFFER_LIMIT, offers_of
-from topmail_flask.extraction.schema_org import Node, each, name_of, scalar_text, types
+from topmail_flask.extraction.schema_org import Node, each, name_of, scalar_text
 
 KINDS = ("productID", "retailer_id", "sku", "gtin", "mpn")
 _GTINS = ("gtin14", "gtin13", "gtin12", "gtin8", "gtin", "isbn", "ean", "upc")
@@ -110,227 +110,6 @@ def _digits(text: str) -> str:
     return digits if len(digits) >= 8 and digits.strip("0") else ""
 
 
-NODE_LIMIT = 5_000
-_RELATED_LIMIT = 20
-_UNIDENTIFIED = frozenset(["@id", "@type", "@context"])
-
-
-@dataclass(slots=True)
-class Candidate:
-    """A product as one source describes it.
-
-    :ivar source: ``json_ld``, ``microdata`` or ``open_graph``.
-    :ivar node: its properties in the shape of schema.org.
-    :ivar is_group: a ``ProductGroup``, or a product that lists its variants.
-    """
-
-    source: str
-    node: Node
-    is_group: bool = False
-
-
-@dataclass(slots=True)
-class Found:
-    """What a walk came across.
-
-    :ivar candidates: products that the page may be about.
-    :ivar breadcrumbs: the ``BreadcrumbList`` nodes.
-    :ivar signs: types that only a page of several products has (rule R23), in lower case.
-    :ivar is_article: the page holds an article: its product may be the publication (a paywall).
-    :ivar related: names of products that are only mentioned.
-    :ivar similar: which product calls which one similar or related, both by ``@id``.
-    :ivar incomplete: products without a name.
-    """
-
-    candidates: list[Candidate] = field(default_factory=list)
-    breadcrumbs: list[Node] = field(default_factory=list)
-    signs: set[str] = field(default_factory=set)
-    is_article: bool = False
-    related: list[str] = field(default_factory=list)
-    similar: set[tuple[str, str]] = field(default_factory=set)
-    incomplete: int = 0
-
-
-class Graph:
-    """The nodes of one source, with their references to each other (rule R11).
-
-    :param has_ids: whether any node has an ``@id`` at all.
-    """
-
-    def __init__(self, roots: list[Any], source: str, *, has_ids: bool = True) -> None:
-        self._roots = roots
-        self._source = source
-        self._has_ids = has_ids
-        self._by_id: dict[str, Node] | None = None
-
-    def resolve(self, value: object) -> Any:
-        """The node that ``{"@id": …}`` stands for, or the value itself."""
-        if isinstance(value, dict) and "@id" in value and len(value) <= 3:
-            name = value["@id"]
-            if isinstance(name, str) and value.keys() <= _UNIDENTIFIED:
-                return self._index().get(name, value)
-        return value
-
-    def walk(self, found: Found) -> None:
-        """Add to ``found`` what these nodes hold."""
-        offers: list[Node] = []
-        before = len(found.candidates)
-        self._walk(found, offers)
-        if len(found.candidates) == before:
-            for offer in offers:  # rule R14
-                if len(offers) == 1:
-                    self._offered(offer, found)
-
-    def _walk(self, found: Found, offers: list[Node]) -> None:
-        waiting: list[tuple[Any, int, bool]] = [(root, 0, True) for root in reversed(self._roots)]
-        seen: set[int] = set()
-        steps = 0
-        while waiting and steps < NODE_LIMIT:
-            steps += 1
-            value, depth, may_be_product = waiting.pop()
-            if isinstance(value, list):
-                if depth < schema_org.DEPTH_LIMIT:
-                    some = reversed(value[:NODE_LIMIT])
-                    waiting += [(one, depth + 1, may_be_product) for one in some]
-                continue
-            value = self.resolve(value)
-            if not isinstance(value, dict) or id(value) in seen:
-                continue
-            seen.add(id(value))
-            named = types(value)
-            if may_be_product and named & (schema_org.PRODUCTS | schema_org.GROUPS):
-                self._product(value, named, found)
-                continue
-            if named:
-                self._other(value, named, found, offers)
-            if depth >= schema_org.DEPTH_LIMIT:
-                continue
-            for key in ("breadcrumb", "about", "mainEntityOfPage", "mainEntity", "@graph"):
-                child = value.get(key)
-                if isinstance(child, (dict, list)):
-                    # A page is about its product; an article about a product is no product page.
-                    allowed = key != "breadcrumb" and (
-                        key != "about" or bool(named & schema_org.PAGES)
-                    )
-                    waiting.append((child, depth + 1, allowed))
-
-    def _product(self, node: Node, named: frozenset[str], found: Found) -> None:
-        for key in schema_org.RELATED:
-            if key in node and len(found.related) < _RELATED_LIMIT:
-                self._note_related(node[key], found)
-        self._note_similar(node, found)
-        is_group = bool(named & schema_org.GROUPS) or "hasVariant" in node
-        name = schema_org.name_of(node.get("name") or node.get("title"))
-        if not name or schema_org.is_placeholder(name):
-            variant = next(each(node.get("hasVariant")), None)
-            if not is_group or not isinstance(self.resolve(variant), dict):
-                found.incomplete += bool(node.keys() - _UNIDENTIFIED)
-                return
-        found.candidates.append(Candidate(self._source, self._linked(node), is_group))
-
-    def _note_related(self, value: object, found: Found) -> None:
-        for one in each(value):
-            one = self.resolve(one)  # noqa: PLW2901
-            if isinstance(one, dict) and types(one) & schema_org.PRODUCTS:
-                found.related.append(schema_org.name_of(one.get("name"))[:200])
-                if len(found.related) >= _RELATED_LIMIT:
-                    return
-
-    def _note_similar(self, node: Node, found: Found) -> None:
-        for key in ("isRelatedTo", "isSimilarTo") if self._has_ids else ():
-            for one in list(each(node.get(key)))[:NODE_LIMIT]:
-                names = (node.get("@id"), one.get("@id") if isinstance(one, dict) else one)
-                if isinstance(names[0], str) and isinstance(names[1], str):
-                    found.similar.add((names[0], names[1]))
-
-    def _other(self, node: Node, named: frozenset[str], found: Found, offers: list[Node]) -> None:
-        if "breadcrumblist" in named:
-            found.breadcrumbs.append(node)
-            return
-        found.is_article = found.is_article or bool(named & schema_org.ARTICLES)
-        found.signs |= named & schema_org.LISTINGS
-        if named & schema_org.OFFERS and "itemOffered" in node:
-            offers.append(node)
-        elif "itemListElement" in node and len(found.related) < _RELATED_LIMIT:
-            items = [
-                one.get("item", one) if isinstance(one, dict) else one
-                for one in list(each(node["itemListElement"]))[:_RELATED_LIMIT]
-            ]
-            self._note_related(items, found)
-
-    def _offered(self, offer: Node, found: Found) -> None:
-        for one in each(offer["itemOffered"]):
-            node = self.resolve(one)
-            if isinstance(node, dict) and types(node) & schema_org.PRODUCTS:
-                about = {key: value for key, value in offer.items() if key != "itemOffered"}
-                self._product({"offers": about, **node}, types(node), found)
-                return
-
-    def _linked(self, node: Node) -> Node:
-        """The node with the things it refers to by ``@id`` in their places, two levels down."""
-        linked = node
-        if not self._has_ids:
-            return node
-        for key, value in node.items():
-            if key in schema_org.RELATED or not isinstance(value, (dict, list)):
-                continue
-            resolved = self._resolved(value, 2)
-            if resolved is not value:
-                if linked is node:
-                    linked = dict(node)
-                linked[key] = resolved
-        return linked
-
-    def _resolved(self, value: Any, levels: int) -> Any:
-        if isinstance(value, list):
-            if len(value) > NODE_LIMIT:
-                return value[:NODE_LIMIT]
-            resolved = [self._resolved(one, levels) for one in value] if levels else value
-            return value if all(map(_is, value, resolved)) else resolved
-        node = self.resolve(value)
-        if not isinstance(node, dict) or not levels:
-            return node
-        for key in ("offers", "priceSpecification", "brand", "hasVariant", "isVariantOf"):
-            child = node.get(key)
-            if isinstance(child, (dict, list)):
-                resolved = self._resolved(child, levels - 1)
-                if resolved is not child:
-                    node = {**node, key: resolved}
-        return node
-
-    def _index(self) -> dict[str, Node]:
-        """All described nodes by ``@id``; two products of one ``@id`` are one (rule R11)."""
-        if self._by_id is not None:
-            return self._by_id
-        index: dict[str, Node] = {}
-        self._by_id = index
-        waiting: list[tuple[Any, int]] = [(root, 0) for root in reversed(self._roots)]
-        count = 0
-        while waiting and count < NODE_LIMIT:
-            value, depth = waiting.pop()
-            count += 1
-            if isinstance(value, dict):
-                name = value.get("@id")
-                if isinstance(name, str) and not value.keys() <= _UNIDENTIFIED:
-                    known = index.setdefault(name, value)
-                    if known is not value and types(known) & types(value) & schema_org.PRODUCTS:
-                        index[name] = {**value, **known}
-            elif not isinstance(value, list):
-                continue
-            if depth < schema_org.DEPTH_LIMIT:
-                children = value.values() if isinstance(value, dict) else value
-                waiting += [
-                    (one, depth + 1)
-                    for one in list(children)[NODE_LIMIT::-1]
-                    if isinstance(one, (dict, list))
-                ]
-        return index
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
-
-
 # Ids of the shop: one plug-in calls the same value sku, another productID.
 _SHOP_IDS = ("productID", "retailer_id", "sku")
 
@@ -354,18 +133,32 @@ class Described:
     is_foreign: bool = False
 
 
-@dataclass(slots=True, eq=False)
 class Entity:
     """One product: what all sources say of it, and its variants.
 
-    :ivar members: the descriptions, best source first.
+    :ivar members: the descriptions, best source first; see :meth:`add`.
     :ivar variants: descriptions of its variants, if it is a group.
     :ivar group: id of the group as the markup tells it, or "".
+    :ivar ids: the identifiers by kind; of two sources' the better one's.
     """
 
-    members: list[Described]
-    variants: list[Described] = field(default_factory=list)
-    group: str = ""
+    __slots__ = ("group", "ids", "members", "variants")
+
+    def __init__(
+        self, members: list[Described], variants: list[Described] | None = None, group: str = ""
+    ) -> None:
+        self.members: list[Described] = []
+        self.variants = variants or []
+        self.group = group
+        self.ids: dict[str, str] = {}
+        for member in members:
+            self.add(member)
+
+    def add(self, described: Described) -> None:
+        """Take what another source says of it."""
+        self.members.append(described)
+        for kind, value in described.ids.items():
+            self.ids.setdefault(kind, value)
 
     @property
     def name(self) -> str:
@@ -373,19 +166,11 @@ class Entity:
 
     @property
     def match(self) -> int:
-        return max(one.match for one in (*self.members, *self.variants))
+        return max(member.match for member in (*self.members, *self.variants))
 
     @property
     def is_foreign(self) -> bool:
-        return not self.match and any(one.is_foreign for one in self.members)
-
-    def ids(self) -> dict[str, str]:
-        """The identifiers by kind; of two sources' the better one's."""
-        merged: dict[str, str] = {}
-        for one in self.members:
-            for kind, value in one.ids.items():
-                merged.setdefault(kind, value)
-        return merged
+        return not self.match and any(member.is_foreign for member in self.members)
 
 
 def describe(candidate: Candidate, place: Place, lang: str | None) -> Described:
@@ -450,7 +235,7 @@ def merge(described: list[Described], place: Place) -> list[Entity]:
                 (
                     other
                     for other in by_name.get(one.name.casefold(), ())[:5]
-                    if (not one.ids or not other.ids()) and not _elsewhere(one, other)
+                    if (not one.ids or not other.ids) and not _elsewhere(one, other)
                 ),
                 None,
             )
@@ -458,7 +243,7 @@ def merge(described: list[Described], place: Place) -> list[Entity]:
             entity = Entity([one])
             entities.append(entity)
         else:
-            entity.members.append(one)
+            entity.add(one)
         for each_key in keys:
             by_key.setdefault(each_key, entity)
         by_name.setdefault(one.name.casefold(), []).append(entity)
@@ -487,7 +272,7 @@ def _agree(entity: Entity | None, one: Described) -> bool:
     """Different ids of one kind are different products, whatever else they share."""
     if entity is None:
         return False
-    known = entity.ids()
+    known = entity.ids
     return not any(
         known[kind].casefold() != value.casefold()
         for kind, value in one.ids.items()
@@ -544,7 +329,7 @@ def _take_variants(entity: Entity, place: Place) -> None:
 
 
 def _group_names(entity: Entity) -> list[str]:
-    names = [entity.group, *entity.ids().values()]
+    names = [entity.group, *entity.ids.values()]
     names += [str(one.node.get("@id") or "") for one in entity.members]
     return [name for name in names if name]
 

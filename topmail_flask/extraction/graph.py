@@ -1,0 +1,238 @@
+"""What the nodes of a page are about: products, breadcrumbs, signs of a listing.
+
+Nodes of JSON-LD and microdata alike, in the shape of schema.org, are walked from the top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from topmail_flask.extraction.schema_org import (
+    ARTICLES,
+    DEPTH_LIMIT,
+    GROUPS,
+    LISTINGS,
+    OFFERS,
+    PAGES,
+    PRODUCTS,
+    RELATED,
+    Node,
+    each,
+    is_placeholder,
+    name_of,
+    types,
+)
+
+NODE_LIMIT = 5_000
+_RELATED_LIMIT = 20
+_UNIDENTIFIED = frozenset(["@id", "@type", "@context"])
+# Properties whose own references are followed.
+_FOLLOWED = frozenset(["offers", "priceSpecification", "brand", "hasVariant", "isVariantOf"])
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A product as one source describes it.
+
+    :ivar source: ``json_ld``, ``microdata`` or ``open_graph``.
+    :ivar node: its properties in the shape of schema.org.
+    :ivar is_group: a ``ProductGroup``, or a product that lists its variants.
+    """
+
+    source: str
+    node: Node
+    is_group: bool = False
+
+
+@dataclass(slots=True)
+class Found:
+    """What a walk came across.
+
+    :ivar candidates: products that the page may be about.
+    :ivar breadcrumbs: the ``BreadcrumbList`` nodes.
+    :ivar signs: types that only a page of several products has (rule R23), in lower case.
+    :ivar is_article: the page holds an article: its product may be the publication (a paywall).
+    :ivar related: names of products that are only mentioned.
+    :ivar similar: which product calls which one similar or related, both by ``@id``.
+    :ivar incomplete: products without a name.
+    """
+
+    candidates: list[Candidate] = field(default_factory=list)
+    breadcrumbs: list[Node] = field(default_factory=list)
+    signs: set[str] = field(default_factory=set)
+    is_article: bool = False
+    related: list[str] = field(default_factory=list)
+    similar: set[tuple[str, str]] = field(default_factory=set)
+    incomplete: int = 0
+
+
+class Graph:
+    """The nodes of one source, with their references to each other.
+
+    A reference ``{"@id": ...}`` is replaced by the node that it names, in place and once a node:
+    the time is linear, however the nodes refer to each other.
+
+    :param roots: the nodes, which are changed.
+    :param source: name of the source.
+    """
+
+    def __init__(self, roots: list[Any], source: str) -> None:
+        self._roots = roots
+        self._source = source
+        self._by_id: dict[str, Node] | None = None
+        self._linked: set[int] = set()
+
+    def resolve(self, value: object) -> Any:
+        """The node that ``{"@id": ...}`` stands for, or the value itself."""
+        if isinstance(value, dict) and "@id" in value and len(value) <= 3:
+            name = value["@id"]
+            if isinstance(name, str) and value.keys() <= _UNIDENTIFIED:
+                return self._index().get(name, value)
+        return value
+
+    def walk(self, found: Found) -> None:
+        """Add to ``found`` what these nodes hold."""
+        offers: list[Node] = []
+        before = len(found.candidates)
+        self._walk(found, offers)
+        if len(found.candidates) == before and len(offers) == 1:
+            self._offered(offers[0], found)
+
+    def _walk(self, found: Found, offers: list[Node]) -> None:
+        waiting: list[tuple[Any, int, bool]] = [(root, 0, True) for root in reversed(self._roots)]
+        seen: set[int] = set()
+        steps = 0
+        while waiting and steps < NODE_LIMIT:
+            steps += 1
+            value, depth, may_be_product = waiting.pop()
+            if isinstance(value, list):
+                if depth < DEPTH_LIMIT:
+                    some = reversed(value[:NODE_LIMIT])
+                    waiting += [(one, depth + 1, may_be_product) for one in some]
+                continue
+            value = self.resolve(value)
+            if not isinstance(value, dict) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            named = types(value)
+            if may_be_product and named & (PRODUCTS | GROUPS):
+                self._product(value, named, found)
+                continue
+            if named:
+                self._other(value, named, found, offers)
+            if depth >= DEPTH_LIMIT:
+                continue
+            for key in ("breadcrumb", "about", "mainEntityOfPage", "mainEntity", "@graph"):
+                child = value.get(key)
+                if isinstance(child, (dict, list)):
+                    # A page is about its product; an article about a product is no product page.
+                    allowed = key != "breadcrumb" and (key != "about" or bool(named & PAGES))
+                    waiting.append((child, depth + 1, allowed))
+
+    def _product(self, node: Node, named: frozenset[str], found: Found) -> None:
+        for key in RELATED:
+            if key in node and len(found.related) < _RELATED_LIMIT:
+                self._note_related(node[key], found)
+        self._note_similar(node, found)
+        is_group = bool(named & GROUPS) or "hasVariant" in node
+        name = name_of(node.get("name") or node.get("title"))
+        if not name or is_placeholder(name):
+            variant = next(each(node.get("hasVariant")), None)
+            if not is_group or not isinstance(self.resolve(variant), dict):
+                found.incomplete += bool(node.keys() - _UNIDENTIFIED)
+                return
+        self._link(node)
+        found.candidates.append(Candidate(self._source, node, is_group))
+
+    def _note_related(self, value: object, found: Found) -> None:
+        for one in each(value):
+            one = self.resolve(one)  # noqa: PLW2901
+            if isinstance(one, dict) and types(one) & PRODUCTS:
+                found.related.append(name_of(one.get("name"))[:200])
+                if len(found.related) >= _RELATED_LIMIT:
+                    return
+
+    def _note_similar(self, node: Node, found: Found) -> None:
+        for key in ("isRelatedTo", "isSimilarTo"):
+            for one in list(each(node.get(key)))[:NODE_LIMIT]:
+                names = (node.get("@id"), one.get("@id") if isinstance(one, dict) else one)
+                if isinstance(names[0], str) and isinstance(names[1], str):
+                    found.similar.add((names[0], names[1]))
+
+    def _other(self, node: Node, named: frozenset[str], found: Found, offers: list[Node]) -> None:
+        if "breadcrumblist" in named:
+            found.breadcrumbs.append(node)
+            return
+        found.is_article = found.is_article or bool(named & ARTICLES)
+        found.signs |= named & LISTINGS
+        if named & OFFERS and "itemOffered" in node:
+            offers.append(node)
+        elif "itemListElement" in node and len(found.related) < _RELATED_LIMIT:
+            items = [
+                one.get("item", one) if isinstance(one, dict) else one
+                for one in list(each(node["itemListElement"]))[:_RELATED_LIMIT]
+            ]
+            self._note_related(items, found)
+
+    def _offered(self, offer: Node, found: Found) -> None:
+        for one in each(offer["itemOffered"]):
+            node = self.resolve(one)
+            if isinstance(node, dict) and types(node) & PRODUCTS:
+                about = {key: value for key, value in offer.items() if key != "itemOffered"}
+                self._product({"offers": about, **node}, types(node), found)
+                return
+
+    def _link(self, node: Node) -> None:
+        """Put what this node, its offers, brand and variants refer to in its place."""
+        waiting: list[Any] = [node]
+        while waiting:
+            value = waiting.pop()
+            if id(value) in self._linked:
+                continue
+            self._linked.add(id(value))
+            if isinstance(value, list):
+                del value[NODE_LIMIT:]
+                for at, item in enumerate(value):
+                    if isinstance(item, (dict, list)):
+                        value[at] = self.resolve(item)
+                        waiting.append(value[at])
+                continue
+            for key, child in value.items():
+                if isinstance(child, (dict, list)) and key not in RELATED:
+                    value[key] = self.resolve(child)
+                    if key in _FOLLOWED or isinstance(child, list):
+                        waiting.append(value[key])
+
+    def _index(self) -> dict[str, Node]:
+        """All described nodes by ``@id``; two products of one ``@id`` are one (rule R11)."""
+        if self._by_id is not None:
+            return self._by_id
+        index: dict[str, Node] = {}
+        merged: set[str] = set()
+        self._by_id = index
+        waiting: list[tuple[Any, int]] = [(root, 0) for root in reversed(self._roots)]
+        count = 0
+        while waiting and count < NODE_LIMIT:
+            value, depth = waiting.pop()
+            count += 1
+            if isinstance(value, dict):
+                name = value.get("@id")
+                if isinstance(name, str) and not value.keys() <= _UNIDENTIFIED:
+                    known = index.setdefault(name, value)
+                    if known is not value and types(known) & types(value) & PRODUCTS:
+                        if name not in merged:
+                            merged.add(name)
+                            known = index[name] = dict(known)
+                        for key, child in value.items():
+                            known.setdefault(key, child)
+            elif not isinstance(value, list):
+                continue
+            if depth < DEPTH_LIMIT:
+                children = value.values() if isinstance(value, dict) else value
+                waiting += [
+                    (one, depth + 1)
+                    for one in list(children)[NODE_LIMIT::-1]
+                    if isinstance(one, (dict, list))
+                ]
+        return index
