@@ -13,7 +13,7 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 from sqlalchemy import NullPool
 
-from example_store import accounts, consent, pages, security, tracking
+from example_store import accounts, consent, pages, security, tracking, viewed
 from example_store.basket import basket_in_session
 from example_store.blueprints import (
     account,
@@ -72,6 +72,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.add_template_filter(euros)
     app.add_template_global(basket_in_session)
     tracking.init_app(app)
+    viewed.init_app(app)
     with app.app_context():
         open_shop(instance)
     return app

@@ -1,4 +1,4 @@
-"""TopMail in this shop: one extension object, one adapter, consent, three receivers."""
+"""TopMail in this shop: one extension object, one adapter, and consent; its signals: viewed.py."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from urllib.parse import urljoin
 from flask import Flask, current_app, request
 
 import topmail_flask
-from example_store import account_looks, consent
+from example_store import consent
 from example_store.models import Product
-from topmail_flask import TopMail, product_viewed, view_delivered, view_dropped
+from topmail_flask import TopMail
 
 topmail = TopMail()
 topmail.consent(consent.consents)
@@ -19,15 +19,6 @@ topmail.consent(consent.consents)
 def init_app(app: Flask) -> None:
     topmail.init_app(app)
     app.add_template_global(variants_for_topmail)
-    app.add_template_global(recently_viewed)
-    product_viewed.connect(account_looks.remember_look, app)
-    view_delivered.connect(account_looks.note_delivery, app)
-    view_dropped.connect(account_looks.note_drop, app)
-
-
-def recently_viewed() -> list[Any]:
-    """What this visitor looked at, newest first, for the strip below the pages."""
-    return []
 
 
 def on_site(path: str) -> str:

@@ -6,7 +6,6 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from example_store.account_looks import latest_looks
 from example_store.accounts import login_manager
 from example_store.database import db
 from example_store.demo_shoppers import DEMO_SHOPPERS
@@ -14,6 +13,7 @@ from example_store.forms import LogInForm, RegisterForm
 from example_store.models import Customer, Order
 from example_store.own_paths import own_path
 from example_store.tracking import topmail
+from example_store.viewed import forget_views, latest_views
 
 blueprint = Blueprint("account", __name__)
 
@@ -45,9 +45,11 @@ def register() -> str | Response:
 def log_out() -> Response:
     logout_user()
     topmail.forget()
-    session.clear()  # the next person at this browser starts with an empty basket and shelf
+    session.clear()  # the next person at this browser starts with an empty basket
     flash("You are logged out. See you soon.", "done")
-    return redirect(url_for("storefront.home"))
+    leads_home: Response = redirect(url_for("storefront.home"))
+    forget_views(leads_home)
+    return leads_home
 
 
 @blueprint.get("/account")
@@ -59,7 +61,7 @@ def account() -> str | Response:
     return render_template(
         "account.html",
         orders=db.session.scalars(orders).all(),
-        looks=latest_looks(current_user),
+        viewed=latest_views(current_user),
     )
 
 

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from example_store.consent import ANSWERS, keep_answer
 from example_store.own_paths import own_path
 from example_store.tracking import topmail
+from example_store.viewed import forget_views
 
 blueprint = Blueprint("cookies", __name__, url_prefix="/cookies")
 
@@ -23,11 +24,12 @@ def answer() -> Response:
     if agreed is None:
         abort(400)
     wanted = own_path(request.form.get("next", "")) or url_for("cookies.about")
+    leads_back = redirect(wanted)
     if agreed:
         flash("Thank you. We remember what you look at.", "done")
     else:
         topmail.forget()
+        forget_views(leads_back)
         flash("All right. We do not remember what you look at.", "done")
-    leads_back = redirect(wanted)
     keep_answer(leads_back, agreed=agreed)
     return leads_back

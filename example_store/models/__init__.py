@@ -2,20 +2,20 @@
 
 from example_store.models.catalogue import Category, Product, Variant
 from example_store.models.customers import Choice, Customer, Subscriber
-from example_store.models.looks import Look
 from example_store.models.occasions import GiftSet, Workshop
 from example_store.models.orders import Order, OrderLine
+from example_store.models.viewed import ViewedProduct
 
 __all__ = [
     "Category",
     "Choice",
     "Customer",
     "GiftSet",
-    "Look",
     "Order",
     "OrderLine",
     "Product",
     "Subscriber",
     "Variant",
+    "ViewedProduct",
     "Workshop",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,3 +152,72 @@ def test_the_account_page_tells_what_was_delivered(tracked_shop: Flask) -> None:
     browser.open("/products/bud-vase")
     assert "Bud vase" in browser.open("/account").text
     eventually(lambda: "delivered to TopMail" in browser.open("/account").text)
+
+
+def strip_of(page: str) -> list[str]:
+    """The names in the strip "You looked at"."""
+    strip = page.partition('class="recent"')[2].partition("</section>")[0]
+    return re.findall(r"<span>([^<]+)</span>", strip)
+
+
+def test_the_strip_shows_what_an_anonymous_visitor_saw_and_to_nobody_else(
+    tracked_shop: Flask,
+) -> None:
+    browser = Browser(tracked_shop, said="yes")
+    for path in ("/products/bud-vase", "/workshops/dip-candles", "/gift-sets/letters-home"):
+        browser.open(path)
+    for page in ("/", "/basket", "/shop/ceramics", "/search?q=mug"):
+        assert strip_of(browser.open(page).text) == ["Letters home", "Dip candles", "Bud vase"]
+    assert 'class="recent"' not in Browser(tracked_shop).open("/basket").text
+
+
+def test_a_product_seen_again_comes_first_and_is_shown_once(tracked_shop: Flask) -> None:
+    browser = Browser(tracked_shop, said="yes")
+    for path in ("/products/bud-vase", "/workshops/dip-candles", "/products/bud-vase"):
+        browser.open(path)
+    assert strip_of(browser.open("/").text) == ["Bud vase", "Dip candles"]
+
+
+def test_a_page_does_not_recommend_itself(tracked_shop: Flask) -> None:
+    names = {
+        "/products/bud-vase": "Bud vase",
+        "/workshops/dip-candles": "Dip candles",
+        "/gift-sets/letters-home": "Letters home",
+    }
+    browser = Browser(tracked_shop, said="yes")
+    for path in names:
+        browser.open(path)
+    for path, name in names.items():
+        assert set(strip_of(browser.open(path).text)) == set(names.values()) - {name}
+
+
+def test_a_customer_finds_the_strip_on_another_device_and_leaves_none_behind(
+    tracked_shop: Flask,
+) -> None:
+    browser = Browser(tracked_shop, said="yes")
+    browser.open("/products/bud-vase")
+    browser.log_in(NORA)
+    browser.open("/products/stoneware-mug")
+    assert strip_of(browser.open("/basket").text) == ["Stoneware mug", "Bud vase"]
+    elsewhere = Browser(tracked_shop)
+    elsewhere.log_in(NORA)
+    assert strip_of(elsewhere.open("/basket").text) == ["Stoneware mug"]
+    browser.log_out()
+    assert 'class="recent"' not in browser.open("/basket").text
+
+
+def test_the_strip_of_a_forged_cookie_is_empty(tracked_shop: Flask) -> None:
+    browser = Browser(tracked_shop)
+    browser._client.set_cookie("viewed", "WyJMUi0xMDEiXQ.forged")
+    assert 'class="recent"' not in browser.open("/").text
+
+
+def test_without_a_yes_nothing_is_remembered_and_a_no_forgets(tracked_shop: Flask) -> None:
+    browser = Browser(tracked_shop)
+    browser.open("/products/bud-vase")
+    assert "viewed" not in browser.cookies
+    browser.answer("yes")
+    browser.open("/products/bud-vase")
+    assert "viewed" in browser.cookies
+    browser.answer("no")
+    assert "viewed" not in browser.cookies

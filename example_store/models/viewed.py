@@ -1,10 +1,11 @@
-"""Who looked at what: behind the account page."""
+"""What customers viewed: behind the strip "You looked at" and the account page."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from example_store.database import Euros, Model
@@ -13,18 +14,17 @@ ON_ITS_WAY = "on its way to TopMail"
 DELIVERED = "delivered to TopMail"
 
 
-class Look(Model):
-    """One product view, as the shop remembers it.
+class ViewedProduct(Model):
+    """One product view of a customer.
 
-    :ivar shelf: whose look.
     :ivar view_key: the view's key, by which the news of its delivery finds it.
     :ivar state: what became of the view, in words for the account page.
     """
 
-    __tablename__ = "looks"
+    __tablename__ = "viewed_products"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    shelf: Mapped[str] = mapped_column(index=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
     view_key: Mapped[str] = mapped_column(unique=True)
     product_id: Mapped[str]
     name: Mapped[str]
