@@ -188,6 +188,7 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.ATTACHMENT: visit(lambda: Response("x", headers={"Content-Disposition": "attachment"})),
     Reason.PARTIAL: visit(headers={"HX-Request": "true"}),
     Reason.PREFETCH: visit(headers={"Sec-Purpose": "prefetch;prerender"}),
+    Reason.CROSS_SITE: visit(headers={"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}),
     Reason.ROBOT: visit(headers={"User-Agent": "Googlebot/2.1"}),
     Reason.EXCLUDED: hooked("exclude", lambda: True),
     Reason.SAMPLED_OUT: configured(sample_rate=0),

@@ -113,6 +113,8 @@ def test_a_view_that_raises_after_track_sends_nothing() -> None:  # F111
         ({"Sec-Purpose": "prefetch;prerender"}, "prefetch"),
         ({"Purpose": "prefetch"}, "prefetch"),
         ({"X-Moz": "prefetch"}, "prefetch"),
+        ({"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Accept": "*/*"}, "prefetch"),
+        ({"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}, "cross_site"),
         ({"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}, "robot"),
         ({"Sec-GPC": "1"}, "privacy_signal"),
     ],

@@ -29,7 +29,7 @@ from topmail_flask.purchases import Purchases
 from topmail_flask.rendering import is_within_another
 from topmail_flask.request_page import PageReader
 from topmail_flask.request_record import RequestRecord, current_record
-from topmail_flask.rules.requests import OBSERVER, refused_response
+from topmail_flask.rules.requests import OBSERVER, refused_fetch_of_page, refused_response
 from topmail_flask.signals import Ends
 
 NAME = "topmail"
@@ -173,6 +173,7 @@ class AppState(AppRooms):
             answer.disposition,
             marked=marked,
             declared=marked or status == 304,  # whatever can be known of a 304 is known here
+            fetch=refused_fetch_of_page(request.environ) if marked else None,
         ) or self.tracker.refused_request(request.environ, marked=marked)
         if reason is not None:
             return self.tracker.refuse(reason)

@@ -58,7 +58,9 @@ def _decide(state: AppState, asked: Request, look: Look | Reason, answer: Respon
         return state.tracker.refuse(look)
     if look.is_seen:
         return state.tracker.refuse(Reason.COUNTED)
-    environ = {**asked.environ, "REQUEST_METHOD": "GET"}  # it stands for a page that was opened
+    # It stands for a page that was opened, however the script sends it.
+    told = {key: one for key, one in asked.environ.items() if not key.startswith("HTTP_SEC_FETCH_")}
+    environ = {**told, "REQUEST_METHOD": "GET"}
     reason = state.tracker.refused_request(environ, marked=True)
     if reason is not None:
         return state.tracker.refuse(reason)

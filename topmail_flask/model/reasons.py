@@ -39,7 +39,16 @@ class Reason(StrEnum):
         "The request asked for a part of a page (htmx, Turbo or XMLHttpRequest).",
         "Mark the route with @product_page if the part is a look at the product.",
     )
-    PREFETCH = "prefetch", "The browser fetched the page ahead; nobody has seen it yet."
+    PREFETCH = (
+        "prefetch",
+        "The browser or a script fetched the page ahead; nobody has seen it yet.",
+        "A script that shows what it fetches asks for it with Accept: text/html.",
+    )
+    CROSS_SITE = (
+        "cross_site",
+        "Another site framed the page or fetched it by script: the shopper did not open it.",
+        "A front end of the shop on another site sends its own Authorization: Bearer.",
+    )
     ROBOT = "robot", "The visitor is a robot."
     EXCLUDED = "excluded", "The shop excludes this request (@topmail.exclude)."
     SAMPLED_OUT = "sampled_out", "The shopper is outside the sample (TOPMAIL_SAMPLE_RATE)."

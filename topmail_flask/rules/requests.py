@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,33 +19,101 @@ _PREFETCH_HEADERS = (
     "HTTP_X_MOZ",  # Firefox before 2023
     "HTTP_X_SEC_PURPOSE",  # Turbo, on hover: scripts may not set Sec- headers
     "HTTP_HX_PRELOADED",  # htmx's preload extension
+    "HTTP_X_PREFETCH",  # scripts that fetch links ahead
+    "HTTP_X_PRELOAD",
+    "HTTP_X_PRERENDER",
 )
-_AHEAD = ("prefetch", "prerender", "preview", "true")
+_IS_AHEAD = re.compile(
+    r"prefetch|preload|prerender|preview|true|^\s*(?:1|yes|on)\s*$", re.IGNORECASE
+)
 # Unpoly renders a whole page into one of its main elements when a link is followed.
 _UNPOLY_MAIN = frozenset({"body", "html", "main", ":main", ":layer", "[up-main]"})
+_FRAMES = frozenset({"iframe", "frame", "fencedframe", "object", "embed"})
+# Scripts that show what they fetch say who they are, in one of these headers or in Accept.
+_SHOWS_WHAT_IT_FETCHES = frozenset(
+    {
+        *("HTTP_HX_REQUEST", "HTTP_HX_BOOSTED", "HTTP_HX_HISTORY_RESTORE_REQUEST"),  # htmx
+        *("HTTP_X_TURBO_REQUEST_ID", "HTTP_TURBO_FRAME", "HTTP_TURBOLINKS_REFERRER"),
+        *("HTTP_X_UP_TARGET", "HTTP_X_UP_VERSION"),  # Unpoly
+        *("HTTP_X_PJAX", "HTTP_X_BARBA", "HTTP_DATASTAR_REQUEST", "HTTP_X_ALPINE_REQUEST"),
+    }
+)
 
 
 def refused_request(environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
     """Why this request is no view of a page, or None.
 
     Known before the answer is: a part of a page counts only when its route is ``marked``, a page
-    fetched ahead of the visitor never does. A boosted link and a page restored from htmx's
-    history are whole pages, and so is what an Android app shows in its own browser (it names
-    itself in ``X-Requested-With``).
+    fetched ahead of the visitor or at the wish of another site never does. A boosted link and a
+    page restored from htmx's history are whole pages, and so is what an Android app shows in its
+    own browser (it names itself in ``X-Requested-With``).
 
     :param environ: the request as WSGI hands it over.
     :param marked: the shop said that this route shows a product.
     """
-    if environ.get("REQUEST_METHOD") != "GET":
+    asked = environ.get
+    if asked("REQUEST_METHOD") != "GET":
         return Reason.METHOD
     for header in _PREFETCH_HEADERS:
-        value = environ.get(header)
-        if value and any(word in value.lower() for word in _AHEAD):
+        value = asked(header)
+        if value and _IS_AHEAD.search(value):
             return Reason.PREFETCH
-    if environ.get("HTTP_SEC_FETCH_MODE") == "no-cors" and not marked:
-        # <link rel=prefetch> and its imitations: a navigation, by script or not, is never that.
-        return Reason.PREFETCH
+    destination = asked("HTTP_SEC_FETCH_DEST")
+    mode = asked("HTTP_SEC_FETCH_MODE")
+    if (destination or "document") != "document" or (mode or "navigate") != "navigate":
+        refused = _refused_fetch(environ, destination, mode, marked=marked)
+        if refused is not None:
+            return refused
     return None if marked else _partial(environ)
+
+
+def _refused_fetch(
+    environ: Mapping[str, Any], destination: str | None, mode: str | None, *, marked: bool
+) -> Reason | None:
+    """Why what a page, and not the visitor, asked for is no view (Fetch Metadata).
+
+    Source: https://www.w3.org/TR/fetch-metadata/. Browsers send it over https and on localhost.
+    """
+    site = environ.get("HTTP_SEC_FETCH_SITE")
+    if destination in _FRAMES:
+        return Reason.CROSS_SITE if site == "cross-site" else None
+    if mode == "navigate":
+        return None
+    if site == "cross-site" and not (marked and _has_own_token(environ)):
+        return Reason.CROSS_SITE
+    if mode == "no-cors" or destination not in (None, "empty", "document"):
+        # <link rel=prefetch> and its imitations, images, scripts: they show no page.
+        return Reason.PREFETCH
+    return None if marked else refused_fetch_of_page(environ)
+
+
+def _has_own_token(environ: Mapping[str, Any]) -> bool:
+    """Whether it was sent by a front end of the shop: no other site knows the shopper's token."""
+    return str(environ.get("HTTP_AUTHORIZATION", ""))[:7].lower() == "bearer "
+
+
+def refused_fetch_of_page(environ: Mapping[str, Any]) -> Reason | None:
+    """Why a script that fetched this does not show it, if it is a page; None where it does.
+
+    Preloaders and service workers fetch pages that nobody may ever see, and a script of another
+    host cannot show one. Scripts that do show pages ask for HTML or say who they are. JSON is
+    fetched by any script: of a marked route this is asked once the answer is known.
+    """
+    mode = environ.get("HTTP_SEC_FETCH_MODE")
+    is_script = (
+        environ.get("HTTP_SEC_FETCH_DEST") == "empty" if mode is None else mode != "navigate"
+    )
+    if not is_script:
+        return None
+    if environ.get("HTTP_SEC_FETCH_SITE") in ("same-site", "cross-site"):
+        return Reason.CROSS_SITE
+    # A service worker that hands on the visitor's own request keeps its Accept.
+    if "html" in environ.get("HTTP_ACCEPT", "").lower():
+        return None
+    script = environ.get("HTTP_X_REQUESTED_WITH")
+    if script and "." not in script:  # a dot: the name of an Android app, on all its requests
+        return None
+    return Reason.PREFETCH if _SHOWS_WHAT_IT_FETCHES.isdisjoint(environ) else None
 
 
 def _partial(environ: Mapping[str, Any]) -> Reason | None:
@@ -65,7 +134,13 @@ def _partial(environ: Mapping[str, Any]) -> Reason | None:
 
 
 def refused_response(
-    status: int, mimetype: str, disposition: str | None, *, marked: bool, declared: bool
+    status: int,
+    mimetype: str,
+    disposition: str | None,
+    *,
+    marked: bool,
+    declared: bool,
+    fetch: Reason | None = None,
 ) -> Reason | None:
     """Why this answer is no page that somebody looks at, or None.
 
@@ -78,7 +153,10 @@ def refused_response(
     :param marked: the shop said that this route shows a product: then JSON and a Turbo stream
         count, too.
     :param declared: the product was named by route, template call or ``track``; does the same.
+    :param fetch: :func:`refused_fetch_of_page` of the request: then a page does not count.
     """
+    if fetch is not None and mimetype in _PAGE_TYPES:
+        return fetch
     if status == 304 and declared:
         return None
     if status != 200:
