@@ -36,8 +36,9 @@ NOT_SHOWN = (
         " asked.onload = done; asked.send(); })"
     ),
     (
-        "new Promise((done) => { const link = document.createElement('link'); link.rel = 'prefetch';"
-        " link.href = path; link.onload = link.onerror = done; document.head.append(link); })"
+        "new Promise((done) => { const link = document.createElement('link');"
+        " link.rel = 'prefetch'; link.href = path; link.onload = link.onerror = done;"
+        " document.head.append(link); })"
     ),
     (
         "new Promise((done) => { const image = new Image(); image.onload = image.onerror = done;"
@@ -49,8 +50,8 @@ SHOWN = (
     "fetch(path, {headers: {Accept: 'text/html, application/xhtml+xml', 'X-Turbo-Request-Id': 1}})",
     "fetch(path, {headers: {'HX-Request': 'true', 'HX-Boosted': 'true', Accept: '*/*'}})",
     (
-        "fetch(path, {headers: {'HX-Request': 'true', 'HX-Request-Type': 'full', Accept: 'text/html'},"
-        " mode: 'same-origin'})"
+        "fetch(path, {headers: {'HX-Request': 'true', 'HX-Request-Type': 'full',"
+        " Accept: 'text/html'}, mode: 'same-origin'})"
     ),
     "fetch(path, {headers: {'X-Requested-With': 'swup', Accept: 'text/html'}})",
 )
