@@ -27,7 +27,7 @@ from typing import Any
 
 from tests.servers.server import Server, until
 from tests.servers.shop import Shop
-from topmail_flask.sandbox import Sandbox
+from topmail_flask.sandbox import Options, Sandbox
 
 SHOPPERS = [f"shopper{number}@shop.example" for number in range(20)]
 DISK_BYTES = 8 * 1024 * 1024
@@ -89,10 +89,10 @@ class Soak:
         self.events["reloads"] += 1
 
     def order_a_fault(self) -> None:
-        self.shop.sandbox.order(**self.dice.choice(API_FAULTS))
+        self.shop.sandbox.inject_faults(**self.dice.choice(API_FAULTS))
         self.events["faults of TopMail"] += 1
         self.over.wait(self.dice.uniform(1, 8))
-        self.shop.sandbox.order()
+        self.shop.sandbox.inject_faults()
 
     def take_topmail_away(self) -> None:
         self.shop.sandbox.stop()
@@ -144,7 +144,7 @@ def run(minutes: float, seed: int, views_per_second: float) -> dict[str, Any]:
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         disk = stack.enter_context(small_disk(place / "outbox"))
-        sandbox = stack.enter_context(Sandbox(contacts=SHOPPERS, keep=2_000_000))
+        sandbox = stack.enter_context(Sandbox(contacts=SHOPPERS, options=Options(keep=2_000_000)))
         shop = Shop(sandbox, place)
         server = stack.enter_context(shop.gunicorn("gthread", workers=4, TOPMAIL_RATE=500))
         soak = Soak(shop, random.Random(seed), server, views_per_second / 8)

@@ -33,7 +33,7 @@ def outage_shop(sandbox: Sandbox, place: Path, shopper: str = ADDRESS) -> Shop:
     }
     shop = make_shop(config, shopper=shopper)
     shop.app.add_url_rule("/tea", "tea", product_page(lambda: TEA)(lambda: "<p>tea"))
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     return shop
 
 
@@ -43,7 +43,7 @@ def told_of(sandbox: Sandbox, address: str) -> int:
 
 
 def all_has_ended(shop: Shop, sandbox: Sandbox) -> None:
-    sandbox.order()
+    sandbox.inject_faults()
     with shop.app.app_context():
         assert shop.topmail.flush(20)
         assert shop.topmail.stats().balanced

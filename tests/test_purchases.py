@@ -99,7 +99,7 @@ def test_the_views_that_wait_are_dropped_and_told_of(sandbox: Sandbox, tmp_path:
         told.append((product.id, reason))
 
     with view_dropped.connected_to(dropped, app):
-        sandbox.order(script=[503] * 3)
+        sandbox.inject_faults(script=[503] * 3)
         app.test_client().get("/tea", headers={"As": ANN})
         sandbox.wait_for_requests(1)
         buy(app)

@@ -79,7 +79,7 @@ def sent(contact: bool, *script: int) -> Callable[[Scene], object]:
     def scene_of(scene: Scene) -> None:
         if contact:
             scene.sandbox.add_contact(ADDRESS)
-        scene.sandbox.order(script=list(script))
+        scene.sandbox.inject_faults(script=list(script))
         shop = scene.shop()
         shop.get("/tea")
         ask(scene, "drain")
@@ -118,7 +118,7 @@ def overflow(scene: Scene) -> None:
     shop = scene.shop(repeat_window=0, max_rows=100)
     for _ in range(101):
         shop.get("/tea")
-    scene.sandbox.order(outage=True)
+    scene.sandbox.inject_faults(outage=True)
     ask(scene, "drain", "--timeout", "0.5", repeat_window=0, max_rows=100)
 
 
@@ -135,7 +135,7 @@ def torn(scene: Scene) -> None:
 def damaged_row(scene: Scene) -> None:
     shop = scene.shop()
     shop.get("/tea")
-    scene.sandbox.order(outage=True)
+    scene.sandbox.inject_faults(outage=True)
     ask(scene, "drain", "--timeout", "0.5")
     (file,) = scene.directory.rglob("*.sqlite3")
     with closing(sqlite3.connect(file)) as books, books:
@@ -145,7 +145,7 @@ def damaged_row(scene: Scene) -> None:
 
 
 def in_memory_only(scene: Scene) -> None:
-    scene.sandbox.order(outage=True)
+    scene.sandbox.inject_faults(outage=True)
     shop = scene.shop(outbox=":memory:", delivery="background")
     shop.get("/tea")
     scene.sandbox.wait_for_requests(1)

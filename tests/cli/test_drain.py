@@ -112,11 +112,11 @@ def test_a_drain_waits_for_another_sender_and_names_it(store: Store, sandbox: Sa
     follower = store.drain("--follow")
     store.looks(1)
     sandbox.wait_for_views(1, timeout=LIMIT)
-    sandbox.order(latency_ms=20_000)
+    sandbox.inject_faults(latency_ms=20_000)
     store.looks(2)
     sandbox.wait_for_requests(2, timeout=LIMIT)
     assert f"Process {follower.pid} sends" in told(store.drain("--timeout", "1"), 1)
-    sandbox.order()
+    sandbox.inject_faults()
     assert ", 0 left." in told(store.drain(), 0)
     follower.send_signal(signal.SIGTERM)
     told(follower, 0)
@@ -124,12 +124,12 @@ def test_a_drain_waits_for_another_sender_and_names_it(store: Store, sandbox: Sa
 
 def test_what_cannot_be_sent_is_left_and_the_drain_says_why(store: Store, sandbox: Sandbox) -> None:
     store.looks(3)
-    sandbox.order(script=[401] * 20)
+    sandbox.inject_faults(script=[401] * 20)
     answer = told(store.drain("--timeout", "2"), 1)
     assert "3 left" in answer
     assert "unauthorized" in answer
     assert EMAIL not in answer
-    sandbox.order()
+    sandbox.inject_faults()
     assert "3 delivered" in told(store.drain(), 0)
 
 
@@ -151,7 +151,7 @@ def test_a_drain_that_is_told_to_end_while_the_api_hangs_leaves_the_views(
 ) -> None:
     """F055: within the shutdown budget."""
     store.looks(3)
-    sandbox.order(latency_ms=10_000)
+    sandbox.inject_faults(latency_ms=10_000)
     drain = store.drain("--follow")
     sandbox.wait_for_requests(1, timeout=LIMIT)
     drain.send_signal(signal.SIGINT)
@@ -211,7 +211,7 @@ def test_a_second_signal_does_not_cut_the_end_of_a_drain_short(
     store: Store, sandbox: Sandbox
 ) -> None:
     store.looks(1)
-    sandbox.order(latency_ms=1_000)
+    sandbox.inject_faults(latency_ms=1_000)
     drain = store.drain("--follow", TOPMAIL_SHUTDOWN_TIMEOUT="20")
     sandbox.wait_for_requests(1, timeout=LIMIT)
     for _ in range(3):

@@ -94,7 +94,7 @@ def test_a_worker_killed_in_the_middle_of_a_task_loses_nothing(
     there: Broker, sandbox: Sandbox, killed: str
 ) -> None:
     """The view is sent again under the same key, with the same bytes."""
-    sandbox.order(latency_ms=15_000)
+    sandbox.inject_faults(latency_ms=15_000)
     there.puts(1)
     with there.worker("worker-1") as worker:
         sandbox.wait_for_requests(1, timeout=LIMIT)
@@ -103,7 +103,7 @@ def test_a_worker_killed_in_the_middle_of_a_task_loses_nothing(
             os.kill(int(children[0]), signal.SIGKILL)
         else:
             os.killpg(worker.pid, signal.SIGKILL)
-        sandbox.order()
+        sandbox.inject_faults()
         # A worker on Redis looks for abandoned tasks when it starts, and then every 100 seconds.
         over = time.monotonic() + 1.5 * VISIBILITY_TIMEOUT
         until(lambda: time.monotonic() > over, "the visibility timeout")
@@ -117,7 +117,7 @@ def test_a_worker_killed_in_the_middle_of_a_task_loses_nothing(
 
 def test_a_task_comes_again_on_the_word_of_the_api(there: Broker, sandbox: Sandbox) -> None:
     again_later = {"status": 429, "headers": {"Retry-After": "1"}}
-    sandbox.order(script=[503, again_later])
+    sandbox.inject_faults(script=[503, again_later])
     there.puts(1)
     with there.worker("worker"):
         sandbox.wait_for_views(1, timeout=LIMIT)
@@ -130,7 +130,7 @@ def test_a_task_comes_again_on_the_word_of_the_api(there: Broker, sandbox: Sandb
 def test_a_view_that_is_refused_is_told_where_the_worker_runs(
     there: Broker, sandbox: Sandbox
 ) -> None:
-    sandbox.order(script=[{"action": "answer", "status": 422}])
+    sandbox.inject_faults(script=[{"action": "answer", "status": 422}])
     there.puts(1)
     with there.worker("worker"):
         until(lambda: len(there.told) > 0, "a receiver is told", LIMIT)

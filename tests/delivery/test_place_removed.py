@@ -65,14 +65,14 @@ def test_what_waits_is_sent_and_the_ledger_goes_on(
         delivery.accept(view_of("first"))
         sandbox.wait_for_views(1)
         until(lambda: delivery.stats().delivered == 1, "the first is in the books")
-        sandbox.order(outage=True)
+        sandbox.inject_faults(outage=True)
         for number in range(5):
             delivery.accept(view_of(f"p{number}"))
         sandbox.wait_for_requests(3)
         until(lambda: in_the_books(delivery, place), "the others wait")
         with caplog.at_level(logging.WARNING):
             harm(place)
-            sandbox.order()
+            sandbox.inject_faults()
             clock.ahead += 1
             has_ended(delivery, 6)
         told = [record for record in caplog.messages if "moved or deleted" in record]
@@ -84,14 +84,14 @@ def test_a_store_that_ends_at_once_keeps_what_waits_for_the_next(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
     place, clock = tmp_path / "outbox", Clock()
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     with closing(store(place, sandbox, clock)) as delivery:
         for number in range(5):
             delivery.accept(view_of(f"p{number}"))
         sandbox.wait_for_requests(3)
         until(lambda: in_the_books(delivery, place), "they wait")
         removed(place)
-    sandbox.order()
+    sandbox.inject_faults()
     with closing(store(place, sandbox, clock)) as delivery:
         delivery.resume()
         has_ended(delivery, 5)
@@ -101,7 +101,7 @@ def test_what_cannot_be_written_again_is_kept_until_it_can_and_told(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
     place, clock = tmp_path / "outbox", Clock()
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     with closing(store(place, sandbox, clock)) as delivery:
         for number in range(5):
             delivery.accept(view_of(f"p{number}"))
@@ -113,7 +113,7 @@ def test_what_cannot_be_written_again_is_kept_until_it_can_and_told(
         delivery.accept(view_of("p5"))
         until(lambda: delivery.health().state == "degraded", "health tells of it")
         place.unlink()
-        sandbox.order()
+        sandbox.inject_faults()
         clock.ahead += 6
         until(lambda: len(sandbox.views) == 6, "all are sent", 30)
         has_ended(delivery, 6)
@@ -124,7 +124,7 @@ def test_what_is_open_and_cannot_be_kept_is_counted_and_told(
     tmp_path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     place, clock = tmp_path / "outbox", Clock()
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     with closing(store(place, sandbox, clock)) as delivery:
         for number in range(5):
             delivery.accept(view_of(f"p{number}"))
@@ -165,7 +165,7 @@ TELLING = "told = delivery.stats(); say(f'{told.accepted} {told.delivered} {told
 
 def test_several_processes_save_what_each_has_open(tmp_path: Path, sandbox: Sandbox) -> None:
     """Whoever leads anew has the books of who led before, and the journals of the others."""
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     place = tmp_path / "outbox"
     for number in range(12):
         sandbox.add_contact(f"shopper{number}@shop.example")
@@ -175,7 +175,7 @@ def test_several_processes_save_what_each_has_open(tmp_path: Path, sandbox: Sand
             lines = LOOKING.replace("START", str(start))
             heard(machine.start(lines, api_key=sandbox.api_key), "ready")
         removed(place)
-        sandbox.order()
+        sandbox.inject_faults()
         sandbox.wait_for_views(12, timeout=40)
 
         def goes_on() -> bool:

@@ -41,7 +41,7 @@ def main(directory: Path) -> None:
         def tea(name: str) -> str:
             return render_template_string(TEMPLATE, product=TEA | {"id": name})
 
-        sandbox.order(latency_ms=700)
+        sandbox.inject_faults(latency_ms=700)
         client = shop.app.test_client()
         for number in range(VIEWS):
             client.get(f"/tea/t{number}")
@@ -50,7 +50,7 @@ def main(directory: Path) -> None:
         with shop.app.app_context():
             assert not shop.topmail.flush(4), "the network was not cut"
             cut = shop.topmail.stats().pending
-            sandbox.order()
+            sandbox.inject_faults()
             loopback("up")
             arrived = shop.topmail.flush(60)
             stats = shop.topmail.stats()

@@ -208,7 +208,7 @@ def test_a_receiver_of_drops_gets_the_view_and_an_app_context(
     tea_shop: Callable[..., Shop], sandbox: Sandbox
 ) -> None:  # F182
     shop, told = tea_shop(), []
-    sandbox.order(script=[400])
+    sandbox.inject_faults(script=[400])
 
     def dropped(sender: Flask, view: ProductView, reason: str, **_: Any) -> None:
         told.append((current_app.name, view.product.id, reason))

@@ -4,8 +4,8 @@ import pytest
 import requests
 
 from tests.sandbox.conftest import VIEW, Client
-from topmail_flask.sandbox import Sandbox
-from topmail_flask.sandbox.keys import CONTACTS_ONLY, FULL_ACCESS, READ_ONLY
+from topmail_flask.sandbox import Options, Sandbox
+from topmail_flask.sandbox.api import CONTACTS_ONLY, FULL_ACCESS, READ_ONLY
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_a_base_url_without_its_path_meets_a_404_that_is_not_the_apis(sandbox: S
 
 def test_the_rate_limit_slides_and_says_when_to_come_back() -> None:
     now = [1_700_000_000.0]
-    with Sandbox(contacts=["ada@example.com"], clock=lambda: now[0]) as sandbox:
-        sandbox.order(rate_limit=2, per="minute")
+    with Sandbox(contacts=["ada@example.com"], options=Options(clock=lambda: now[0])) as sandbox:
+        sandbox.inject_faults(rate_limit=2, per="minute")
         client = Client(sandbox)
         first = client.view()
         assert first.headers["X-RateLimit-Remaining"] == "1"

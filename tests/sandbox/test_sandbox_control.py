@@ -55,7 +55,7 @@ def test_a_reset_returns_to_the_start_or_keeps_the_contacts(
     sandbox: Sandbox, client: Client
 ) -> None:
     sandbox.add_contact("eve@example.com")
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     client.view(key="k1")
     control(sandbox, "reset", {"keep_contacts": True})
     assert len(sandbox.contacts) == 2

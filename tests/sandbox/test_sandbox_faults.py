@@ -6,12 +6,12 @@ import pytest
 import requests
 
 from tests.sandbox.conftest import VIEW, Client
-from topmail_flask.sandbox import Sandbox
+from topmail_flask.sandbox import Options, Sandbox
 
 
 def test_a_script_says_what_becomes_of_the_next_calls(sandbox: Sandbox, client: Client) -> None:
     """F002, F006"""
-    sandbox.order(
+    sandbox.inject_faults(
         script=[
             500,
             "pass",
@@ -37,7 +37,7 @@ def test_a_connection_is_reset_before_or_after_the_view_is_recorded(
     sandbox: Sandbox, client: Client, recorded: bool
 ) -> None:
     """F027, F037"""
-    sandbox.order(script=[{"action": "reset", "recorded": recorded}])
+    sandbox.inject_faults(script=[{"action": "reset", "recorded": recorded}])
     with pytest.raises(requests.ConnectionError, match="reset by peer"):
         client.view(key="k1")
     assert len(sandbox.views) == recorded
@@ -50,7 +50,7 @@ def test_a_connection_is_reset_before_or_after_the_view_is_recorded(
 
 def test_an_error_is_answered_to_a_view_that_was_recorded(sandbox: Sandbox, client: Client) -> None:
     """F053"""
-    sandbox.order(script=[{"status": 500, "recorded": True}])
+    sandbox.inject_faults(script=[{"status": 500, "recorded": True}])
     assert client.view(key="k1").status_code == 500
     assert len(sandbox.views) == 1
     assert client.view(key="k1").headers["Idempotent-Replayed"] == "true"
@@ -60,7 +60,7 @@ def test_an_error_is_answered_to_a_view_that_was_recorded(sandbox: Sandbox, clie
 def test_ordered_headers_replace_the_usual_ones(sandbox: Sandbox, client: Client) -> None:
     """F008, F009, F030"""
     reset = "2026-01-01T00:00:00Z"
-    sandbox.order(
+    sandbox.inject_faults(
         script=[
             {"status": 429, "headers": {"x-ratelimit-reset": reset}},
             {"status": 429, "headers": [["Retry-After", "1"], ["Retry-After", "2"]]},
@@ -75,7 +75,7 @@ def test_ordered_headers_replace_the_usual_ones(sandbox: Sandbox, client: Client
 
 def test_a_hanging_call_gets_no_answer_until_the_order_is_replaced(sandbox: Sandbox) -> None:
     """F035"""
-    sandbox.order(script=["hang"])
+    sandbox.inject_faults(script=["hang"])
     headers = {"Authorization": f"Bearer {sandbox.api_key}"}
     url = f"{sandbox.base_url}/track/product-view"
     with pytest.raises(requests.ReadTimeout):
@@ -88,19 +88,19 @@ def test_a_hanging_call_gets_no_answer_until_the_order_is_replaced(sandbox: Sand
 
 def test_a_dripping_answer_comes_byte_by_byte(sandbox: Sandbox, client: Client) -> None:
     """F036"""
-    sandbox.order(script=[{"action": "drip", "interval_ms": 1}])
+    sandbox.inject_faults(script=[{"action": "drip", "interval_ms": 1}])
     began = time.monotonic()
     answer = client.view()
     assert answer.status_code == 201
     assert time.monotonic() - began > 0.001 * len(answer.content)
-    sandbox.order(script=[{"action": "drip", "interval_ms": 60_000}])
+    sandbox.inject_faults(script=[{"action": "drip", "interval_ms": 60_000}])
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{sandbox.base_url}/contacts", timeout=0.2)
 
 
 def test_a_truncated_answer_promises_more_than_comes(sandbox: Sandbox, client: Client) -> None:
     """F039"""
-    sandbox.order(script=["truncate"])
+    sandbox.inject_faults(script=["truncate"])
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
         client.view()
     assert len(sandbox.views) == 1
@@ -110,7 +110,7 @@ def test_a_connection_closes_after_an_answer_that_did_not_say_so(
     sandbox: Sandbox, client: Client
 ) -> None:
     """F038"""
-    sandbox.order(script=["close_after"])
+    sandbox.inject_faults(script=["close_after"])
     answer = client.view()
     assert answer.status_code == 201
     assert "Connection" not in answer.headers
@@ -122,7 +122,7 @@ def test_a_body_is_larger_than_anyone_should_read(
     sandbox: Sandbox, client: Client, action: str
 ) -> None:
     """F026, F029"""
-    sandbox.order(script=[{"action": action, "size": 30_000_000}])
+    sandbox.inject_faults(script=[{"action": action, "size": 30_000_000}])
     answer = client.view_stream()
     size = sum(len(chunk) for chunk in answer.iter_content(1_000_000))
     assert size > 29_000_000
@@ -133,16 +133,16 @@ def test_a_body_is_larger_than_anyone_should_read(
 
 
 def test_an_outage_answers_503_until_it_is_over(sandbox: Sandbox, client: Client) -> None:
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     assert [client.view().status_code for _ in range(2)] == [503, 503]
-    sandbox.order()
+    sandbox.inject_faults()
     assert client.view().status_code == 201
 
 
 def test_some_calls_fail_at_the_rate_that_was_ordered() -> None:
-    with Sandbox(contacts=["ada@example.com"], dice=random.Random(7)) as sandbox:
+    with Sandbox(contacts=["ada@example.com"], options=Options(dice=random.Random(7))) as sandbox:
         client = Client(sandbox)
-        sandbox.order(error_rate=0.5)
+        sandbox.inject_faults(error_rate=0.5)
         statuses = [client.view().status_code for _ in range(100)]
         client.close()
     assert set(statuses) == {201, 500}
@@ -150,7 +150,7 @@ def test_some_calls_fail_at_the_rate_that_was_ordered() -> None:
 
 
 def test_a_late_answer_belongs_to_a_view_that_is_recorded_already(sandbox: Sandbox) -> None:
-    sandbox.order(latency_ms=60_000, jitter_ms=10)
+    sandbox.inject_faults(latency_ms=60_000, jitter_ms=10)
     headers = {"Authorization": f"Bearer {sandbox.api_key}"}
     url = f"{sandbox.base_url}/track/product-view"
     with pytest.raises(requests.ReadTimeout):
@@ -196,9 +196,9 @@ def test_a_stopped_sandbox_refuses_connections_and_comes_back_on_its_port(
 def test_an_order_that_makes_no_sense_is_refused_and_changes_nothing(
     sandbox: Sandbox, order: dict[str, Any], complaint: str
 ) -> None:
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     with pytest.raises(ValueError, match=complaint):
-        sandbox.order(**order)
+        sandbox.inject_faults(**order)
     answer = requests.post(f"{sandbox.url}/_sandbox/faults", json=order, timeout=10)
     assert answer.status_code == 400
     assert complaint in answer.json()["error"]["message"]

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import VIEW, Client
-from topmail_flask.sandbox import Sandbox
+from topmail_flask.sandbox import Options, Sandbox
 
 
 def error_of(answer: Any) -> tuple[int, str, str | None]:
@@ -165,7 +165,7 @@ def test_a_large_body_is_answered_413_and_the_connection_stays_usable(
 
 def test_the_same_product_within_a_minute_is_a_duplicate_and_after_it_is_not() -> None:
     now = [1_700_000_000.0]
-    with Sandbox(contacts=["ada@example.com"], clock=lambda: now[0]) as sandbox:
+    with Sandbox(contacts=["ada@example.com"], options=Options(clock=lambda: now[0])) as sandbox:
         client = Client(sandbox)
         for seconds in (0, 59, 60):
             now[0] += seconds

@@ -61,7 +61,7 @@ def test_what_is_on_disk_stays_there_while_the_books_are_in_memory(
         looked = server.look_at(products(50))
         kill(server)
     filler = fill(small_disk)
-    shop.sandbox.order(script=["hang"] * 100)
+    shop.sandbox.inject_faults(script=["hang"] * 100)
     with shop.gunicorn() as server:
         server.get("/about")
         shop.sandbox.wait_for_requests(1, timeout=10)
@@ -69,7 +69,7 @@ def test_what_is_on_disk_stays_there_while_the_books_are_in_memory(
         until(lambda: server.books()["health"] == "degraded", 20, "the leader tells of it")
         kill(server)
     filler.unlink()
-    shop.sandbox.order()
+    shop.sandbox.inject_faults()
     with shop.gunicorn() as server:
         server.get("/about")
         shop.expect_each_once(looked)

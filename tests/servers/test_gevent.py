@@ -15,14 +15,14 @@ PATCHED = pytest.mark.parametrize("options", [(), ("--preload",)], ids=["before"
 @PATCHED
 def test_green_workers_deliver_and_never_stall(shop: Shop, options: tuple[str, ...]) -> None:
     """F067: a call that TopMail does not answer holds no greenlet up."""
-    shop.sandbox.order(script=["hang"] * 100)
+    shop.sandbox.inject_faults(script=["hang"] * 100)
     with shop.gunicorn("gevent", *options, workers=1, TOPMAIL_TIMEOUT=60) as server:
         looked = server.look_at(products(1, "first"))
         shop.sandbox.wait_for_requests(1, timeout=20)
         looked += server.look_at(products(200))
         assert len(looked) == 201
         assert shop.sandbox.views == []  # the calls are still open
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         shop.expect_each_once(looked)
         shop.expect_settled(server)
 
@@ -46,7 +46,7 @@ def test_green_workers_deliver_over_tls(shop: Shop, options: tuple[str, ...]) ->
 @pytest.mark.parametrize("patch", ["--gevent-monkey-patch", "--gevent-early-monkey-patch"])
 def test_green_uwsgi_workers_deliver(shop: Shop, patch: str) -> None:
     """F067, F064: uWSGI's own loop of greenlets."""
-    shop.sandbox.order(latency_ms=50)
+    shop.sandbox.inject_faults(latency_ms=50)
     with shop.uwsgi("--gevent=50", patch, threads=False) as server:
         looked = server.look_at(products(60))
         shop.expect_each_once(looked)

@@ -25,12 +25,12 @@ def kill_workers(server: Server) -> None:
 
 def test_views_of_killed_workers_are_delivered_by_their_successors(shop: Shop) -> None:
     """F051."""
-    shop.sandbox.order(latency_ms=400)
+    shop.sandbox.inject_faults(latency_ms=400)
     with shop.gunicorn() as server:
         looked = server.look_at(products(1000))
         assert len(looked) == 1000
         kill_workers(server)
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         server.get("/about")
         shop.expect_each_once(looked, 30)
         books = server.books()
@@ -46,10 +46,10 @@ def test_the_leader_that_is_killed_is_followed_by_another_worker(shop: Shop) -> 
         looked = server.look_at(products(40, "before"))
         shop.expect_each_once(looked)
         (leader,) = set(shop.marks("delivered"))
-        shop.sandbox.order(latency_ms=300)
+        shop.sandbox.inject_faults(latency_ms=300)
         looked += server.look_at(products(40, "waiting"))
         os.kill(leader, signal.SIGKILL)
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         (heir,) = (pid for pid in set(shop.marks("viewed")) if pid != leader)
         until(lambda: heir in shop.marks("delivered"), 5, "the other worker delivers")
         shop.expect_each_once(looked)
@@ -71,7 +71,7 @@ def test_a_store_killed_right_after_its_answers_delivers_after_a_restart(shop: S
 
 def test_kills_under_load_lose_nothing(shop: Shop) -> None:
     """F051: pages break off, but what a shopper saw is sent, and sent once."""
-    shop.sandbox.order(latency_ms=20)
+    shop.sandbox.inject_faults(latency_ms=20)
     with shop.gunicorn("gthread", "--preload") as server:
         looked: list[str] = []
         for round_ in range(8):
@@ -83,7 +83,7 @@ def test_kills_under_load_lose_nothing(shop: Shop) -> None:
             until(partial(_more_than, shop, viewed + 20), 20, "views come in")
             os.kill(server.workers[0], signal.SIGKILL)
             shoppers.join(60)
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         assert len(looked) > 8 * 30
         server.look_at(["last"])
         shop.expect_each_once(looked)
@@ -92,14 +92,14 @@ def test_kills_under_load_lose_nothing(shop: Shop) -> None:
 @pytest.mark.parametrize("worker", ["sync", "gthread"])
 def test_a_worker_that_hangs_is_aborted_and_loses_nothing(shop: Shop, worker: str) -> None:
     """F057: in C code that holds the interpreter's lock, so that no thread of ours can run."""
-    shop.sandbox.order(latency_ms=200)
+    shop.sandbox.inject_faults(latency_ms=200)
     with shop.gunicorn(worker, "--timeout=2", workers=1) as server:
         looked = server.look_at(products(60))
         hung = server.workers
         with suppress(OSError, HTTPException):
             server.get("/frozen")
         wait_for_exit(hung, 10)
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         server.get("/about")
         shop.expect_each_once(looked)
         assert shop.marks("frozen") == hung

@@ -30,7 +30,7 @@ def test_browsing_goes_on_while_topmail_is_away(shop: Shop) -> None:
 @pytest.mark.parametrize("worker", ["gthread", "gevent"])
 def test_a_burst_is_taken_in_while_the_api_answers_nothing(shop: Shop, worker: str) -> None:
     """F104, F108: as many calls as there are senders are open, and the shoppers look on."""
-    shop.sandbox.order(script=["hang"] * 100)
+    shop.sandbox.inject_faults(script=["hang"] * 100)
     with shop.gunicorn(worker, TOPMAIL_TIMEOUT=60) as server:
         looked = server.look_at(products(1000))
         assert len(looked) == 1000
@@ -38,7 +38,7 @@ def test_a_burst_is_taken_in_while_the_api_answers_nothing(shop: Shop, worker: s
         until(lambda: _senders(server) > 0, 20, "the leader is asked")
         assert _senders(server) <= 4
         assert 1 <= len(shop.sandbox.requests) <= 4
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         shop.expect_each_once(looked, 60)
         shop.expect_settled(server)
 

@@ -37,7 +37,7 @@ def test_a_master_that_has_loaded_the_store_stays_clean(shop: Shop, worker: str)
 
 def test_an_old_and_a_new_server_share_one_outbox(shop: Shop) -> None:
     """F091, F051: a deployment starts the new one before it ends the old one."""
-    shop.sandbox.order(latency_ms=50)
+    shop.sandbox.inject_faults(latency_ms=50)
     with shop.gunicorn("gthread") as old:
         looked = old.look_at(products(100, "old"))
         with shop.gunicorn("sync") as new:
@@ -45,7 +45,7 @@ def test_an_old_and_a_new_server_share_one_outbox(shop: Shop) -> None:
             looked += old.look_at(products(50, "both"))
             old.stop()
             looked += new.look_at(products(50, "alone"))
-            shop.sandbox.order()
+            shop.sandbox.inject_faults()
             shop.expect_each_once(looked)
             books = shop.expect_settled(new)
     assert books["accepted"] == len(looked) == 300

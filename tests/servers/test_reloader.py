@@ -26,7 +26,7 @@ def test_a_reload_while_views_are_sent_sends_none_twice(shop: Shop, tmp_path: Pa
     """F070: the code changes while views are on their way."""
     extra = tmp_path / "touched.py"
     extra.write_text("")
-    shop.sandbox.order(latency_ms=100)
+    shop.sandbox.inject_faults(latency_ms=100)
     with shop.flask_run("--debug", f"--extra-files={extra}") as server:
         looked = server.look_at(products(60, "old"))
         (former,) = children(server.pid)
@@ -35,7 +35,7 @@ def test_a_reload_while_views_are_sent_sends_none_twice(shop: Shop, tmp_path: Pa
         until(lambda: former not in children(server.pid), 20, "the former process has ended")
         until(lambda: listens(server.port), 20, "the store listens again")
         looked += server.look_at(products(20, "new"))
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         shop.expect_each_once(looked)
         shop.expect_settled(server)
 

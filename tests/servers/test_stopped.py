@@ -23,12 +23,12 @@ LOOKS_EACH = {"sync": 0.0, "gthread": 0.0, "gevent": 1.0}
 @pytest.mark.parametrize("worker", WORKERS)
 def test_a_stopped_store_sends_what_it_can_and_keeps_the_rest(shop: Shop, worker: str) -> None:
     """F054: more waits than can be sent in two seconds."""
-    shop.sandbox.order(latency_ms=100)
+    shop.sandbox.inject_faults(latency_ms=100)
     with shop.gunicorn(worker) as server:
         looked = server.look_at(products(200))
         assert server.stop() < EXIT_LIMIT + LOOKS_EACH[worker]
     assert 20 < len(shop.sandbox.views) < 200
-    shop.sandbox.order()
+    shop.sandbox.inject_faults()
     with shop.gunicorn(worker) as server:
         server.get("/about")
         shop.expect_each_once(looked)
@@ -60,11 +60,11 @@ def test_a_store_told_to_hurry_loses_nothing(
     shop: Shop, worker: str, number: signal.Signals
 ) -> None:
     """F056."""
-    shop.sandbox.order(latency_ms=100)
+    shop.sandbox.inject_faults(latency_ms=100)
     with shop.gunicorn(worker) as server:
         looked = server.look_at(products(100))
         assert server.stop(number) < EXIT_LIMIT + LOOKS_EACH[worker]
-    shop.sandbox.order()
+    shop.sandbox.inject_faults()
     with shop.gunicorn(worker) as server:
         server.get("/about")
         shop.expect_each_once(looked)
@@ -74,7 +74,7 @@ def test_a_store_told_to_hurry_loses_nothing(
 @pytest.mark.parametrize("worker", WORKERS)
 def test_a_reload_under_way_loses_nothing(shop: Shop, worker: str) -> None:
     """F056: HUP replaces the workers while views wait."""
-    shop.sandbox.order(latency_ms=30)
+    shop.sandbox.inject_faults(latency_ms=30)
     with shop.gunicorn(worker) as server:
         looked = server.look_at(products(150, "old"))
         former = set(server.workers)
@@ -82,7 +82,7 @@ def test_a_reload_under_way_loses_nothing(shop: Shop, worker: str) -> None:
         wait_for_exit(former, EXIT_LIMIT + LOOKS_EACH[worker] + 2.0)  # 2 s for the new ones' start
         looked += server.look_at(products(50, "new"))
         assert len(looked) == 200
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         shop.expect_each_once(looked)
         shop.expect_settled(server)
 
@@ -95,13 +95,13 @@ def test_a_container_is_stopped_in_time(shop: Shop, tmp_path: Path) -> None:
     wrapped = [unshare, "--fork", "--pid", "--kill-child", "--mount-proc"]
     if subprocess.run([*wrapped, "true"], check=False).returncode:
         pytest.skip("this machine does not let us unshare")
-    shop.sandbox.order(latency_ms=100)
+    shop.sandbox.inject_faults(latency_ms=100)
     with shop.gunicorn(inside=wrapped) as server:
         looked = server.look_at(products(100))
         (first,) = children(server.pid)
         os.kill(first, signal.SIGTERM)
         assert wait_for_exit([first], 10) < EXIT_LIMIT
-    shop.sandbox.order()
+    shop.sandbox.inject_faults()
     with shop.gunicorn() as server:
         server.get("/about")
         shop.expect_each_once(looked)
@@ -124,14 +124,14 @@ def test_a_signal_to_master_and_workers_alike_loses_nothing(
     shop: Shop, worker: str, number: signal.Signals
 ) -> None:
     """F054, F056: systemd and terminals do so, and the master tells the workers once more."""
-    shop.sandbox.order(script=["hang"] * 100)
+    shop.sandbox.inject_faults(script=["hang"] * 100)
     with shop.gunicorn(worker) as server:
         looked = server.look_at(products(40))
         pids = [server.pid, *server.workers]
         os.killpg(server.pid, number)
         assert wait_for_exit(pids, 10) < EXIT_LIMIT + LOOKS_EACH[worker]
         assert "topmail_flask" not in server.told  # no traceback leads through us
-    shop.sandbox.order()
+    shop.sandbox.inject_faults()
     with shop.gunicorn(worker) as server:
         server.get("/about")
         shop.expect_each_once(looked)

@@ -30,12 +30,12 @@ def test_forked_workers_deliver_what_they_accept(shop: Shop) -> None:
 
 def test_a_killed_leader_under_uwsgi_is_followed(shop: Shop) -> None:
     """F064, F051."""
-    shop.sandbox.order(latency_ms=300)
+    shop.sandbox.inject_faults(latency_ms=300)
     with shop.uwsgi() as server:
         looked = server.look_at(products(60))
         until(lambda: shop.marks("delivered"), 10, "somebody delivers")
         os.kill(shop.marks("delivered")[0], signal.SIGKILL)
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         looked += server.look_at(products(20, "later"))
         shop.expect_each_once(looked)
         shop.expect_settled(server)
@@ -46,11 +46,11 @@ def test_a_killed_leader_under_uwsgi_is_followed(shop: Shop) -> None:
 )
 def test_a_stop_keeps_what_could_not_be_sent(shop: Shop, options: tuple[str, ...]) -> None:
     """F066: with or without the interpreter's own end."""
-    shop.sandbox.order(latency_ms=100)
+    shop.sandbox.inject_faults(latency_ms=100)
     with shop.uwsgi(*options) as server:
         looked = server.look_at(products(100))
         assert server.stop() < 3.5  # uWSGI's master looks once a second
-    shop.sandbox.order()
+    shop.sandbox.inject_faults()
     with shop.uwsgi(*options) as server:
         server.get("/about")
         shop.expect_each_once(looked)
@@ -59,14 +59,14 @@ def test_a_stop_keeps_what_could_not_be_sent(shop: Shop, options: tuple[str, ...
 
 def test_a_worker_killed_for_a_slow_request_loses_nothing(shop: Shop) -> None:
     """F066: harakiri."""
-    shop.sandbox.order(latency_ms=100)
+    shop.sandbox.inject_faults(latency_ms=100)
     with shop.uwsgi("--harakiri=2") as server:
         looked = server.look_at(products(60))
         with suppress(OSError, HTTPException):
             server.get("/frozen")
         (hung,) = shop.marks("frozen")
         wait_for_exit([hung], 10)
-        shop.sandbox.order()
+        shop.sandbox.inject_faults()
         server.get("/about")
         shop.expect_each_once(looked)
         shop.expect_settled(server)

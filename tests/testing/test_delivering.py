@@ -55,12 +55,12 @@ def test_what_topmail_refuses_is_in_the_story(app: Flask, sandbox: Sandbox) -> N
 def test_a_refusal_of_tracking_stops_what_waits_for_the_shopper(
     app: Flask, sandbox: Sandbox
 ) -> None:
-    sandbox.order(outage=True)
+    sandbox.inject_faults(outage=True)
     with capture(app) as views, views.delivering_to(sandbox):
         views.browse_as(ANN).get("/products/tea-1")
         sandbox.wait_for_requests(1)
         views.browse_as(ANN, consent=False).get("/products/tea-2")
-        sandbox.order()
+        sandbox.inject_faults()
         assert state_of(app).delivery.flush(5.0)
         assert state_of(app).delivery.health().state == "degraded"  # in memory only
         assert state_of(app).stats().reasons["consent_withdrawn"] == 1

@@ -2,14 +2,17 @@
 
 import errno
 import signal
+import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
-from topmail_flask.sandbox.fields import email as check_email
-from topmail_flask.sandbox.sandbox import Sandbox
-from topmail_flask.sandbox.website import is_loopback
+from topmail_flask.sandbox.assumptions import Assumptions
+from topmail_flask.sandbox.contract import email as check_email
+from topmail_flask.sandbox.sandbox import Options, Sandbox
+from topmail_flask.sandbox.server import is_loopback, is_wildcard
 
 _KEEP = 5_000
 """Records of each kind: weeks of a developer's clicking, a few megabytes."""
@@ -19,20 +22,81 @@ _KEEP = 5_000
 @click.option("--port", default=8025, show_default=True, type=click.IntRange(0, 65_535))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Answer requests for this host name, too; may be repeated.",
+)
+@click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep contacts and views in this file; without it they are gone at the end.",
 )
 @click.option("--contacts", default="", help="Addresses of contacts to begin with: a@b.c,d@e.f")
-def sandbox_command(port: int, host: str, state: Path | None, contacts: str) -> None:
+@click.option(
+    "--automations",
+    help="Ids of the automations that exist: ID,ID. Without it, every id that is triggered does.",
+)
+@click.option(
+    "--no-idempotency",
+    is_flag=True,
+    help="Ignore Idempotency-Key: every call counts. (TopMail's answer for views is not known.)",
+)
+@click.option(
+    "--replay-refusals",
+    is_flag=True,
+    help="Repeat a refusal for its Idempotency-Key, a 404 for example, as a success is repeated.",
+)
+@click.option(
+    "--tracking-permission",
+    default="conversions:write",
+    show_default=True,
+    metavar="PERMISSION",
+    help="Permission that an API key needs to record views, or none. (TopMail names none.)",
+)
+@click.option(
+    "--purchase-keeps-flows",
+    is_flag=True,
+    help="Let the flows of a contact go on after a purchase.",
+)
+@click.option(
+    "--view-status",
+    default=201,
+    show_default=True,
+    type=click.IntRange(200, 299),
+    help="Status of the response to an accepted view.",
+)
+@click.option(
+    "--allow-unknown-fields",
+    is_flag=True,
+    help="Accept fields that TopMail does not document.",
+)
+def sandbox_command(
+    port: int,
+    host: str,
+    allow_hosts: tuple[str, ...],
+    state: Path | None,
+    contacts: str,
+    automations: str | None,
+    **answers: Any,
+) -> None:
     """Run a local TopMail, with a page that shows what arrives."""
-    emails = [email.strip() for email in contacts.split(",") if email.strip()]
+    emails = _listed(contacts)
     for email in emails:
         complaint = check_email(email)
         if complaint is not None:
             raise click.ClickException(f"--contacts: {email} {complaint}.")
+    ids = None if automations is None else _listed(automations)
     try:
-        sandbox = Sandbox(host=host, port=port, state=state, contacts=emails, keep=_KEEP)
+        sandbox = Sandbox(
+            host=host,
+            port=port,
+            state=state,
+            contacts=emails,
+            assumptions=_assumptions(**answers),
+            options=Options(keep=_KEEP, automations=ids, allow_hosts=allow_hosts),
+        )
         sandbox.start()
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -41,21 +105,59 @@ def sandbox_command(port: int, host: str, state: Path | None, contacts: str) -> 
     try:
         for number in (signal.SIGINT, signal.SIGTERM):  # a script's "&" has Ctrl-C ignored
             signal.signal(number, signal.default_int_handler)
-        click.echo(
-            f"\n  TopMail sandbox   {sandbox.url}\n"
-            f"  API key           {sandbox.api_key}\n\n"
-            "  Tell your store:\n\n"
-            f'    TOPMAIL_BASE_URL = "{sandbox.base_url}"\n'
-            f'    TOPMAIL_API_KEY = "{sandbox.api_key}"\n\n'
-            "  Then open the page, and look at a product. Ctrl-C stops.\n"
-        )
-        if not is_loopback(host):
-            click.echo("  Other machines can reach it, and it asks nobody for a password.\n")
+        click.echo(_what_to_do(sandbox, host))
         threading.Event().wait()
     except KeyboardInterrupt:
         click.echo("  The sandbox has stopped.")
     finally:
         sandbox.stop()
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _assumptions(
+    *,
+    no_idempotency: bool,
+    purchase_keeps_flows: bool,
+    allow_unknown_fields: bool,
+    **same_names: Any,
+) -> Assumptions:
+    return Assumptions(
+        idempotency=not no_idempotency,
+        purchase_ends_flows=not purchase_keeps_flows,
+        unknown_fields=allow_unknown_fields,
+        **same_names,
+    )
+
+
+def _what_to_do(sandbox: Sandbox, host: str) -> str:
+    others = ""
+    if not is_loopback(host):
+        address = _own_address() if is_wildcard(host) else None
+        if address is not None:
+            others = f"  On the network    http://{address}:{sandbox.port}\n"
+        others += "  Other machines can reach it, and it asks nobody for a password.\n"
+    return (
+        f"\n  TopMail sandbox   {sandbox.url}\n"
+        f"  API key           {sandbox.api_key}\n\n"
+        "  Tell your store:\n\n"
+        f'    TOPMAIL_BASE_URL = "{sandbox.base_url}"\n'
+        f'    TOPMAIL_API_KEY = "{sandbox.api_key}"\n\n'
+        f"{others}"
+        "  Then open the page, and look at a product. Ctrl-C stops.\n"
+    )
+
+
+def _own_address() -> str | None:
+    """Return this machine's address on its network, or None; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address that is reserved for documentation
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
 
 
 def _complaint(error: OSError, host: str, port: int) -> str:

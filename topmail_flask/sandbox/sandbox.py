@@ -3,21 +3,38 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from topmail_flask.sandbox.answers import Json
-from topmail_flask.sandbox.api import Api
-from topmail_flask.sandbox.faults import Faults, Order
-from topmail_flask.sandbox.keys import DEFAULT_KEYS, ApiKey
-from topmail_flask.sandbox.records import ReceivedRequest
-from topmail_flask.sandbox.server import SandboxServer
-from topmail_flask.sandbox.state_file import StateFile
-from topmail_flask.sandbox.website import create_site
-from topmail_flask.sandbox.workspace import Workspace
+from topmail_flask.sandbox.api import DEFAULT_KEYS, FULL_ACCESS, Api, ApiKey
+from topmail_flask.sandbox.assumptions import Assumptions
+from topmail_flask.sandbox.contract import Json
+from topmail_flask.sandbox.faults import FaultInjector, Faults
+from topmail_flask.sandbox.records import Automation, ReceivedRequest
+from topmail_flask.sandbox.server import HostCheck, SandboxServer, is_wildcard
+from topmail_flask.sandbox.website import create_website
+from topmail_flask.sandbox.workspace import StateFile, Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What few sandboxes need.
+
+    ``keep`` bounds how many views, conversions, runs and requests are remembered, each.
+    ``automations`` are the ids of those that exist; None: any that a call triggers. ``allow_hosts``
+    are more host names to answer for. ``clock`` (seconds since the epoch) and ``dice`` are for
+    tests of time and chance.
+    """
+
+    keep: int = 100_000
+    automations: Sequence[str] | None = None
+    allow_hosts: Sequence[str] = ()
+    clock: Callable[[], float] = time.time
+    dice: random.Random | None = None
 
 
 class Sandbox:
@@ -32,8 +49,7 @@ class Sandbox:
 
     ``port`` 0 takes a free one and keeps it over :meth:`stop` and :meth:`start`. ``keys`` are the
     API keys that are let in, the first of them is ``api_key``. ``state`` names a file that survives
-    a restart. ``keep`` bounds how many views, requests and conversions are remembered. ``clock``
-    (seconds since the epoch) and ``dice`` are for tests of time and chance.
+    a restart. ``assumptions`` are the sandbox's answers where TopMail's pages are silent.
     """
 
     def __init__(
@@ -44,23 +60,34 @@ class Sandbox:
         contacts: Iterable[str] = (),
         keys: Sequence[ApiKey] = DEFAULT_KEYS,
         state: str | Path | None = None,
-        keep: int = 100_000,
-        clock: Callable[[], float] = time.time,
-        dice: random.Random | None = None,
+        assumptions: Assumptions | None = None,
+        options: Options | None = None,
     ) -> None:
         """Prepare; nothing listens before :meth:`start`.
 
         Raises :class:`ValueError` when ``state`` names a file of something else.
         """
+        options, assumptions = options or Options(), assumptions or Assumptions()
+        permission = assumptions.tracking_permission
+        keys = [
+            replace(key, permissions=key.permissions | {permission}) if key is FULL_ACCESS else key
+            for key in keys
+        ]
         self._host = host
         self._port = port
-        self._workspace = Workspace(contacts=contacts, keep=keep, clock=clock)
-        self._faults = Faults(dice or random.Random())  # noqa: S311 (chance, not secrecy)
-        self._api = Api(self._workspace, self._faults, keys)
+        self._workspace = Workspace(
+            contacts=contacts,
+            automations=options.automations,
+            keep=options.keep,
+            clock=options.clock,
+        )
+        self._injector = FaultInjector(options.dice or random.Random())  # noqa: S311 (chance, not secrecy)
+        self._api = Api(self._workspace, self._injector, keys, assumptions)
         self._state = None if state is None else StateFile(Path(state), self._workspace)
         self._server: SandboxServer | None = None
-        site = create_site(self._workspace, self._faults, self._api.order, keys, host)
-        self._app = DispatcherMiddleware(site, {"/api/v1": self._api})
+        website = create_website(self._workspace, self._api, keys, assumptions)
+        app = DispatcherMiddleware(website, {"/api/v1": self._api})
+        self._app = HostCheck(app, host, options.allow_hosts)
         self.api_key = keys[0].secret
 
     def start(self) -> None:
@@ -79,7 +106,7 @@ class Sandbox:
         """Refuse connections, cut the open ones, save the state; :meth:`start` serves again."""
         if self._server is None:
             return
-        self._faults.release()
+        self._injector.release()
         self._server.stop()
         self._server = None
         self._workspace.note("stopped")  # wakes the event streams, which find their pages gone
@@ -107,9 +134,11 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The address of the web page, without a slash at its end."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        """The address of the web page for this machine, without a slash at its end."""
+        host = self._host
+        if is_wildcard(host):
+            host = "::1" if ":" in host else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     @property
     def base_url(self) -> str:
@@ -140,6 +169,12 @@ class Sandbox:
             return [conversion.as_json() for conversion in self._workspace.conversions.values()]
 
     @property
+    def automation_runs(self) -> list[Json]:
+        """The automations that calls have started, oldest first."""
+        with self._workspace.changed:
+            return [run.as_json() for run in self._workspace.runs.values()]
+
+    @property
     def requests(self) -> list[ReceivedRequest]:
         """Every request on ``/api/v1``, oldest first, those that met a fault included."""
         with self._workspace.changed:
@@ -147,23 +182,31 @@ class Sandbox:
 
     @property
     def rejected(self) -> list[ReceivedRequest]:
-        """The requests that were refused for what they are; ordered faults are not among them."""
+        """The requests that were refused for what they are; faults are not among them."""
         return [request for request in self.requests if request.rejected]
 
     def add_contact(self, email: str, **fields: Any) -> str:
         """Add a contact and return its id; ``fields`` are those of a contact."""
         return self._workspace.add_contact(email, **fields).id
 
-    def order(self, **faults: Any) -> None:
-        """Order faults (fields of ``Order``) in the place of those before; without any, clear.
+    def add_automation(self, automation_id: str, name: str | None = None) -> str:
+        """Add an automation and return its id; from then on an unknown one is answered 404."""
+        with self._workspace.changed:
+            added = Automation(automation_id, name or automation_id)
+            self._workspace.automations[automation_id] = added
+            self._workspace.knows_any_automation = False
+            return automation_id
 
-        Raises :class:`ValueError` for an order that makes no sense.
+    def inject_faults(self, **faults: Any) -> None:
+        """Set faults (fields of ``Faults``) in the place of those before; without any, clear.
+
+        Raises :class:`ValueError` for faults that make no sense.
         """
-        self._api.order(Order.read(faults))
+        self._api.inject(Faults.read(faults))
 
     def reset(self, *, keep_contacts: bool = False) -> None:
         """Forget all calls and faults; the contacts become those of the start, or are kept."""
-        self.order()
+        self.inject_faults()
         self._workspace.clear(keep_contacts=keep_contacts)
 
     def wait_for_views(self, count: int, timeout: float = 5.0) -> list[Json]:
@@ -179,6 +222,12 @@ class Sandbox:
         enough = f"{count} conversions"
         self._wait(lambda: len(self._workspace.conversions) >= count, enough, timeout)
         return self.conversions
+
+    def wait_for_automation_runs(self, count: int, timeout: float = 5.0) -> list[Json]:
+        """Return the automation runs once there are ``count``; raises as above."""
+        enough = f"{count} automation runs"
+        self._wait(lambda: len(self._workspace.runs) >= count, enough, timeout)
+        return self.automation_runs
 
     def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[ReceivedRequest]:
         """Return the requests once ``count`` have come in, answered or not."""

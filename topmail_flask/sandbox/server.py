@@ -1,7 +1,13 @@
-"""The HTTP server: werkzeug's, with connections that stay open and that can be cut."""
+"""The HTTP server: werkzeug's, with connections that stay open and that can be cut.
 
+It answers only requests for a host that the sandbox was started for.
+"""
+
+import ipaddress
+import re
 import socket
 import threading
+from collections.abc import Collection, Iterable
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from werkzeug.exceptions import ClientDisconnected
@@ -9,13 +15,85 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, select_addr
 from werkzeug.test import run_wsgi_app
 from werkzeug.wsgi import LimitedStream
 
-from topmail_flask.sandbox.wire import head
+from topmail_flask.sandbox.contract import ApiError
+from topmail_flask.sandbox.faults import head
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _BACKLOG = 1024
 _DRAIN_LIMIT = 16_000_000
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?", re.IGNORECASE)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a server that listens on ``host``."""
+    address = _address(host)
+    return host.lower() == "localhost" or (address is not None and address.is_loopback)
+
+
+def is_wildcard(host: str) -> bool:
+    """Return whether a server that listens on ``host`` listens on every address."""
+    address = _address(host)
+    return not host or (address is not None and address.is_unspecified)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+class HostCheck:
+    """Refuses requests whose ``Host`` is not a name that the sandbox was started for.
+
+    A page on the internet could otherwise reach it under a name of its own (DNS rebinding). On
+    loopback the names are those of this machine for itself. On other addresses they are IP
+    addresses, the machine's own name, and names without a dot (a container's), for nobody can own
+    those on the internet. ``allowed`` are more names.
+    """
+
+    def __init__(self, app: "WSGIApplication", listens_on: str, allowed: Collection[str]) -> None:
+        """Stand before ``app``."""
+        self._app = app
+        self._listens_on = _address(listens_on) or listens_on.lower()
+        self._reaches_others = not is_loopback(listens_on)
+        self._is_wildcard = is_wildcard(listens_on)
+        own = {socket.gethostname().lower()} if self._is_wildcard else set()
+        self._names = {*(name.lower().rstrip(".") for name in allowed), *own}
+
+    def allows(self, host: str) -> bool:
+        """Return whether a ``Host`` header, with or without a port, names this sandbox."""
+        parts = _HOST.fullmatch(host)
+        if parts is None:
+            return False
+        name = parts[1].lower().removesuffix(".")
+        address = _address(name.strip("[]"))
+        if address is not None:
+            return address.is_loopback or self._is_wildcard or address == self._listens_on
+        return (
+            name in {"localhost", self._listens_on, *self._names}
+            or name.endswith(".localhost")
+            or (self._reaches_others and "." not in name)
+        )
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        """Pass the request on, or answer 400."""
+        host = environ.get("HTTP_HOST", "")
+        if self.allows(host):
+            return self._app(environ, start)
+        message = (
+            f"This sandbox does not answer for the host {host!r}: "
+            "start it with --allow-host and the host's name"
+        )
+        body, kind = f"{message}.\n".encode(), "text/plain; charset=utf-8"
+        if environ["PATH_INFO"].startswith("/api/"):
+            body, kind = ApiError(400, "bad_host", message).response.body, "application/json"
+        start("400 -", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body]
 
 
 class Connection(WSGIRequestHandler):

@@ -1,52 +1,134 @@
-"""The workspace: everything that the sandbox knows, behind one lock."""
+"""The workspace: everything that the sandbox knows, behind one lock, and the file that keeps it."""
 
+import hashlib
+import json
+import os
+import tempfile
+import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from threading import Condition, RLock
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-from topmail_flask.sandbox.answers import ApiError, Json
-from topmail_flask.sandbox.flows import ended_by_purchase, triggered_flows
-from topmail_flask.sandbox.idempotency import RememberedAnswers
+from topmail_flask.sandbox.contract import ApiError, ApiResponse, Json, invalid
 from topmail_flask.sandbox.records import (
+    Automation,
+    AutomationRun,
     Contact,
     Conversion,
     ReceivedRequest,
+    Record,
     RecordedView,
     timestamp,
+    triggered_flows,
 )
 
 _DUPLICATE_WITHIN = 60.0
 _CHANGES = 5_000
+_KEY_LIMIT = 255
+_REMEMBERED = 100_000
+_SAVE_EVERY = 0.5
 _Key = TypeVar("_Key")
 
 Change = tuple[int, str, Any]
-"""(running number, what changed: ``view``, ``request``, …, its id)."""
+"""(running number, what changed, its id): a ``contact``, a ``call`` by number, ``faults``, …"""
+
+
+@dataclass(frozen=True)
+class RememberedResponse:
+    """The first response to an idempotency key, and what it recorded, if anything."""
+
+    fingerprint: str
+    status: int
+    body: str
+    view_id: str | None = None
+    number: int = 0
+
+
+class RememberedResponses:
+    """The newest 100,000 responses, by scope (an API key's label) and idempotency key."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._responses: dict[str, RememberedResponse] = {}
+
+    def find(self, scope: str, request: ReceivedRequest) -> RememberedResponse | None:
+        """Return the first response to the request's key, or None.
+
+        Raises :class:`ApiError`: 409 when the key was used for another request, 400 for a key over
+        255 characters.
+        """
+        key = request.idempotency_key or ""
+        if len(key) > _KEY_LIMIT:
+            raise invalid("Idempotency-Key", f"must be at most {_KEY_LIMIT} characters")
+        found = self._responses.get(f"{scope} {key}")
+        if found is not None and found.fingerprint != _fingerprint(request):
+            raise ApiError(
+                409,
+                "idempotency_conflict",
+                "This Idempotency-Key was used with another request: each operation needs its own",
+            )
+        return found
+
+    def remember(
+        self, scope: str, request: ReceivedRequest, response: ApiResponse, record: Record | None
+    ) -> None:
+        """Remember the response to a call."""
+        if len(self._responses) >= _REMEMBERED:
+            del self._responses[next(iter(self._responses))]
+        self._responses[f"{scope} {request.idempotency_key}"] = RememberedResponse(
+            _fingerprint(request),
+            response.status,
+            response.body.decode(),
+            record.id if isinstance(record, RecordedView) else None,
+            request.number,
+        )
+
+    def as_json(self) -> Json:
+        """Return what :meth:`restore` takes."""
+        return {key: vars(response).copy() for key, response in self._responses.items()}
+
+    def restore(self, responses: Json) -> None:
+        """Replace everything by ``responses``."""
+        self._responses = {key: RememberedResponse(**each) for key, each in responses.items()}
+
+
+def _fingerprint(request: ReceivedRequest) -> str:
+    """Return what must be equal for two requests to be the same operation."""
+    parts = (request.method.encode(), request.path.encode(), request.body)
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
 class Workspace:
-    """Contacts, views, conversions and received calls, the newest ``keep`` of each.
+    """Contacts, automations, and the newest ``keep`` views, conversions, runs and received calls.
 
     Every method may be called from any thread; ``changed`` is notified after each change and guards
-    the attributes.
+    the attributes. ``automations``: the ids of those that exist; None: any that is triggered.
     """
 
     def __init__(
-        self, *, contacts: Iterable[str] = (), keep: int, clock: Callable[[], float] = time.time
+        self,
+        *,
+        contacts: Iterable[str] = (),
+        automations: Iterable[str] | None = None,
+        keep: int,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """Start with ``contacts`` (e-mail addresses) only."""
-        self.changed = Condition(RLock())
+        """Start with ``contacts`` (e-mail addresses) and ``automations`` only."""
+        self.changed = threading.Condition(threading.RLock())
         self.clock = clock
         self.changes: deque[Change] = deque(maxlen=_CHANGES)
         self._seeds = tuple(contacts)
         self._keep = keep
         # from the clock: a page that outlives a restart then sees that it missed something
-        self._change_number = int(time.time() * 1_000_000)
-        self._number = 0
+        self.change_number = int(time.time() * 1_000_000)
+        self.knows_any_automation = automations is None
+        self.automations = {each: Automation(each, each) for each in automations or ()}
         self.contacts: dict[str, Contact] = {}
+        self._number = 0
         self._forget_calls()
         self._seed()
 
@@ -57,22 +139,17 @@ class Workspace:
             if not keep_contacts:
                 self.contacts = {}
                 self._seed()
-            self._note("reset", None)
+            self.note("reset")
 
     def find_contact(self, email: str) -> Contact | None:
         """Return the contact with this address, whatever its capitals."""
         with self.changed:
-            wanted = email.casefold()
-            contact_id = self._ids_by_email.get(wanted)
-            return self.contacts.get(contact_id) if contact_id else None
+            return self.contacts.get(self._ids_by_email.get(email.casefold(), ""))
 
     def add_contact(self, email: str, **fields: Any) -> Contact:
         """Add a contact; ``fields`` are those of :class:`Contact`. Raises ApiError (409)."""
-        with self.changed:
-            if self.find_contact(email) is not None:
-                raise ApiError(409, "duplicate", "A contact with this e-mail address exists")
-            defaults = {"id": str(uuid.uuid4()), "created_at": timestamp(self.clock())}
-            return self.store_contact(Contact(email=email, **{**defaults, **fields}))
+        defaults = {"id": str(uuid.uuid4()), "created_at": timestamp(self.clock())}
+        return self.store_contact(Contact(email=email, **{**defaults, **fields}))
 
     def store_contact(self, contact: Contact) -> Contact:
         """Put ``contact`` in the place of the one with its id. Raises ApiError (409)."""
@@ -85,7 +162,7 @@ class Workspace:
                 del self._ids_by_email[before.email.casefold()]
             self.contacts[contact.id] = contact
             self._ids_by_email[contact.email.casefold()] = contact.id
-            self._note("contact", contact.id)
+            self.note("contact", contact.id)
             return contact
 
     def delete_contact(self, contact_id: str) -> None:
@@ -93,7 +170,7 @@ class Workspace:
         with self.changed:
             contact = self.contacts.pop(contact_id)
             del self._ids_by_email[contact.email.casefold()]
-            self._note("contact", contact_id)
+            self.note("contact", contact_id)
 
     def receive(self, request: ReceivedRequest) -> ReceivedRequest:
         """Take a request in, give it its number, and count the attempts of its key."""
@@ -105,33 +182,31 @@ class Workspace:
             self.counters["requests"] += 1
             key = request.idempotency_key
             if key is not None:
-                first, attempts = self.attempts.get(key, (request.time, 0))
-                self.attempts[key] = (first, attempts + 1)
-                self._trim(self.attempts)
-            self._note("request", request.number)
+                first, attempts = self._attempts.get(key, (request.time, 0))
+                self._attempts[key] = (first, attempts + 1)
+                self._trim(self._attempts)
+            self.note("call", request.number)
             return request
 
     def conclude(self, request: ReceivedRequest) -> None:
-        """Replace a request by itself with its answer."""
+        """Replace a request by itself with its response."""
         with self.changed:
             if request.number in self.requests:
                 self.requests[request.number] = request
-                self.counters["rejected"] += request.rejected
+                self.counters["rejected"] += request.rejected and not request.is_probe
                 self.counters["faults"] += request.fault is not None
                 self.counters["replays"] += request.replayed
-                self._note("request", request.number)
+                self.note("call", request.number)
 
     def record_view(self, contact: Contact, body: Json, request: ReceivedRequest) -> RecordedView:
         """Record an accepted product view."""
         with self.changed:
             now = self.clock()
-            view_id = str(uuid.uuid4())
             seen = (contact.id, body["product_id"], body.get("variant_id", ""))
             earlier_id, earlier_time = self._last_seen.get(seen, (None, 0.0))
-            duplicate_of = earlier_id if now - earlier_time < _DUPLICATE_WITHIN else None
-            first, attempts = self.attempts.get(request.idempotency_key or "", (now, 1))
+            first, attempts = self._attempts.get(request.idempotency_key or "", (now, 1))
             view = RecordedView(
-                id=view_id,
+                id=str(uuid.uuid4()),
                 number=request.number,
                 time=now,
                 first_attempt=first,
@@ -141,93 +216,119 @@ class Workspace:
                 body=body,
                 idempotency_key=request.idempotency_key,
                 flows=triggered_flows(contact, body),
-                duplicate_of=duplicate_of,
+                duplicate_of=earlier_id if now - earlier_time < _DUPLICATE_WITHIN else None,
             )
-            self.views[view_id] = view
-            self._last_seen[seen] = (view_id, now)
-            self._trim(self.views)
+            self._last_seen[seen] = (view.id, now)
             self._trim(self._last_seen)
-            self.counters["views"] += 1
-            self.counters["duplicates"] += duplicate_of is not None
-            self._note("view", view_id)
+            self.counters["duplicates"] += view.duplicate_of is not None
+            self._keep_record(self.views, view, "views")
             return view
 
     def count_replay(self, view_id: str | None) -> None:
-        """Note on a view that its answer was given again."""
+        """Note on a view that its response was given again."""
         with self.changed:
             view = self.views.get(view_id or "")
             if view is not None:
                 self.views[view.id] = replace(view, replays=view.replays + 1)
-                self._note("view", view.id)
+                self.note("call", view.number)
 
-    def record_conversion(self, conversion: Conversion) -> Conversion:
+    def record_conversion(self, conversion: Conversion, *, ends_flows: bool) -> Conversion:
         """Record a conversion, or return the earlier one of the same ``order_id``.
 
-        A purchase ends the flows that the contact's views have set off.
+        With ``ends_flows`` it ends those that the contact's views have set off.
         """
         with self.changed:
             if conversion.order_id is not None:
                 for earlier in self.conversions.values():
                     if earlier.order_id == conversion.order_id:
                         return earlier
-            self.conversions[conversion.id] = conversion
-            self._trim(self.conversions)
-            self.counters["conversions"] += 1
-            self._note("conversion", conversion.id)
-            if conversion.type == "purchase":
-                for view in list(self.views.values()):
-                    if view.contact_id == conversion.contact_id:
-                        self.views[view.id] = ended_by_purchase(view)
-                        self._note("view", view.id)
+            self._keep_record(self.conversions, conversion, "conversions")
+            for view in list(self.views.values()) if ends_flows else ():
+                if view.contact_id == conversion.contact_id:
+                    self.views[view.id] = view.ended_by_purchase()
+                    self.note("call", view.number)
             return conversion
 
-    def note(self, what: str) -> None:
-        """Tell those who watch of a change that is not the workspace's own."""
+    def record_run(self, run: AutomationRun) -> None:
+        """Record that an automation was started for a contact."""
         with self.changed:
-            self._note(what, None)
+            self._keep_record(self.runs, run, "automations")
 
-    @property
-    def change_number(self) -> int:
-        """The number of the newest change."""
-        return self._change_number
+    def note(self, what: str, identity: Any = None) -> None:
+        """Wake those who wait for a change."""
+        with self.changed:
+            self.change_number += 1
+            self.changes.append((self.change_number, what, identity))
+            self.changed.notify_all()
 
-    def restore(
-        self,
-        contacts: Iterable[Contact],
-        views: Iterable[RecordedView],
-        conversions: Iterable[Conversion],
-        answers: Json,
-    ) -> None:
-        """Replace everything by what an earlier run saved, then add seeds that are missing."""
+    def records(self) -> dict[int, Record]:
+        """Return every view, conversion and run by the number of its call."""
+        kinds: tuple[Mapping[str, Record], ...] = (self.views, self.conversions, self.runs)
+        return {each.number: each for kind in kinds for each in kind.values()}
+
+    def record(self, number: int) -> Record | None:
+        """Return the view, conversion or run of a call, or None."""
+        record_id = self._ids.get(number, "")
+        return (
+            self.views.get(record_id) or self.conversions.get(record_id) or self.runs.get(record_id)
+        )
+
+    def saved(self) -> Json:
+        """Return what :meth:`restore` takes; refused calls are not part of it."""
+        return {
+            "contacts": [vars(each) for each in self.contacts.values()],
+            "automations": [vars(each) for each in self.automations.values()],
+            "views": [each.as_json() for each in self.views.values()],
+            "conversions": [each.as_json() for each in self.conversions.values()],
+            "runs": [each.as_json() for each in self.runs.values()],
+            "answers": self.responses.as_json(),
+        }
+
+    def _forget_calls(self) -> None:
+        self.views: dict[str, RecordedView] = {}
+        self.conversions: dict[str, Conversion] = {}
+        self.runs: dict[str, AutomationRun] = {}
+        self.requests: dict[int, ReceivedRequest] = {}
+        self.responses = RememberedResponses()
+        self.counters: Counter[str] = Counter()
+        self._ids: dict[int, str] = {}
+        self._attempts: dict[str, tuple[float, int]] = {}
+        self._last_seen: dict[tuple[str, str, str], tuple[str, float]] = {}
+
+    def restore(self, state: Json) -> None:
+        """Replace everything by what an earlier run saved, then add contacts that are missing."""
         with self.changed:
             self._forget_calls()
-            self.contacts = {each.id: each for each in contacts}
-            self._ids_by_email = {each.email.casefold(): each.id for each in contacts}
-            self.views.update((each.id, each) for each in views)
-            self.conversions.update((each.id, each) for each in conversions)
-            self.answers.restore(answers)
-            self.counters["views"] = len(self.views)
-            self.counters["conversions"] = len(self.conversions)
-            self.counters["duplicates"] = sum(bool(v.duplicate_of) for v in self.views.values())
-            known: list[RecordedView | Conversion] = [
-                *self.views.values(),
-                *self.conversions.values(),
+            contacts = [
+                Contact(**{**each, "lists": (*each["lists"],)}) for each in state["contacts"]
             ]
-            self._number = max((each.number for each in known), default=0)
+            self.contacts = {each.id: each for each in contacts}
+            for each in state.get("automations", ()):
+                self.automations.setdefault(each["id"], Automation(**each))
+            self.views = _by_id(map(RecordedView.restored, state["views"]))
+            self.conversions = _by_id(map(Conversion.restored, state["conversions"]))
+            self.runs = _by_id(map(AutomationRun.restored, state.get("runs", ())))
+            self.responses.restore(state["answers"])
+            self.counters.update(
+                views=len(self.views), conversions=len(self.conversions), automations=len(self.runs)
+            )
+            self.counters["duplicates"] = sum(bool(v.duplicate_of) for v in self.views.values())
+            self._ids = {number: record.id for number, record in self.records().items()}
+            self._number = max(self._ids, default=0)
             for view in self.views.values():
                 variant = view.body.get("variant_id", "")
                 seen = (view.contact_id, view.body["product_id"], variant)
                 self._last_seen[seen] = (view.id, view.time)
             self._seed()
 
-    def _forget_calls(self) -> None:
-        self.views: dict[str, RecordedView] = {}
-        self.conversions: dict[str, Conversion] = {}
-        self.requests: dict[int, ReceivedRequest] = {}
-        self.attempts: dict[str, tuple[float, int]] = {}
-        self.answers = RememberedAnswers()
-        self.counters: Counter[str] = Counter()
-        self._last_seen: dict[tuple[str, str, str], tuple[str, float]] = {}
+    def _keep_record(self, kind: dict[str, Any], record: Record, counter: str) -> None:
+        kind[record.id] = record
+        self._ids[record.number] = record.id
+        self._trim(kind)
+        while len(self._ids) > 3 * self._keep:
+            del self._ids[next(iter(self._ids))]
+        self.counters[counter] += 1
+        self.note("call", record.number)
 
     def _seed(self) -> None:
         self._ids_by_email = {c.email.casefold(): c.id for c in self.contacts.values()}
@@ -239,7 +340,66 @@ class Workspace:
         while len(records) > self._keep:
             del records[next(iter(records))]
 
-    def _note(self, what: str, identity: Any) -> None:
-        self._change_number += 1
-        self.changes.append((self._change_number, what, identity))
-        self.changed.notify_all()
+
+_SomeRecord = TypeVar("_SomeRecord", bound=Record)
+
+
+def _by_id(records: Iterable[_SomeRecord]) -> dict[str, _SomeRecord]:
+    return {each.id: each for each in records}
+
+
+class StateFile:
+    """Keeps a workspace's contacts, records and idempotency keys in ``path``, a JSON file.
+
+    The file is replaced whole, at most twice a second and when the sandbox stops: one that is
+    killed loses half a second.
+    """
+
+    def __init__(self, path: Path, workspace: Workspace) -> None:
+        """Restore the workspace if the file is there.
+
+        Raises :class:`ValueError` when the file holds something else, :class:`OSError` when its
+        directory cannot be written.
+        """
+        self._path = path
+        self._workspace = workspace
+        self._saved = 0
+        if path.exists():
+            try:
+                workspace.restore(json.loads(path.read_text(encoding="utf-8"))["version 1"])
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                raise ValueError(f"{path} is not a state file of this sandbox") from error
+        self.save()
+
+    def start(self) -> None:
+        """Save from now on."""
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=self._keep_saving, name="topmail-sandbox-state", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Save once more and leave it."""
+        self._stopped.set()
+        self._thread.join()
+        self.save()
+
+    def save(self) -> None:
+        """Write the file if there was a change since it was last written."""
+        with self._workspace.changed:
+            number = self._workspace.change_number
+            if number == self._saved:
+                return
+            state = self._workspace.saved()
+        written, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
+        with os.fdopen(written, "w", encoding="utf-8") as file:
+            json.dump({"version 1": state}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(self._path)
+        self._saved = number
+
+    def _keep_saving(self) -> None:
+        while not self._stopped.wait(_SAVE_EVERY):
+            self.save()

@@ -2,59 +2,109 @@
 
 const byId = (id) => document.getElementById(id);
 const feed = byId("feed");
-const lists = { feed, contacts: byId("contacts"), orders: byId("orders") };
-const filter = byId("filter");
-const MOST_ROWS = 200;
+const filter = byId("filter"); // only on the pages with a feed, as most of what follows
+const contact = document.body.dataset.contact;
+let changeNumber = document.body.dataset.changeNumber;
+let events = null;
 
-/* Live: fragments come rendered; one that is here is replaced, one that is new goes on top. */
+/* Rows and other parts come rendered; one that is here is replaced, one that is new goes on top. */
+
+function element(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.firstElementChild;
+}
+
+function replaceRow(old, fresh) {
+  if (old.querySelector("details")?.open) fresh.querySelector("details").open = true;
+  const focused = old.contains(document.activeElement);
+  const on = document.activeElement === old ? fresh : fresh.querySelector("a, button, summary");
+  old.replaceWith(fresh);
+  if (focused) on?.focus();
+}
 
 function place({ list, id, html }) {
   const old = byId(id);
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  const fresh = template.content.firstElementChild;
+  const fresh = element(html);
   if (!fresh) {
     old?.remove();
-    return;
-  }
-  if (old) {
-    const open = old.querySelector("details")?.open;
-    if (open) fresh.querySelector("details").open = true;
-    const focused = old.contains(document.activeElement);
-    old.replaceWith(fresh);
-    if (focused) fresh.querySelector("a, button, summary")?.focus();
-  } else {
+  } else if (old) {
+    replaceRow(old, fresh);
+  } else if (list !== "feed" || !document.body.dataset.before) {
     fresh.classList.add("new");
-    lists[list].prepend(fresh);
-    if (list === "feed") byId("announcement").textContent = fresh.dataset.announce;
+    byId(list).prepend(fresh);
+    if (list !== "feed") return;
+    byId("announcement").textContent = fresh.dataset.announce;
+    count(1);
   }
+}
+
+const number = (id) => Number(byId(id).textContent.replaceAll(",", ""));
+const write = (id, value) => (byId(id).textContent = value.toLocaleString("en"));
+
+function count(more) {
+  write("total", number("total") + more);
+  write("shown", feed.children.length);
 }
 
 function showCounters(counters) {
   for (const [name, value] of Object.entries(counters)) {
     for (const shown of document.querySelectorAll(`[data-counter="${name}"]`)) {
       shown.textContent = value.toLocaleString("en");
-      shown.parentElement.toggleAttribute("data-some", value > 0);
+      shown.closest("label")?.toggleAttribute("data-some", value > 0);
     }
   }
-  document.title = counters.views ? `(${counters.views}) TopMail sandbox` : "TopMail sandbox";
+  if (!contact) document.title = counters.views ? `(${counters.views}) TopMail sandbox` : "TopMail sandbox";
+}
+
+/* What is asked for: the address of the page says it, so that it can be kept and sent to others. */
+
+function wanted() {
+  const given = new FormData(filter);
+  const search = new URLSearchParams();
+  if (given.get("q").trim()) search.set("q", given.get("q").trim());
+  if (given.get("show") !== "all") search.set("show", given.get("show"));
+  return search;
+}
+
+function forServer(search) {
+  const asked = new URLSearchParams(search);
+  if (contact) asked.set("contact", contact);
+  return asked;
 }
 
 function settle() {
-  while (feed.children.length > MOST_ROWS) feed.lastElementChild.remove();
-  const wanted = new FormData(filter);
-  const words = wanted.get("q").trim().toLowerCase();
-  const show = wanted.get("show");
-  let shown = 0;
-  for (const row of feed.children) {
-    const fits = (show === "all" || row.dataset.kind.split(" ").includes(show)) && row.dataset.search.includes(words);
-    row.hidden = !fits;
-    shown += fits;
+  const nothing = feed.children.length === 0;
+  const filtered = wanted().size > 0 || contact;
+  byId("welcome").hidden = !nothing || filtered;
+  byId("nothing-found").hidden = !nothing || !filtered;
+  byId("more").hidden = nothing;
+  byId("no-contacts").hidden = byId("contacts").children.length > 0;
+}
+
+async function ask(more) {
+  const search = wanted();
+  const asked = forServer(search);
+  if (more) asked.set("before", feed.lastElementChild.dataset.number);
+  const answer = await (await fetch(`/_sandbox/feed?${asked}`)).json();
+  if (wanted().toString() !== search.toString()) return; // somebody typed on
+  const rows = answer.rows.map(({ html }) => element(html));
+  if (more) feed.append(...rows);
+  else {
+    const open = new Set([...feed.querySelectorAll("details[open]")].map((each) => each.closest("li").id));
+    for (const row of rows) if (open.has(row.id)) row.querySelector("details").open = true;
+    feed.replaceChildren(...rows);
+    delete document.body.dataset.before;
+    history.replaceState(null, "", search.size ? `?${search}` : location.pathname);
+    byId("export").href = `/_sandbox/export?${forServer(search)}`;
+    changeNumber = answer.change_number;
+    live();
   }
-  const filtered = words !== "" || show !== "all";
-  byId("welcome").hidden = feed.children.length > 0 || filtered;
-  byId("nothing-found").hidden = shown > 0 || !filtered;
-  byId("no-contacts").hidden = lists.contacts.children.length > 0;
+  write("total", answer.total);
+  write("shown", feed.children.length);
+  byId("older").hidden = answer.older === null;
+  settle();
+  if (more) rows[0]?.focus();
 }
 
 function live() {
@@ -63,7 +113,10 @@ function live() {
     link.dataset.state = state;
     link.querySelector("b").textContent = text;
   };
-  const events = new EventSource(`/_sandbox/events?since=${document.body.dataset.changeNumber}`);
+  const asked = forServer(wanted());
+  asked.set("since", changeNumber);
+  events?.close();
+  events = new EventSource(`/_sandbox/events?${asked}`);
   events.addEventListener("open", () => say("live", "live"));
   events.addEventListener("error", () => say("lost", "not connected"));
   events.addEventListener("reload", () => location.reload());
@@ -84,84 +137,133 @@ async function post(path, body) {
     body: JSON.stringify(body),
   });
   const problem = byId("problem");
+  const given = await answer.json();
   problem.hidden = answer.ok;
-  if (!answer.ok) problem.textContent = (await answer.json()).error.message;
-  return answer.ok;
+  if (!answer.ok) problem.textContent = given.error.message;
+  return answer.ok ? given : null;
 }
 
-async function orderInForce() {
-  return (await fetch("/_sandbox/faults")).json();
+const faultsInForce = async () => (await fetch("/_sandbox/faults")).json();
+
+function say(button, text) {
+  const before = button.dataset.label ?? button.textContent;
+  button.dataset.label = before;
+  button.textContent = text;
+  setTimeout(() => (button.textContent = before), 1800);
 }
 
-byId("faults").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const form = new FormData(event.target);
-  const limit = form.get("rate_limit");
-  await post("faults", {
-    latency_ms: Number(form.get("latency_ms")),
-    jitter_ms: Number(form.get("jitter_ms")),
-    error_rate: Number(form.get("error_percent")) / 100,
-    outage: form.has("outage"),
-    rate_limit: limit === "" ? null : Number(limit),
-    per: form.get("per"),
-    script: (await orderInForce()).script,
-  });
-});
-
-function emptyFaultForm() {
-  const form = byId("faults");
-  for (const name of ["latency_ms", "jitter_ms", "error_percent"]) form.elements[name].value = 0;
-  form.elements.rate_limit.value = "";
-  form.elements.outage.checked = false;
+async function copy(button, text) {
+  if (!navigator.clipboard) return false; // only on a page of this machine: elsewhere, Ctrl-C
+  await navigator.clipboard.writeText(text);
+  say(button, "Copied");
+  return true;
 }
 
-byId("no-faults").addEventListener("click", () => {
-  emptyFaultForm();
-  post("faults", {});
-});
-
-byId("clear").addEventListener("click", () => {
-  emptyFaultForm();
-  post("reset", { keep_contacts: true });
-});
-
-byId("add-contact").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const email = event.target.elements.email;
-  if (await post("contacts", { emails: [email.value.trim()] })) email.value = "";
-});
+async function resend(button) {
+  const { resend: call, newKey } = button.dataset;
+  const given = await post(`calls/${call}/resend`, { new_key: newKey === "true" });
+  if (given) say(button, `Sent: ${given.status ?? "no response"}`);
+}
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("button");
   if (!button) return;
-  const { copy, create, step, filter: words } = button.dataset;
-  if (copy) {
-    getSelection().selectAllChildren(byId(copy));
-    if (!navigator.clipboard) return; // only on a page of this machine: elsewhere, Ctrl-C
-    await navigator.clipboard.writeText(byId(copy).textContent);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1500);
+  const { copy: id, create, step } = button.dataset;
+  if (id) {
+    const source = byId(id);
+    if (source.hidden && !navigator.clipboard) source.hidden = false;
+    if (!(await copy(button, source.textContent))) getSelection().selectAllChildren(source);
   } else if (create) {
     if (await post("contacts", { emails: [create] })) {
       button.textContent = "Created";
       button.disabled = true;
     }
   } else if (step) {
-    const order = await orderInForce();
-    order.script.push(JSON.parse(step));
-    await post("faults", order);
-  } else if (words) {
-    filter.elements.q.value = filter.elements.q.value === words ? "" : words;
-    settle();
+    const faults = await faultsInForce();
+    faults.script.push(JSON.parse(step));
+    await post("faults", faults);
+  } else if (button.dataset.resend) {
+    await resend(button);
   }
 });
 
-filter.addEventListener("input", settle);
-filter.addEventListener("submit", (event) => event.preventDefault());
+/* The keyboard. */
+
+function move(by) {
+  const rows = [...feed.children];
+  const now = rows.indexOf(document.activeElement.closest(".entry"));
+  const next = rows[Math.min(Math.max(now + by, 0), rows.length - 1)];
+  next?.focus();
+}
+
+const keys = {
+  j: () => move(1),
+  k: () => move(-1),
+  o: (row) => row && (row.querySelector("details").open = !row.querySelector("details").open),
+  c: (row) => row?.querySelector("[data-copy^=curl]")?.click(),
+  r: (row) => row?.querySelector("[data-resend]")?.click(),
+  "/": () => filter?.elements.q.focus(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !feed) return;
+  if (event.key === "Escape" && filter) {
+    filter.elements.q.value = "";
+    filter.elements.show.value = "all";
+    ask();
+  } else if (keys[event.key] && !event.target.matches("input, select, textarea")) {
+    event.preventDefault();
+    keys[event.key](document.activeElement.closest(".entry"));
+  }
+});
 
 /* A picture that does not load leaves the product's initial. */
-feed.addEventListener("error", ({ target }) => target.matches("img") && target.remove(), true);
+feed?.addEventListener("error", ({ target }) => target.matches("img") && target.remove(), true);
 
-settle();
-if ("EventSource" in window) live();
-else setInterval(() => location.reload(), 5000);
+if (filter) {
+  const form = byId("faults");
+  const emptyFaultForm = () => {
+    for (const name of ["latency_ms", "jitter_ms", "error_percent"]) form.elements[name].value = 0;
+    form.elements.rate_limit.value = "";
+    form.elements.outage.checked = false;
+  };
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const given = new FormData(form);
+    const limit = given.get("rate_limit");
+    await post("faults", {
+      latency_ms: Number(given.get("latency_ms")),
+      jitter_ms: Number(given.get("jitter_ms")),
+      error_rate: Number(given.get("error_percent")) / 100,
+      outage: given.has("outage"),
+      rate_limit: limit === "" ? null : Number(limit),
+      per: given.get("per"),
+      script: (await faultsInForce()).script,
+    });
+  });
+  byId("no-faults").addEventListener("click", () => {
+    emptyFaultForm();
+    post("faults", {});
+  });
+  byId("clear").addEventListener("click", () => {
+    emptyFaultForm();
+    post("reset", { keep_contacts: true });
+  });
+  byId("add-contact").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const email = event.target.elements.email;
+    if (await post("contacts", { emails: [email.value.trim()] })) email.value = "";
+  });
+  let typing;
+  filter.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(ask, 150);
+  });
+  filter.addEventListener("submit", (event) => event.preventDefault());
+  byId("older").addEventListener("click", (event) => {
+    event.preventDefault();
+    ask(true);
+  });
+  settle();
+  live();
+}

@@ -1,19 +1,70 @@
-"""The fields of TopMail's request bodies: types, lengths in characters, shapes.
+"""The shapes of TopMail's API: its responses, its errors, and the fields of request bodies.
 
 Stricter than TopMail's pages where they are silent, so that what passes here passes there: a field
-that the contract does not know is refused, and so is ``null`` (leave the field out instead).
+that they do not name is refused, and so is ``null`` (leave the field out instead).
 """
 
 import json
 import math
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from topmail_flask.sandbox.answers import ApiError, Json, invalid
+Json = dict[str, Any]
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ApiResponse:
+    """One HTTP response, before it meets a socket."""
+
+    status: int
+    body: bytes
+    headers: Headers = ()
+    content_type: str = "application/json"
+
+    def with_headers(self, headers: Headers) -> "ApiResponse":
+        """Return this response with those of ``headers`` that it does not have yet."""
+        own = {name.lower() for name, _ in self.headers}
+        added = tuple(pair for pair in headers if pair[0].lower() not in own)
+        return ApiResponse(self.status, self.body, self.headers + added, self.content_type)
+
+
+def success(status: int, data: object, **more: object) -> ApiResponse:
+    """Return a success response; ``more`` is the ``pagination`` of a list."""
+    return ApiResponse(status, json.dumps({"data": data, **more}).encode())
+
+
+class ApiError(Exception):
+    """A call that TopMail would refuse.
+
+    ``code`` is one of TopMail's codes, ``path`` the field at fault (validation only).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        path: str | None = None,
+        headers: Headers = (),
+    ) -> None:
+        """Keep the facts; the message is for the developer who reads the page."""
+        super().__init__(message)
+        self.message = message
+        error = {"code": code, "message": message}
+        if path is not None:
+            error["path"] = path
+        self.response = ApiResponse(status, json.dumps({"error": error}).encode(), headers)
+
+
+def invalid(path: str, complaint: str) -> ApiError:
+    """Return the 400 for one wrong field."""
+    return ApiError(400, "validation_error", f"{path} {complaint}", path)
+
 
 Check = Callable[[object], str | None]
 """Takes a value of the body; returns what is wrong with it, or None."""
@@ -21,15 +72,6 @@ Check = Callable[[object], str | None]
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s.,;<>\"]{2,}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _URL_LIMIT = 2048
-
-
-@dataclass(frozen=True)
-class Field:
-    """One line of a table of the contract."""
-
-    name: str
-    check: Check
-    required: bool = False
 
 
 def text(limit: int) -> Check:
@@ -133,24 +175,26 @@ def read_body(body: bytes, content_type: str) -> Json:
     return value
 
 
-def check_body(body: Json, fields: Sequence[Field]) -> None:
-    """Raise :class:`ApiError` (400) for the first field, in the table's order, that is wrong."""
-    for field in fields:
-        if field.name not in body:
-            if field.required:
-                raise invalid(field.name, "is required")
+def check_body(
+    body: Json, fields: Mapping[str, Check], required: Collection[str] = (), *, strict: bool = True
+) -> None:
+    """Raise :class:`ApiError` (400) for the first field, in the table's order, that is wrong.
+
+    Unless ``strict``, fields that the table does not have are let through.
+    """
+    for name, check in fields.items():
+        if name not in body:
+            if name in required:
+                raise invalid(name, "is required")
             continue
-        if body[field.name] is None:
-            raise invalid(field.name, "must not be null: leave the field out")
-        complaint = field.check(body[field.name])
+        if body[name] is None:
+            raise invalid(name, "must not be null: leave the field out")
+        complaint = check(body[name])
         if complaint is not None:
-            raise invalid(field.name, complaint)
-    known = {field.name for field in fields}
+            raise invalid(name, complaint)
     for name in body:
-        if name not in known:
-            raise ApiError(
-                400, "validation_error", f"{name[:100]} is not a field of the contract", name[:100]
-            )
+        if strict and name not in fields:
+            raise invalid(name[:100], "is not a field that TopMail documents")
 
 
 def _malformed(message: str) -> ApiError:
