@@ -86,7 +86,7 @@ def test_a_paused_delivery_answers_503_with_the_reason_the_cure_and_the_end(
     operated: OperatedStore, topmail: Sandbox
 ) -> None:
     operated.looks(1)
-    topmail.order(script=[403] * 9)
+    topmail.inject_faults(script=[403] * 9)
     operated.run("drain", "--timeout", "1", status=1)
     app = monitored()
     status, told = asked(app)

@@ -85,13 +85,13 @@ def test_an_address_that_is_not_the_api_is_found(topmail: Sandbox) -> None:
 
 
 def test_a_page_that_says_yes_to_everything_is_not_topmail(topmail: Sandbox) -> None:
-    topmail.order(script=["pass", {"status": 200, "body": {"data": {}}}])
+    topmail.inject_faults(script=["pass", {"status": 200, "body": {"data": {}}}])
     level, what = told(tea_app(topmail), status=1)["tracking"]
     assert (level, "was not refused" in what) == ("error", True)
 
 
 def test_a_topmail_in_trouble_is_a_warning(topmail: Sandbox) -> None:
-    topmail.order(script=[500, 500, 500])
+    topmail.inject_faults(script=[500, 500, 500])
     findings = told(tea_app(topmail))
     assert findings["reach"][0] == "ok"
     assert findings["access"][0] == "warning"

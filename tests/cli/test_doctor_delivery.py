@@ -41,7 +41,7 @@ def test_dead_letters_that_were_dealt_with_are_no_warning(operated: OperatedStor
 
 
 def test_a_pause_is_an_error_with_its_cure(operated: OperatedStore, topmail: Sandbox) -> None:
-    topmail.order(script=[401] * 50)
+    topmail.inject_faults(script=[401] * 50)
     operated.looks(1)
     operated.run("drain", "--timeout", "0.5", status=1)
     finding = found(operated.app, "delivery")

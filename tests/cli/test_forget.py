@@ -19,11 +19,11 @@ def test_a_shopper_is_gone_from_every_file_of_a_running_store(
     """F159: waiting, dead, in flight, in the sender's memory, in journals of living processes."""
     topmail.add_contact(BOB)
     operated.looks(*range(100, 105), shopper=BOB)
-    topmail.order(script=[400] * 5)
+    topmail.inject_faults(script=[400] * 5)
     assert operated.told("drain")["given_up"] == 5
     operated.looks(*range(40), shopper=BOB)
     with LivingStore(TOPMAIL_SENDERS="1") as living:
-        topmail.order(latency_ms=3000)
+        topmail.inject_faults(latency_ms=3000)
         seen = len(topmail.requests)
         living.looks(200, 10, shopper=BOB)
         topmail.wait_for_requests(seen + 1, timeout=20)
@@ -32,7 +32,7 @@ def test_a_shopper_is_gone_from_every_file_of_a_running_store(
         assert said["removed"] >= 54
         assert BOB.encode() not in operated.bytes_on_disk()
         in_flight = bodies(topmail, BOB)
-        topmail.order()
+        topmail.inject_faults()
         living.looks(300, 1, shopper=ANN)
         topmail.wait_for_views(len(topmail.views) + 1, timeout=20)
         assert bodies(topmail, BOB) == in_flight <= 7, "nothing that the sender had in memory"

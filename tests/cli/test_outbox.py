@@ -138,14 +138,14 @@ def test_a_paused_delivery_is_told_with_its_end_and_a_failing_status(
     operated: OperatedStore, topmail: Sandbox
 ) -> None:
     operated.looks(1)
-    topmail.order(script=[401] * 20)
+    topmail.inject_faults(script=[401] * 20)
     operated.run("drain", "--timeout", "1", status=1)
     told = operated.told("outbox", "status", status=1)
     assert (told["state"], told["reason"]) == ("paused", "unauthorized")
     assert "TOPMAIL_API_KEY" in told["cure"]
     assert told["until"].endswith("+00:00")
     assert told["pending"] == 1
-    topmail.order()
+    topmail.inject_faults()
     operated.run("drain")  # whoever leads next tries at once
     assert operated.told("outbox", "status")["state"] == "healthy"
 

@@ -66,7 +66,7 @@ def test_a_key_without_the_permission_names_its_cure(topmail: Sandbox) -> None:
 
 
 def test_a_contact_that_may_not_be_created_names_its_cure(topmail: Sandbox) -> None:
-    topmail.order(script=[{"status": 404, "code": "contact_not_found"}, 403])
+    topmail.inject_faults(script=[{"status": 404, "code": "contact_not_found"}, 403])
     result = send_test(topmail, "--to", "bob@shop.example", TOPMAIL_UNKNOWN_CONTACTS="create")
     assert (result.exit_code, "403 (forbidden)" in result.output) == (1, True)
 
