@@ -135,13 +135,13 @@ def worked_off(kind: str, who: str) -> list[float]:
 def fill(who: str) -> None:
     """Hand over as many views as are worked off; no worker runs yet."""
     from benchmarks.broker_store import OWN_TASK, celery_app, flask_app
-    from topmail_flask.app_state import state_of
+    from topmail_flask.core import core_of
 
     if who == OWN:
         for number in range(TASKS):
             celery_app.tasks[OWN_TASK].apply_async((body(number),))
         return
-    delivery: Any = state_of(flask_app).delivery
+    delivery: Any = core_of(flask_app).delivery
     for number in range(TASKS):
         delivery.accept(view(number))
     if not delivery.flush(LONGEST):
@@ -154,7 +154,7 @@ def web(kind: str) -> dict[str, list[float]]:
     with store(kind, "http://127.0.0.1:9") as environment:
         os.environ |= environment
         from benchmarks.broker_store import OWN_TASK, celery_app, flask_app, told
-        from topmail_flask.app_state import state_of
+        from topmail_flask.core import core_of
 
         def own(item: Item) -> None:
             celery_app.tasks[OWN_TASK].apply_async((body(item.id),))
@@ -169,7 +169,7 @@ def web(kind: str) -> dict[str, list[float]]:
         calls = {name: asker(one) for name, one in stores.items()}
         cpu, mine = time.process_time(), time.thread_time()
         taken = measuring.in_turns(calls, REQUESTS, block=20)
-        delivery: Any = state_of(flask_app).delivery
+        delivery: Any = core_of(flask_app).delivery
         if not delivery.flush(LONGEST):
             raise SystemExit(f"not handed over: {delivery.health()}")
         beside = time.process_time() - cpu - (time.thread_time() - mine)

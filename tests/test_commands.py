@@ -11,7 +11,7 @@ from flask import render_template_string
 
 from tests.shop import TEA, TEMPLATE, Shop, make_shop
 from topmail_flask import product_page
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 
 
@@ -125,7 +125,7 @@ def test_inspect_leaves_what_waits_where_it_is(tmp_path: Path) -> None:
         shop = make_shop(config, shopper="ann@shop.example")
         shop.app.add_url_rule("/tea", "tea", product_page(lambda: TEA)(lambda: "<p>tea"))
         assert told(shop, "/tea")["decision"] == "view"
-        state_of(shop.app).delivery.close()
+        core_of(shop.app).delivery.close()
         assert sandbox.requests == []
         assert shop.topmail.stats(shop.app).pending == 1
 

@@ -60,7 +60,7 @@ def store(sandbox: Sandbox, tmp_path: Path) -> Iterator[tuple[Flask, TopMail]]:
         outbox=str(tmp_path / "outbox"),
     )
     yield app, topmail
-    app.extensions["topmail"].delivery.close()
+    app.extensions["topmail"].core.delivery.close()
 
 
 def buy(app: Flask, order: str = "A-7", who: str | None = ANN, **form: str) -> None:
@@ -106,7 +106,7 @@ def test_the_views_that_wait_are_dropped_and_told_of(sandbox: Sandbox, tmp_path:
         with app.app_context():
             assert topmail.flush(20)
             assert topmail.stats().balanced
-    app.extensions["topmail"].delivery.close()
+    app.extensions["topmail"].core.delivery.close()
     assert told == [("tea", Reason.PURCHASED)]
     assert sandbox.views == []
     assert [one["order_id"] for one in sandbox.conversions] == ["A-7"]
@@ -122,7 +122,7 @@ def test_the_worker_sends_purchases_too(sandbox: Sandbox, tmp_path: Path) -> Non
     (shop, _), (worker, _) = make_store(**config), make_store(**config)
     buy(shop, revenue="5", currency="EUR")
     assert sandbox.conversions == []
-    shop.extensions["topmail"].delivery.close()
+    shop.extensions["topmail"].core.delivery.close()
     result = worker.test_cli_runner().invoke(args=["topmail", "drain"])
     assert result.exit_code == 0, result.output
     assert [one["order_id"] for one in sandbox.conversions] == ["A-7"]
@@ -174,7 +174,7 @@ def test_whom_views_are_not_told_of_purchases_are_not_either(
         assert views.purchases == []
         with pytest.raises(AssertionError, match=rf"no purchase of 'A-7': {reason}"):
             views.assert_purchased("A-7")
-        assert app.extensions["topmail"].tracker.refusals[reason] == 1
+        assert app.extensions["topmail"].core.tracker.refusals[reason] == 1
 
 
 def test_a_background_job_asks_the_shops_consent_function(caplog: pytest.LogCaptureFixture) -> None:
@@ -227,7 +227,7 @@ def test_an_address_that_is_none_is_counted() -> None:
     app, _ = make_store()
     with capture(app) as views:
         buy(app, email="not an address")
-        assert app.extensions["topmail"].tracker.refusals[Reason.INVALID_SHOPPER] == 1
+        assert app.extensions["topmail"].core.tracker.refusals[Reason.INVALID_SHOPPER] == 1
     assert views.purchases == []
 
 

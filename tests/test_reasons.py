@@ -149,7 +149,7 @@ def in_memory_only(scene: Scene) -> None:
     shop = scene.shop(outbox=":memory:", delivery="background")
     shop.get("/tea")
     scene.sandbox.wait_for_requests(1)
-    shop.app.extensions["topmail"].delivery.close()
+    shop.app.extensions["topmail"].core.delivery.close()
     assert shop.topmail.stats(shop.app).dropped == 1
 
 
@@ -243,5 +243,5 @@ def test_every_reason_is_one_that_a_shop_can_be_told(reason: Reason, tmp_path: P
         SCENES[reason](scene)
         told = scene.told()
         for shop in scene.shops:
-            shop.app.extensions["topmail"].delivery.close()
+            shop.app.extensions["topmail"].core.delivery.close()
     assert reason in told

@@ -9,14 +9,14 @@ from typing import Any, NoReturn, TypeVar
 from flask import Flask, has_request_context
 from markupsafe import Markup
 
-from topmail_flask.app_state import NAME, AppState, state_of
+from topmail_flask.app import AppState, state_of
 from topmail_flask.cli import topmail_commands
-from topmail_flask.flask_visitor import Hooks
+from topmail_flask.core import NAME, core_of
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.routes import add_own_routes
+from topmail_flask.shoppers import Hooks
 
 F = TypeVar("F", bound=Callable[..., Any])
 _REMOVED_FROM_TEMPLATES = (
@@ -55,7 +55,7 @@ class TopMail:
         """
         state = app.extensions.get(NAME)
         if isinstance(state, AppState):
-            if state.hooks is self._hooks:
+            if state.core.hooks is self._hooks:
                 return
             raise ConfigurationError(f"{app.name} has a TopMail object already: use that one")
         if app._got_first_request:  # noqa: SLF001  Flask offers no other way to ask
@@ -63,7 +63,6 @@ class TopMail:
         state = AppState(app, Settings.from_config(app.config), self._hooks)
         app.extensions[NAME] = state
         state.watch()
-        add_own_routes(app)
         app.jinja_env.globals["topmail_product"] = _topmail_product
         app.jinja_env.globals["topmail_beacon"] = _topmail_beacon
         for name in _REMOVED_FROM_TEMPLATES:
@@ -123,7 +122,7 @@ class TopMail:
         """
         if not has_request_context():
             raise RuntimeError("topmail.identify() needs a request: it sets a cookie")
-        return state_of(None).recognition.identify(email, contact_id)
+        return state_of(None).identify.identify(email, contact_id)
 
     def forget(self) -> None:
         """Forget who this visitor is: at a log-out. Deletes what :meth:`identify` made.
@@ -135,7 +134,7 @@ class TopMail:
         """
         if not has_request_context():
             raise RuntimeError("topmail.forget() needs a request: it deletes a cookie")
-        state_of(None).recognition.forget()
+        state_of(None).identify.forget()
 
     def sign_link(self, url: str, contact: Shopper | str, app: Flask | None = None) -> str:
         """``url`` for a mail to ``contact``: who follows it within ``TOPMAIL_LINK_AGE`` is known.
@@ -150,7 +149,7 @@ class TopMail:
         :raises ConfigurationError: there is no ``SECRET_KEY``, no address of the store, or the
             extra ``identify`` is not installed.
         """
-        return state_of(app).recognition.sign_link(url, contact)
+        return state_of(app).identify.sign_link(url, contact)
 
     def shopper_loader(self, loader: F) -> F:
         """Who the shopper is: returns a :class:`~topmail_flask.Shopper`, an e-mail address or None.
@@ -198,11 +197,11 @@ class TopMail:
 
     def stats(self, app: Flask | None = None) -> Stats:
         """Counts of views; they always balance. ``app``: default the current one."""
-        return state_of(app).stats()
+        return core_of(app).stats()
 
     def health(self, app: Flask | None = None) -> Health:
         """Whether views reach TopMail, and if not, why and what to do."""
-        return state_of(app).health()
+        return core_of(app).health()
 
     def flush(self, timeout: float = 10.0, app: Flask | None = None) -> bool:
         """Wait until nothing waits for delivery any more; for scripts and tests.
@@ -210,7 +209,7 @@ class TopMail:
         :param timeout: seconds to wait at the most.
         :returns: whether all views have left.
         """
-        return state_of(app).delivery.flush(timeout)
+        return core_of(app).delivery.flush(timeout)
 
 
 def _say_removed(name: str, *_args: object, **_named: object) -> NoReturn:
@@ -227,10 +226,8 @@ def _topmail_product(product: object, **fields: object) -> Markup:
     return Markup("")
 
 
-def _topmail_beacon(product: object = None, **said: Any) -> Markup:
+def _topmail_beacon(product: object = None, **options: Any) -> Markup:
     """``{{ topmail_beacon() }}``: the page's browser tells when the page is really seen."""
     if not has_request_context():
         return Markup("")
-    from topmail_flask.beacon.tag import beacon_tag  # noqa: PLC0415  only who uses it pays
-
-    return state_of(None).boundary.fence(beacon_tag, Markup(""))(product, **said)
+    return state_of(None).beacon_tag(product, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,34 +11,68 @@ from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import application_uri, request_uri
 
-from werkzeug.http import parse_options_header
+from werkzeug.http import parse_cookie
 
-from topmail_flask.boundary import Boundary
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.delivery.homes import serve
-from topmail_flask.environ_visitor import Environ, EnvironVisitor
-from topmail_flask.extraction.encodings import readable
-from topmail_flask.model.decision import RenderedPage
+from topmail_flask.guard import Guard, guarded
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import PREFIX, Settings
-from topmail_flask.model.shopper import Receipt
+from topmail_flask.model.shopper import Receipt, Shopper
+from topmail_flask.page import RenderedPage
+from topmail_flask.rules.consent import cookie_banner_consent
 from topmail_flask.rules.requests import OBSERVER, refused_response
 from topmail_flask.signals import send, view_delivered, view_dropped
-from topmail_flask.tracker import Tracker
-from topmail_flask.watched_answer import Headers, WatchedAnswer
+from topmail_flask.site_address import site_address
+from topmail_flask.tracker import Shop, Tracker
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Callables:
+    """What the shop gave to the middleware."""
+
+    shopper: Callable[[Environ], object] | None
+    consent: Callable[[Environ], bool | None] | None
+    exclude: Callable[[Environ], object] | None
+
+
+class EnvironShopperSource:
+    """Asks the shop's callables, each of which gets the environ."""
+
+    def __init__(self, environ: Environ, callables: _Callables) -> None:
+        self._environ = environ
+        self._callables = callables
+
+    def shopper(self) -> Shopper | None:
+        """Who it is, if anybody knows."""
+        ask = self._callables.shopper
+        return Shopper.of(ask(self._environ) if ask else None)
+
+    def consents(self, shopper: Shopper | None) -> bool | None:  # noqa: ARG002  the environ tells
+        """What the shopper decided about tracking."""
+        ask = self._callables.consent
+        if ask is None:
+            has_cookies = "HTTP_COOKIE" in self._environ
+            return cookie_banner_consent(parse_cookie(self._environ)) if has_cookies else None
+        answer = ask(self._environ)
+        return answer if answer is None else bool(answer)
+
+    def is_excluded(self) -> bool:
+        """Whether the shop leaves this request out."""
+        ask = self._callables.exclude
+        return ask is not None and bool(ask(self._environ))
 
 
 @dataclass(slots=True)
 class _Visit:
-    # A copy from before the application: routers shift SCRIPT_NAME and PATH_INFO in the original.
-    asked: Environ
+    # Its environ is a copy from before the application: routers shift SCRIPT_NAME and PATH_INFO.
+    page: RenderedPage
     environ: Environ
-    status: int = 0
-    mimetype: str = ""
-    charset: str | None = None
-    encoding: str | None = None
     refusal: Reason | None = Reason.STATUS
 
 
@@ -98,18 +132,18 @@ class TopMailMiddleware:
             {PREFIX + name.upper(): value for name, value in chosen.items()}
         )
         self.wsgi_app = wsgi_app
-        self.boundary = Boundary()
-        self._visitor = partial(EnvironVisitor, shopper=shopper, consent=reader, exclude=exclude)
+        self.guard = Guard()
+        self._callables = _Callables(shopper, reader, exclude)
         key = self.settings.api_key
         # Without a key nothing is sent: no other process has to come to the same digests.
         secret = key.reveal().encode() if key else os.urandom(16)
-        place = self.settings.outbox or str(Path("instance", "topmail").absolute())
+        outbox = self.settings.outbox or str(Path("instance", "topmail").absolute())
         name = f"wsgi:{type(wsgi_app).__module__}"
         self._served = serve(self.settings, name, self._tell_delivered, self._tell_dropped)
         self._delivery = Delivery(
             self.settings,
             app_name=name,
-            directory=None if place == ":memory:" else Path(place),
+            directory=None if outbox == ":memory:" else Path(outbox),
             secret=secret,
             owner=(self.settings.site_url or "").encode(),
             on_delivered=self._tell_delivered,
@@ -119,25 +153,22 @@ class TopMailMiddleware:
         self._tracker = Tracker(
             self.settings,
             self._delivery,
-            sender=self,
-            secret=secret,
-            boundary=self.boundary,
-            before_send=[before_send] if before_send else [],
-            is_enabled=lambda: key is not None and self.settings.enabled is not False,
+            secret,
+            Shop(
+                sender=self,
+                guard=self.guard,
+                before_send=[before_send] if before_send else [],
+                is_enabled=lambda: key is not None and self.settings.enabled is not False,
+            ),
         )
-        self._watch = self.boundary.fence(self._begin, None)
-        self._room = self.boundary.fence(self._judge, 0)
-        self._finish = self.boundary.fence(self._look, None)
-        self._starting = self.boundary.fence(WatchedAnswer.starting, None)
-        self._around = self.boundary.fence(WatchedAnswer.around, None)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        answer = self._watch(environ)
-        if answer is None:
+        tap = self._begin(environ)
+        if tap is None:
             return self.wsgi_app(environ, start_response)
-        result = self.wsgi_app(environ, self._starting(answer, start_response) or start_response)
-        watched = self._around(answer, result, environ.get("wsgi.file_wrapper"))
-        return result if watched is None else watched
+        result = self.wsgi_app(environ, self._starting(tap, start_response) or start_response)
+        tapped = self._around(tap, result, environ.get("wsgi.file_wrapper"))
+        return result if tapped is None else tapped
 
     def stats(self) -> Stats:
         """Counts of views; they always balance."""
@@ -161,7 +192,8 @@ class TopMailMiddleware:
         """
         self._delivery.close()
 
-    def _begin(self, environ: Environ) -> WatchedAnswer | None:
+    @guarded(None)
+    def _begin(self, environ: Environ) -> ResponseTap | None:
         if OBSERVER in environ:
             return None
         environ[OBSERVER] = self
@@ -170,63 +202,179 @@ class TopMailMiddleware:
         if reason is not None:
             self._tracker.refuse(reason)
             return None
-        visit = _Visit(dict(environ), environ)
-        return WatchedAnswer(partial(self._room, visit), partial(self._finish, visit))
+        visit = _Visit(RenderedPage(dict(environ)), environ)
+        return ResponseTap(partial(self._room, visit), partial(self._finish, visit))
 
-    def _judge(self, visit: _Visit, status: str, headers: Headers) -> int:
-        """How much of this answer's body to keep."""
-        told = {name.lower(): value for name, value in headers}
-        mimetype, parameters = parse_options_header(told.get("content-type"))
-        visit.status = int(status[:3])
-        visit.mimetype = mimetype.lower()
-        visit.charset = parameters.get("charset")
-        visit.encoding = told.get("content-encoding")
+    @guarded(None)
+    def _starting(
+        self, tap: ResponseTap, start_response: Callable[..., Any]
+    ) -> Callable[..., Any] | None:
+        return tap.starting(start_response)
+
+    @guarded(None)
+    def _around(
+        self, tap: ResponseTap, result: Iterable[bytes], file_wrapper: object
+    ) -> Iterable[bytes] | None:
+        return tap.around(result, file_wrapper)
+
+    @guarded(0)
+    def _room(self, visit: _Visit, status: str, headers: Headers) -> int:
+        """How much of this response's body to keep."""
+        page = visit.page
+        page.note_headers(int(status[:3]), headers)
         visit.refusal = refused_response(
-            visit.status,
-            visit.mimetype,
-            told.get("content-disposition"),
-            marked=False,
-            declared=False,
+            page.status, page.mimetype, page.disposition, marked=False, declared=False
         )
         return 0 if visit.refusal else self.settings.max_page_bytes
 
-    def _look(self, visit: _Visit, answer: WatchedAnswer) -> None:
+    @guarded(None)
+    def _finish(self, visit: _Visit, tap: ResponseTap) -> None:
         if visit.environ.get(OBSERVER) is not self:
             return
-        if visit.refusal is not None or not answer.complete:
+        if visit.refusal is not None or not tap.complete:
             self._tracker.refuse(visit.refusal or Reason.NO_BODY)
             return
-        body = answer.body
-        html: bytes | None = None
-        unread: Reason | None = Reason.TOO_LARGE
-        if body is not None:
-            html, unread = readable(body, visit.encoding, self.settings.max_page_bytes)
-        page = RenderedPage(
-            environ=visit.asked,
-            url=self._address(visit.asked),
-            path=visit.asked.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace"),
-            status=visit.status,
-            mimetype=visit.mimetype,
-            html=html,
-            charset=visit.charset,
-            unread=unread,
-        )
-        self._tracker.observe(page, self._visitor(visit.environ))
+        page, asked = visit.page, visit.page.environ
+        body = tap.body
+        if body is None:
+            page.unread = Reason.TOO_LARGE
+        else:
+            page.note_body(body, self.settings.max_page_bytes)
+        page.url = self._address(visit)
+        page.path = asked.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
+        self._tracker.observe(page, EnvironShopperSource(visit.environ, self._callables))
 
-    def _address(self, environ: Environ) -> str:
-        """The request's URL on the shop's own site: a forged Host header does not get in."""
-        url = request_uri(environ)
-        site = self.settings.site_url
+    def _address(self, visit: _Visit) -> str:
+        environ = dict(visit.page.environ)
+        url, site = request_uri(environ), self.settings.site_url
         if site is None:
             return url
-        parts = urlsplit(url)
-        path = parts.path
-        if urlsplit(site).path:
-            path = path.removeprefix(urlsplit(application_uri(environ)).path.rstrip("/"))
-        return f"{site}{path}" + (f"?{parts.query}" if parts.query else "")
+        return site_address(url, site, urlsplit(application_uri(environ)).path.rstrip("/"))
 
     def _tell_delivered(self, view: ProductView, receipt: Receipt) -> None:
-        send(view_delivered, self, self.boundary, view=view, receipt=receipt)
+        send(view_delivered, self, self.guard, view=view, receipt=receipt)
 
     def _tell_dropped(self, view: ProductView, reason: Reason) -> None:
-        send(view_dropped, self, self.boundary, view=view, product=view.product, reason=reason)
+        send(view_dropped, self, self.guard, view=view, product=view.product, reason=reason)
+
+
+class ResponseTap:
+    """Follows one response of a WSGI application from ``start_response`` to ``close()``.
+
+    Nothing is held back: each chunk goes on as it comes, and only a reference to it is kept. What
+    is no page to read is not followed any further: the server then gets the application's own
+    iterable.
+
+    :param room: asked with status line and headers when the application starts its response (again,
+        if an error makes it start anew): how many bytes of the body to keep at the most.
+    :param done: called once, when the server closes the response, or as soon as it is clear that
+        there is nothing to follow. Neither may raise.
+    :ivar complete: the server took the body to its end.
+    :ivar kept: the chunks so far; None if they were more than there was room for, or no bytes.
+    """
+
+    def __init__(
+        self, room: Callable[[str, Headers], int], done: Callable[[ResponseTap], None]
+    ) -> None:
+        self.complete = False
+        self._ask_room = room
+        self.done = done
+        self._started = False
+        self._room = 0
+        self.kept: list[bytes] | None = []
+
+    @property
+    def body(self) -> bytes | None:
+        """What was sent so far; None if it was more than there was room for, or no bytes."""
+        return None if self.kept is None else b"".join(self.kept)
+
+    def starting(self, start_response: Callable[..., Any]) -> Callable[..., Any]:
+        """``start_response`` for the application."""
+
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            try:
+                if exc_info:
+                    write = start_response(status, headers, exc_info)
+                else:
+                    write = start_response(status, headers)
+            finally:
+                exc_info = None  # PEP 3333: a traceback must not hold the frame that holds it
+            self._started = True
+            self.kept = []
+            self._room = self._ask_room(status, headers)
+            if not self._room:
+                return write
+
+            def watched_write(chunk: bytes) -> object:
+                written = write(chunk)
+                try:
+                    self.keep(chunk)
+                except Exception:  # noqa: BLE001  what was written was written
+                    self.kept = None
+                return written
+
+            return watched_write
+
+        return start
+
+    def around(self, result: Iterable[bytes], file_wrapper: object) -> Iterable[bytes]:
+        """What the server gets in place of the application's iterable."""
+        is_file = hasattr(result, "read") or (
+            isinstance(file_wrapper, type) and isinstance(result, file_wrapper)
+        )
+        if is_file or (self._started and not self._room):
+            self.done(self)
+            return result
+        # Servers work out a Content-Length from an iterable of the length 1.
+        return (_Sequence if hasattr(result, "__len__") else _Chunks)(self, result)
+
+    def keep(self, chunk: object) -> None:
+        """Note a chunk that goes to the server."""
+        if self.kept is None:
+            return
+        if type(chunk) is not bytes or len(chunk) > self._room:
+            self.kept = None
+            return
+        self._room -= len(chunk)
+        self.kept.append(chunk)
+
+
+class _Chunks:
+    def __init__(self, tap: ResponseTap, result: Iterable[bytes]) -> None:
+        self._tap = tap
+        self._result = result
+        self._iterator: Iterator[bytes] | None = None
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._iterator is None:
+            self._iterator = iter(self._result)
+        try:
+            chunk = next(self._iterator)
+        except StopIteration:
+            self._tap.complete = True
+            raise
+        try:
+            self._tap.keep(chunk)
+        except Exception:  # noqa: BLE001  the server gets its chunk, whatever became of ours
+            self._tap.kept = None
+        return chunk
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._tap.done(self._tap)
+        finally:
+            close = getattr(self._result, "close", None)
+            if close is not None:
+                close()
+
+
+class _Sequence(_Chunks):
+    def __len__(self) -> int:
+        return len(self._result)  # type: ignore[arg-type]  # chosen because it has a length

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
-from topmail_flask.app_state import AppState, state_of
+from topmail_flask.core import Core, core_of
 from topmail_flask.model.ledger import Health, Stats
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ _ENDS = ("delivered", "dead", "expired", "dropped")
 @monitoring.get("/healthz")
 def healthz() -> tuple[dict[str, Any], int]:
     """Whether views reach TopMail, why not, and counts; times in seconds since the epoch."""
-    state = state_of(None)
-    health, stats = state.health(), state.delivery.stats()
+    core = core_of()
+    health, stats = core.health(), core.delivery.stats()
     counts = {name: getattr(stats, name) for name in ("accepted", *_ENDS, "pending")}
     return {"ok": health.ok, **asdict(health), **counts}, 200 if health.ok else 503
 
@@ -50,20 +50,20 @@ def metrics() -> Response:
         cure = "Metrics need prometheus_client: pip install topmail-flask[prometheus]\n"
         return Response(cure, 501, mimetype="text/plain")
     registry = CollectorRegistry()
-    registry.register(_Books(state_of(None)))
+    registry.register(_OutboxCollector(core_of()))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(registry), content_type=content_type)
 
 
-class _Books:
+class _OutboxCollector:
     """Reads the outbox whenever Prometheus asks."""
 
-    def __init__(self, state: AppState) -> None:
-        self._state = state
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def collect(self) -> Iterator[Metric]:
-        yield from _of_stats(self._state.delivery.stats())
-        yield from _of_health(self._state.health())
+        yield from _of_stats(self._core.delivery.stats())
+        yield from _of_health(self._core.health())
 
 
 def _of_stats(stats: Stats) -> Iterator[Metric]:

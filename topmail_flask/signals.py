@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal, Namespace
 
-from topmail_flask.boundary import Boundary
+from topmail_flask.guard import Guard
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Receipt
@@ -33,35 +33,41 @@ view_delivered: NamedSignal = _namespace.signal("topmail-view-delivered")
 view_dropped: NamedSignal = _namespace.signal("topmail-view-dropped")
 
 
-def send(signal: NamedSignal, sender: Any, boundary: Boundary, **told: Any) -> None:
+def send(signal: NamedSignal, sender: Any, guard: Guard, **values: Any) -> None:
     """Call each receiver of ``signal``; one that raises is reported, and the others still run."""
     if not signal.receivers:
         return
     for receiver in list(signal.receivers_for(sender)):
         try:
-            receiver(sender, **told)
+            receiver(sender, **values)
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
-            boundary.report(receiver, error)
+            guard.report(receiver, error)
 
 
-class Ends:
+class OutcomeSignals:
     """Tells one app what became of its views, long after their requests."""
 
-    def __init__(self, app: Flask, boundary: Boundary) -> None:
+    def __init__(self, app: Flask, guard: Guard) -> None:
         self._app = app
-        self._boundary = boundary
+        self._guard = guard
 
     def are_heard(self) -> bool:
         """Whether anybody listens."""
-        return any(end.has_receivers_for(self._app) for end in (view_delivered, view_dropped))
+        return any(signal.has_receivers_for(self._app) for signal in (view_delivered, view_dropped))
 
     def delivered(self, view: ProductView, receipt: Receipt) -> None:
         """TopMail took the view."""
         with self._app.app_context():
-            send(view_delivered, self._app, self._boundary, view=view, receipt=receipt)
+            send(view_delivered, self._app, self._guard, view=view, receipt=receipt)
 
     def dropped(self, view: ProductView, reason: Reason) -> None:
         """The view is given up."""
-        told = {"view": view, "product": view.product, "reason": reason}
         with self._app.app_context():
-            send(view_dropped, self._app, self._boundary, **told)
+            send(
+                view_dropped,
+                self._app,
+                self._guard,
+                view=view,
+                product=view.product,
+                reason=reason,
+            )

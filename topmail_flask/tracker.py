@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from topmail_flask.boundary import Boundary
 from topmail_flask.extraction.extract import extract
-from topmail_flask.model.decision import Decision, Extraction, RenderedPage, refused
+from topmail_flask.guard import Guard
+from topmail_flask.model.decision import Decision, Extraction, refused
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.identity import visit_id
@@ -17,16 +18,17 @@ from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.page import RenderedPage
 from topmail_flask.rules.consent import privacy_signal, refused_by_consent
 from topmail_flask.rules.repeats import RepeatWindow, in_sample
-from topmail_flask.rules.requests import refused_request
+from topmail_flask.rules.requests import refused_fetch_of_page, refused_request, refused_response
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.signals import product_viewed, send, view_dropped
 
 BeforeSend = Callable[[ProductView], Any]
 
 
-class Visitor(Protocol):
+class ShopperSource(Protocol):
     """Who made the request, asked only when there is a product to tell of."""
 
     def shopper(self) -> Shopper | None:
@@ -39,22 +41,45 @@ class Visitor(Protocol):
         """Whether the shop wants this request left out."""
 
 
+class VisitorSource(ShopperSource, Protocol):
+    """The same for a page, most visitors of which nobody knows."""
+
+    def is_surely_nobody(self) -> bool:
+        """Whether :meth:`shopper` will be None, as far as can be told at once."""
+
+
 class Delivery(Protocol):
     """Where views go. None of these waits, none raises."""
 
-    def accept(self, told: ProductView | Purchase) -> Reason | None:
+    def accept(self, event: ProductView | Purchase) -> Reason | None:
         """Take over the view or purchase; or say why not."""
 
     def withdraw(self, shopper: Shopper) -> None:
         """Drop what waits for this shopper."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a tracker knows of the shop that it works for.
+
+    :ivar sender: the signals' sender: the Flask app or the middleware.
+    :ivar guard: where errors of the shop's hooks are reported.
+    :ivar before_send: the shop's hooks, in their order.
+    :ivar is_enabled: whether views may be sent now.
+    :ivar is_told: whether anybody wants to know more of views that are not sent than their number.
+    """
+
+    sender: object
+    guard: Guard
+    before_send: list[BeforeSend]
+    is_enabled: Callable[[], bool]
+    is_told: Callable[[], bool] = lambda: False
+
+
 class Tracker:
     """Decides about pages, tells the signals, hands views over.
 
-    :param sender: the signals' sender: the Flask app or the middleware.
     :param secret: keys the digests of shoppers and the session ids.
-    :param is_enabled: whether views may be sent now.
     :param clock: stamps views, in seconds since the epoch.
     :param monotonic: measures the repeat window, in seconds that never go back.
     """
@@ -63,24 +88,19 @@ class Tracker:
         self,
         settings: Settings,
         delivery: Delivery,
-        *,
-        sender: object,
         secret: bytes,
-        boundary: Boundary,
-        before_send: list[BeforeSend],
-        is_enabled: Callable[[], bool],
+        shop: Shop,
+        *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
         self.delivery = delivery
         self.refusals: Counter[str] = Counter()
-        self._sender = sender
-        self._secret = secret
-        self._boundary = boundary
-        self._before_send = before_send
-        self.is_enabled = is_enabled
+        self.is_enabled = shop.is_enabled
         self.clock = clock
+        self._shop = shop
+        self._secret = secret
         self._repeats = RepeatWindow(settings.repeat_window, monotonic)
 
     def refuse(self, reason: Reason) -> Decision:
@@ -95,21 +115,48 @@ class Tracker:
             return Reason.ROBOT
         return reason
 
-    @property
-    def is_heard(self) -> bool:
-        """Whether the shop is told of each look at a product, also of those that do not count."""
-        return bool(product_viewed.receivers or view_dropped.receivers)
-
-    def pass_by(self, visitor: Visitor, environ: Mapping[str, Any]) -> Decision:
-        """Count the look of somebody whom nobody knows, when nobody is told of it."""
-        _, refusal = self.ask(visitor, environ)
-        return self.refuse(refusal or Reason.ANONYMOUS)
-
-    def observe(self, page: RenderedPage, visitor: Visitor, response: object = None) -> Decision:
-        """Decide about a page that passed the request rules, and act on it.
+    def decide(
+        self, page: RenderedPage, visitor: VisitorSource, response: object = None
+    ) -> Decision:
+        """Decide about a page whose response is final, and act on it.
 
         :param response: handed to the receivers of ``product_viewed``.
         """
+        marked = page.marked
+        reason = refused_response(
+            page.status,
+            page.mimetype,
+            page.disposition,
+            marked=marked,
+            declared=marked or page.status == 304,  # whatever can be known of a 304 is known here
+            fetch=refused_fetch_of_page(page.environ) if marked else None,
+        ) or self.refused_request(page.environ, marked=marked)
+        if reason is not None:
+            return self.refuse(reason)
+        if not page.may_show_product():
+            return self.refuse(Reason.NO_PRODUCT)
+        return self.decide_about_visitor(page, visitor, response)
+
+    def decide_about_visitor(
+        self, page: RenderedPage, visitor: VisitorSource, response: object = None
+    ) -> Decision:
+        """Decide about a page that passed the request rules; it is read if anybody is there."""
+        if visitor.is_surely_nobody() and not self._is_heard():
+            _, refusal = self.ask(visitor, page.environ)
+            return self.refuse(refusal or Reason.ANONYMOUS)
+        page.read()
+        if page.is_left_to_beacon():
+            return self.refuse(Reason.BEACON)
+        return self.observe(page, visitor, response)
+
+    def _is_heard(self) -> bool:
+        """Whether the shop is told of each product seen, also of views that do not count."""
+        return bool(product_viewed.receivers or view_dropped.receivers or self._shop.is_told())
+
+    def observe(
+        self, page: RenderedPage, visitor: ShopperSource, response: object = None
+    ) -> Decision:
+        """Decide about a page that was read, and act on it."""
         products, extraction = self._products(page)
         if not products:
             found = extraction.reason if extraction else None
@@ -131,8 +178,8 @@ class Tracker:
                 continue
             send(
                 product_viewed,
-                self._sender,
-                self._boundary,
+                self._shop.sender,
+                self._shop.guard,
                 view=view,
                 product=view.product,
                 shopper=shopper,
@@ -148,14 +195,16 @@ class Tracker:
         return Decision(tuple(views), products[0], reason, extraction)
 
     def catch_up(self, views: Iterable[ProductView]) -> None:
-        """Hand over looks from before the shopper was known: ``product_viewed`` told of them."""
+        """Hand over views from before the shopper was known: ``product_viewed`` told of them."""
         for view in views:
             accepted = self._hand_over(view)
             if isinstance(accepted, Reason):
                 self._drop(view.product, view, accepted)
 
     def _products(self, page: RenderedPage) -> tuple[list[Product], Extraction | None]:
-        declared = list({(one.id, one.variant_id): one for one in page.declared}.values())
+        declared = list(
+            {(product.id, product.variant_id): product for product in page.declared}.values()
+        )
         if len(declared) > 1 or (page.html is None and (declared or page.template_product)):
             return declared or [page.template_product], None  # type: ignore[list-item]
         if page.html is None:
@@ -172,9 +221,9 @@ class Tracker:
         return ([extraction.product] if extraction.product else []), extraction
 
     def ask(
-        self, visitor: Visitor, environ: Mapping[str, Any]
+        self, visitor: ShopperSource, environ: Mapping[str, Any]
     ) -> tuple[Shopper | None, Reason | None]:
-        """Who it is, as far as anybody knows, and why that visitor's looks do not count."""
+        """Who it is, as far as anybody knows, and why that visitor's views do not count."""
         asked: Callable[..., object] = visitor.is_excluded
         try:
             if visitor.is_excluded():
@@ -186,7 +235,7 @@ class Tracker:
         except InvalidValueError:
             return None, Reason.INVALID_SHOPPER
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
-            self._boundary.report(asked, error)
+            self._shop.guard.report(asked, error)
             return None, Reason.HOOK_FAILED
         signal = privacy_signal(environ, self.settings)
         refusal = refused_by_consent(explicit, signal, self.settings)
@@ -210,16 +259,16 @@ class Tracker:
             return Reason.ANONYMOUS
         if not in_sample(shopper.identity, self.settings.sample_rate):
             return Reason.SAMPLED_OUT
-        for hook in self._before_send:
+        for hook in self._shop.before_send:
             try:
                 changed = hook(view)
             except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
-                self._boundary.report(hook, error)
+                self._shop.guard.report(hook, error)
                 return Reason.HOOK_FAILED
             if changed is None:
                 return Reason.VETOED
             if not isinstance(changed, ProductView) or changed.shopper is None:
-                self._boundary.report(hook, TypeError("before_send must return a ProductView"))
+                self._shop.guard.report(hook, TypeError("before_send must return a ProductView"))
                 return Reason.HOOK_FAILED
             view, shopper = changed, changed.shopper
         if not self.is_enabled():
@@ -234,8 +283,8 @@ class Tracker:
         self.refusals[reason] += 1
         send(
             view_dropped,
-            self._sender,
-            self._boundary,
+            self._shop.sender,
+            self._shop.guard,
             view=view,
             product=product,
             reason=reason,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from topmail_flask.beacon.allowance import AT_ONCE, PER_SECOND, REMEMBERED, Allowance
-from topmail_flask.beacon.messages import sender_of
+from topmail_flask.beacon.messages import AT_ONCE, PER_SECOND, REMEMBERED, Allowance, sender_of
 
 
 def test_a_limit_stops_floods_and_lets_a_company_behind_one_address_look() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from tests.beacon.visitor import ADDRESS, HUMAN, SAME_ORIGIN, Tag, beacon_shop, post, show
 from tests.shop import Shop
 from topmail_flask import Reason
-from topmail_flask.beacon.allowance import AT_ONCE
+from topmail_flask.beacon.messages import AT_ONCE
 from topmail_flask.testing import capture
 
 SILENT = [("Cache-Control", "no-store")]

@@ -18,14 +18,14 @@ from flask import Flask, Response, render_template_string
 from tests.beacon.visitor import ADDRESS, PAGE, Tag, beacon_shop
 from tests.shop import TEA, make_shop
 from topmail_flask import product_page
-from topmail_flask.app_state import state_of
-from topmail_flask.beacon.app_beacon import AppBeacon
+from topmail_flask.app import state_of
+from topmail_flask.beacon.beacon import Beacon
 
 
 def test_a_page_is_the_same_for_every_visitor_and_may_be_cached() -> None:
     shop = beacon_shop()
     shop.app.add_url_rule("/bare", "bare", lambda: render_template_string("<p>"))
-    state_of(shop.app).beacon = AppBeacon.of(shop.app, lambda: 1e9)
+    state_of(shop.app).beacon = Beacon(state_of(shop.app).core, lambda: 1e9)
     known = shop.get("/tea", headers={"Cookie": "session=abc", "User-Agent": "one"})
     shop.topmail.shopper_loader(lambda: None)
     unknown = shop.get("/tea")

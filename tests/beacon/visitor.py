@@ -16,7 +16,8 @@ from werkzeug.test import TestResponse
 
 from tests.shop import TEA, Shop, make_shop
 from topmail_flask import Product
-from topmail_flask.beacon.app_beacon import AppBeacon
+from topmail_flask.beacon.beacon import Beacon
+from topmail_flask.core import core_of
 
 HUMAN = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
 ADDRESS = "ann@shop.example"
@@ -87,6 +88,6 @@ def show(
 
 def tag_of_age(shop: Shop, seconds: float) -> Tag:
     """The beacon of a page with the tea that was rendered so long ago."""
-    signer = AppBeacon.of(shop.app, lambda: time.time() - seconds)
+    signer = Beacon(core_of(shop.app), lambda: time.time() - seconds)
     tea = Product(**TEA, url="http://localhost/tea")
     return Tag("", str(signer.tokens.of_product(tea)))

@@ -13,8 +13,8 @@ from typing import Any
 from flask import Flask, Response, make_response, render_template_string, request
 
 from topmail_flask import TopMail
-from topmail_flask.app_state import state_of
-from topmail_flask.beacon.app_beacon import AppBeacon
+from topmail_flask.app import state_of
+from topmail_flask.beacon.beacon import Beacon
 from topmail_flask.sandbox import Sandbox
 
 ADDRESS = "ann@shop.example"
@@ -98,7 +98,7 @@ def beacon_store(sandbox: Sandbox, serving: Callable[[Any], Any]) -> Iterator[Be
     topmail = TopMail(app)
     topmail.shopper_loader(lambda: ADDRESS)
     store = BeaconStore(app, topmail, sandbox)
-    state_of(app).beacon = AppBeacon.of(app, lambda: time.time() + store.ahead)
+    state_of(app).beacon = Beacon(state_of(app).core, lambda: time.time() + store.ahead)
 
     @app.get("/")
     def home() -> str:

@@ -11,10 +11,11 @@ from flask import Flask, render_template_string
 
 from tests.shop import TEMPLATE
 from topmail_flask import TopMail
-from topmail_flask.app_state import state_of
+from topmail_flask.app import state_of
 from topmail_flask.cli.checks import CHECKS, name_of
 from topmail_flask.cli.checks.finding import Finding
 from topmail_flask.cli.checks.store import Store
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 
 SETTINGS = {
@@ -51,7 +52,7 @@ def bare_app(sandbox: Sandbox | None = None, config: Mapping[str, Any] | None = 
 def tea_app(sandbox: Sandbox | None = None, config: Mapping[str, Any] | None = None) -> Flask:
     """A store with nothing to complain about."""
     app = bare_app(sandbox, config)
-    state_of(app).hooks.shopper_loader = lambda: None
+    core_of(app).hooks.shopper_loader = lambda: None
     return app
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.cli.drain_store import create_app
-from topmail_flask.app_state import state_of
+from topmail_flask.app import state_of
+from topmail_flask.core import core_of
 from topmail_flask.model.ledger import Stats
 from topmail_flask.sandbox import Sandbox
 
@@ -92,7 +93,7 @@ class OperatedStore:
 
     @property
     def stats(self) -> Stats:
-        return state_of(self.app).delivery.stats()
+        return core_of(self.app).delivery.stats()
 
     def looks(self, *numbers: int, shopper: str = ANN) -> None:
         """A shopper looks at these teas."""

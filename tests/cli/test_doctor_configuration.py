@@ -9,8 +9,8 @@ import pytest
 from flask_login import LoginManager
 
 from tests.cli.examined import bare_app, found, tea_app, told
-from topmail_flask.app_state import state_of
 from topmail_flask.cli.checks.finding import Finding
+from topmail_flask.core import core_of
 
 LIVE, TEST = "tm_live_0123456789abcdef", "tm_test_0123456789abcdef"
 AT_TOPMAIL = {"TOPMAIL_BASE_URL": "https://localhost.invalid/api/v1"}
@@ -94,7 +94,7 @@ def test_who_is_asked_for_consent_and_what_silence_means_is_told() -> None:
     def asks_the_shop() -> bool:
         return True
 
-    state_of(app).hooks.consent = asks_the_shop
+    core_of(app).hooks.consent = asks_the_shop
     assert "asks_the_shop()" in found(app, "consent").what
 
 
@@ -162,5 +162,5 @@ def test_a_loader_of_the_shop_is_named_and_a_store_that_knows_nobody_is_warned()
     def member_of_the_club() -> None:
         return None
 
-    state_of(app).hooks.shopper_loader = member_of_the_club
+    core_of(app).hooks.shopper_loader = member_of_the_club
     assert "member_of_the_club()" in found(app, "shoppers").what

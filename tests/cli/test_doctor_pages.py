@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 
 from tests.cli.examined import HOME, found, tea_app
 from topmail_flask import product_page
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 
 JSON_LD = (
@@ -90,7 +90,7 @@ def test_a_header_that_comes_with_the_extension_is_an_error(topmail: Sandbox) ->
         g.response.headers["Vary"] = "Cookie"
         return False
 
-    state_of(app).hooks.exclude.append(staff)
+    core_of(app).hooks.exclude.append(staff)
     app.view_functions["home"] = product_page(lambda: {"id": "a", "name": "Tea"})(lambda: HOME)
     finding = found(app, "cacheability")
     assert (finding.level, "is not the same: vary" in finding.what) == ("error", True), finding

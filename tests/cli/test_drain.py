@@ -17,7 +17,7 @@ import pytest
 from tests.cli.drain_store import EMAIL, create_app
 from tests.cli.operated import LivingStore
 from tests.delivery.waiting import until
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.delivery.lock_holders import holder
 from topmail_flask.sandbox import Sandbox
 
@@ -43,7 +43,7 @@ class Store:
         client = self.app.test_client()
         for _ in range(count):
             assert client.get(f"/tea/{next(self.numbers)}").status_code == 200
-        assert state_of(self.app).delivery.stats().accepted >= count
+        assert core_of(self.app).delivery.stats().accepted >= count
 
     def drain(self, *words: str, **env: str) -> subprocess.Popen[str]:
         program = [sys.executable, "-m", "flask", "--app", "tests.cli.drain_store"]
@@ -90,7 +90,7 @@ def test_a_drain_sends_what_waits_and_says_so(store: Store, sandbox: Sandbox) ->
     answer = json.loads(told(store.drain("--json"), 0))
     assert (answer["delivered"], answer["left"]) == (20, 0)
     assert len(sandbox.wait_for_views(20)) == 20
-    stats = state_of(store.app).delivery.stats()
+    stats = core_of(store.app).delivery.stats()
     assert (stats.delivered, stats.pending, stats.balanced) == (20, 0, True)
 
 
@@ -180,7 +180,7 @@ def test_where_a_drain_ends_the_web_processes_send_and_the_other_way_round(
     second.send_signal(signal.SIGTERM)
     told(second, 0)
     assert len(sandbox.views) == 31  # a kill may have one sent again, under its key
-    assert state_of(store.app).delivery.stats().balanced
+    assert core_of(store.app).delivery.stats().balanced
 
 
 def test_the_drain_of_a_new_release_sends_while_the_old_one_still_runs(

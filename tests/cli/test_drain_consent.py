@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.drain_store import EMAIL
 from tests.cli.test_drain import Store, told
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 
 
@@ -39,7 +39,7 @@ def test_a_consent_withdrawn_while_views_wait_is_seen_by_the_drain(
     agreed.unlink()
     assert "0 delivered" in told(store.drain(), 0)
     assert sandbox.requests == []
-    reasons = state_of(store.app).delivery.stats().reasons
+    reasons = core_of(store.app).delivery.stats().reasons
     assert reasons == {"consent_withdrawn": 3}
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.examined import tea_app
 from tests.cli.operated import ANN, BOB, OperatedStore
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 
 PARTS = {"versions", "settings", "hooks", "doctor", "stats", "health", "routes"}
@@ -90,7 +90,7 @@ def test_the_users_name_in_a_path_is_left_out(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     app = tea_app(topmail, {"TOPMAIL_OUTBOX": str(tmp_path / "shop/outbox")})
-    state_of(app).hooks.exclude.append(lambda: False)
+    core_of(app).hooks.exclude.append(lambda: False)
     path = tmp_path / "report.zip"
     app.test_cli_runner().invoke(args=["topmail", "report", "--output", str(path)])
     assert parts(path)["settings"]["TOPMAIL_OUTBOX"] == "~/shop/outbox"

@@ -13,7 +13,7 @@ from flask import Flask, render_template_string, request
 
 from tests.shop import TEA, TEMPLATE
 from topmail_flask import ProductView, TopMail, view_delivered, view_dropped
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 
 EMAIL = "ann@shop.example"
 
@@ -67,6 +67,6 @@ if __name__ == "__main__":  # a web process: looks at pages, and ends when all v
     name, count = sys.argv[1], int(sys.argv[2])
     for number in range(count):
         app.test_client().get(f"/tea/{name}-{number}")
-    delivery = state_of(app).delivery
+    delivery = core_of(app).delivery
     left = delivery.flush(float(sys.argv[3]))
     print(json.dumps({"left": left, "stats": delivery.stats().delivered}))

@@ -17,7 +17,7 @@ from celery import Celery
 from tests.delivery.brokers import LIMIT, VISIBILITY_TIMEOUT, Broker, broker
 from tests.delivery.celery_store import EMAIL, create_app
 from tests.delivery.waiting import until
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.delivery.publisher import Publisher
 from topmail_flask.sandbox import Sandbox
 
@@ -70,7 +70,7 @@ def test_an_outage_of_the_broker_costs_the_store_nothing_and_loses_nothing(
     for name, value in there.env("machine").items():
         monkeypatch.setenv(name, value)
     app = create_app()
-    delivery, client = state_of(app).delivery, app.test_client()
+    delivery, client = core_of(app).delivery, app.test_client()
     try:
         client.get("/tea/before")
         assert delivery.flush(LIMIT)

@@ -193,8 +193,8 @@ def test_a_shop_without_its_celery_app_is_told_the_cure(tmp_path: Path) -> None:
         f"app.config |= dict(TOPMAIL_API_KEY='{KEY}', TOPMAIL_DELIVERY='celery',"
         f"TOPMAIL_OUTBOX={str(tmp_path)!r}); topmail = t.TopMail(app);"
         "from tests.delivery.views import view_of;"
-        "from topmail_flask.app_state import state_of;"
-        "d = state_of(app).delivery; d.accept(view_of('a')); d.flush(1.0);"
+        "from topmail_flask.core import core_of;"
+        "d = core_of(app).delivery; d.accept(view_of('a')); d.flush(1.0);"
         "health = d.health(); print(health.state, health.reason, health.cure)"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.delivery.brokers import LIMIT, broker
 from tests.delivery.celery_store import EMAIL, create_app
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.sandbox import Sandbox
@@ -21,7 +21,7 @@ def test_a_worker_sends_a_purchase_once(
     with Sandbox(contacts=[EMAIL]) as sandbox, broker(kind, sandbox, tmp_path) as there:
         for name, value in there.env("machine").items():
             monkeypatch.setenv(name, value)
-        delivery = state_of(create_app()).delivery
+        delivery = core_of(create_app()).delivery
         purchase = Purchase("A-7", Shopper(email=EMAIL))
         try:
             assert delivery.accept(purchase) is None

@@ -89,7 +89,7 @@ class Program:
         app, topmail = make_store(chosen)
         assert topmail is not None
         yield app, topmail
-        app.extensions["topmail"].delivery.close()
+        app.extensions["topmail"].core.delivery.close()
 
     def look(self, app: Flask, what: str) -> None:
         try:
@@ -162,7 +162,7 @@ class Program:
                 self.look(app, point.name)
                 if not sprung.wait(1.5):  # what is called at the end only
                     with suppress(LookupError):
-                        app.extensions["topmail"].delivery.close()
+                        app.extensions["topmail"].core.delivery.close()
                 (raised if sprung.wait(1.5) else missed).append(point.name)
         return raised, missed
 

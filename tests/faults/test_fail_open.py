@@ -38,17 +38,17 @@ KINDS: tuple[type[Exception], ...] = (ValueError, RecursionError, MemoryError, U
 # The shop, Flask, Jinja or the WSGI server call these: nothing of ours stands before them to
 # catch an error. They hand on to the fence, and that is all they do.
 ENTRANCES = {
-    "boundary:Boundary.fence.<locals>.fenced",
+    "guard:guarded.<locals>.decorate.<locals>.guarded_method",
     "extension:TopMail.track",
     "extension:TopMail.track_purchase",
     "extension:_topmail_product",
-    "app_state:state_of",
+    "app:state_of",
 }
 ENTRANCES_OF_THE_MIDDLEWARE = {
-    "boundary:Boundary.fence.<locals>.fenced",
+    "guard:guarded.<locals>.decorate.<locals>.guarded_method",
     "middleware:TopMailMiddleware.__call__",
-    "watched_answer:WatchedAnswer.starting.<locals>.start",
-    *(f"watched_answer:_Chunks.{name}" for name in ("__iter__", "__next__", "close")),
+    "middleware:ResponseTap.starting.<locals>.start",
+    *(f"middleware:_Chunks.{name}" for name in ("__iter__", "__next__", "close")),
 }
 
 pytestmark = [

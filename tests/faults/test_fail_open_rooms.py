@@ -19,12 +19,12 @@ from tests.faults.store import ADDRESS, TEA
 from tests.faults.test_fail_open import KINDS
 from topmail_flask import TopMail, product_page
 
-ROOMS = ("beacon", "identify", "resolvers", "purchases", "routes")
+ROOMS = ("beacon", "identify", "shoppers", "purchases", "routes")
 BROWSER = {"HTTP_USER_AGENT": "Firefox/140.0", "HTTP_SEC_FETCH_SITE": "same-origin"}
 # Flask calls these: they hand on to the fence, and that is all they do.
 ENTRANCES = {
     "identify.links:Onward.get_response",
-    "routes:_answer",
+    "routes:_OwnRoutes.answer",
 }
 OWN, END = "<h1>Green tea</h1>", "<footer>the store's own</footer>"
 TAGS = {

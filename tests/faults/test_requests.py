@@ -157,7 +157,7 @@ def test_many_shoppers_at_once_are_never_mixed_up(tmp_path: Path) -> None:  # F1
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(visit, names))
         assert topmail.flush(60, app)
-        app.extensions["topmail"].delivery.close()
+        app.extensions["topmail"].core.delivery.close()
         views = sandbox.views
     assert len(views) == SHOPPERS * LOOKS
     mixed = [view for view in views if not view["product_id"].startswith(f"{who(view)}-")]

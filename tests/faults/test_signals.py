@@ -54,7 +54,7 @@ def tea_shop(sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[..., Shop]]:
 
     yield make
     for shop in made:
-        shop.app.extensions["topmail"].delivery.close()
+        shop.app.extensions["topmail"].core.delivery.close()
 
 
 def test_receivers_are_isolated_from_each_other(tea_shop: Callable[..., Shop]) -> None:  # F179
@@ -194,7 +194,7 @@ def test_a_receiver_in_our_threads_may_use_the_database(
     for _ in range(3):
         shop.get("/tea")
     assert shop.topmail.flush(10, shop.app)
-    shop.app.extensions["topmail"].delivery.close()
+    shop.app.extensions["topmail"].core.delivery.close()
     assert [app for _, app, _ in told] == [shop.app] * 3
     assert all(name.startswith("topmail") for name, _, _ in told)
     assert len({id(session) for *_, session in told}) == 3
@@ -216,7 +216,7 @@ def test_a_receiver_of_drops_gets_the_view_and_an_app_context(
     view_dropped.connect(dropped, shop.app)
     shop.get("/tea")
     assert shop.topmail.flush(10, shop.app)
-    shop.app.extensions["topmail"].delivery.close()
+    shop.app.extensions["topmail"].core.delivery.close()
     assert told == [("shop", "tea-1", "rejected")]
 
 
@@ -227,7 +227,7 @@ def test_a_restart_with_a_new_key_sends_what_waits_under_it(
     first = tea_shop(TOPMAIL_API_KEY="tm_test_a_key_that_was_revoked")
     first.get("/tea")
     sandbox.wait_for_requests(1)
-    first.app.extensions["topmail"].delivery.close()
+    first.app.extensions["topmail"].core.delivery.close()
     assert sandbox.views == []
     second = tea_shop()
 

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from tests.identify.scene import ANN, PRODUCTS, browser, cookies_set, seen_by, sign_up, store
 from tests.shop import Shop
 from topmail_flask import Product, view_dropped
-from topmail_flask.identify import visit
-from topmail_flask.resolvers.sealing import Sealer
+from topmail_flask.identify.cookies import PendingView, opened_views, sealed_views
+from topmail_flask.identify.sealing import Sealer
 from topmail_flask.testing import capture
 
 
@@ -205,8 +205,8 @@ def test_the_rules_of_a_view_hold_for_an_earlier_one(caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("content", [b"", b"x", b"[]", b"[[1]]", b'[[true,"a","b"]]', b"{}", b"9"])
 def test_a_sealed_text_of_another_shape_holds_no_looks(content: bytes) -> None:
     sealer = Sealer([b"s3cret"], "visit cookie")
-    assert visit.opened(sealer.seal(content), sealer, 0) == ()
-    assert visit.opened(sealer.seal(zlib.compress(content)), sealer, 0) == ()
+    assert opened_views(sealer.seal(content), sealer, 0) == ()
+    assert opened_views(sealer.seal(zlib.compress(content)), sealer, 0) == ()
 
 
 def test_a_product_comes_out_of_the_cookie_as_it_went_in() -> None:
@@ -215,5 +215,5 @@ def test_a_product_comes_out_of_the_cookie_as_it_went_in() -> None:
         *("p", "Name ✓", "https://shop.example/p", "v", "https://shop.example/p.png"),
         *("9.90", "EUR", "Tea", "Linden", "sku-1"),  # type: ignore[arg-type]
     )
-    looks = (visit.Look(product, 1000.0),)
-    assert visit.opened(visit.sealed(looks, sealer), sealer, 1000.0) == looks
+    looks = (PendingView(product, 1000.0),)
+    assert opened_views(sealed_views(looks, sealer), sealer, 1000.0) == looks

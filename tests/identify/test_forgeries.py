@@ -14,9 +14,9 @@ from itsdangerous import URLSafeTimedSerializer
 
 from tests.identify.scene import ANN, browser, cookies_set, seen_by, store
 from tests.shop import Shop
+from topmail_flask.identify.cookies import Identity
 from topmail_flask.identify.links import own_location, split_token
-from topmail_flask.resolvers.identified import Identity
-from topmail_flask.resolvers.sealing import Sealer
+from topmail_flask.identify.sealing import Sealer
 
 
 def cookie_of(shop: Shop) -> str:

@@ -7,7 +7,7 @@ from flask import Flask
 
 from tests.testing.conftest import make_store
 from topmail_flask import InvalidValueError, Shopper
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.testing import browse_as, capture
 
 ANN, BOB = "ann@shop.example", "bob@shop.example"
@@ -33,7 +33,7 @@ def test_a_shopper_is_staged_over_the_store_s_own_log_in(app: Flask) -> None:
 
 def test_a_shopper_is_staged_in_a_store_with_no_log_in_at_all() -> None:
     app = make_store()
-    state_of(app).hooks.shopper_loader = None
+    core_of(app).hooks.shopper_loader = None
     with capture(app) as views:
         views.browse_as(ANN).get("/products/tea-1")
         views.assert_viewed("tea-1", shopper=ANN)

@@ -18,7 +18,8 @@ from topmail_flask import (
     view_delivered,
     view_dropped,
 )
-from topmail_flask.app_state import state_of
+from topmail_flask.app import state_of
+from topmail_flask.core import core_of
 from topmail_flask.delivery.front_door import Delivery
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.testing import capture
@@ -60,7 +61,7 @@ def test_nothing_leaves_the_process_and_no_thread_or_file_is_made(tmp_path: Path
         before = set(threading.enumerate())
         with capture(app) as views:
             views.browse_as(ANN).get("/products/tea-1")
-            assert state_of(app).delivery.flush(0.0)
+            assert core_of(app).delivery.flush(0.0)
             assert set(threading.enumerate()) <= before
         assert len(views) == 1
         assert topmail.requests == []
@@ -72,7 +73,7 @@ def test_what_the_kit_does_not_take_over_is_switched_off(tmp_path: Path) -> None
     app = make_store({"TOPMAIL_API_KEY": KEY, "TOPMAIL_OUTBOX": str(tmp_path)})
     with capture(app) as views:
         views.browse_as(ANN).get("/products/tea-1")
-        assert Delivery.accept(state_of(app).delivery, views[0]) == "disabled"
+        assert Delivery.accept(core_of(app).delivery, views[0]) == "disabled"
 
 
 def test_what_an_earlier_run_left_in_the_outbox_stays_there(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_what_an_earlier_run_left_in_the_outbox_stays_there(tmp_path: Path) -> N
         with app.test_client() as ann:
             ann.post("/login", data={"email": ANN})
             ann.get("/products/tea-1")
-        state_of(app).delivery.close()
+        core_of(app).delivery.close()
         topmail.start()
         later = make_store({**config, "TOPMAIL_OUTBOX": str(tmp_path)})
         with capture(later) as views:
@@ -110,21 +111,21 @@ def test_every_refusal_is_told_with_its_page_product_and_reason(app: Flask) -> N
 
 
 def test_afterwards_everything_is_as_before(app: Flask) -> None:
-    state = state_of(app)
-    made = state.delivery
-    before = dict(vars(state)), dict(vars(state.boundary)), dict(view_dropped.receivers)
+    core = core_of(app)
+    made = core.delivery
+    before = dict(vars(core)), dict(vars(core.guard)), dict(view_dropped.receivers)
 
     def failing_test() -> None:
         with capture(app), capture(app):
-            assert state.delivery is not made
+            assert core.delivery is not made
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         failing_test()
-    assert (dict(vars(state)), dict(vars(state.boundary))) == before[:2]
+    assert (dict(vars(core)), dict(vars(core.guard))) == before[:2]
     assert view_dropped.receivers == before[2]
-    assert state.watchers == []
-    assert not state.is_enabled()
+    assert core.watchers == []
+    assert not core.is_enabled()
 
 
 def test_a_capture_around_another_sees_what_happens_inside(app: Flask) -> None:
@@ -175,7 +176,7 @@ def test_an_error_that_the_app_made_a_page_of_is_raised_at_the_end() -> None:
     def broken(view: ProductView) -> ProductView:
         raise LookupError("the hook is broken")
 
-    state_of(app).hooks.before_send.append(broken)
+    core_of(app).hooks.before_send.append(broken)
     answered = []
     with pytest.raises(LookupError, match="the hook is broken"), capture(app) as views:
         answered.append(views.browse_as(ANN).get("/products/tea-1").status_code)
@@ -186,7 +187,7 @@ def test_an_error_that_the_test_has_seen_is_raised_once(app: Flask) -> None:
     def broken(tea: Tea) -> None:
         raise LookupError("the adapter is broken")
 
-    state_of(app).hooks.adapters[Tea] = broken
+    core_of(app).hooks.adapters[Tea] = broken
     seen = pytest.raises(LookupError, match="the adapter is broken")
     with capture(app), app.test_request_context("/products/tea-1"), seen:
         state_of(app).declare(Tea(), None)
@@ -204,7 +205,7 @@ def test_an_error_in_a_thread_of_ours_is_raised_at_the_end(app: Flask) -> None:
             views.delivering_to(sandbox),
         ):
             views.browse_as(ANN).get("/products/tea-1")
-            assert state_of(app).delivery.flush(5.0)
+            assert core_of(app).delivery.flush(5.0)
 
     with pytest.raises(LookupError, match="the receiver is broken"):
         delivering_test()
@@ -223,6 +224,6 @@ def test_without_the_kit_the_same_hook_costs_the_view_and_not_the_page(app: Flas
 def test_views_of_the_test_have_stats_that_balance(app: Flask) -> None:
     with capture(app) as views:
         views.browse_as(ANN).get("/products/tea-1")
-        stats = state_of(app).stats()
+        stats = core_of(app).stats()
         assert (stats.accepted, stats.balanced) == (1, True)
-        assert state_of(app).delivery.health().ok
+        assert core_of(app).delivery.health().ok

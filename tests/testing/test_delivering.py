@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.testing.conftest import make_store
 from topmail_flask import ProductView, Receipt, view_delivered
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.testing import capture
 
@@ -35,7 +35,7 @@ def test_views_reach_topmail_whatever_way_the_store_has_chosen(way: str, sandbox
         with views.delivering_to(sandbox):
             views.browse_as(ANN).get("/products/tea-1")
             [sent] = sandbox.wait_for_views(1)
-            assert state_of(app).delivery.flush(5.0)
+            assert core_of(app).delivery.flush(5.0)
         views.browse_as(ANN).get("/products/tea-2")
         views.assert_viewed("tea-2")
     assert (sent["product_id"], sent["email"]) == ("tea-1", ANN)
@@ -46,10 +46,10 @@ def test_views_reach_topmail_whatever_way_the_store_has_chosen(way: str, sandbox
 def test_what_topmail_refuses_is_in_the_story(app: Flask, sandbox: Sandbox) -> None:
     with capture(app) as views, views.delivering_to(sandbox):
         views.browse_as(BOB).get("/products/tea-1")
-        assert state_of(app).delivery.flush(5.0)
+        assert core_of(app).delivery.flush(5.0)
         assert [one.reason for one in views.refusals] == ["contact_not_found"]
         assert "later, on its way to TopMail\n    no view of 'tea-1'" in views.story()
-        assert state_of(app).stats().dead == 1
+        assert core_of(app).stats().dead == 1
 
 
 def test_a_refusal_of_tracking_stops_what_waits_for_the_shopper(
@@ -61,9 +61,9 @@ def test_a_refusal_of_tracking_stops_what_waits_for_the_shopper(
         sandbox.wait_for_requests(1)
         views.browse_as(ANN, consent=False).get("/products/tea-2")
         sandbox.inject_faults()
-        assert state_of(app).delivery.flush(5.0)
-        assert state_of(app).delivery.health().state == "degraded"  # in memory only
-        assert state_of(app).stats().reasons["consent_withdrawn"] == 1
+        assert core_of(app).delivery.flush(5.0)
+        assert core_of(app).delivery.health().state == "degraded"  # in memory only
+        assert core_of(app).stats().reasons["consent_withdrawn"] == 1
     assert sandbox.views == []
 
 

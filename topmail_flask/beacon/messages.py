@@ -1,9 +1,10 @@
-"""What the script on a page says: one line of words, from the store's own pages only."""
+"""What the script on a page says: one line of words, from the store's own pages, not too often."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 
 LIMIT = 2048
 """Bytes of a message; no more are read."""
+PER_SECOND, AT_ONCE = 10.0, 100.0
+REMEMBERED = 10_000
 _TOKEN = r"[A-Za-z0-9_.-]{1,1500}"  # noqa: S105
 _MESSAGE = re.compile(
     rf"(load|copy|prerender|back|variant|swap) (\d{{1,12}}) ({_TOKEN})(?: ({_TOKEN})?)?", re.ASCII
@@ -19,7 +22,7 @@ _MESSAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One look at a page, as its browser tells of it.
+    """One view of a page, as its browser tells of it.
 
     :ivar kind: ``load`` (the page came over the network), ``copy`` (the browser had it already:
         prefetched, or cached), ``prerender`` (made ahead, now shown), ``back`` (restored as it
@@ -81,3 +84,34 @@ def sender_of(environ: Mapping[str, Any]) -> str:
     except ValueError:
         near = False
     return str(forwarded.rpartition(",")[2].strip()[:64]) if near else address
+
+
+class Allowance:
+    """A bucket for each sender: :data:`AT_ONCE` messages, refilled by :data:`PER_SECOND`.
+
+    It counts in this process alone. A browser sends one message a view: the limit is there for
+    programs, and wide enough for a whole company behind one address. Threads need no lock: what
+    they race for is a message more or less.
+
+    :param clock: seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def take(self, sender: str) -> bool:
+        """Whether ``sender`` may send one more message now."""
+        now = self._clock()
+        left, since = self._left.pop(sender, (AT_ONCE, now))
+        left = min(AT_ONCE, left + (now - since) * PER_SECOND)
+        self._left[sender] = max(0.0, left - 1), now
+        while len(self._left) > REMEMBERED:  # the one that was silent the longest
+            try:
+                self._left.pop(next(iter(self._left)), None)
+            except (RuntimeError, StopIteration):  # another thread is at it
+                break
+        return left >= 1
+
+    def __len__(self) -> int:
+        return len(self._left)

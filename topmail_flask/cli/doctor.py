@@ -10,10 +10,10 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from topmail_flask.app import state_of
 from topmail_flask.cli.checks import CHECKS, findings, name_of
 from topmail_flask.cli.checks.finding import Finding, Level
 from topmail_flask.cli.checks.store import Store
-from topmail_flask.cli.opened import app_state
 from topmail_flask.cli.terminal import colour, wrapped
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
@@ -38,7 +38,7 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
     Exits with 1 when there is an error, with 0 otherwise; a warning is no error.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    store = Store(app, app_state(), home=home, named=named)
+    store = Store(app, state_of(app), home=home, named=named)
     try:
         told = []
         for name, finding in findings(store):

@@ -14,7 +14,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.front_door import Delivery
 
@@ -48,15 +48,15 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
     waits for the call that it makes, for TOPMAIL_SHUTDOWN_TIMEOUT at the most.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    state = state_of(app)
-    if not state.is_enabled():
+    core = core_of(app)
+    if not core.is_enabled():
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
-    if state.settings.outbox == ":memory:":
+    if core.settings.outbox == ":memory:":
         raise click.ClickException("nothing waits on this machine: TOPMAIL_OUTBOX is :memory:")
-    if state.settings.delivery == "worker":
-        state.settings = replace(state.settings, delivery="background")
+    if core.settings.delivery == "worker":
+        core.settings = replace(core.settings, delivery="background")
     with _told_to_end() as ended:
-        _drain(state.delivery, ended, None if follow else timeout, as_json=as_json)
+        _drain(core.delivery, ended, None if follow else timeout, as_json=as_json)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections import Counter
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.opened import app_state, done, outboxes
+from topmail_flask.cli.opened import app_core, done, outboxes
 from topmail_flask.delivery.forgetting import by_contact_id, forget
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.shopper import Shopper
@@ -35,7 +35,7 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
         shoppers = [Shopper(email), *(Shopper(contact_id=one) for one in contact_ids)]
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
-    state = app_state()
+    core = app_core()
     removed: Counter[str] = Counter()
     known = set(shoppers)
     with outboxes() as operators:
@@ -44,7 +44,7 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
                 known.update(by_contact_id(operator, [operator.identity_of(one) for one in known]))
                 work = forget(operator, shoppers, now=time.time())
                 removed += done(work, "Looking through the outbox", quiet=as_json)
-    in_broker = state.settings.delivery == "celery"
+    in_broker = core.settings.delivery == "celery"
     if as_json:
         told = {
             "removed": removed["removed"],

@@ -12,16 +12,16 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.app_state import AppState, state_of
-from topmail_flask.boundary import Boundary
+from topmail_flask.core import Core, core_of
 from topmail_flask.extraction.extract import extract
+from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.tracker import Tracker
+from topmail_flask.tracker import Shop, Tracker
 
 _NOBODY = "shopper@example.com"
 
@@ -48,48 +48,51 @@ def inspect_command(
 ) -> None:
     """Run a page through the app, send nothing, and say what would be sent and why."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    state = state_of(app)
+    core = core_of(app)
     if bool(address) == bool(file) or bool(file) != bool(url):
         raise click.UsageError("give a URL or path of the store, or --html FILE with --url URL")
     try:
         shopper = Shopper(email) if email else None
         if file and url:
-            page = extract(Path(file).read_bytes(), url, settings=state.settings)
+            page = extract(Path(file).read_bytes(), url, settings=core.settings)
             decision = _of_file(page, shopper)
         else:
-            decision = look(app, state, str(address), shopper)
+            decision = look(app, core, str(address), shopper)
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
     told = _told(decision, anybody=email is None)
     click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _text(told))
 
 
-def look(app: Flask, state: AppState, address: str, shopper: Shopper | None) -> Decision:
+def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decision:
     """What the extension decides about a page of the app, seen by ``shopper``; nothing is sent."""
     parts = urlsplit(address)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else state.settings.site_url
-    kept = state.tracker, state.hooks, state.settings
-    state.tracker = Tracker(
-        state.settings,
+    base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else core.settings.site_url
+    kept = core.tracker, core.hooks, core.settings
+    core.tracker = Tracker(
+        core.settings,
         _Sink(),
-        sender=object(),  # nobody's signals: the shop's own hooks stay quiet
-        secret=state.secret,
-        boundary=Boundary(),
-        before_send=state.hooks.before_send,
-        is_enabled=lambda: True,
+        core.secret,
+        Shop(
+            sender=object(),  # nobody's signals: the shop's own hooks stay quiet
+            guard=Guard(),
+            before_send=core.hooks.before_send,
+            is_enabled=lambda: True,
+            is_told=lambda: True,
+        ),
     )
     # What waits from before is left alone, too: a request would set its sending going.
-    state.settings = replace(state.settings, enabled=False)
+    core.settings = replace(core.settings, enabled=False)
     if shopper is not None:
-        state.hooks = state.hooks.as_seen_by(shopper)
+        core.hooks = core.hooks.as_seen_by(shopper)
     decisions: list[Decision] = []
-    state.watchers.append(decisions.append)
+    core.watchers.append(decisions.append)
     try:
         app.test_client().get(path, base_url=base).close()
     finally:
-        state.watchers.remove(decisions.append)
-        state.tracker, state.hooks, state.settings = kept
+        core.watchers.remove(decisions.append)
+        core.tracker, core.hooks, core.settings = kept
     return decisions[-1] if decisions else Decision(reason=Reason.STATUS)
 
 

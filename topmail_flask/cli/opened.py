@@ -10,14 +10,14 @@ from contextlib import contextmanager
 import click
 from flask import Flask, current_app
 
-from topmail_flask.app_state import AppState, state_of
+from topmail_flask.core import Core, core_of
 from topmail_flask.delivery.operating import Operator, OutboxUnavailable, Work
 
 
-def app_state() -> AppState:
+def app_core() -> Core:
     """What the extension keeps for the app that the command was called for."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    return state_of(app)
+    return core_of(app)
 
 
 @contextmanager
@@ -27,15 +27,15 @@ def outboxes() -> Iterator[list[Operator]]:
     :raises click.ClickException: nothing is kept on disk, or it cannot be used; also while the
         block runs.
     """
-    state = app_state()
-    if state.settings.api_key is None:
+    core = app_core()
+    if core.settings.api_key is None:
         raise click.ClickException("Set TOPMAIL_API_KEY: every key has an outbox of its own.")
-    if state.settings.outbox == ":memory:":
+    if core.settings.outbox == ":memory:":
         raise click.ClickException(
             "TOPMAIL_OUTBOX is :memory:. Only the store's own processes know what waits: "
             "ask topmail.stats() and topmail.health() there."
         )
-    operators = state.delivery.operators()
+    operators = core.delivery.operators()
     try:
         for operator in operators:
             operator.check()

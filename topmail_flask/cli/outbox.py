@@ -11,7 +11,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.opened import app_state, done, outbox
+from topmail_flask.cli.opened import app_core, done, outbox
 from topmail_flask.cli.status import status_command
 from topmail_flask.cli.times import ago, iso
 from topmail_flask.delivery.by_hand import Choice, Table
@@ -141,7 +141,7 @@ def purge_command(days: float | None, as_json: bool) -> None:
     and for an outbox that no process leads.
     """
     with outbox() as operator:
-        age = app_state().settings.dead_letter_age if days is None else days * 86_400
+        age = app_core().settings.dead_letter_age if days is None else days * 86_400
         before, size = time.time() - age, operator.bytes
         found = operator.find("dead", Choice(died_before=before))
         ends = done(operator.drop("dead", found), "Removing", quiet=as_json)

@@ -15,15 +15,16 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.app_state import AppState
+from topmail_flask.app import state_of
 from topmail_flask.cli.checks import findings
 from topmail_flask.cli.checks.configuration import function_name
 from topmail_flask.cli.checks.store import Store
 from topmail_flask.cli.checks.versions import installed_versions
 from topmail_flask.cli.doctor import as_plain
-from topmail_flask.cli.opened import app_state
+from topmail_flask.cli.opened import app_core
 from topmail_flask.cli.routes import routes
 from topmail_flask.cli.terminal import wrapped
+from topmail_flask.core import Core
 from topmail_flask.model.settings import PREFIX, Secret, Settings
 
 _ADDRESS = re.compile(r"[^\s\"'<>/]+@[^\s\"'<>/]+")
@@ -45,10 +46,10 @@ def report_command(output: Path | None) -> None:
     Read it before you send it.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    state = app_state()
+    core = app_core()
     now = time.time()
     path = output or Path(time.strftime("topmail-report-%Y%m%d-%H%M%S.zip", time.gmtime(now)))
-    texts = {f"{name}.json": _text(part) for name, part in _parts(app, state).items()}
+    texts = {f"{name}.json": _text(part) for name, part in _parts(app, core).items()}
     try:
         _write(path, texts)
     except FileExistsError:
@@ -59,8 +60,8 @@ def report_command(output: Path | None) -> None:
     click.echo("It holds no secret and nothing about a shopper or product. Read it, then send it.")
 
 
-def _parts(app: Flask, state: AppState) -> dict[str, Any]:
-    store = Store(app, state)
+def _parts(app: Flask, core: Core) -> dict[str, Any]:
+    store = Store(app, state_of(app))
     try:
         found = [(name, replace(finding, details=())) for name, finding in findings(store)]
     finally:
@@ -70,8 +71,8 @@ def _parts(app: Flask, state: AppState) -> dict[str, Any]:
             **installed_versions(),
             "system": f"{os.uname().sysname} {os.uname().release}",
         },
-        "settings": settings_shown(state.settings),
-        "hooks": _hooks(state),
+        "settings": settings_shown(core.settings),
+        "hooks": _hooks(core),
         "doctor": as_plain(found),
         "routes": [
             {"route": rule, "endpoint": endpoint, "views": what}
@@ -79,7 +80,7 @@ def _parts(app: Flask, state: AppState) -> dict[str, Any]:
         ],
     }
     if store.outbox is not None:  # else only the store's own processes know
-        stats, health = store.delivery.stats(), store.state.health()
+        stats, health = store.delivery.stats(), core.health()
         parts["stats"] = {**asdict(stats), "balanced": stats.balanced}
         parts["health"] = asdict(health)
     return parts
@@ -100,9 +101,9 @@ def _shown(name: str, value: object) -> object:
     return f"{function_name(value)}()" if callable(value) else value
 
 
-def _hooks(state: AppState) -> dict[str, Any]:
+def _hooks(core: Core) -> dict[str, Any]:
     """What the shop registered, by the names of its functions."""
-    hooks = state.hooks
+    hooks = core.hooks
     return {
         "shopper_loader": hooks.shopper_loader and function_name(hooks.shopper_loader),
         "consent": hooks.consent and function_name(hooks.consent),

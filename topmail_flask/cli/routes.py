@@ -13,7 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.extraction.attributes import VARIABLES
 from topmail_flask.marking import Mark, mark_of
 from topmail_flask.routes import BLUEPRINT
@@ -44,7 +44,7 @@ def routes_command(as_json: bool) -> None:
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
     """Each rule of the app, its endpoint, and how a product of it would be found."""
-    names = (*VARIABLES, *state_of(app).settings.template_variables)
+    names = (*VARIABLES, *core_of(app).settings.template_variables)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions.get(rule.endpoint)
         if rule.endpoint.startswith(f"{BLUEPRINT}."):

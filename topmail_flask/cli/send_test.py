@@ -9,10 +9,10 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.app_state import AppState
 from topmail_flask.cli.checks.api import parted
-from topmail_flask.cli.opened import app_state
+from topmail_flask.cli.opened import app_core
 from topmail_flask.cli.terminal import wrapped
+from topmail_flask.core import Core
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
 from topmail_flask.model.events import ProductView
@@ -40,15 +40,15 @@ def send_test_command(email: str, as_json: bool) -> None:
 
     Exits with 1 when TopMail did not take it, saying why and what to do.
     """
-    state = app_state()
-    if not state.is_enabled():
+    core = app_core()
+    if not core.is_enabled():
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
     try:
-        view = ProductView(Product(PRODUCT_ID, PRODUCT_NAME, url=_address(state)), Shopper(email))
+        view = ProductView(Product(PRODUCT_ID, PRODUCT_NAME, url=_address(core)), Shopper(email))
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
     begun = time.monotonic()
-    outcome = _sent(state, view)
+    outcome = _sent(core, view)
     took = time.monotonic() - begun
     if isinstance(outcome, DeliveryError):
         told = _refusal(outcome)
@@ -69,11 +69,11 @@ def send_test_command(email: str, as_json: bool) -> None:
         click.echo(f"  {name.replace('_', ' '):<11} {value or 'not told'}")
 
 
-def _sent(state: AppState, view: ProductView) -> Receipt | DeliveryError:
+def _sent(core: Core, view: ProductView) -> Receipt | DeliveryError:
     """What became of the view, with the same steps as for a shopper's."""
-    with TopMailClient.of(state.settings) as client:
+    with TopMailClient.of(core.settings) as client:
         outcome = client.post_view(view.key, view.body_bytes())
-        creates = state.settings.unknown_contacts == "create"
+        creates = core.settings.unknown_contacts == "create"
         if isinstance(outcome, ContactNotFound) and creates and view.shopper is not None:
             made = client.post_contact(view.shopper, subscribed=False)
             if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
@@ -82,9 +82,9 @@ def _sent(state: AppState, view: ProductView) -> Receipt | DeliveryError:
         return outcome
 
 
-def _address(state: AppState) -> str:
+def _address(core: Core) -> str:
     server_name = current_app.config["SERVER_NAME"]
-    return state.settings.site_url or f"https://{server_name or 'localhost'}/"
+    return core.settings.site_url or f"https://{server_name or 'localhost'}/"
 
 
 def _refusal(error: DeliveryError) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.opened import app_state, outbox
+from topmail_flask.cli.opened import app_core, outbox
 from topmail_flask.cli.times import ago, iso
 from topmail_flask.delivery.operating import Operator
 from topmail_flask.model.ledger import Health, Stats
@@ -19,19 +19,19 @@ from topmail_flask.model.ledger import Health, Stats
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
 def status_command(as_json: bool) -> None:
-    """Say how delivery stands on this machine: its state, what waits, what died and why.
+    """Say how delivery stands on this machine: its core, what waits, what died and why.
 
     Counts only; nothing about a shopper. Exits with 0 when nothing is to be done (without a key the
     state is disabled), with 1 when it is degraded, paused, stuck or blackout, or the outbox cannot
     be read.
     """
-    state = app_state()
-    if state.settings.api_key is None:
+    core = app_core()
+    if core.settings.api_key is None:
         cure = "Set TOPMAIL_API_KEY: every key has an outbox of its own."
         told = _told(Health("disabled", "no key", cure), Stats(), None)
     else:
         with outbox() as operator:
-            told = _told(state.health(), state.delivery.stats(), operator)
+            told = _told(core.health(), core.delivery.stats(), operator)
     click.echo(json.dumps(told) if as_json else _text(told))
     if not told["ok"]:
         raise SystemExit(1)

@@ -1,1 +1,1 @@
-"""Knowing a shopper without a log-in: cookies, links in mails, and the looks from just before."""
+"""Knowing a shopper without a log-in: cookies, links in mails, and the views from just before."""

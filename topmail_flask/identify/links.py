@@ -12,10 +12,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RoutingException
 from werkzeug.wrappers import Response
 
+from topmail_flask.identify.sealing import BEGINNING
 from topmail_flask.model.errors import ConfigurationError, InvalidValueError
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.text import web_address
-from topmail_flask.resolvers.sealing import BEGINNING
 
 ARGUMENT = "tm"
 # A shop's own argument of that name looks different and is none of our business.

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from topmail_flask.flask_visitor import FlaskVisitor
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.shoppers import FlaskShopperSource
 
 SHOPPER = "topmail_flask.testing.shopper"
 CONSENT = "topmail_flask.testing.consent"
@@ -52,7 +52,7 @@ def browse_as(
     return browser
 
 
-class StagedVisitor(FlaskVisitor):
+class StagedShopperSource(FlaskShopperSource):
     """The visitor that :func:`browse_as` named; whatever it left open is the store's to tell."""
 
     def logged_in(self) -> Shopper | None:

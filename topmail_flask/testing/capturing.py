@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from topmail_flask.app_state import AppState, state_of
-from topmail_flask.beacon.app_beacon import AppBeacon
+from topmail_flask.app import state_of
+from topmail_flask.beacon.beacon import Beacon
+from topmail_flask.core import Core
 from topmail_flask.model.settings import Secret
 from topmail_flask.signals import view_dropped
-from topmail_flask.testing.browsing import StagedVisitor
+from topmail_flask.testing.browsing import StagedShopperSource
 from topmail_flask.testing.captured_delivery import CapturedDelivery
 from topmail_flask.testing.captured_views import CapturedViews
 from topmail_flask.testing.clock import Clock
 from topmail_flask.testing.recording import Recording
-from topmail_flask.tracker import Tracker
+from topmail_flask.tracker import Shop, Tracker
 
 if TYPE_CHECKING:
     from topmail_flask.sandbox import Sandbox
@@ -43,37 +44,41 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
     :raises ConfigurationError: the app has no extension.
     """
     state = state_of(app)
+    core = state.core
     clock, recording = Clock(), Recording()
-    delivery = CapturedDelivery(state.settings, recording.accept, vars(state).get("delivery"))
+    delivery = CapturedDelivery(core.settings, recording.accept, vars(core).get("delivery"))
     tracker = Tracker(
-        state.settings,
+        core.settings,
         delivery,
-        sender=app,
-        secret=state.secret,
-        boundary=state.boundary,
-        before_send=state.hooks.before_send,
-        is_enabled=lambda: True,
+        core.secret,
+        Shop(
+            sender=app,
+            guard=core.guard,
+            before_send=core.hooks.before_send,
+            is_enabled=lambda: True,
+            is_told=lambda: True,
+        ),
         clock=clock.time,
         monotonic=clock.monotonic,
     )
     staged = {
         "delivery": delivery,
         "tracker": tracker,
-        "beacon": AppBeacon.of(app, clock.time),
-        "visitor_type": StagedVisitor,
+        "source_type": StagedShopperSource,
     }
-    state.watchers.append(recording.decide)
+    core.watchers.append(recording.decide)
     state.purchases.watchers.append(recording.refuse_purchase)
     try:
         with (
-            _in_place(state, **staged),
-            _in_place(state.boundary, strict=True, raised=[]),
+            _in_place(core, **staged),
+            _in_place(state, beacon=Beacon(core, clock.time)),
+            _in_place(core.guard, strict=True, raised=[]),
             view_dropped.connected_to(recording.drop, app),
         ):
-            yield CapturedViews(app, recording, clock, partial(_delivering, state, delivery))
-            errors = state.boundary.raised
+            yield CapturedViews(app, recording, clock, partial(_delivering, core, delivery))
+            errors = core.guard.raised
     finally:
-        state.watchers.remove(recording.decide)
+        core.watchers.remove(recording.decide)
         state.purchases.watchers.remove(recording.refuse_purchase)
     for error in errors:
         if _was_kept(error):
@@ -100,9 +105,9 @@ def _was_kept(error: Exception) -> bool:
 
 
 @contextmanager
-def _delivering(state: AppState, captured: CapturedDelivery, sandbox: Sandbox) -> Iterator[None]:
+def _delivering(core: Core, captured: CapturedDelivery, sandbox: Sandbox) -> Iterator[None]:
     settings = replace(
-        state.settings,
+        core.settings,
         api_key=Secret(sandbox.api_key),
         base_url=sandbox.base_url,
         enabled=True,
@@ -111,9 +116,9 @@ def _delivering(state: AppState, captured: CapturedDelivery, sandbox: Sandbox) -
         proxy=None,
         ca=None,
     )
-    with _in_place(state, settings=settings, delivery=None):
-        del state.delivery  # made anew when it is asked for
-        onward = state.delivery
+    with _in_place(core, settings=settings, delivery=None):
+        del core.delivery  # made anew when it is asked for
+        onward = core.delivery
     captured.onward = onward
     try:
         yield

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from flask.testing import FlaskClient
 
-from topmail_flask.app_state import state_of
+from topmail_flask.core import core_of
 from topmail_flask.model.decision import NOTHING, Decision
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
@@ -73,7 +73,7 @@ def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterato
         yield f"no view: {explained(decision.reason)}"
     trace = decision.extraction.trace if decision.extraction else NOTHING
     made_of_address = any(one[:2] == ("id", "request") for one in trace.fields)
-    if made_of_address and "id" in require and not state_of(client.application).settings.id_from:
+    if made_of_address and "id" in require and not core_of(client.application).settings.id_from:
         yield _NO_ID
     products = [view.product for view in decision.views]
     if decision.product is not None and not products:
@@ -87,7 +87,7 @@ def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterato
 
 def _decision(client: FlaskClient, page: str) -> tuple[str, Decision]:
     decisions: list[Decision] = []
-    watchers = state_of(client.application).watchers
+    watchers = core_of(client.application).watchers
     watchers.append(decisions.append)
     try:
         with capture(client.application):

@@ -9,7 +9,8 @@ from flask import Flask, Response, render_template, render_template_string, requ
 from jinja2 import DictLoader
 
 from topmail_flask import Product, ProductView, TopMail, product_page
-from topmail_flask.beacon.app_beacon import AppBeacon
+from topmail_flask.beacon.beacon import Beacon
+from topmail_flask.core import core_of
 
 TEA = {"id": "tea-1", "name": "Green tea", "price": "9.90"}
 CARD = {"id": "card-1", "name": "Gift card", "price": "25.00", "category": "Gift cards"}
@@ -88,7 +89,7 @@ def compared() -> str:
 
 def from_cache(age: float) -> str:
     """A page that was made ``age`` seconds ago, as a cache keeps it."""
-    older = AppBeacon.of(app, clock=lambda: time.time() - age)
+    older = Beacon(core_of(app), clock=lambda: time.time() - age)
     product = Product("x-1", "Offer of the week", url="https://shop.example/offer")
     return f'{OFFER}<script data-topmail-token="{older.tokens.of_product(product)}"></script>'
 

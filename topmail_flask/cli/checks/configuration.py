@@ -25,7 +25,7 @@ def key(store: Store) -> Finding:
         where = "debug mode" if store.app.debug else "tests"
         cure = "Use a tm_test_… key, or: flask topmail sandbox"
         return warning(f"A live key in {where}: what is tried out mails real shoppers.", cure)
-    if not store.state.is_enabled():
+    if not store.state.core.is_enabled():
         return warning("The app is under TESTING: nothing is sent.", "Unset TESTING in production.")
     if not is_live and store.is_in_production:
         cure = "Set TOPMAIL_API_KEY to the tm_live_… key where real shoppers are."
@@ -70,7 +70,7 @@ def currency(store: Store) -> Finding:
 
 def consent(store: Store) -> Finding:
     """Who is asked for consent, and what does silence mean?"""
-    settings, reader = store.settings, store.state.hooks.consent
+    settings, reader = store.settings, store.state.core.hooks.consent
     who = (
         f"asks {function_name(reader)}()"
         if reader

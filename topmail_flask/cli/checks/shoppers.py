@@ -9,7 +9,7 @@ from typing import Any
 from topmail_flask.cli.checks.configuration import function_name
 from topmail_flask.cli.checks.finding import Finding, error, ok, warning
 from topmail_flask.cli.checks.store import Store
-from topmail_flask.identify.seals import FOR_COOKIES
+from topmail_flask.identify.sealing import FOR_COOKIES
 from topmail_flask.model.errors import ConfigurationError
 
 _CURE = "Register @topmail.shopper_loader."
@@ -17,7 +17,7 @@ _CURE = "Register @topmail.shopper_loader."
 
 def shoppers(store: Store) -> Finding:
     """Which resolver tells who the shopper is, and by which attribute?"""
-    loader = store.state.hooks.shopper_loader
+    loader = store.state.core.hooks.shopper_loader
     if loader is not None:
         return ok(f"@topmail.shopper_loader: {function_name(loader)}().")
     login = getattr(store.app, "login_manager", None)
@@ -38,12 +38,12 @@ def shoppers(store: Store) -> Finding:
 def identify(store: Store) -> Finding:
     """Could shoppers be known without a log-in, and does anything else count on it?"""
     try:
-        store.state.recognition.seals.of(FOR_COOKIES)
+        store.state.identify.seals.of(FOR_COOKIES)
     except ConfigurationError as problem:
         if store.settings.backfill:
             return error(f"TOPMAIL_BACKFILL does nothing: {problem}.", "Do that, or unset it.")
         return ok(f"Not set up, which only topmail.identify() and sign_link() need: {problem}.")
-    if store.settings.backfill and store.state.hooks.consent is None:
+    if store.settings.backfill and store.state.core.hooks.consent is None:
         what = "TOPMAIL_BACKFILL keeps looks of those alone who said yes in a known cookie banner."
         return warning(what, "Register @topmail.consent where the store asks in another way.")
     return ok("topmail.identify() and sign_link() can be used.")

@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from topmail_flask.app_state import AppState
+from topmail_flask.app import AppState
 from topmail_flask.cli.checks.finding import Finding
 from topmail_flask.cli.checks.sampling import Sample, product_pages
 from topmail_flask.cli.inspect import look
 from topmail_flask.delivery.transport import Answer, Transport
 from topmail_flask.extraction.encodings import readable
-from topmail_flask.final_answer import HTML, media_type
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import DeliveryError
 from topmail_flask.model.reasons import Reason
+from topmail_flask.page import HTML, media_type
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 """Who the doctor says it is: a robot may get other pages than a shopper."""
@@ -92,8 +92,8 @@ class Store:
     ) -> None:
         self.app = app
         self.state = state
-        self.settings = state.settings
-        self.delivery = state.delivery  # made before pages are asked for quietly
+        self.settings = state.core.settings
+        self.delivery = state.core.delivery  # made before pages are asked for quietly
         self.home_path = home
         self.named = named
         self.clock = clock
@@ -181,7 +181,7 @@ class Store:
         if not (self.settings.site_url or urlsplit(address).netloc):
             address = self.base_url + address
         with self._quietly():
-            return Context().run(look, self.app, self.state, address, None)
+            return Context().run(look, self.app, self.state.core, address, None)
 
     def close(self) -> None:
         """Close the connections to TopMail."""
@@ -191,12 +191,12 @@ class Store:
     @contextmanager
     def _quietly(self) -> Iterator[None]:
         """Keep the extension from sending what waits, as it would with the first request."""
-        kept = self.state.settings
-        self.state.settings = replace(kept, enabled=False)
+        kept = self.state.core.settings
+        self.state.core.settings = replace(kept, enabled=False)
         try:
             yield
         finally:
-            self.state.settings = kept
+            self.state.core.settings = kept
 
 
 Check = Callable[[Store], Finding]

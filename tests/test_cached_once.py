@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 
-from topmail_flask.made_once import made_once
+from topmail_flask.core import cached_once
 
 
 def test_what_two_threads_make_at_once_is_one_and_the_same() -> None:
     both_make = threading.Barrier(2, timeout=10)
 
     class Shop:
-        @made_once
+        @cached_once
         def delivery(self) -> object:
             """The way to TopMail."""
             both_make.wait()

@@ -1,0 +1,148 @@
+"""Composes what watches one app; the only place that connects signals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Request, Response, current_app
+from flask import request as current_request
+from flask.signals import before_render_template, request_finished, template_rendered
+from markupsafe import Markup
+
+from topmail_flask.core import NAME, Core, cached_once
+from topmail_flask.extraction.attributes import are_mapped_at_all
+from topmail_flask.flask_page import FlaskPage
+from topmail_flask.guard import guarded
+from topmail_flask.identify.identify import Identify
+from topmail_flask.model.decision import Decision
+from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.settings import Settings
+from topmail_flask.purchases import Purchases
+from topmail_flask.routes import add_own_routes
+from topmail_flask.rules.requests import OBSERVER
+from topmail_flask.shoppers import Hooks
+
+if TYPE_CHECKING:
+    from topmail_flask.beacon.beacon import Beacon
+
+
+class AppState:
+    """One app's core, its features, and the receivers of its signals."""
+
+    def __init__(self, app: Flask, settings: Settings, hooks: Hooks) -> None:
+        self.core = Core(app, settings, hooks)
+        self.guard = self.core.guard
+        self.identify = Identify(self.core)
+        self.purchases = Purchases(self.core)
+        self.core.identified = self.identify.shopper
+        self.core.reader.is_older_copy = self._is_older_copy
+        self._reads_rows = False  # most signals cost a store more than what is done about them
+        # Signals hold receivers weakly: these attributes keep them for as long as the app lives.
+        self._on_render = self._note_render
+        self._on_rendered = self._note_rendered
+        self._on_finished = self._decide
+
+    @cached_once
+    def beacon(self) -> Beacon:
+        """Signs products for pages, and hears from browsers that these are shown."""
+        from topmail_flask.beacon.beacon import Beacon  # noqa: PLC0415  only who uses it pays
+
+        return Beacon(self.core)
+
+    def watch(self) -> None:
+        """Look at the app's pages from now on."""
+        core = self.core
+        core.app.url_value_preprocessor(self.identify.notice_link)
+        self._connect()
+        add_own_routes(core, self._own_view)
+        if core.settings.delivery == "celery":
+            from topmail_flask.delivery.homes import serve  # noqa: PLC0415  as for the delivery
+
+            ends = core.outcomes.delivered, core.outcomes.dropped
+            self._served = serve(core.settings, core.name, *ends)
+
+    def _connect(self) -> None:
+        app = self.core.app
+        before_render_template.connect(self._on_render, app)
+        if self._reads_rows:
+            template_rendered.connect(self._on_rendered, app)
+        request_finished.connect(self._on_finished, app)
+
+    @contextmanager
+    def unwatched(self) -> Iterator[None]:
+        """The app answers as if it had no extension, for as long as the block runs."""
+        app = self.core.app
+        before_render_template.disconnect(self._on_render, app)
+        template_rendered.disconnect(self._on_rendered, app)
+        request_finished.disconnect(self._on_finished, app)
+        try:
+            yield
+        finally:
+            self._connect()
+
+    @guarded(None)
+    def declare(self, product: object, fields: Mapping[str, object] | None) -> None:
+        """Note a product that the shop names in this request; whatever it is, the page goes on."""
+        reader = self.core.reader
+        page = reader.current_page()
+        page.named.append(reader.named(product, page.request, fields))
+
+    @guarded(Markup(""))
+    def beacon_tag(self, product: object = None, **options: Any) -> Markup:
+        """The beacon's element of the current page, or nothing."""
+        return self.beacon.tag(product, **options)
+
+    @guarded(None)
+    def _note_render(self, _app: Flask, template: Any, context: dict[str, Any], **_: Any) -> None:
+        is_page = self.core.reader.note_template(template.name or "", context)
+        if is_page and not self._reads_rows and are_mapped_at_all():
+            self._reads_rows = True
+            template_rendered.connect(self._on_rendered, self.core.app)
+
+    @guarded(None)
+    def _note_rendered(self, _app: Flask, context: dict[str, Any], **_: Any) -> None:
+        self.core.reader.note_complete(context)
+
+    @guarded(None)
+    def _decide(self, _app: Flask, response: Response, **_: Any) -> None:
+        core = self.core
+        request: Request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        if core.is_enabled():
+            core.delivery.resume()
+        page = core.reader.finished(request, response)
+        self.identify.catch_up(page, response)
+        decision = self._decision(page, response)
+        self.identify.update_cookies(page, response, decision)
+        # A middleware around this app saw the same request: it leaves it to us.
+        request.environ[OBSERVER] = self
+        for watcher in core.watchers:
+            watcher(decision)
+        if core.tells_browser():
+            response.headers["X-TopMail"] = decision.header
+
+    def _decision(self, page: FlaskPage, response: Response) -> Decision:
+        if page.own is not None:
+            # A response of ours may come late: the session in it would undo a newer one.
+            response.headers.remove("Set-Cookie")
+            return page.own(response)
+        core = self.core
+        return core.tracker.decide(page, core.shopper_source(page.request), response)
+
+    def _is_older_copy(self, page: FlaskPage) -> bool:
+        return self.beacon.tells_of(page)
+
+    def _own_view(self, name: str) -> Callable[[], Response]:
+        return self.beacon.receive if name == "view" else self.beacon.script
+
+
+def state_of(app: Flask | None) -> AppState:
+    """What the extension keeps for ``app``, or for the current one.
+
+    :raises ConfigurationError: the app has no extension.
+    """
+    state = (app or current_app).extensions.get(NAME)
+    if not isinstance(state, AppState):
+        raise ConfigurationError("this app has no TopMail: call topmail.init_app(app)")
+    return state

@@ -1,0 +1,172 @@
+"""What a feature may know of one app: settings, guard, tracker, delivery, page reader.
+
+It knows no feature. Each part is loaded and made for the first page that needs it: a store starts
+in the time that a few modules take.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from flask import Flask, Request, current_app
+
+from topmail_flask.flask_page import PageReader
+from topmail_flask.guard import Guard
+from topmail_flask.model.decision import Decision
+from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.ledger import Health, Stats
+from topmail_flask.model.settings import Settings
+from topmail_flask.shoppers import ConsentFunction, FlaskShopperSource, Hooks, Resolver
+from topmail_flask.signals import OutcomeSignals
+
+if TYPE_CHECKING:
+    from topmail_flask.delivery.front_door import Delivery
+    from topmail_flask.tracker import Tracker
+
+NAME = "topmail"
+T = TypeVar("T")
+
+
+class cached_once(Generic[T]):  # noqa: N801  used like functools.cached_property
+    """Like :class:`functools.cached_property`, but the first value that was made is everybody's.
+
+    Python 3.12 took the lock out of that; here two threads may make two, and both get one.
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        if instance is None:
+            return self  # type: ignore[return-value]  # looked at on the class
+        made: T = instance.__dict__.setdefault(self._name, self._make(instance))
+        return made
+
+
+class Core:
+    """One app's settings and what is made of them.
+
+    :ivar watchers: called with every decision about a page: the command line and the testing kit
+        listen here.
+    :ivar identified: who the store itself says that the shopper is; a feature sets it.
+    :ivar source_type: how the shopper of a request is found; the testing kit sets another one.
+    """
+
+    def __init__(self, app: Flask, settings: Settings, hooks: Hooks) -> None:
+        self.app = app
+        self.settings = settings
+        self.hooks = hooks
+        self.guard = Guard()
+        self.watchers: list[Callable[[Decision], None]] = []
+        self.identified: Resolver = lambda _: None
+        self.source_type = FlaskShopperSource
+        self.outcomes = OutcomeSignals(app, self.guard)
+        self.consent = ConsentFunction(
+            app, hooks, self.guard, settings, lambda: self.delivery.learned
+        )
+        self.reader = PageReader(app, settings, hooks.adapters)
+
+    @property
+    def name(self) -> str:
+        """Tells this app from others in the files of one machine."""
+        return f"{self.app.import_name}:{self.app.name}"
+
+    @property
+    def owner(self) -> bytes:
+        """Tells this shop from others that run the same program: its ``SECRET_KEY``, if any."""
+        secret = self.app.secret_key or ""
+        return secret.encode() if isinstance(secret, str) else secret
+
+    @cached_once
+    def secret(self) -> bytes:
+        """Keys the digests of shoppers and visits: the app's own secret, else the API key."""
+        if self.owner:
+            return self.owner
+        key = self.settings.api_key
+        # Without a key nothing is sent: no other process has to agree.
+        return key.reveal().encode() if key is not None else os.urandom(16)
+
+    @property
+    def outbox_root(self) -> Path | None:
+        """Where the directories of this app's files are; None: nothing is kept on disk."""
+        directory = self.settings.outbox or str(Path(self.app.instance_path) / "topmail")
+        return None if directory == ":memory:" else Path(directory)
+
+    @cached_once
+    def delivery(self) -> Delivery:
+        """The way to TopMail; opens nothing before the first view."""
+        # Half of the package: loaded with the first page, not at the start of the store.
+        from topmail_flask.delivery.front_door import Delivery  # noqa: PLC0415
+
+        return Delivery(
+            self.settings,
+            app_name=self.name,
+            directory=self.outbox_root,
+            secret=self.secret,
+            owner=self.owner,
+            on_delivered=self.outcomes.delivered,
+            on_dropped=self.outcomes.dropped,
+            is_heard=self.outcomes.are_heard,
+            celery=lambda: self.app.extensions.get("celery"),
+            is_withdrawn=self.consent.is_withdrawn,
+        )
+
+    @cached_once
+    def tracker(self) -> Tracker:
+        """Decides about this app's pages."""
+        from topmail_flask.tracker import Shop, Tracker  # noqa: PLC0415  as for the delivery
+
+        return Tracker(
+            self.settings,
+            self.delivery,
+            self.secret,
+            Shop(
+                sender=self.app,
+                guard=self.guard,
+                before_send=self.hooks.before_send,
+                is_enabled=self.is_enabled,
+                is_told=self.is_told,
+            ),
+        )
+
+    def is_enabled(self) -> bool:
+        """Whether views may be sent: there is a key, and no test is running unless it asks."""
+        key, enabled = self.settings.api_key, self.settings.enabled
+        return key is not None and (not self.app.testing if enabled is None else enabled)
+
+    def is_told(self) -> bool:
+        """Whether anybody wants to know more of views that are not sent than their number."""
+        return bool(self.watchers or self.settings.backfill or self.tells_browser())
+
+    def tells_browser(self) -> bool:
+        """Whether pages say what was decided about them."""
+        return self.settings.debug_header or self.app.debug
+
+    def shopper_source(self, request: Request) -> FlaskShopperSource:
+        """Who made the request; nobody is asked yet."""
+        return self.source_type(self.app, self.hooks, request, self.consent.ask, self.identified)
+
+    def stats(self) -> Stats:
+        """The books of the outbox, with this process's own refusals among the reasons."""
+        return self.delivery.stats().with_refusals(self.tracker.refusals)
+
+    def health(self) -> Health:
+        """Whether views reach TopMail; under a test that sends nothing, as the pages say it."""
+        return self.delivery.health() if self.tracker.is_enabled() else Health("disabled")
+
+
+def core_of(app: Flask | None = None) -> Core:
+    """What the extension knows of ``app``, or of the current one.
+
+    :raises ConfigurationError: the app has no extension.
+    """
+    state = (app or current_app).extensions.get(NAME)
+    core = getattr(state, "core", None)
+    if not isinstance(core, Core):
+        raise ConfigurationError("this app has no TopMail: call topmail.init_app(app)")
+    return core

@@ -1,0 +1,86 @@
+"""A page as it is sent, in plain values: behind it nobody reads the framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from werkzeug.http import parse_options_header
+
+from topmail_flask.extraction.encodings import readable
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+
+HTML = ("text/html", "application/xhtml+xml")
+
+
+@dataclass(slots=True)
+class RenderedPage:
+    """A request, what the shop told of its page, and the final response.
+
+    :ivar environ: the request as WSGI hands it over; never changed.
+    :ivar url: absolute URL of the request on the shop's own site, with its query.
+    :ivar path: the URL's path.
+    :ivar status: the final status.
+    :ivar mimetype: media type of the response, lower-case, without parameters.
+    :ivar charset: character set that the Content-Type named, if any.
+    :ivar encoding: the ``Content-Encoding`` header, if there is one.
+    :ivar disposition: the ``Content-Disposition`` header, if there is one.
+    :ivar html: the body, undecoded; None when it cannot be read or need not be.
+    :ivar unread: why there is no product to tell, if one was to be looked for.
+    :ivar view_args: the values that the route took from the URL.
+    :ivar marked: the route is marked, or the shop named the product.
+    :ivar declared: products named by route, template call or ``track``, in their order.
+    :ivar template_product: what the template variable held, or None.
+    """
+
+    environ: Mapping[str, Any]
+    url: str = ""
+    path: str = ""
+    status: int = 200
+    mimetype: str = "text/html"
+    charset: str | None = None
+    encoding: str | None = None
+    disposition: str | None = None
+    html: bytes | None = None
+    unread: Reason | None = None
+    view_args: Mapping[str, object] | None = None
+    marked: bool = False
+    declared: tuple[Product, ...] = ()
+    template_product: Product | None = None
+
+    def may_show_product(self) -> bool:
+        """Whether it pays to read the page: False only if it shows no product."""
+        return True
+
+    def read(self) -> None:
+        """Fill in what the page shows, once somebody wants to know."""
+
+    def is_left_to_beacon(self) -> bool:
+        """Whether the page's own script tells who sees it, because a cache answered."""
+        return False
+
+    def note_headers(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Note status and headers of the response, each read once."""
+        # In one pass: to look for a header that is not there makes Werkzeug raise an exception.
+        known = {name.lower(): value for name, value in headers}
+        self.status = status
+        self.mimetype, self.charset = media_type(known.get("content-type"))
+        self.encoding = known.get("content-encoding")
+        self.disposition = known.get("content-disposition")
+
+    def note_body(self, body: bytes, limit: int) -> None:
+        """Note the body, not compressed any more; or why it cannot be read.
+
+        :param limit: bytes of the page at the most.
+        """
+        self.html, self.unread = readable(body, self.encoding, limit)
+
+
+@lru_cache(maxsize=64)
+def media_type(content_type: str | None) -> tuple[str, str | None]:
+    """The media type that a ``Content-Type`` header names, in lower case, and its charset."""
+    mimetype, parameters = parse_options_header(content_type)
+    return mimetype.lower(), parameters.get("charset")

@@ -1,1 +1,0 @@
-"""Who saw it? Functions that find the shopper of the current request."""

@@ -1,0 +1,252 @@
+"""Who saw it? The shopper of a request, and whether that shopper agreed to be tracked.
+
+:data:`RESOLVERS` are the ways to know a shopper who is logged in, in their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flask import Flask, Request, current_app, g
+
+from topmail_flask.delivery.learned import Learned
+from topmail_flask.guard import Guard
+from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
+from topmail_flask.rules.consent import cookie_banner_consent
+
+Resolver = Callable[[Request], Shopper | None]
+IDENTITY_COOKIE = "topmail_shopper"
+IDENTIFIED = "topmail_flask.named"
+"""Key of the environ: whom this very request named, or None once the shop forgot who it was."""
+
+
+def flask_login_shopper(request: Request) -> Shopper | None:
+    """Flask-Login's ``current_user`` with its ``email``, or None: nobody is logged in.
+
+    A request without a cookie and without ``Authorization`` belongs to nobody unless the view
+    itself has logged somebody in; its session is not touched.
+
+    :raises InvalidValueError: the user's address cannot be one.
+    """
+    user = _flask_login_user(request)
+    email = getattr(user, "email", None)
+    if not email:
+        return None
+    return Shopper(
+        email=email,
+        first_name=_text(getattr(user, "first_name", None)),
+        last_name=_text(getattr(user, "last_name", None)),
+    )
+
+
+RESOLVERS: list[Resolver] = [flask_login_shopper]
+"""Asked one after the other until one knows the shopper. Each is a function of the request that
+returns a :class:`~topmail_flask.Shopper` or None; a ``shopper_loader`` of the shop replaces them.
+"""
+
+
+def is_somebody_logged_in(request: Request) -> bool:
+    """Whether Flask-Login knows the visitor, with or without an address."""
+    return _flask_login_user(request) is not None
+
+
+def is_surely_nobody(request: Request) -> bool:
+    """Whether nobody is logged in, as far as can be told without loading a session or a user."""
+    user: Any = g.get("_login_user")
+    if user is not None:
+        return not user or not user.is_authenticated
+    if not hasattr(current_app, "login_manager"):
+        return True
+    environ = request.environ
+    return "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ
+
+
+def _flask_login_user(request: Request) -> Any:
+    user: Any = g.get("_login_user")
+    if user is None:
+        if is_surely_nobody(request):
+            return None
+        from flask_login import current_user  # noqa: PLC0415  only shops with Flask-Login have it
+
+        user = current_user
+    return user if user and user.is_authenticated else None
+
+
+def may_be_identified(environ: Mapping[str, Any]) -> bool:
+    """Whether the store itself may have named the shopper, in this browser or in this request."""
+    return IDENTITY_COOKIE in environ.get("HTTP_COOKIE", "") or IDENTIFIED in environ
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What the shop registered on its TopMail object."""
+
+    shopper_loader: Callable[[], object] | None = None
+    consent: Callable[..., bool | None] | None = None
+    adapters: dict[type, Callable[[Any], Any]] = field(default_factory=dict)
+    before_send: list[Callable[[ProductView], Any]] = field(default_factory=list)
+    exclude: list[Callable[[], object]] = field(default_factory=list)
+
+    def as_seen_by(self, shopper: Shopper) -> Hooks:
+        """The same hooks, but the shopper is known already."""
+        return replace(self, shopper_loader=lambda: shopper)
+
+
+class FlaskShopperSource:
+    """Asks the shop's functions about one request.
+
+    :param ask_consent: the shop's consent function.
+    :param identified: who the shopper is by ``topmail.identify`` or a signed link.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        hooks: Hooks,
+        request: Request,
+        ask_consent: Callable[[Shopper | None], bool | None],
+        identified: Resolver,
+    ) -> None:
+        self._app = app
+        self._hooks = hooks
+        self._request = request
+        self._ask_consent = ask_consent
+        self._identified = identified
+        self._is_nobody = False
+
+    def shopper(self) -> Shopper | None:
+        """The shopper who is logged in; if nobody is, the one whom the store named here before.
+
+        Somebody who is logged in, but without an address, is not taken for the one before.
+        """
+        if self._is_nobody:
+            return None
+        known = self.logged_in()
+        if known is not None or not may_be_identified(self._request.environ):
+            return known
+        if is_somebody_logged_in(self._request):
+            return None
+        return self._identified(self._request)
+
+    def logged_in(self) -> Shopper | None:
+        """The shopper whom the store's own loader names, or without one the resolvers."""
+        loader = self._hooks.shopper_loader
+        if loader is not None:
+            return Shopper.of(self._app.ensure_sync(loader)())
+        found = (resolver(self._request) for resolver in RESOLVERS)
+        return next((shopper for shopper in found if shopper is not None), None)
+
+    def is_surely_nobody(self) -> bool:
+        """Whether :meth:`shopper` will be None, as far as can be told at once."""
+        if (
+            self._hooks.shopper_loader is not None
+            or any(resolver is not flask_login_shopper for resolver in RESOLVERS)
+            or may_be_identified(self._request.environ)
+        ):
+            return False
+        self._is_nobody = is_surely_nobody(self._request)
+        return self._is_nobody
+
+    def consents(self, shopper: Shopper | None) -> bool | None:
+        """What the shopper decided about tracking; None: nothing yet."""
+        if self._hooks.consent is None:
+            has_cookies = "HTTP_COOKIE" in self._request.environ
+            return cookie_banner_consent(self._request.cookies) if has_cookies else None
+        return self._ask_consent(shopper)
+
+    def is_excluded(self) -> bool:
+        """Whether the shop wants this request left out."""
+        return any(self._app.ensure_sync(rule)() for rule in self._hooks.exclude)
+
+
+class ConsentFunction:
+    """Asks ``@topmail.consent``.
+
+    Outside of a request it is asked only if it can answer there: whether it can, is tried while a
+    request is under way whose answer was "yes". A function that reads cookies or ``current_user``
+    says something else without them and is not asked again; then a refusal in the shopper's next
+    request drops what waits.
+
+    A process that answers no requests, as ``flask topmail drain``, goes by what the store's
+    processes have learnt of the same function. Until one of them has, it is not asked there: it
+    said yes in the request, and what a function says where it cannot know is no refusal.
+
+    :param learned: where that is kept; called when it is needed.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        hooks: Hooks,
+        guard: Guard,
+        settings: Settings,
+        learned: Callable[[], Learned],
+    ) -> None:
+        self._app = app
+        self._learned = learned
+        self._hooks = hooks
+        self._guard = guard
+        self._opt_in = settings.consent == "opt-in"
+        self._answers_anywhere: bool | None = None
+
+    def ask(self, shopper: Shopper | None) -> bool | None:
+        """What the shopper decided, as the shop knows it in this request."""
+        answer = self._answer(shopper)
+        if answer and self._answers_anywhere is None:
+            try:
+                self._answers_anywhere = self._answer_outside(shopper) is True
+            except Exception:  # noqa: BLE001  it needs the request
+                self._answers_anywhere = False
+            self._learned().keep(self._version(), self._answers_anywhere)
+        return answer
+
+    def is_withdrawn(self, event: ProductView | Purchase) -> bool:
+        """Whether the shopper of what waits has changed their mind; in the sending thread."""
+        if self._hooks.consent is None:
+            return False
+        if self._answers_anywhere is None:
+            self._answers_anywhere = self._learned().answer(self._version())
+        if not self._answers_anywhere:
+            return False
+        try:
+            answer = self._answer_outside(event.shopper)
+        except Exception as error:  # noqa: BLE001  it said yes in the request: that holds
+            self._guard.report(self._answer, error)
+            return False
+        return answer is False or (answer is None and self._opt_in)
+
+    def _version(self) -> str:
+        """Tells the function from others, and from what it was before a change of the shop's."""
+        reader: Any = self._hooks.consent
+        code = getattr(inspect.unwrap(reader), "__code__", None)
+        named = reader if code else type(reader)
+        text = f"{named.__module__}:{named.__qualname__}".encode()
+        if code:
+            text += code.co_code + repr(code.co_names).encode()
+        return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+    def _answer_outside(self, shopper: Shopper | None) -> bool | None:
+        def within_app() -> bool | None:
+            with self._app.app_context():
+                return self._answer(shopper)
+
+        return Context().run(within_app)
+
+    def _answer(self, shopper: Shopper | None) -> bool | None:
+        reader = self._hooks.consent
+        if reader is None:
+            return None
+        ask = self._app.ensure_sync(reader)
+        answer: bool | None = ask(shopper) if inspect.signature(reader).parameters else ask()
+        return answer if answer is None else bool(answer)
