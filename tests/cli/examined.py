@@ -12,9 +12,8 @@ from flask import Flask, render_template_string
 from tests.shop import TEMPLATE
 from topmail_flask import TopMail
 from topmail_flask.app import state_of
-from topmail_flask.cli.checks import CHECKS, name_of
-from topmail_flask.cli.checks.finding import Finding
-from topmail_flask.cli.checks.store import Store
+from topmail_flask.cli.doctor import CHECKS, name_of
+from topmail_flask.cli.doctor_store import Finding, Store
 from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.examined import bare_app, doctor, tea_app, told
 from tests.cli.operated import ANN, OperatedStore
-from topmail_flask.cli.checks import CHECKS, name_of
+from topmail_flask.cli.doctor import CHECKS, name_of
 from topmail_flask.sandbox import Sandbox
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask_login import LoginManager
 
 from tests.cli.examined import bare_app, found, tea_app, told
-from topmail_flask.cli.checks.finding import Finding
+from topmail_flask.cli.doctor_store import Finding
 from topmail_flask.core import core_of
 
 LIVE, TEST = "tm_live_0123456789abcdef", "tm_test_0123456789abcdef"

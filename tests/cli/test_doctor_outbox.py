@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.examined import found, tea_app
 from tests.cli.operated import OperatedStore
-from topmail_flask.cli.checks.finding import Finding
+from topmail_flask.cli.doctor_store import Finding
 from topmail_flask.sandbox import Sandbox
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.examined import found, tea_app
-from topmail_flask.cli.checks.finding import Finding
+from topmail_flask.cli.doctor_store import Finding
 from topmail_flask.sandbox import Sandbox
 
 WSGI = b"""

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.cli.operated import ANN, BOB, OperatedStore
+from tests.cli.operated import ANN, BOB, LivingStore, OperatedStore
 from tests.delivery.entry_making import entry
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.sandbox import Sandbox
@@ -46,8 +46,8 @@ def test_the_status_counts_what_waits_and_what_became_of_the_rest(operated: Oper
     assert [told[end] for end in ends] == [6, 2, 3, 0, 0, 1]
     assert told["dead_letters"] == told["reasons"] == {"contact_not_found": 3}
     text = operated.run("outbox", "status")
-    assert "pending:    1" in text
-    assert "not sent:   3 contact_not_found" in text
+    assert "pending:       1" in text
+    assert "not sent:      3 contact_not_found" in text
 
 
 def test_no_command_prints_an_address(operated: OperatedStore) -> None:
@@ -92,17 +92,32 @@ def test_a_dead_letter_is_sent_again_under_its_key_when_the_contact_is_there(
     refused(operated, 3)
     before = set(keys(operated))
     topmail.add_contact(BOB)
-    assert operated.told("outbox", "retry", "--reason", "contact_not_found") == {"retried": 3}
+    told = operated.told("outbox", "retry", "--reason", "contact_not_found")
+    assert told == {"retried": 3, "delivered": 0, "dead": 0, "waiting": 3}
     assert set(keys(operated, "--pending")) == before
     assert operated.told("drain")["delivered"] == 3
     assert len(topmail.views) == 3
     assert (operated.stats.dead, operated.stats.balanced) == (0, True)
 
 
+def test_a_retry_says_what_became_of_it(operated: OperatedStore, topmail: Sandbox) -> None:
+    refused(operated, 2)
+    text = operated.run("outbox", "retry", keys(operated)[0])
+    assert "1 dead letter given back to the queue.\n1 still waiting." in text
+    assert "Nobody sends on this machine now" in text
+    with LivingStore(TOPMAIL_OUTBOX=str(operated.place)) as living:
+        living.looks(50, 1, shopper=ANN)  # it leads, and sends what was given back
+        topmail.wait_for_views(1)
+        refused_again = operated.run("outbox", "retry", "--all", "--wait", "20")
+        assert "1 refused again" in refused_again or "2 refused again" in refused_again
+        topmail.add_contact(BOB)
+        assert "2 delivered." in operated.run("outbox", "retry", "--all", "--wait", "20")
+
+
 def test_only_the_named_dead_letters_are_sent_again_or_dropped(operated: OperatedStore) -> None:
     refused(operated, 3)
     first, second, third = keys(operated)
-    assert operated.told("outbox", "retry", first) == {"retried": 1}
+    assert operated.told("outbox", "retry", first)["retried"] == 1
     assert operated.told("outbox", "drop", second) == {"removed": 1}
     assert keys(operated) == [third]
     for command in ("retry", "drop"):
@@ -184,7 +199,7 @@ def test_without_a_key_the_status_is_disabled_and_well(
     assert (told["state"], told["reason"], told["ok"]) == ("disabled", "no key", True)
     assert (told["exists"], told["outbox"], told["pending"]) == (False, None, 0)
     text = operated.run("outbox", "status", TOPMAIL_API_KEY="", TOPMAIL_OUTBOX=place)
-    assert "state:      disabled (no key)" in text
+    assert "status:        disabled (no key)" in text
     assert "TOPMAIL_API_KEY" in text
     assert "TOPMAIL_API_KEY" in operated.run("outbox", "list", status=1, TOPMAIL_API_KEY="")
 

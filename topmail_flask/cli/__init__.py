@@ -9,7 +9,7 @@ import click
 _COMMANDS = {
     "doctor": ("topmail_flask.cli.doctor", "doctor_command"),
     "drain": ("topmail_flask.cli.drain", "drain_command"),
-    "forget": ("topmail_flask.cli.forget", "forget_command"),
+    "forget": ("topmail_flask.cli.outbox", "forget_command"),
     "inspect": ("topmail_flask.cli.inspect", "inspect_command"),
     "outbox": ("topmail_flask.cli.outbox", "outbox_commands"),
     "report": ("topmail_flask.cli.report", "report_command"),

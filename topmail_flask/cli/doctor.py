@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
@@ -11,9 +12,11 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app import state_of
-from topmail_flask.cli.checks import CHECKS, findings, name_of
-from topmail_flask.cli.checks.finding import Finding, Level
-from topmail_flask.cli.checks.store import Store
+from topmail_flask.cli import doctor_api as api
+from topmail_flask.cli import doctor_configuration as configuration
+from topmail_flask.cli import doctor_pages as pages
+from topmail_flask.cli import doctor_server as server
+from topmail_flask.cli.doctor_store import Check, Finding, Level, Store, warning
 from topmail_flask.cli.terminal import colour, wrapped
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
@@ -73,3 +76,44 @@ def _text(name: str, finding: Finding) -> str:
         lines.append(f"-> {finding.cure}")
     text = f"\n{' ' * column}".join(wrapped(line, column) for line in lines)
     return f"{level}{name:<{column - _LEVEL}}{text}"
+
+
+CHECKS: tuple[Check, ...] = (
+    configuration.key,
+    api.reach,
+    api.access,
+    api.tracking,
+    api.purchases,
+    api.contacts,
+    api.clock,
+    configuration.shoppers,
+    configuration.identify,
+    configuration.consent,
+    configuration.site_url,
+    configuration.currency,
+    server.outbox,
+    server.delivery,
+    server.server,
+    pages.cacheability,
+    pages.compression,
+    pages.routes,
+    pages.pages,
+    pages.ids,
+    configuration.versions,
+)
+
+
+def name_of(check: Check) -> str:
+    """What a check is called in the output."""
+    return check.__name__.replace("_", " ")
+
+
+def findings(store: Store) -> Iterator[tuple[str, Finding]]:
+    """Each check's name and what it found, one after the other."""
+    for check in CHECKS:
+        try:
+            found = check(store)
+        except Exception as error:  # noqa: BLE001  the shop's own code may raise anything
+            what = f"This could not be looked at: {type(error).__name__} was raised."
+            found = warning(what, "Look at the page in a browser; the store's log says more.")
+        yield name_of(check), found

@@ -1,23 +1,28 @@
-"""``flask topmail outbox …``: what waits, what died, and what to do about it."""
+"""``flask topmail outbox …`` and ``forget``: what waits, what died, and what to do about it."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.opened import app_core, done, outbox
-from topmail_flask.cli.status import status_command
-from topmail_flask.cli.times import ago, iso
+from topmail_flask.cli.terminal import ago, count_of, iso
+from topmail_flask.core import core_of
 from topmail_flask.delivery.by_hand import Choice, Table
-from topmail_flask.delivery.operating import Operator
-from topmail_flask.delivery.reports import EntrySummary
+from topmail_flask.delivery.forgetting import by_contact_id, forget
+from topmail_flask.delivery.operating import Operator, OutboxUnavailable, Work
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _DEADLY = (Reason.CONTACT_NOT_FOUND, Reason.REJECTED, Reason.REPLAYED_ERROR, Reason.INVALID_ROW)
@@ -29,12 +34,15 @@ reason_option = click.option(
 all_option = click.option("--all", "everything", is_flag=True, help="All of them.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 _NOT_RETRIED = {
-    "too_old": "waited longer than TOPMAIL_MAX_AGE: TopMail would take them for new",
-    "withdrawn": "belong to shoppers who have withdrawn consent or were forgotten",
-    "bought": "are views of shoppers who have bought since",
-    "waiting": "wait already, under the same key",
-    "unreadable": "cannot be read",
+    "too_old": "older than TOPMAIL_MAX_AGE: TopMail would take it for new",
+    "withdrawn": "of a shopper who has withdrawn consent or was forgotten",
+    "bought": "a view of a shopper who has bought since",
+    "waiting": "waiting already, under the same key",
+    "unreadable": "unreadable",
+    "unknown": "no such key",
 }
+_POLL_INTERVAL = 0.2
+"""Seconds between two questions of what became of what was retried."""
 
 
 @click.group("outbox")
@@ -42,7 +50,25 @@ def outbox_commands() -> None:
     """Look into the outbox of this machine and put it in order, beside the running store."""
 
 
-outbox_commands.add_command(status_command)
+@outbox_commands.command("status", short_help="Say how delivery stands, in counts.")
+@as_json_option
+@with_appcontext
+def status_command(as_json: bool) -> None:
+    """Say how delivery stands on this machine: its status, what waits, what died and why.
+
+    Counts only; nothing about a shopper. Exits with 0 when nothing is to be done (without a key
+    nothing is), with 1 when views do not arrive or the outbox cannot be read.
+    """
+    core = core_of(None)
+    if core.settings.api_key is None:
+        fix = "Set TOPMAIL_API_KEY: every key has an outbox of its own."
+        report = _status(Health("disabled", "no key", fix), Stats(), None)
+    else:
+        with outbox() as operator:
+            report = _status(core.health(), core.delivery.stats(), operator)
+    click.echo(json.dumps(report) if as_json else _status_text(report))
+    if not report["ok"]:
+        raise SystemExit(1)
 
 
 @outbox_commands.command("list", short_help="List dead letters, or what waits.")
@@ -54,46 +80,71 @@ outbox_commands.add_command(status_command)
 def list_command(pending: bool, reason: str | None, limit: int, as_json: bool) -> None:
     """List the newest dead letters: views and purchases that TopMail will never take as they are.
 
-    A view is told with its product's id, a purchase with its order's. Addresses are masked. The
+    A view is listed with its product's id, a purchase with its order's. Addresses are masked. The
     first column is the key, for retry and drop.
     """
     table = _table(pending=pending, reason=reason)
     with outbox() as operator:
         rows = operator.listed(table, Choice(reason=reason or ""), limit)
     if as_json:
-        click.echo(json.dumps([_told(row) for row in rows]))
+        times = ("at", "due", "died_at")
+        click.echo(
+            json.dumps(
+                [asdict(row) | {name: iso(getattr(row, name)) for name in times} for row in rows]
+            )
+        )
         return
     if not rows:
         click.echo("Nothing waits." if pending else "There are no dead letters.")
     now = time.time()
     for row in rows:
-        why = row.reason or (f"{row.attempts} tried" if row.attempts else "new")
-        when = ago(now - row.at)
+        why = row.reason or (count_of(row.attempts, "attempt") if row.attempts else "new")
         what = f"{row.kind:<8}  {row.product_id or row.order_id}"
-        click.echo(f"{row.key:<36}  {when:>7}  {why:<17}  {what}  {row.shopper}")
+        click.echo(f"{row.key:<36}  {ago(now - row.at):>7}  {why:<17}  {what}  {row.shopper}")
 
 
 @outbox_commands.command("retry", short_help="Have dead letters sent again.")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @reason_option
 @all_option
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=5.0,
+    show_default=True,
+    help="Seconds to wait for what becomes of them.",
+)
 @as_json_option
 @with_appcontext
 def retry_command(
-    keys: tuple[str, ...], reason: str | None, everything: bool, as_json: bool
+    keys: tuple[str, ...], reason: str | None, everything: bool, wait: float, as_json: bool
 ) -> None:
     """Have dead letters sent again: those with these keys, of one reason, or all.
 
-    They keep their key, so that TopMail never counts one twice; only those to which TopMail
+    They keep their key, so that TopMail can tell them from new ones; only those to which TopMail
     repeats a stored error (replayed_error) get a new one. What is older than TOPMAIL_MAX_AGE or
-    belongs to a shopper who has withdrawn consent is left alone.
+    belongs to a shopper who has withdrawn consent stays a dead letter.
 
-    Exits with 1 when a key is unknown or something was left alone.
+    Exits with 1 when a key is unknown or something stays a dead letter.
     """
+    led_by = core_of(None).delivery.led_by
     with outbox() as operator:
         found, unknown = _chosen(operator, "dead", keys, reason, everything=everything)
-        ends = done(operator.retry(found), "Giving back to the queue", quiet=as_json)
-    _answer(ends + Counter({"unknown": unknown}), ("retried",), as_json=as_json)
+        renewed = set(operator.find("dead", Choice(tuple(found), Reason.REPLAYED_ERROR)))
+        left = _done(operator.retry(found), "Giving back to the queue", quiet=as_json)
+        retried = left.pop("retried", 0)
+        still_dead = set(operator.find("dead", Choice(tuple(found))) if found else ())
+        followed = [key for key in found if key not in still_dead | renewed]
+        outcomes = _outcomes(operator, followed, led_by, wait)
+    left += Counter(unknown=unknown)
+    if as_json:
+        click.echo(json.dumps({"retried": retried} | outcomes | dict(left)))
+    else:
+        click.echo(f"{count_of(retried, 'dead letter')} given back to the queue.")
+        _say_what_became(outcomes, retried - len(followed), is_sent=bool(led_by()))
+        _say_what_is_left(left)
+    if left:
+        raise SystemExit(1)
 
 
 @outbox_commands.command("drop", short_help="Remove dead letters, or what waits.")
@@ -119,11 +170,17 @@ def drop_command(
     table = _table(pending=pending, reason=reason)
     with outbox() as operator:
         found, unknown = _chosen(operator, table, keys, reason, everything=everything)
-        what = "waiting views" if pending else "dead letters"
         if found and not (keys or yes):
-            click.confirm(f"Remove {len(found)} {what} for good?", abort=True, err=True)
-        ends = done(operator.drop(table, found), "Removing", quiet=as_json)
-    _answer(ends + Counter({"unknown": unknown}), ("removed",), as_json=as_json)
+            what = count_of(len(found), "waiting view" if pending else "dead letter")
+            click.confirm(f"Remove {what} for good?", abort=True, err=True)
+        removed = _done(operator.drop(table, found), "Removing", quiet=as_json)["removed"]
+    if as_json:
+        click.echo(json.dumps({"removed": removed} | ({"unknown": unknown} if unknown else {})))
+    else:
+        click.echo(f"{removed} removed.")
+        _say_what_is_left(+Counter(unknown=unknown))
+    if unknown:
+        raise SystemExit(1)
 
 
 @outbox_commands.command("purge", short_help="Remove what is old, and free its space.")
@@ -141,16 +198,155 @@ def purge_command(days: float | None, as_json: bool) -> None:
     and for an outbox that no process leads.
     """
     with outbox() as operator:
-        age = app_core().settings.dead_letter_age if days is None else days * 86_400
+        age = core_of(None).settings.dead_letter_age if days is None else days * 86_400
         before, size = time.time() - age, operator.bytes
         found = operator.find("dead", Choice(died_before=before))
-        ends = done(operator.drop("dead", found), "Removing", quiet=as_json)
+        removed = _done(operator.drop("dead", found), "Removing", quiet=as_json)["removed"]
         operator.tidy()
         freed = max(0, size - operator.bytes)
     if as_json:
-        click.echo(json.dumps({"removed": ends["removed"], "freed_bytes": freed}))
+        click.echo(json.dumps({"removed": removed, "freed_bytes": freed}))
     else:
-        click.echo(f"{ends['removed']} dead letters removed, {freed // 1024} KB freed.")
+        click.echo(f"{count_of(removed, 'dead letter')} removed, {freed // 1024} KB freed.")
+
+
+@click.command("forget", short_help="Erase a shopper from this machine.")
+@click.argument("email")
+@click.option(
+    "--contact-id", "contact_ids", multiple=True, help="TopMail's id of the contact, if known."
+)
+@as_json_option
+@with_appcontext
+def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> None:
+    """Erase a shopper from this machine: whatever waits to be sent, dead letters, what is
+    remembered of the contact, the journals of running processes, and the bytes of all files.
+
+    Safe beside a running store. A view that is being sent at this moment may still arrive. Run it
+    on every machine that has an outbox; in TopMail itself the contact has to be deleted there.
+
+    Exits with 0 when nothing is left here, with 1 when something may be, saying why: run it again.
+    """
+    try:
+        shoppers = [Shopper(email), *(Shopper(contact_id=text) for text in contact_ids)]
+    except InvalidValueError as error:
+        raise click.UsageError(str(error)) from None
+    removed: Counter[str] = Counter()
+    known = set(shoppers)
+    with outboxes() as operators:
+        for operator in operators:
+            if operator.exists:
+                identities = [operator.identity_of(shopper) for shopper in known]
+                known.update(by_contact_id(operator, identities))
+                work = forget(operator, shoppers, now=time.time())
+                removed += _done(work, "Looking through the outbox", quiet=as_json)
+    in_broker = core_of(None).settings.delivery == "celery"
+    if as_json:
+        report = {"removed": removed["removed"], "left_here": False, "maybe_in_broker": in_broker}
+        click.echo(json.dumps(report))
+        return
+    click.echo(f"{removed['removed']} removed. Nothing about this shopper is left on this machine.")
+    if in_broker:
+        click.echo("What was handed to Celery before is in its broker, and will still be sent.")
+
+
+@contextmanager
+def outboxes() -> Iterator[list[Operator]]:
+    """The app's outbox, and behind it those that former keys left on this machine.
+
+    :raises click.ClickException: nothing is kept on disk, or it cannot be used; also while the
+        block runs.
+    """
+    core = core_of(None)
+    if core.settings.api_key is None:
+        raise click.ClickException("Set TOPMAIL_API_KEY: every key has an outbox of its own.")
+    if core.settings.outbox == ":memory:":
+        raise click.ClickException(
+            "TOPMAIL_OUTBOX is :memory:. Only the store's own processes know what waits: "
+            "ask topmail.stats() and topmail.health() there."
+        )
+    operators = core.delivery.operators()
+    try:
+        for operator in operators:
+            operator.check()
+        yield operators
+    except OutboxUnavailable as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        for operator in operators:
+            operator.close()
+
+
+@contextmanager
+def outbox() -> Iterator[Operator]:
+    """The app's outbox; see :func:`outboxes`."""
+    with outboxes() as operators:
+        yield operators[0]
+
+
+def _done(work: Work, label: str, *, quiet: bool) -> Counter[str]:
+    """Does the work, with a progress bar on a terminal. Returns what became of how many.
+
+    :param quiet: whether the output is for programs.
+    """
+    total: Counter[str] = Counter()
+    if quiet or not sys.stderr.isatty():
+        for ends in work.steps:
+            total += ends
+    else:
+        with click.progressbar(length=work.total, label=label, file=sys.stderr) as bar:
+            for ends in work.steps:
+                total += ends
+                bar.update(ends[""])
+    del total[""]
+    return total
+
+
+def _status(health: Health, stats: Stats, operator: Operator | None) -> dict[str, Any]:
+    return {
+        "ok": health.ok,
+        **asdict(health),
+        "until": iso(health.until),
+        "last_success": iso(health.last_success),
+        "exists": operator is not None and operator.exists,
+        "outbox": str(operator.directory) if operator else None,
+        "bytes": operator.bytes if operator else 0,
+        "accepted": stats.accepted,
+        "delivered": stats.delivered,
+        "dead": stats.dead,
+        "expired": stats.expired,
+        "dropped": stats.dropped,
+        "pending": stats.pending,
+        "reasons": dict(sorted(stats.reasons.items())),
+        "dead_letters": operator.kept() if operator else {},
+    }
+
+
+def _status_text(report: dict[str, Any]) -> str:
+    why = f" ({report['reason']})" if report["reason"] else ""
+    lines = [f"status:        {report['state']}{why}"]
+    if report["until"]:
+        lines.append(f"until:         {report['until']}")
+    if report["cure"]:
+        lines.append(f"fix:           {report['cure']}")
+    if report["outbox"] is None:
+        return "\n".join(lines)
+    lines.append(f"outbox:        {report['outbox']} ({report['bytes'] // 1024} KB)")
+    if not report["exists"]:
+        return "\n".join([*lines, "There is no outbox yet: no view was accepted with this key."])
+    oldest = report["oldest_pending"]
+    since = f", the oldest for {ago(oldest)}" if oldest is not None and report["pending"] else ""
+    lines += [
+        f"pending:       {report['pending']}{since}",
+        f"delivered:     {report['delivered']}, last {report['last_success'] or 'never'}",
+        f"dead:          {report['dead']}",
+        f"expired:       {report['expired']}",
+        f"dropped:       {report['dropped']}",
+        f"accepted:      {report['accepted']}",
+    ]
+    lines += [f"not sent:      {number} {reason}" for reason, number in report["reasons"].items()]
+    kept = ", ".join(f"{number} {reason}" for reason, number in report["dead_letters"].items())
+    lines += [f"dead letters:  {kept} (see: flask topmail outbox list)"] if kept else []
+    return "\n".join(lines)
 
 
 def _table(*, pending: bool, reason: str | None) -> Table:
@@ -169,21 +365,36 @@ def _chosen(
     return found, max(0, len(set(keys)) - len(found))
 
 
-def _answer(ends: Counter[str], good: tuple[str, ...], *, as_json: bool) -> None:
-    left = {name: n for name, n in ends.items() if name not in good and n}
-    if as_json:
-        click.echo(json.dumps({name: ends[name] for name in good} | left))
-    else:
-        click.echo(", ".join(f"{ends[name]} {name}" for name in good) + ".")
-        for name, n in left.items():
-            why = _NOT_RETRIED.get(name)
-            click.echo(
-                f"{n} left alone: they {why}." if why else f"{n} keys are unknown.", err=True
-            )
-    if left:
-        raise SystemExit(1)
+def _outcomes(
+    operator: Operator, keys: Sequence[str], is_sent: Callable[[], int], wait: float
+) -> dict[str, int]:
+    """What became of dead letters that were given back: delivered, dead again, or still waiting.
+
+    :param is_sent: whether any process sends.
+    :param wait: seconds until those that still wait are left to themselves.
+    """
+    end = time.monotonic() + wait
+    while True:
+        dead = len(operator.find("dead", Choice(keys=tuple(keys))) if keys else ())
+        waiting = len(operator.find("waiting", Choice(keys=tuple(keys))) if keys else ())
+        if not waiting or not is_sent() or time.monotonic() >= end:
+            return {"delivered": len(keys) - dead - waiting, "dead": dead, "waiting": waiting}
+        time.sleep(_POLL_INTERVAL)
 
 
-def _told(row: EntrySummary) -> dict[str, Any]:
-    times = {name: iso(getattr(row, name)) for name in ("at", "due", "died_at")}
-    return asdict(row) | times
+def _say_what_became(outcomes: dict[str, int], renewed: int, *, is_sent: bool) -> None:
+    words = {"delivered": "delivered", "dead": "refused again", "waiting": "still waiting"}
+    said = [f"{outcomes[name]} {word}" for name, word in words.items() if outcomes[name]]
+    if said:
+        click.echo(f"{', '.join(said)}.")
+    if outcomes["dead"]:
+        click.echo("Why: flask topmail outbox list")
+    if renewed:
+        click.echo(f"{renewed} under a new key: what became of it says flask topmail outbox status")
+    if outcomes["waiting"] and not is_sent:
+        click.echo("Nobody sends on this machine now: start the store, or run flask topmail drain")
+
+
+def _say_what_is_left(left: Counter[str]) -> None:
+    for name, number in left.items():
+        click.echo(f"{number} left alone: {_NOT_RETRIED.get(name, name)}.", err=True)

@@ -16,15 +16,12 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app import state_of
-from topmail_flask.cli.checks import findings
-from topmail_flask.cli.checks.configuration import function_name
-from topmail_flask.cli.checks.store import Store
-from topmail_flask.cli.checks.versions import installed_versions
-from topmail_flask.cli.doctor import as_plain
-from topmail_flask.cli.opened import app_core
+from topmail_flask.cli.doctor import as_plain, findings
+from topmail_flask.cli.doctor_configuration import function_name, installed_versions
+from topmail_flask.cli.doctor_store import Store
 from topmail_flask.cli.routes import routes
 from topmail_flask.cli.terminal import wrapped
-from topmail_flask.core import Core
+from topmail_flask.core import Core, core_of
 from topmail_flask.model.settings import PREFIX, Secret, Settings
 
 _ADDRESS = re.compile(r"[^\s\"'<>/]+@[^\s\"'<>/]+")
@@ -46,7 +43,7 @@ def report_command(output: Path | None) -> None:
     Read it before you send it.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    core = app_core()
+    core = core_of(app)
     now = time.time()
     path = output or Path(time.strftime("topmail-report-%Y%m%d-%H%M%S.zip", time.gmtime(now)))
     texts = {f"{name}.json": _text(part) for name, part in _parts(app, core).items()}

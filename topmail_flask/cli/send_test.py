@@ -9,10 +9,9 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.checks.api import parted
-from topmail_flask.cli.opened import app_core
+from topmail_flask.cli.doctor_api import parted
 from topmail_flask.cli.terminal import wrapped
-from topmail_flask.core import Core
+from topmail_flask.core import Core, core_of
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
 from topmail_flask.model.events import ProductView
@@ -40,7 +39,7 @@ def send_test_command(email: str, as_json: bool) -> None:
 
     Exits with 1 when TopMail did not take it, saying why and what to do.
     """
-    core = app_core()
+    core = core_of(None)
     if not core.is_enabled():
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
     try:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from topmail_flask.cli.checks.finding import Finding, error, ok, warning
-from topmail_flask.cli.checks.store import Exchange, Store
+from topmail_flask.cli.doctor_store import Exchange, Finding, Store, error, ok, warning
 from topmail_flask.delivery import answers
 from topmail_flask.delivery.client import CONVERSION_PATH, VIEW_PATH
 from topmail_flask.delivery.transport import Answer

@@ -1,0 +1,215 @@
+"""Checks of what the shop configured: key, shoppers, consent, addresses, versions."""
+
+from __future__ import annotations
+
+import inspect
+import ipaddress
+import platform
+import re
+import typing
+from importlib import metadata
+from typing import Any
+from urllib.parse import urlsplit
+
+from topmail_flask.cli.doctor_store import Finding, Store, error, ok, warning
+from topmail_flask.extraction.currencies import is_active
+from topmail_flask.identify.sealing import FOR_COOKIES
+from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
+
+_CURE = "Register @topmail.shopper_loader."
+SHOWN = ("topmail-flask", "flask", "werkzeug", "requests", "blinker")
+_NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".internal")
+
+
+def key(store: Store) -> Finding:
+    """Is there a key, of the right kind? (A malformed one stops the app at its start.)"""
+    api_key = store.settings.api_key
+    if api_key is None:
+        return error("There is no API key: nothing is sent.", "Set TOPMAIL_API_KEY.")
+    if store.settings.enabled is False:
+        cure = "Remove TOPMAIL_ENABLED where views should be sent."
+        return warning("TOPMAIL_ENABLED is False: nothing is sent.", cure)
+    is_live = api_key.reveal().startswith("tm_live_")
+    if is_live and (store.app.debug or store.app.testing):
+        where = "debug mode" if store.app.debug else "tests"
+        cure = "Use a tm_test_… key, or: flask topmail sandbox"
+        return warning(f"A live key in {where}: what is tried out mails real shoppers.", cure)
+    if not store.state.core.is_enabled():
+        return warning("The app is under TESTING: nothing is sent.", "Unset TESTING in production.")
+    if not is_live and store.is_in_production:
+        cure = "Set TOPMAIL_API_KEY to the tm_live_… key where real shoppers are."
+        return warning("A test key outside of debug and testing: no mail is sent with it.", cure)
+    return ok(f"A {'live' if is_live else 'test'} key ({api_key}).")
+
+
+def site_url(store: Store) -> Finding:
+    """Which address do mails link to, and who may choose it?"""
+    site = store.settings.site_url
+    if site is None:
+        for name in ("SERVER_NAME", "TRUSTED_HOSTS"):
+            if store.app.config.get(name):
+                return ok(f"TOPMAIL_SITE_URL is not set; {name} keeps forged hosts out.")
+        cure = "Set TOPMAIL_SITE_URL to the shop's public address (or TRUSTED_HOSTS)."
+        what = "Links are made from the Host header: whoever forges it chooses where mails link to."
+        return warning(what, cure)
+    parts = urlsplit(site)
+    if store.is_in_production and _is_private(parts.hostname or ""):
+        cure = "Set TOPMAIL_SITE_URL to the shop's public address."
+        return error(f"Mails would link to {site}, which is no public address.", cure)
+    if store.is_in_production and parts.scheme == "http":
+        cure = "Set TOPMAIL_SITE_URL to the shop's https address."
+        return warning(f"Mails would link to {site}, without encryption.", cure)
+    return ok(f"Mails link to {site}.")
+
+
+def currency(store: Store) -> Finding:
+    """Do prices have a currency?"""
+    code = store.settings.currency
+    if code is not None:
+        if is_active(code):
+            return ok(f"Prices that name no currency are in {code}.")
+        cure = "Set TOPMAIL_CURRENCY to the shop's, e.g. EUR."
+        return error(f"TOPMAIL_CURRENCY is {code}, which is no currency of ISO 4217.", cure)
+    products = [one.decision.product for one in store.samples if one.decision.product]
+    if products and all(product.currency for product in products):
+        return ok("TOPMAIL_CURRENCY is not set; the sampled pages name their own currency.")
+    what = "TOPMAIL_CURRENCY is not set: a price that names no currency is not sent."
+    return warning(what, "Set TOPMAIL_CURRENCY, e.g. to EUR.")
+
+
+def consent(store: Store) -> Finding:
+    """Who is asked for consent, and what does silence mean?"""
+    settings, reader = store.settings, store.state.core.hooks.consent
+    who = (
+        f"asks {function_name(reader)}()"
+        if reader
+        else "reads the cookies of Cookiebot, OneTrust, Osano and Klaro"
+    )
+    silence = "is a no" if settings.consent == "opt-in" else "is a yes"
+    signals = " and ".join(
+        name
+        for name, honored in (("Sec-GPC", settings.honor_gpc), ("DNT", settings.honor_dnt))
+        if honored
+    )
+    what = f"{settings.consent}: {who}; no answer {silence}"
+    if signals and settings.consent == "opt-out":
+        what += f", unless the browser says {signals}"
+    return ok(what + ".")
+
+
+def function_name(function: object) -> str:
+    """The name of a function of the shop."""
+    return getattr(function, "__qualname__", type(function).__name__)
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith(_NOT_PUBLIC)
+
+
+def shoppers(store: Store) -> Finding:
+    """Which resolver tells who the shopper is, and by which attribute?"""
+    loader = store.state.core.hooks.shopper_loader
+    if loader is not None:
+        return ok(f"@topmail.shopper_loader: {function_name(loader)}().")
+    login = getattr(store.app, "login_manager", None)
+    if login is None:
+        what = "Nothing tells who is logged in: no @topmail.shopper_loader, and no Flask-Login."
+        return warning(what, f"{_CURE} (Visitors named by topmail.identify() are known.)")
+    users = _user_classes(getattr(login, "_user_callback", None))
+    blind = [one.__qualname__ for one in users if not _has_email(one)]
+    if not getattr(login, "_user_callback", None) and not getattr(login, "_request_callback", None):
+        return warning("Flask-Login has no user_loader: nobody is ever logged in.", _CURE)
+    if blind:
+        what = f"Flask-Login's current_user has no attribute email that is seen: {blind[0]}."
+        return warning(what, _CURE)
+    seen = f" of {users[0].__qualname__}" if users else ""
+    return ok(f"Flask-Login: current_user.email{seen}.")
+
+
+def identify(store: Store) -> Finding:
+    """Could shoppers be known without a log-in, and does anything else count on it?"""
+    try:
+        store.state.identify.seals.of(FOR_COOKIES)
+    except ConfigurationError as problem:
+        if store.settings.backfill:
+            return error(f"TOPMAIL_BACKFILL does nothing: {problem}.", "Do that, or unset it.")
+        return ok(f"Not set up, which only topmail.identify() and sign_link() need: {problem}.")
+    if store.settings.backfill and store.state.core.hooks.consent is None:
+        what = "TOPMAIL_BACKFILL keeps looks of those alone who said yes in a known cookie banner."
+        return warning(what, "Register @topmail.consent where the store asks in another way.")
+    return ok("topmail.identify() and sign_link() can be used.")
+
+
+def _user_classes(user_loader: Any) -> list[type]:
+    """What the store's users are: as the loader says, else the classes made for Flask-Login."""
+    try:
+        told = typing.get_type_hints(user_loader).get("return")
+    except Exception:  # noqa: BLE001  annotations of the shop may name what is not there
+        told = None
+    classes = [one for one in (typing.get_args(told) or (told,)) if isinstance(one, type)]
+    classes = [one for one in classes if one is not type(None)]
+    if not classes:
+        from flask_login import UserMixin  # noqa: PLC0415  only shops with Flask-Login have it
+
+        classes = UserMixin.__subclasses__()
+    return classes
+
+
+def _has_email(user: type) -> bool:
+    """Whether users have an ``email``, as far as their class tells."""
+    if hasattr(user, "email") or hasattr(user, "__getattr__"):
+        return True
+    return any(
+        "email" in inspect.get_annotations(one) or "email" in _names_set(one)
+        for one in user.__mro__
+    )
+
+
+def _names_set(user: type) -> tuple[str, ...]:
+    code = getattr(user.__dict__.get("__init__"), "__code__", None)
+    return code.co_names if code else ()
+
+
+def versions(store: Store) -> Finding:  # noqa: ARG001  # a check's signature
+    """Python, this package, and what it stands on; none older than it supports."""
+    installed = installed_versions()
+    too_old = [
+        f"{name} {installed[name]} (at least {least})"
+        for name, least in _least().items()
+        if name in installed and _numbers(installed[name]) < _numbers(least)
+    ]
+    if too_old:
+        return error(f"Too old: {', '.join(too_old)}.", "pip install --upgrade topmail-flask")
+    if not list_is_read():
+        what, _, cure = LIST_UNREADABLE.partition(". ")
+        return warning(f"The list of robots (crawler-user-agents) cannot be read: {what}.", cure)
+    return ok(", ".join(f"{name} {version}" for name, version in installed.items()) + ".")
+
+
+def installed_versions() -> dict[str, str]:
+    """Of Python and the packages that matter most."""
+    found = {"python": platform.python_version()}
+    for name in SHOWN:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found
+
+
+def _least() -> dict[str, str]:
+    """The lowest versions that this package supports, as its own metadata tells."""
+    try:
+        told = metadata.requires("topmail-flask") or []
+    except metadata.PackageNotFoundError:
+        return {}
+    found = (re.match(r"([\w-]+)\s*>=\s*([\d.]+)\s*$", one) for one in told)
+    return {match[1]: match[2] for match in found if match and match[1] in SHOWN}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
