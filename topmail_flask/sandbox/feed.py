@@ -159,6 +159,18 @@ class Entry:
         return titles.get(self.kind, line)
 
     @property
+    def items(self) -> list[str]:
+        """What was bought, where a conversion's ``metadata`` has a list of ``items``."""
+        metadata = self.body.get("metadata")
+        items = metadata.get("items") if isinstance(metadata, dict) else None
+        named = ("name", "product_name", "product_id", "sku", "id")
+        return [
+            f"{item.get('quantity', 1)} × {next((item[n] for n in named if n in item), '?')}"
+            for item in (items if isinstance(items, list) else [])
+            if isinstance(item, dict)
+        ]
+
+    @property
     def announcement(self) -> str:
         """What a screen reader says when the entry arrives."""
         return ", ".join(part for part in (f"{self.kind}: {self.title}", self.email) if part)

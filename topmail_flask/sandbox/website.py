@@ -376,7 +376,9 @@ def _instant(seconds: float) -> str:
 
 
 def _clock(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%H:%M:%S")
+    instant = datetime.fromtimestamp(seconds, UTC).astimezone()
+    is_today = instant.date() == datetime.now().astimezone().date()
+    return instant.strftime("%H:%M:%S" if is_today else "%d %b %H:%M")
 
 
 def _money(price: float) -> str:
