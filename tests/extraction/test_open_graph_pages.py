@@ -45,7 +45,7 @@ def test_metas_alone_can_tell_a_product() -> None:
         ({"og__type": "website", **PRICE}, Reason.NO_PRODUCT),
         ({"og__type": "article", **PRICE}, Reason.NO_PRODUCT),
         ({"og__type": "product.group", **PRICE}, Reason.LISTING),
-        ({"og__url": "https://shop.example/", **PRICE}, Reason.NO_PRODUCT),
+        ({"og__url": "https://shop.example/", **PRICE}, Reason.AMBIGUOUS),
         ({"og__title": "", **PRICE}, Reason.NO_PRODUCT),
     ],
 )

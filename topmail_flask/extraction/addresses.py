@@ -49,21 +49,23 @@ _SCRIPTS = frozenset(
 )
 # Endings of a path that say what is shown, not which product: /blue-mug/p, /mug/reviews.
 _ENDINGS = frozenset(
-    [
-        "p",
-        "pd",
-        "dp",
-        "d",
-        "prd",
-        "product",
-        "item",
-        "view",
-        "show",
-        "detail",
-        "details",
-        "index",
-        "reviews",
-    ]
+    """
+    p pd dp d prd product item view show detail details index reviews review buy buy-now order
+    overview info information description specs specifications features gallery photos images
+    questions faq ratings rating print preview quickview quick-view amp share default main home
+    kaufen bestellen uebersicht beschreibung bewertungen acheter avis comprar opiniones acquista
+    recensioni kopen kup koupit
+    """.split()  # noqa: SIM905  (a list of words)
+)
+_LANGUAGE = re.compile(
+    r"(?:ar|bg|bs|ca|cs|da|de|el|en|es|et|fa|fi|fr|he|hi|hr|hu|id|is|it|ja|ko|lt|lv|ms|nb|nl|no|pl|pt"
+    r"|ro|ru|sk|sl|sr|sv|th|tr|uk|ur|vi|zh)(?:[-_](?:[a-z]{2}|[a-z]{4}))?",
+    re.IGNORECASE,
+)
+# "ref=sr_1_1" as a part of a path; but "id=77" is the product.
+_PATH_ARGUMENT = re.compile(r"([\w.-]{1,30})=(.*)")
+_DEVELOPMENT = re.compile(
+    r"https?://(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1\])(?::\d+)?(?=/|\Z)"
 )
 _EXTENSION = re.compile(r"\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z", re.IGNORECASE)
 _LANGUAGE_ROOT = re.compile(r"/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?", re.IGNORECASE)
@@ -129,7 +131,8 @@ def id_of(url: str, url_args: tuple[str, ...] = ()) -> str:
     """The product's id as its URL tells it, or "" (the last resort of rule R34).
 
     An argument that names a product, else the last segment of the path that says something:
-    without an ending like ``.html``, and not ``p`` or ``reviews``. A segment of more than 100
+    without an ending like ``.html``, and not a word of the route (``p``, ``reviews``, ``buy``, a
+    language code, ``ref=...``). A segment of more than 100
     characters gives the number in it, if there is one; it is never cut.
     """
     this = address_key(url, url_args)
@@ -139,18 +142,38 @@ def id_of(url: str, url_args: tuple[str, ...] = ()) -> str:
     for name in (*url_args, *_ID_ARGS, *_SCRIPT_ID_ARGS):
         if named.get(name):
             return named[name].strip()
-    segments = [part for part in this.path.split("/") if part]
+    segments = [part for part in map(_without_parameters, this.path.split("/")) if part]
     if "id" in segments[:-1] and "view" in segments:  # /catalog/product/view/id/42/s/blue-mug
         return segments[segments.index("id") + 1]
-    while len(segments) > 1 and segments[-1].lower() in _ENDINGS:
+    while len(segments) > 1 and _is_ending(segments[-1]):
         segments.pop()
     found = last_segment(segments[-1]).strip() if segments else ""
+    named_in_path = _PATH_ARGUMENT.fullmatch(found)
+    if named_in_path is not None:
+        found = named_in_path[2] if _is_id_argument(named_in_path[1]) else ""
     if found.lower() in _SCRIPTS:
         return ""
     if len(found) > ID_LIMIT:
         numbers = _NUMBERED.findall(found)
         return numbers[-1] if numbers else found
     return found
+
+
+def _without_parameters(segment: str) -> str:
+    return segment.partition(";")[0]
+
+
+def _is_ending(segment: str) -> bool:
+    """Whether it is a word of the route: what is shown of the product, a language, a referrer."""
+    argument = _PATH_ARGUMENT.fullmatch(segment)
+    if argument is not None:
+        return not _is_id_argument(argument[1])
+    word = last_segment(segment).lower()
+    return word in _ENDINGS or _LANGUAGE.fullmatch(word) is not None
+
+
+def _is_id_argument(name: str) -> bool:
+    return name.lower() in (*_ID_ARGS, *_SCRIPT_ID_ARGS)
 
 
 _LONGEST_REQUEST = 16 * 1024
@@ -267,6 +290,8 @@ def _based(text: str, settings: Settings, page: str) -> str:
 # What only a careful reading of the address can deal with.
 _ODD = re.compile(r"[\s\x00-\x1f\x7f\\<>\"{}|^`]")
 _LONGEST = 2048
+_SITE = re.compile(r"https?://[^/?#]+")
+_REMEMBERED = 1_000
 
 
 class Place:
@@ -277,10 +302,23 @@ class Place:
     :param og_url: what ``og:url`` says; it counts where there is no canonical address (rule R26).
     :param base: what ``<base href>`` says.
     :param url_args: query arguments that identify a product.
+    :param alternates: the addresses of this page in other languages.
     :ivar keys: what addresses of this page are compared with.
     """
 
-    __slots__ = ("_base", "_host", "_origin", "canonical", "keys", "og_url", "url", "url_args")
+    __slots__ = (
+        "_alternates",
+        "_base",
+        "_host",
+        "_origin",
+        "_own",
+        "_site",
+        "canonical",
+        "keys",
+        "og_url",
+        "url",
+        "url_args",
+    )
 
     def __init__(
         self,
@@ -289,9 +327,13 @@ class Place:
         og_url: str | None = None,
         base: str | None = None,
         url_args: tuple[str, ...] = (),
+        alternates: Iterable[str] = (),
     ) -> None:
         self.url = url
         self.url_args = url_args
+        self._own: dict[str, str | None] = {}
+        site = _SITE.match(url)
+        self._site = site[0] if site else ""
         self._base = _joined(url, base) or url if base else url
         scheme, _, rest = self._base.partition("://")
         self._origin = (scheme + ":", f"{scheme}://{rest.partition('/')[0]}")
@@ -302,6 +344,9 @@ class Place:
         told = self.canonical or self.og_url
         other = address_key(told, url_args) if told else None
         self.keys = tuple(dict.fromkeys(one for one in (other, this) if one is not None))
+        own = filter(None, map(self.own, alternates))
+        others = {key[:3] for address in own if (key := address_key(address, url_args))}
+        self._alternates = others - {key[:3] for key in self.keys}
 
     def _trusted(self, address: str | None, this: Key | None) -> str | None:
         """An address that the page gives itself, if it is of this site and can be right.
@@ -320,7 +365,16 @@ class Place:
         return url
 
     def absolute(self, address: str) -> str | None:
-        """An address of the page as an absolute http(s) URL, or None if it cannot be one."""
+        """An address of the page as an absolute http(s) URL, or None if it cannot be one.
+
+        One of the development machine (``http://localhost:5000``) is on the site.
+        """
+        found = self._absolute(address)
+        if found is not None and _DEVELOPMENT.match(found) and not _DEVELOPMENT.match(self.url):
+            return _DEVELOPMENT.sub(self._site, found)
+        return found
+
+    def _absolute(self, address: str) -> str | None:
         if "&amp;" in address:
             address = address.replace("&amp;", "&")
         if len(address) < _LONGEST and not _ODD.search(address):
@@ -333,7 +387,27 @@ class Place:
         return _joined(self._base, address)
 
     def own(self, address: str) -> str | None:
-        """The same, but only on the host of this page (rules R26, R50)."""
+        """The same, but only on the host of this page."""
+        if address not in self._own:
+            if len(self._own) >= _REMEMBERED:
+                self._own.clear()
+            self._own[address] = self._owned(address)
+        return self._own[address]
+
+    def own_page(self, address: str) -> str | None:
+        """The same, but not the front page: a template that names it everywhere says nothing."""
+        url = self.own(address)
+        key = address_key(url, self.url_args) if url else None
+        if key is None or (key.path == "/" and not key.identity and key not in self.keys):
+            return None
+        return url
+
+    def is_alternate(self, url: str) -> bool:
+        """Whether it is this page in another language."""
+        key = address_key(url, self.url_args) if self._alternates else None
+        return key is not None and key[:3] in self._alternates
+
+    def _owned(self, address: str) -> str | None:
         url = self.absolute(address)
         if url is None:
             return None

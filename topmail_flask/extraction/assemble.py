@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -14,30 +13,28 @@ from topmail_flask.extraction.addresses import (
     Place,
     address_key,
     id_of,
-    is_front_page,
+    last_segment,
     page_address,
     without_tracking,
 )
 from topmail_flask.extraction.graph import Candidate
+from topmail_flask.extraction.labels import READERS, Reader, category_of_breadcrumbs
 from topmail_flask.extraction.offers import OfferPrice, choose_price, offers_of
 from topmail_flask.extraction.page import StructuredPage
 from topmail_flask.extraction.products import Described, Entity, describe
 from topmail_flask.extraction.schema_org import (
     Node,
-    each,
-    is_placeholder,
-    name_of,
     scalar_text,
     short,
-    text_of,
 )
 from topmail_flask.model.decision import Conflict, FieldTrace
 from topmail_flask.model.errors import InvalidValueError
-from topmail_flask.model.product import LABEL_LIMIT, Product
+from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 
 _OWN_IDS = ("sku", "productID", "retailer_id", "gtin", "mpn")
 _ARGUMENT_LIMIT = 100
+_WORD = re.compile(r"[^\W_]+")
 
 
 def arguments(
@@ -140,193 +137,6 @@ def _of_offers(entity: Entity, place: Place) -> list[Described]:
     return []
 
 
-_STEP_LIMIT = 50
-_HOME = frozenset(
-    """
-    home, homepage, home page, start, startseite, hauptseite, shop, store, accueil, inicio, início,
-    página inicial, hem, hjem, forside, forsiden, etusivu, thuis, strona główna, úvod, domů, domov,
-    kezdőlap, főoldal, acasă, početna, naslovna, ana sayfa, anasayfa, trang chủ, beranda, главная,
-    головна, начало, αρχική, الرئيسية, דף הבית, ホーム, トップ, トップページ, 首页, 首頁, 홈, 🏠
-    """.strip()
-    .replace(",\n    ", ", ")
-    .split(", ")
-)
-_NUMBERS = re.compile(r"[\d\s.,;|/-]+")
-_SEPARATOR = re.compile(r"\s+[>/»›|]\s+|\s*>\s*")
-
-
-def category_of(value: object, lang: str | None) -> str:
-    """The category that a product names, or "".
-
-    Of a list it is the last if each extends the one before it, else the first. Numbers of a
-    taxonomy are no category. A path too long to be sent keeps its last parts.
-    """
-    names = [name for one in list(each(value))[:20] if (name := _category_name(one, lang))]
-    if not names:
-        return ""
-    grows = all(following.startswith(before) for before, following in itertools.pairwise(names))
-    return fitting(names[-1] if grows else names[0])
-
-
-def _category_name(value: object, lang: str | None) -> str:
-    text = text_of(value, lang)
-    if not text and isinstance(value, dict):
-        text = name_of(value, lang) or text_of(value.get("codeValue"), lang)
-    text = text.strip(" /")
-    return "" if _NUMBERS.fullmatch(text) or "://" in text or is_placeholder(text) else text
-
-
-def fitting(category: str) -> str:
-    """The last parts of a path that fit into 100 characters."""
-    if len(category) <= LABEL_LIMIT:
-        return category
-    parts = [part for part in _SEPARATOR.split(category) if part]
-    while len(parts) > 1 and len(" > ".join(parts)) > LABEL_LIMIT:
-        del parts[0]
-    return " > ".join(parts)
-
-
-def category_of_breadcrumbs(lists: list[Node], product: str, place: Place, lang: str | None) -> str:
-    """The category that the page's breadcrumbs lead through, or "".
-
-    The one that ends at this page counts, else the first. Without its first steps as long as they
-    are the shop itself, and without its last if that is the product.
-    """
-    first = ""
-    for one in lists[:10]:
-        steps = _steps(one, lang)
-        ends_here = bool(steps) and _is_here(steps[-1], product, place)
-        if ends_here:
-            steps = steps[:-1]
-        while steps and _is_home(steps[0], place):
-            steps = steps[1:]
-        category = fitting(" > ".join(name for name, _ in steps))
-        if ends_here and category:
-            return category
-        first = first or category
-    return first
-
-
-def _steps(node: Node, lang: str | None) -> list[tuple[str, str]]:
-    """Names and addresses of the steps, by their positions."""
-    steps: list[tuple[float, str, str]] = []
-    for at, one in enumerate(each(node.get("itemListElement"))):
-        if at == _STEP_LIMIT:
-            break
-        if not isinstance(one, dict):
-            continue
-        item = next(each(one.get("item")), None)
-        name = text_of(one.get("name"), lang)
-        if not name and isinstance(item, dict):
-            name = text_of(item.get("name"), lang)
-        if name:
-            steps.append((_position(one.get("position"), at), name, _address(one, item)))
-    steps.sort(key=lambda step: step[0])
-    return [(name, address) for _, name, address in steps]
-
-
-def _position(value: Any, default: int) -> float:
-    for one in each(value):
-        try:
-            position = float(one)
-        except (TypeError, ValueError, OverflowError):
-            continue
-        if position == position:  # noqa: PLR0124  NaN sorts nowhere
-            return position
-    return float(default)
-
-
-def _address(step: Node, item: object) -> str:
-    for value in (item, step.get("url"), step.get("@id")):
-        one = next(each(value), None)
-        if isinstance(one, dict):
-            one = next(each(one.get("@id") or one.get("url")), None)
-        if isinstance(one, str):
-            return one
-    return ""
-
-
-def _is_here(step: tuple[str, str], product: str, place: Place) -> bool:
-    name, address = step
-    if name.casefold() == product.casefold():
-        return True
-    url = place.own(address) if address else None
-    return url is not None and place.match(url) > 0
-
-
-def _is_home(step: tuple[str, str], place: Place) -> bool:
-    name, address = step
-    if name.casefold() in _HOME:
-        return True
-    url = place.own(address) if address else None
-    return url is not None and "?" not in url and is_front_page(url)
-
-
-_IMAGE_LIMIT = 50
-_NO_PICTURE = re.compile(
-    r"no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
-    r"image[-_]coming[-_]soon)(?:[-_.]|\Z)",
-    re.IGNORECASE,
-)
-_NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
-_SEVERAL = re.compile(r",\s*(?=https?://)")  # a list that was printed as one text
-_NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
-    "- – — 0 n/a n.a. na none null undefined false unknown unbranded".split()  # noqa: SIM905  (a line)
-)
-
-
-def image_of(value: object, place: Place) -> tuple[str, str]:
-    """Raw and absolute address of the first picture that can be one (rule R51)."""
-    for at, one in enumerate(each(value)):
-        if at == _IMAGE_LIMIT:
-            break
-        for raw in _image_addresses(one):
-            address = raw.strip()
-            if "," in address:
-                address = _SEVERAL.split(address, maxsplit=1)[0]
-            if address.lower() in _NO_ADDRESS or len(address) > 8192 or _NO_PICTURE.search(address):
-                continue
-            url = place.absolute(address)
-            if url is not None:
-                return raw, url
-    return "", ""
-
-
-def _image_addresses(value: object) -> list[str]:
-    if isinstance(value, dict):
-        values = [value.get(key) for key in ("contentUrl", "url", "@id", "src")]
-        named = [
-            one.get("@id") if isinstance(one, dict) else one
-            for some in values
-            for one in each(some)
-        ]
-        return [one for one in named if isinstance(one, str)][:10]
-    return [value] if isinstance(value, str) else []
-
-
-def brand_of(node: Node, lang: str | None, site_name: str = "") -> str:
-    """The brand, else the manufacturer (rule R52).
-
-    :param site_name: name of the shop; a theme that prints it as the brand says nothing.
-    """
-    for key in ("brand", "manufacturer"):
-        brand = name_of(node.get(key), lang)
-        folded = brand.casefold()
-        if folded in _NO_BRAND or folded == site_name.casefold() or "://" in folded:
-            continue
-        return brand
-    return ""
-
-
-def category_field(one: Described, lang: str | None) -> str:
-    """The category of the product itself, else that of its offers."""
-    found = category_of(one.node.get("category"), lang)
-    if found:
-        return found
-    offers = offers_of(one.node)[:1]
-    return category_of(offers[0].get("category"), lang) if offers else ""
-
-
 def sku_of(one: Described) -> str:
     """The stock-keeping unit: the product's own, or the one that all its offers agree on (R35)."""
     if one.ids.get("sku"):
@@ -335,34 +145,7 @@ def sku_of(one: Described) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
-def _name(one: Described, _: StructuredPage) -> tuple[object, str]:
-    return one.node.get("name"), one.name
-
-
-def _brand(one: Described, page: StructuredPage) -> tuple[object, str]:
-    shop = page.site_name if one.source == "open_graph" else ""
-    return one.node.get("brand"), brand_of(one.node, page.shop.lang, shop)
-
-
-def _category(one: Described, page: StructuredPage) -> tuple[object, str]:
-    return one.node.get("category"), category_field(one, page.shop.lang)
-
-
-def _image(one: Described, page: StructuredPage) -> tuple[object, str]:
-    return image_of(one.node.get("image"), page.place)
-
-
-Reader = Callable[[Described, StructuredPage], tuple[object, str]]
-# For each field that is read from one description: its raw and its normalised value.
-READERS: dict[str, Reader] = {
-    "name": _name,
-    "brand": _brand,
-    "category": _category,
-    "image_url": _image,
-}
-
-
-ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
+ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "offered", "url")
 
 
 @dataclass(slots=True)
@@ -431,7 +214,9 @@ class Assembly:
             raw, value = reader(one, self.page)
             if value and name != "name":
                 self.put(name, one.source, raw, value)
-        self._put_price(one.source, [one.node])
+        found = self._chosen(one.source, [one.node])
+        if found is not None:
+            self._put_price(*found)
 
     def _labels(self, entity: Entity, variant: Described | None) -> None:
         described = entity.members if variant is None else [variant, *entity.members]
@@ -454,27 +239,33 @@ class Assembly:
                 return
 
     def _price(self, entity: Entity, variant: Described | None) -> None:
+        """The price of the best source that has one; zero only where no other has more."""
         if variant is not None:
-            if not self._put_price(variant.source, [variant.node]):
-                for one in entity.members:  # the group's own price, never another variant's
-                    if one.is_group:
-                        self._put_price(one.source, [one.node])
+            priced = [(variant.source, [variant.node])]
+            # The group's own price, never another variant's.
+            priced += [(one.source, [one.node]) for one in entity.members if one.is_group]
+            prices = [found for source, nodes in priced if (found := self._chosen(source, nodes))]
+            for source, price in prices[:1]:
+                self._put_price(source, price)
             return
         variants = [one.node for one in entity.variants]
+        prices = []
         for one in entity.members:
-            self._put_price(one.source, [one.node, *variants])
+            found = self._chosen(one.source, [one.node, *variants])
+            prices += [found] if found else []
             variants = []
+        for source, price in sorted(prices, key=lambda found: not found[1].amount):
+            self._put_price(source, price)
 
-    def _put_price(self, source: str, nodes: list[Node]) -> bool:
+    def _chosen(self, source: str, nodes: list[Node]) -> tuple[str, OfferPrice] | None:
         pricing = choose_price(nodes, self.page.shop)
-        price: OfferPrice | None = pricing.price
-        if price is None:
-            if pricing.problem:
-                self.problems.append(("price", f"{pricing.problem} ({source})"))
-            return False
+        if pricing.price is None and pricing.problem:
+            self.problems.append(("price", f"{pricing.problem} ({source})"))
+        return (source, pricing.price) if pricing.price is not None else None
+
+    def _put_price(self, source: str, price: OfferPrice) -> None:
         self.put("price", source, price.raw, price.amount)
         self.put("currency", source, price.currency, price.currency)
-        return True
 
     def _identity(self, entity: Entity, variant: Described | None) -> None:
         by_sku = self.page.settings.variant_mode == "sku"
@@ -494,6 +285,8 @@ class Assembly:
         for kind in self.page.settings.id_from or ID_ORDER:
             if kind == "group":
                 told = entity.group
+            elif kind == "offered":  # the only offer's; a variant's is none of the product
+                told = str(self.values.get("sku") or "") if variant is None else ""
             elif kind == "url":
                 told = id_of(self._id_address(entity), self.page.place.url_args)
             else:
@@ -518,13 +311,25 @@ class Assembly:
         own = next((one.url for one in entity.members if one.url), None)
         if variant is not None and variant.match == 2 and variant.url:
             own = variant.url
-        told = [("canonical", self.page.place.canonical), (entity.members[0].source, own)]
+        canonical = None if self._is_parent(entity) else self.page.place.canonical
+        told = [("canonical", canonical), (entity.members[0].source, own)]
         if entity.is_foreign:
             told.reverse()
         for source, address in (*told, ("open_graph", self.page.place.og_url)):
             if address:
                 self.put("url", source, address, without_tracking(address))
                 return
+
+    def _is_parent(self, entity: Entity) -> bool:
+        """Whether the canonical address is the category: above this page, which has the name."""
+        place = self.page.place
+        here = address_key(place.url, place.url_args)
+        above = address_key(place.canonical, place.url_args) if place.canonical else None
+        if here is None or above is None or not here.path.startswith(f"{above.path}/"):
+            return False
+        words = set(_WORD.findall(entity.name.casefold()))
+        last = set(_WORD.findall(last_segment(here.path).casefold()))
+        return bool(words) and words <= last and not words <= set(_WORD.findall(above.path))
 
     def _request_address(self) -> None:
         known = {

@@ -1,37 +1,27 @@
-"""Which of the page's products is the one that the page is about (rules R23 to R27).
+"""Which of the page's products is the one that the page is about.
 
-Beyond the rules as they were written, learned from pages:
-
-* A product that names another page of the shop is the page's only if something of this page speaks
-  for it: its title or heading, or that it has a price in microdata, on a page without a canonical
-  address (hand-written microdata often has a stale ``url``; JSON-LD is made from data).
-* Several products of one name, all of this page, are sizes of one product without a group's id.
-* The only product that names no other page is the page's if its title or heading names it.
-* One product in JSON-LD beside several in microdata is the page's if those name other pages or the
-  title names it: JSON-LD is written for the page, microdata comes with each card of a list.
-* On the page of an article the product may be the publication behind a paywall: it must be this
-  page's own.
-* The same holds for addresses of carts, searches and accounts.
-* On the address of a category, a brand or an article, and on a page of ``og:type`` article, the
-  only product must be named by the title or a heading.
-* A title names a product by whole words: ``Lamps`` does not name the ``Lamp``.
-* A name with nothing but a rating, in JSON-LD, is a plug-in's rating of the shop.
-* A page whose heading, title and address have no word of the product's name is about another.
-* A product that another one calls similar is not the page's, unless both do.
+Three things speak: addresses (a product that names this page, or another one), words (the title,
+the headings and the metas name a product, or something else), and signs of a page that lists
+products or tells of them. An address of this page decides; words decide where no address does; with
+a sign both are asked for more. Where nothing decides there is no product: a wrong view is worse
+than none.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import unquote, urlsplit
 
-from topmail_flask.extraction.addresses import Place
+from topmail_flask.extraction.addresses import Place, last_segment
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.graph import Found
+from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.open_graph import OpenGraph
 from topmail_flask.extraction.products import Entity
+from topmail_flask.extraction.schema_org import scalar_text, types
 from topmail_flask.model.reasons import Reason
 
 # No product stands under these.
@@ -48,9 +38,16 @@ _ELSEWHERE_WORDS = frozenset(
     compare comparison product_compare product-compare vergleich vergleichsliste comparer comparador
     account my-account myaccount mein-konto kundenkonto mon-compte mi-cuenta customer
     login log-in signin sign-in register anmelden connexion
-    order orders order-confirmation order-complete order-received thank-you thank_you thankyou
-    bestellung bestellungen commande commandes
+    order-confirmation order-complete order-received thank-you thank_you thankyou
     """.split()  # noqa: SIM905  (a list of words)
+)
+# Orders: but a pizza stands under /order/margherita.
+_ORDERS = frozenset(
+    ["order", "orders", "bestellung", "bestellungen", "commande", "commandes", "pedido", "pedidos"]
+)
+_OF_ORDERS = re.compile(
+    r"\W*(?:\d[\d-]*|[0-9a-f-]{8,}|received|confirmation|confirmed|complete[d]?|history|status|track\w*"
+    r"|thank-?_?you|details?|view|success|new|all|list|bestaetigung|danke)\W*"
 )
 # These are searches and carts too, but also names of places that goods stand under.
 _ELSEWHERE_ALONE = frozenset(
@@ -89,6 +86,8 @@ def is_elsewhere(url: str) -> bool:
     # Elsewhere they may be what goods are called: /books/thank-you, /p/search.
     if len(segments) > 1 and segments[0] in _SHOP_ROOTS:
         del segments[0]
+    if segments[0] in _ORDERS:
+        return all(map(_OF_ORDERS.fullmatch, segments[1:]))
     return segments[0] in _ELSEWHERE_WORDS or (
         segments[0] in _ELSEWHERE_ALONE and len(segments) == 1
     )
@@ -123,9 +122,21 @@ def _segments(url: str) -> list[str]:
 
 
 _WORD = re.compile(r"\w{2,}")
-_TITLE_PARTS = re.compile(r"\s+[|–—·»-]\s+")
+_WORDS = re.compile(r"\w+")
+_TITLE_PARTS = re.compile(r"\s+[|–—·•»›:-]+\s+|\s*[|»›]\s*")
+# What a title says of a page whatever it shows.
+_ANY_PRODUCT = frozenset(
+    """
+    product products item article detail details product details product page produkt artikel
+    produit article produkte producto prodotto produto shop store home
+    """.split()  # noqa: SIM905  (a list of words)
+)
+_PAGED = re.compile(rb"rel=[\"']?next\b|[?&](?:amp;)?page=2\b|view_item_list", re.IGNORECASE)
+_CARDS = re.compile(rb"product-(?:card|item|tile|grid)|grid__item|productgrid", re.IGNORECASE)
+_MANY_CARDS = 6
 _LISTING_ADDRESS = "the address is that of a category, a brand or an article"
 _ELSEWHERE = "the address is that of a cart, a search or an account"
+_ARTICLE = "the page is an article"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,82 @@ class Choice:
     why: str = ""
 
 
+class Words:
+    """What the title, the headings and the metas of a page say."""
+
+    def __init__(self, document: Document, og: OpenGraph, site_names: set[str], host: str) -> None:
+        self._document = document
+        self._og_title = _line(og.title)
+        self._title = document.head.title
+        shop = {*site_names, og.values.get("og:site_name", ""), *host.split(".")[:-1]}
+        self._shop = {_squashed(name) for name in shop} - {""}
+
+    @cached_property
+    def title_parts(self) -> list[str]:
+        return [_line(part) for part in _TITLE_PARTS.split(self._title) if part.strip()]
+
+    @cached_property
+    def headings(self) -> list[str]:
+        """The headings of the first level: they cost a tree, so they are asked last."""
+        return [_line(text) for text in self._document.headings() if text]
+
+    def equal(self, name: str) -> bool:
+        """Whether the metas, a heading or a part of the title is this name."""
+        name = _line(name)
+        return name == self._og_title or name in self.title_parts or name in self.headings
+
+    def hold(self, name: str) -> bool:
+        """Whether the title, the metas or a heading have this name in them, as words."""
+        return _names(f"{self._title} {self._og_title}", name) or any(
+            _names(heading, name) for heading in self.headings
+        )
+
+    def show(self, name: str) -> bool:
+        """The same without the metas, which a theme may print of another product."""
+        return _names(self._title, name) or any(_names(text, name) for text in self.headings)
+
+    def are_mostly(self, name: str) -> bool:
+        """Whether a heading or the title has two thirds of the words of this name, or more."""
+        words = set(_WORDS.findall(name.casefold()))
+        return len(words) > 1 and any(
+            3 * len(words.intersection(_WORDS.findall(text))) >= 2 * len(words)
+            for text in (_line(self._title), *self.headings)
+        )
+
+    def are_titled(self, name: str) -> bool:
+        """Like :meth:`hold`, but the end of a title may be the name of the shop; or no title."""
+        parts = _TITLE_PARTS.split(self._title)
+        title = " ".join(parts[:-1] or parts)
+        is_silent = not title.strip() and not self.headings
+        named = (self._og_title, *self.headings)
+        return is_silent or _names(title, name) or _line(name) in named
+
+    def are_about_another(self, entity: Entity, path: str) -> bool:
+        """Whether a heading tells something, and no word of the product stands anywhere."""
+        words = _WORD.findall(" ".join((entity.name, *entity.ids.values())).casefold())
+
+        def say_it(text: str) -> bool:  # by the beginnings of words: plurals, cases
+            return any(word[:4] in text.casefold() for word in words)
+
+        if not words or say_it(f"{self._title} {self._og_title} {path}"):
+            return False
+        if any(map(say_it, self.headings)):
+            return False
+        telling = [text for text in self.headings if self._tells(text, entity.name)]
+        if not telling:
+            return False
+        is_title = self.title_parts in ([text] for text in telling)
+        return not (is_title and any(map(say_it, self._document.subheadings())))
+
+    def _tells(self, heading: str, name: str) -> bool:
+        """Whether it says what the page is about: not the shop's name or in other letters."""
+        if _squashed(heading) in self._shop or _script(heading) != _script(name):
+            return False
+        rest = [part for part in self.title_parts if part != heading]
+        is_shop = len(rest) < len(self.title_parts) and bool(rest)
+        return not (is_shop and all(_ANY_PRODUCT.issuperset(part.split()) for part in rest))
+
+
 class Chooser:
     """The choice among entities, with what the page says beside its structured data."""
 
@@ -145,32 +232,39 @@ class Chooser:
         self._place = place
         self._og = og
         self._found = found
+        host = urlsplit(place.url).hostname or ""
+        self._words = Words(document, og, found.site_names, host)
 
     def choose(self, entities: list[Entity]) -> Choice:
         if not entities:
             return self._none()
         if self._found.similar:
             entities = self._without_similar(entities)
+        if len(entities) > 1:
+            named = [one for one in entities if not _is_bare(one)]
+            entities = named if len(named) > 1 else entities
         sign = self._sign()
         if len(entities) == 1:
             return self._only(entities[0], sign)
         chosen = self._of_this_page(entities) or self._named(entities)
+        if chosen is None and not sign:
+            chosen = self._headline(entities)
         if chosen is None and sign in ("", _LISTING_ADDRESS):
             chosen = self._beside_others(entities)
-            if chosen is not None and sign and not self._speaks_for(chosen):
+            if chosen is not None and sign and not self._words.hold(chosen.name):
                 chosen = None
         if chosen is not None:
             return Choice(chosen)
         if sign and sign != _LISTING_ADDRESS:
             return Choice(None, Reason.LISTING, sign)
-        return Choice(None, Reason.AMBIGUOUS, "several products, and none is this page's own (R25)")
+        return Choice(None, Reason.AMBIGUOUS, "several products, and none is this page's own")
 
     def _none(self) -> Choice:
         found = self._found
         if found.incomplete:
-            return Choice(None, Reason.INCOMPLETE, "a product without a name (R15)")
+            return Choice(None, Reason.INCOMPLETE, "a product without a name")
         if (found.signs and found.related) or self._og.is_listing:
-            return Choice(None, Reason.LISTING, "a list of products (R13, R23)")
+            return Choice(None, Reason.LISTING, "a list of products")
         return Choice(None, Reason.NO_PRODUCT, "")
 
     def _sign(self) -> str:
@@ -178,64 +272,123 @@ class Chooser:
         if is_elsewhere(self._place.url):
             return _ELSEWHERE
         if self._found.signs:
-            return f"the page says that it is a {', '.join(sorted(self._found.signs))} (R23)"
+            return f"the page says that it is a {', '.join(sorted(self._found.signs))}"
         if self._og.is_listing:
-            return "og:type is product.group (R19)"
-        if self._found.is_article:
-            return "the page is an article"
+            return "og:type is product.group"
+        if self._found.articles:
+            return _ARTICLE
         if is_listing(self._place.url) and not (self._og.is_product and self._og.is_described):
             return _LISTING_ADDRESS
         return ""
 
     def _without_similar(self, entities: list[Entity]) -> list[Entity]:
         """Without those that another one refers to as similar, unless they say so in return."""
-        told = self._found.similar
-        named = {to for by, to in told if (to, by) not in told}
+        similar = self._found.similar
+        named = {to for by, to in similar if (to, by) not in similar}
         kept = [
-            one
-            for one in entities
-            if one.match or named.isdisjoint(str(told.node.get("@id")) for told in one.members)
+            entity
+            for entity in entities
+            if entity.match
+            or named.isdisjoint(str(member.node.get("@id")) for member in entity.members)
         ]
         return kept or entities
 
     def _only(self, entity: Entity, sign: str) -> Choice:
+        if is_listing(self._place.url) and _is_category(entity):
+            return Choice(None, Reason.LISTING, "a category that is marked up as a product")
         if entity.match:
             return Choice(entity)
-        if not sign and entity.is_foreign and self._og.type == "website":
-            sign = "og:type is website, and the product names another page (R23)"
-        if not sign and self._og.type == "article":
-            sign = "og:type is article"
-        if self._found.is_article:
-            return Choice(None, Reason.NO_PRODUCT, "the page is an article")
-        if sign == _ELSEWHERE:
-            return Choice(None, Reason.LISTING, sign)
+        if entity.is_hint:
+            return self._hinted(entity, sign)
+        sign = self._sign_against(entity, sign)
+        if sign == _ARTICLE:
+            return Choice(None, Reason.NO_PRODUCT, sign)
         if sign:
-            if self._speaks_for(entity) and not entity.is_foreign:
+            named = self._words.hold(entity.name) or (
+                sign == _LISTING_ADDRESS and self._is_on_sale(entity)
+            )
+            if named and not entity.is_foreign and sign != _ELSEWHERE:
                 return Choice(entity)
             return Choice(None, Reason.LISTING, sign)
-        if entity.is_foreign and not self._speaks_for(entity):
+        return self._doubted(entity)
+
+    def _sign_against(self, entity: Entity, sign: str) -> str:
+        """The sign that speaks against this product, or ""."""
+        if sign == _ARTICLE:
+            return "" if self._sells_beside_article(entity) else sign
+        if sign:
+            return sign
+        if self._og.type == "article":
+            return "og:type is article"
+        if entity.is_foreign and self._og.type == "website":
+            if self._words.show(entity.name) and self._is_same_place(entity):
+                return ""
+            return "og:type is website, and the product names another page"
+        return ""
+
+    def _doubted(self, entity: Entity) -> Choice:
+        """The only product, where no sign speaks against it, unless the page is about another."""
+        words, name = self._words, entity.name
+        if entity.is_foreign and not words.hold(name):
             offered = any("offers" in one.node or "price" in one.node for one in entity.members)
             stale = offered and all(one.source == "microdata" for one in entity.members)
-            if self._place.canonical is not None or not stale or any(self._document.headings()):
-                return Choice(None, Reason.AMBIGUOUS, "the product names another page (R26)")
-        if _is_bare(entity) and not self._is_titled(entity):
-            return Choice(None, Reason.INCOMPLETE, "a product of a name alone (R15)")
-        if self._is_unheard_of(entity):
+            if self._place.canonical is not None or not stale or words.headings:
+                return Choice(None, Reason.AMBIGUOUS, "the product names another page")
+        if _is_bare(entity) and not words.are_titled(name):
+            return Choice(None, Reason.INCOMPLETE, "a product of a name alone")
+        path = unquote(urlsplit(self._place.url).path)
+        if words.are_about_another(entity, path) and not self._is_priced_alike(entity):
             return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
         return Choice(entity)
 
-    def _is_unheard_of(self, entity: Entity) -> bool:
-        """Whether a page with a heading has no word of the product's name anywhere that counts."""
-        path = unquote(urlsplit(self._place.url).path)
-        words = _WORD.findall(" ".join((entity.name, *entity.ids.values())).casefold())
+    def _hinted(self, entity: Entity, sign: str) -> Choice:
+        """A product of tags or events, which other pages have too."""
+        html = self._document.html
+        if sign or _PAGED.search(html) or len(_CARDS.findall(html)) >= _MANY_CARDS:
+            return Choice(None, Reason.LISTING, sign or "the page lists products")
+        if not self._words.show(entity.name):
+            return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
+        return Choice(entity)
 
-        def says_it(text: str) -> bool:  # by the beginnings of words: plurals, cases
-            return any(word[:4] in text.casefold() for word in words)
+    def _sells_beside_article(self, entity: Entity) -> bool:
+        """Whether the article is the product's text, or stands beside the page's own product.
 
-        if not words or says_it(f"{self._document.head.title} {self._og.title} {path}"):
+        A shop that sells the meal shows its recipe; a blog's post about a product sells nothing.
+        """
+        if entity.is_foreign or not any("offers" in one.node for one in entity.members):
             return False
-        headings = " ".join(self._document.headings())  # costs a tree: asked last
-        return bool(headings) and not says_it(headings)
+        name, articles = _line(entity.name), self._found.articles
+        if all(article.is_recipe and _line(article.headline) == name for article in articles):
+            return self._words.equal(entity.name)
+        if is_listing(self._place.url) or self._og.type == "article":
+            return False
+        return self._words.equal(entity.name) and not any(
+            _line(article.headline) != name
+            and (_names(article.headline, name) or self._words.hold(article.headline))
+            for article in articles
+        )
+
+    def _is_same_place(self, entity: Entity) -> bool:
+        """Whether an address elsewhere in the shop may be another one of this page."""
+        here = last_segment(urlsplit(self._place.url).path).casefold()
+        return any(
+            member.source != "microdata"
+            or (member.url and last_segment(urlsplit(member.url).path).casefold() == here)
+            for member in entity.members
+        )
+
+    def _is_on_sale(self, entity: Entity) -> bool:
+        """Whether it is offered, and a heading has most of its words: the shop sells magazines."""
+        return (
+            any("offers" in one.node and one.source == "json_ld" for one in entity.members)
+            and self._og.type != "article"
+            and self._words.are_mostly(entity.name)
+        )
+
+    def _is_priced_alike(self, entity: Entity) -> bool:
+        """Whether the page calls itself a product of the same price, by another name."""
+        price = price_of(self._og.node()) if self._og.is_product else ""
+        return bool(price) and any(price_of(member.node) == price for member in entity.members)
 
     def _of_this_page(self, entities: list[Entity]) -> Entity | None:
         for least in (2, 1):
@@ -245,49 +398,42 @@ class Chooser:
             if here and len({one.name.casefold() for one in here}) == 1:
                 return _as_sizes(here)
             if here:
-                named = [one for one in here if self._is_headline(one)]
+                named = [one for one in here if self._words.equal(one.name)]
                 return named[0] if len(named) == 1 else None
         return None
 
     def _named(self, entities: list[Entity]) -> Entity | None:
+        """Of a page that calls itself a product: the one, or the sizes of the one, of its name."""
         if not self._og.is_product:
             return None
-        named = [one for one in entities if not one.is_foreign and self._is_headline(one)]
+        named = [one for one in entities if self._words.equal(one.name)]
+        named = [one for one in named if not one.is_foreign] or (
+            named if len(named) == len(entities) else []
+        )
         if named and len({one.name.casefold() for one in named}) == 1:
             return _as_sizes(named) if len(named) > 1 else named[0]
         return None
 
+    def _headline(self, entities: list[Entity]) -> Entity | None:
+        """The one whose name is the heading or a part of the title, whatever stands beside it."""
+        own = [one for one in entities if not one.is_foreign]
+        named = [one for one in own if self._words.equal(one.name)]
+        if len(named) > 1 and len({one.name.casefold() for one in named}) > 1:
+            return None
+        return named[0] if len(named) == 1 else None
+
     def _beside_others(self, entities: list[Entity]) -> Entity | None:
         own = [one for one in entities if not one.is_foreign]
-        if len(own) == 1 and self._speaks_for(own[0]):
+        if len(own) == 1 and self._words.hold(own[0].name):
             return own[0]
         sources = [{one.source for one in entity.members} for entity in entities]
         best = [one for one, named in zip(entities, sources, strict=True) if "json_ld" in named]
-        if len(best) != 1 or best[0].is_foreign:
+        if len(best) != 1 or best[0].is_foreign or _is_bare(best[0]):
             return None
         others = [one for one in entities if one is not best[0]]
-        if all(one.is_foreign for one in others) or self._speaks_for(best[0]):
+        if all(one.is_foreign for one in others) or self._words.hold(best[0].name):
             return best[0]
         return None
-
-    def _is_headline(self, entity: Entity) -> bool:
-        """Its name is the title of the page's own metas, or a heading (rule R24)."""
-        name = entity.name.casefold()
-        if self._og.title and " ".join(self._og.title.split()).casefold() == name:
-            return True
-        return name in (one.casefold() for one in self._document.headings())
-
-    def _speaks_for(self, entity: Entity) -> bool:
-        """Whether the title, the metas or a heading of the page name the product."""
-        title = f"{self._document.head.title} {self._og.title}"
-        return _names(title, entity.name) or self._is_headline(entity)
-
-    def _is_titled(self, entity: Entity) -> bool:
-        """The same, but the end of a title may be the name of the shop; or there is no title."""
-        parts = _TITLE_PARTS.split(self._document.head.title)
-        title = " ".join(parts[:-1] or parts)
-        is_silent = not title.strip() and not any(self._document.headings())
-        return is_silent or _names(title, entity.name) or self._is_headline(entity)
 
 
 def _is_bare(entity: Entity) -> bool:
@@ -304,9 +450,41 @@ def _is_bare(entity: Entity) -> bool:
     )
 
 
+def _is_category(entity: Entity) -> bool:
+    """Whether it is many offers without an id: a category that is marked up as one product."""
+    if entity.ids or entity.variants or entity.group:
+        return False
+    return any(
+        "aggregateoffer" in types(offer) and _count(offer.get("offerCount")) > 1
+        for member in entity.members
+        for offer in offers_of(member.node)[:1]
+    )
+
+
+def _count(value: object) -> int:
+    text = scalar_text(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _squashed(text: str) -> str:
+    """Letters and digits only: a logo ``Licht-Haus`` is the shop ``lichthaus.example``."""
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _script(text: str) -> str:
+    """The script of most letters: ``LATIN``, ``CYRILLIC``, ``CJK`` and so on."""
+    named = [unicodedata.name(letter, "").partition(" ")[0] for letter in text if letter.isalpha()]
+    found = max(named, key=named.count, default="")
+    return "CJK" if found in ("HIRAGANA", "KATAKANA") else found
+
+
 def _names(title: str, name: str) -> bool:
     """Whether a title has the name in it as words: ``Lamps`` does not name the ``Lamp``."""
-    title, name = " ".join(title.split()).casefold(), name.casefold()
+    title, name = _line(title), _line(name)
     if len(name) < 3:
         return False
     at = title.find(name)

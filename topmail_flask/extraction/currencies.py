@@ -6,6 +6,7 @@ processes that import this package never meet a price.
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 
@@ -31,9 +32,9 @@ _OWN_SIGNS = {
         "BBD": "bds$",
         "BRL": "r$",
         "CHF": "chf sfr sfr.",
-        "INR": "₹",
+        "INR": "₹ र रु रु.",
         "KRW": "₩ 원",
-        "RUB": "₽ руб руб. рублей",
+        "RUB": "₽ руб руб. рублей rur",
         "PLN": "zł zl",
         "CZK": "kč",
         "TRY": "₺ tl",
@@ -76,7 +77,7 @@ _OWN_SIGNS = {
         "QAR": "ر.ق",
         "OMR": "ر.ع",
         "YER": "ر.ي",
-        "KWD": "د.ك",
+        "KWD": "د.ك kd",
         "BHD": "د.ب",
         "JOD": "د.أ د.ا",
         "IQD": "د.ع",
@@ -129,6 +130,40 @@ _SHARED_SIGNS = {
         "R": "ZAR",
     }.items()
 }
+# Codes that are withdrawn or were never one, and still stand where a code belongs.
+_FORMER = {
+    "RUR": "RUB",
+    **dict.fromkeys(("BYR", "BYB"), "BYN"),
+    **dict.fromkeys(("TRL", "YTL"), "TRY"),
+    **dict.fromkeys(("UKP", "STG"), "GBP"),
+    "ROL": "RON",
+    "BGL": "BGN",
+    "NTD": "TWD",
+    "DHS": "AED",
+    "SR": "SAR",
+    "BD": "BHD",
+    "JD": "JOD",
+}
+# Whole names, in lower case without the plural's "s".
+_NAMES = {
+    "us dollar": "USD",
+    "american dollar": "USD",
+    "british pound": "GBP",
+    "pound sterling": "GBP",
+    "swiss franc": "CHF",
+    "canadian dollar": "CAD",
+    "australian dollar": "AUD",
+    "indian rupee": "INR",
+    "japanese yen": "JPY",
+    "yen": "JPY",
+    "russian ruble": "RUB",
+    "swedish krona": "SEK",
+    "danish krone": "DKK",
+    "norwegian krone": "NOK",
+    "polish zloty": "PLN",
+    "zloty": "PLN",
+}
+_PARTS = re.compile(r"[^\W\d_]+\.?|[^\w\s().,;:/|-]+")
 LONGEST_SIGN = max(map(len, (*_OWN_SIGNS, *_SHARED_SIGNS)))
 # Currencies of which a US dollar buys a hundred units or more.
 _SMALL_UNITS = (
@@ -139,9 +174,6 @@ _SMALL_UNITS = (
 _COMMON = frozenset(("AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "PLN", "SEK", "USD"))
 """Of two decimals, as a test holds against the table: to read that takes 10 ms."""
 _CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
-_MOST_DECIMALS = 4
-# An artefact of binary floats, like 19.990000000000002, has at least this many digits.
-_FLOAT_DIGITS = 15
 
 
 @cache
@@ -205,7 +237,19 @@ def currency_code(value: object, default: str | None) -> str | None:
         return default
     if code == default or (len(code) == 3 and code.isascii() and is_active(code)):
         return code
-    return sign_currency(text, default)
+    return sign_currency(text, default) or _FORMER.get(code) or _decorated(text)
+
+
+def _decorated(text: str) -> str | None:
+    """``EUR €``, ``USD$`` and ``Euro (EUR)``: all that is written names one currency."""
+    named = _NAMES.get(text.lower().removesuffix("s"))
+    parts = _PARTS.findall(text)
+    if named or len(parts) < 2:
+        return named
+    said = {currency_code(part, None) for part in parts if _shared(part) is None}
+    code = said.pop() if len(said) == 1 else None
+    shared = (codes for codes in map(_shared, parts) if codes is not None)
+    return code if all(code in codes for codes in shared) else None
 
 
 def minor_units(currency: str | None) -> int:
@@ -224,17 +268,11 @@ def rounded(amount: Decimal, currency: str | None) -> Decimal:
 
 
 def sane(amount: Decimal, currency: str | None) -> bool:
-    """Whether ``amount`` can be a price (rule R49): finite, not negative, of plausible size.
+    """Whether ``amount`` can be a price: finite, not negative, of plausible size.
 
     The most is 10,000,000; but 10**10 in currencies of small units (VND, IDR, LAK, IRR and others
-    of which a dollar buys a hundred or more), where 10,000,000 is the price of a telephone. More
-    than 4 decimals are no price either, unless a binary float left them behind.
+    of which a dollar buys a hundred or more), where 10,000,000 is the price of a telephone.
     """
     if not amount.is_finite() or amount < 0:
         return False
-    if amount > 10_000_000 and (amount > 10_000_000_000 or not has_small_unit(currency)):
-        return False
-    if int(amount.as_tuple().exponent) >= -_MOST_DECIMALS:
-        return True
-    _, digits, exponent = amount.normalize(_CONTEXT).as_tuple()
-    return int(exponent) >= -_MOST_DECIMALS or len(digits) >= _FLOAT_DIGITS
+    return amount <= 10_000_000 or (amount <= 10_000_000_000 and has_small_unit(currency))

@@ -118,6 +118,11 @@ class Head:
         tags = self._markup.split(b"<meta", _READ_LIMIT)[1:]
         return tuple(tag[: tag.find(b">")] for tag in tags if b"og:" in tag or b"product:" in tag)
 
+    def alternates(self) -> list[str]:
+        """The addresses of this page in other languages, as they stand there."""
+        tags = _tags_around(self._markup, b"link", b"hreflang")
+        return [tag["href"].strip() for tag in tags if tag.get("href", "").strip()][:_READ_LIMIT]
+
     def metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of every ``<meta property>`` or ``<meta name>``, in their order."""
         return metas(self._markup)
@@ -315,6 +320,32 @@ _BOMS = (
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE
 )
+# Browsers look at 1,024 bytes first, and at the rest of the head when they come to it.
+_CHARSET_WITHIN = 16 * 1024
+# What browsers read under a name (WHATWG), where Python reads less.
+_BROWSERS_READ = {
+    **dict.fromkeys(
+        ("gb2312", "gb_2312", "gb_2312-80", "gbk", "x-gbk", "chinese", "csgb2312", "iso-ir-58"),
+        "gb18030",
+    ),
+    **dict.fromkeys(("euc_kr", "euc-kr", "ks_c_5601-1987", "ksc5601", "korean"), "cp949"),
+    **dict.fromkeys(("shift_jis", "sjis", "x-sjis", "windows-31j", "ms_kanji"), "cp932"),
+    **dict.fromkeys(("iso8859-1", "latin1", "x-cp1252"), "cp1252"),
+    **dict.fromkeys(("iso8859-9", "x-cp1254"), "cp1254"),
+    **dict.fromkeys(("iso8859-11", "tis-620", "dos-874"), "cp874"),
+    **dict.fromkeys(("big5", "big5-hkscs", "x-x-big5", "cn-big5"), "big5hkscs"),
+    "x-cp1250": "cp1250",
+    "x-cp1251": "cp1251",
+    "x-euc-jp": "euc_jp",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "macintosh": "mac_roman",
+    "iso-8859-8-i": "iso8859-8",
+    "unicode-1-1-utf-8": "utf-8",
+    "utf8": "utf-8",
+}
+_HIDDEN = "[hidden], .sr-only, .visually-hidden, .visuallyhidden, .screen-reader-text"
+_STRUCK = "del, s, strike"
+_ICONS = re.compile(r"[\ue000-\uf8ff]")
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
 _BLOCKS = frozenset(
     [
@@ -371,19 +402,20 @@ def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
 
 
 def _named_charset(html: bytes) -> re.Match[bytes] | None:
-    at = html.find(b"harset", 0, 1024)  # in any case; what precedes it tells
+    at = html.find(b"harset", 0, _CHARSET_WITHIN)  # in any case; what precedes it tells
     if at < 0:
-        at = html.find(b"HARSET", 0, 1024)
-    return None if at < 0 else _META_CHARSET.match(html, max(0, html.rfind(b"<", 0, at)), 1024)
+        at = html.find(b"HARSET", 0, _CHARSET_WITHIN)
+    start = max(0, html.rfind(b"<", 0, at))
+    return None if at < 0 else _META_CHARSET.match(html, start, _CHARSET_WITHIN)
 
 
 def _recode(html: bytes, charset: str) -> bytes:
     try:
-        name = codecs.lookup(charset.strip(" \t\"'")).name
+        label = charset.strip(" \t\"'").lower()
+        name = codecs.lookup(_BROWSERS_READ.get(label, label)).name
         if name in ("utf-8", "ascii"):
             return html
-        if name == "iso8859-1":  # what browsers read under that name
-            name = "cp1252"
+        name = _BROWSERS_READ.get(name, name)
         return html.decode(name, "replace").encode("utf-8", "replace")
     except (LookupError, ValueError, UnicodeError, AssertionError):
         return html
@@ -467,26 +499,51 @@ class Document:
         """The texts of the first-level headings."""
         return [node_text(node) for node in self.partial_tree.css("h1")[:20]]
 
+    def subheadings(self) -> list[str]:
+        """The texts of the headings of the second and third level."""
+        return [node_text(node) for node in self.tree.css("h2, h3")[:20]]
+
 
 def node_text(node: LexborNode, *, is_price: bool = False) -> str:
-    """The visible text under a node on one line: without scripts and styles.
+    """The visible text under a node on one line: without scripts, styles and icons.
+
+    What only a screen reader is told is left out, unless there is nothing else.
 
     :param is_price: two digits above the line, or in an element that is called ``cents`` or the
-        like, are cents: ``24<sup>99</sup>`` is not 2499.
+        like, are cents: ``24<sup>99</sup>`` is not 2499. What is struck through is the price
+        before, unless there is no other.
     """
+    only = node.child
+    if only is None or (only.next is None and only.tag == "-text"):  # most of them
+        return _text(node, set(), is_price)
+    left_out = {
+        part.mem_id
+        for hidden in node.css(_STRUCK if is_price else _HIDDEN)
+        for part in hidden.traverse(include_text=True)
+    }
+    text = _text(node, left_out, is_price)
+    return text if text or not left_out else _text(node, set(), is_price)
+
+
+def _text(node: LexborNode, left_out: set[int], is_price: bool) -> str:
     parts: list[str] = []
     for one in node.traverse(include_text=True):
+        if one.mem_id in left_out:
+            continue
         if one.tag == "-text":
             parent = one.parent
             if parent is None or parent.tag not in _UNSEEN:
                 text = one.text_content or ""
-                if is_price and _CENTS.fullmatch(text) and parent is not None:
-                    named = parent.attributes.get("class") or ""
-                    before = "".join(parts[-3:])
-                    is_apart = parent.tag == "sup" or _CALLED.search(named)
-                    if is_apart and _WHOLE.search(before):
-                        parts.append(".")
+                if is_price and _is_cents(text, parent, parts):
+                    parts.append(".")
                 parts.append(text)
         elif one.tag in _BLOCKS:
             parts.append(" ")
-    return " ".join("".join(parts).split())
+    return " ".join(_ICONS.sub("", "".join(parts)).split())
+
+
+def _is_cents(text: str, parent: LexborNode | None, parts: list[str]) -> bool:
+    if parent is None or not _CENTS.fullmatch(text):
+        return False
+    is_apart = parent.tag == "sup" or _CALLED.search(parent.attributes.get("class") or "")
+    return bool(is_apart and _WHOLE.search("".join(parts[-3:])))

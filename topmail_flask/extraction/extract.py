@@ -10,7 +10,7 @@ import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
-from topmail_flask.extraction import json_ld, microdata, open_graph
+from topmail_flask.extraction import json_ld, microdata, open_graph, view_item
 from topmail_flask.extraction.addresses import address_key, id_of, is_front_page, page_address
 from topmail_flask.extraction.assemble import Assembly, arguments, assemble, assemble_plain
 from topmail_flask.extraction.choose import Choice
@@ -27,6 +27,8 @@ SOURCES = (
     Source("json_ld", json_ld.read, json_ld.mentions_product),
     Source("microdata", microdata.read, microdata.mentions_product),
     Source("open_graph", open_graph.read, open_graph.mentions_product, Kind.STATEMENT),
+    Source("product_tags", open_graph.read_tags, open_graph.mentions_tags, Kind.HINT),
+    Source("view_item", view_item.read, view_item.mentions, Kind.HINT),
 )
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd: read as a page, to say why not
 _REMEMBERED_BYTES = 16 * 1024

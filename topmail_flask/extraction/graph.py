@@ -6,7 +6,7 @@ Nodes of JSON-LD and microdata alike, in the shape of schema.org, are walked fro
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from topmail_flask.extraction.schema_org import (
     ARTICLES,
@@ -17,6 +17,7 @@ from topmail_flask.extraction.schema_org import (
     PAGES,
     PRODUCTS,
     RELATED,
+    SITES,
     Node,
     each,
     is_placeholder,
@@ -38,11 +39,20 @@ class Candidate:
     :ivar source: ``json_ld``, ``microdata`` or ``open_graph``.
     :ivar node: its properties in the shape of schema.org.
     :ivar is_group: a ``ProductGroup``, or a product that lists its variants.
+    :ivar is_hint: tags or events told it, which other pages than a product's have too.
     """
 
     source: str
     node: Node
     is_group: bool = False
+    is_hint: bool = False
+
+
+class Article(NamedTuple):
+    """An article or a recipe, by its headline or name."""
+
+    headline: str
+    is_recipe: bool
 
 
 @dataclass(slots=True)
@@ -52,19 +62,23 @@ class Found:
     :ivar candidates: products that the page may be about.
     :ivar breadcrumbs: the ``BreadcrumbList`` nodes.
     :ivar signs: types that only a page of several products has (rule R23), in lower case.
-    :ivar is_article: the page holds an article: its product may be the publication (a paywall).
+    :ivar articles: the articles and recipes of the page: its product may be the publication.
+    :ivar site_names: names of the site and of who runs it.
     :ivar related: names of products that are only mentioned.
     :ivar similar: which product calls which one similar or related, both by ``@id``.
-    :ivar incomplete: products without a name.
+    :ivar incomplete: how many products have no name.
+    :ivar nameless: those.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
     breadcrumbs: list[Node] = field(default_factory=list)
     signs: set[str] = field(default_factory=set)
-    is_article: bool = False
+    articles: list[Article] = field(default_factory=list)
+    site_names: set[str] = field(default_factory=set)
     related: list[str] = field(default_factory=list)
     similar: set[tuple[str, str]] = field(default_factory=set)
     incomplete: int = 0
+    nameless: list[Candidate] = field(default_factory=list)
 
 
 class Graph:
@@ -140,7 +154,9 @@ class Graph:
         if not name or is_placeholder(name):
             variant = next(each(node.get("hasVariant")), None)
             if not is_group or not isinstance(self.resolve(variant), dict):
-                found.incomplete += bool(node.keys() - _UNIDENTIFIED)
+                if node.keys() - _UNIDENTIFIED:
+                    found.incomplete += 1
+                    found.nameless.append(Candidate(self._source, node))
                 return
         self._link(node)
         found.candidates.append(Candidate(self._source, node, is_group))
@@ -164,7 +180,11 @@ class Graph:
         if "breadcrumblist" in named:
             found.breadcrumbs.append(node)
             return
-        found.is_article = found.is_article or bool(named & ARTICLES)
+        if named & ARTICLES and len(found.articles) < _RELATED_LIMIT:
+            headline = name_of(node.get("headline") or node.get("name"))
+            found.articles.append(Article(headline, "recipe" in named))
+        if named & SITES and len(found.site_names) < _RELATED_LIMIT:
+            found.site_names.add(name_of(node.get("name")))
         found.signs |= named & LISTINGS
         if named & OFFERS and "itemOffered" in node:
             offers.append(node)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction.document import Document, attributes, positions
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 
-BLOCK_LIMIT = 20
+BLOCK_LIMIT = 200
 BYTES_LIMIT = 512 * 1024
 _START_TAG = 4_096
 _USUAL_START = b'<script type="a'
@@ -33,7 +34,7 @@ _HIDING = (
     (b"<textarea", b"</textarea"),
 )
 # The start of "application/ld+json" as it is written; some templates write "&#43;" for the plus.
-_WRITTEN = (b"pplication/ld", b"pplication/LD", b"APPLICATION/LD")
+_WRITTEN = (b"pplication&#", b"pplication/ld", b"pplication/LD", b"APPLICATION/LD")
 _USUAL_TYPE = b"pplication/ld+json"
 _BEFORE_PLUS = len(b"pplication/ld")
 _FEW_PLUSES = 64
@@ -108,7 +109,7 @@ def _media_types(html: bytes) -> list[int]:
     if found:
         return found
     # To look for one byte takes a tenth of the time: whoever shouts writes the plus as it is.
-    for marker in _WRITTEN if b"+" in html else _WRITTEN[:1]:
+    for marker in _WRITTEN if b"+" in html else _WRITTEN[:2]:
         found = positions(html, marker, _LOOKED_AT)
         if found:
             return found
@@ -207,6 +208,7 @@ _COMMA_RUN = re.compile(_STRING + r"|(,)[\s,]*+", re.DOTALL)
 _LEADING_COMMA = re.compile(_STRING + r"|([\[{])[\s,]++", re.DOTALL)
 _TRAILING_COMMA = re.compile(_STRING + r"|,(?=[}\]]|\Z)", re.DOTALL)
 _LONE_BACKSLASH = re.compile(r'\\(?!["/bfnrt]|u[0-9a-fA-F]{4})')
+_DOUBLED_QUOTES = re.compile(r'([:\[,]\s{0,20})""([^"\n]{1,1000})""(?=\s{0,20}[,}\]])')
 _BETWEEN = re.compile(r"[\s,;]*+")
 
 
@@ -230,7 +232,17 @@ def _nothing(_: str) -> None:
     """NaN and Infinity are no values."""
 
 
-_DECODER = json.JSONDecoder(strict=False, parse_int=_whole, parse_constant=_nothing)
+def _exact(digits: str) -> Decimal | None:
+    """A number as it stands there: 250.000 is not 250.0, and 49.90001 has no binary artefacts."""
+    try:
+        return Decimal(digits)
+    except ArithmeticError:  # an exponent of many digits
+        return None
+
+
+_DECODER = json.JSONDecoder(
+    strict=False, parse_int=_whole, parse_float=_exact, parse_constant=_nothing
+)
 
 
 def read_json(text: str) -> tuple[list[Any], str]:
@@ -274,7 +286,11 @@ def _ladder(text: str) -> Any:
     text = _LEADING_COMMA.sub(_kept, _COMMA_RUN.sub(_kept, text))
     text = _TRAILING_COMMA.sub(_kept, text).strip()
     yield "comments and commas", text
+    if '""' in text:
+        text = _DOUBLED_QUOTES.sub(r'\1"\2"', text)
+        yield "doubled quotes", text
     if "\\" in text:
+        text = text.replace("\\\\", "\0").replace("\\'", "'").replace("\0", "\\\\")
         text = _LONE_BACKSLASH.sub(r"\\\\", text.replace("\\\\", "\0")).replace("\0", "\\\\")
         yield "backslash", text
 

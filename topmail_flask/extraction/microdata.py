@@ -26,7 +26,15 @@ _LABELS = frozenset(["name", "brand", "manufacturer", "category", "sku", "mpn", 
 _IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.IGNORECASE)
 
 
-_SCHEMA_ORG = b"schema.org/"
+# Its own address, as some shout it, and the vocabulary that was before it.
+_VOCABULARIES = (b"schema.org/", b"SCHEMA.ORG/", b"data-vocabulary.org/")
+_BEFORE_SCHEMA_ORG = {
+    "offerDetails": "offers",
+    "currency": "priceCurrency",
+    "photo": "image",
+}
+_STRUCK = frozenset(["del", "s", "strike"])
+_OFFER_TYPE = re.compile(r"[/:](?:Aggregate)?Offer\Z", re.IGNORECASE)
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
 )
@@ -36,7 +44,7 @@ _LOOKED_AT = 2_000
 def mentions_product(document: Document) -> bool:
     """Whether an ``itemtype`` of the page is a product of schema.org."""
     names, html = document.once(_schema_org_names), document.html
-    return len(names) == _LOOKED_AT or any(
+    return len(names) >= _LOOKED_AT or any(
         _PRODUCT_TYPE.match(html, at) and b"itemtype" in html[max(0, at - 91) : at].lower()
         for at in names
     )
@@ -61,8 +69,11 @@ def items(document: Document) -> list[Node]:
 
 def _schema_org_names(document: Document) -> list[int]:
     """Where names begin that the page gives as addresses of schema.org."""
-    html = document.html
-    return [at + len(_SCHEMA_ORG) for at in positions(html, _SCHEMA_ORG, _LOOKED_AT)]
+    return [
+        at + len(vocabulary)
+        for vocabulary in _VOCABULARIES
+        for at in positions(document.html, vocabulary, _LOOKED_AT)
+    ]
 
 
 class Microdata:
@@ -72,13 +83,14 @@ class Microdata:
         self._tree = tree
         self._left = PROPERTY_LIMIT
         self._by_id: dict[str, LexborNode] | None = None
+        self._references: set[str] | None = None
 
     def roots(self) -> list[Node]:
         """The top-level items, in the order of the page."""
         roots = []
         for node in self._tree.css("[itemscope]")[: 4 * ITEM_LIMIT]:
             attributes = node.attributes
-            if not attributes.get("itemtype") or _is_part(node):
+            if not attributes.get("itemtype") or self._is_part(node):
                 continue
             if not _in_noscript(node):
                 roots.append(self._item(node, frozenset()))
@@ -89,21 +101,28 @@ class Microdata:
     def _item(self, scope: LexborNode, above: frozenset[int]) -> Node:
         above |= {scope.mem_id}
         attributes = scope.attributes
-        item: Node = {"@type": (attributes.get("itemtype") or "").split()}
+        types = (attributes.get("itemtype") or "").split()
+        item: Node = {"@type": types}
         if attributes.get("itemid"):
             item["@id"] = attributes["itemid"]
         leads_to = ""
+        struck: list[tuple[str, Any]] = []
         for node in self._properties(scope, attributes.get("itemref")):
-            names = [usual_name(one) for one in _itemprop(node).split()]
-            if not names or names[0] in RELATED - {"itemListElement", "item", "itemOffered"}:
+            names = [_usual_name(name) for name in _itemprop(node).split() or ("offers",)]
+            if names[0] in RELATED - {"itemListElement", "item", "itemOffered"}:
                 continue
             value = self._value(node, names, above)
             if value is None or value == "":
                 continue
             if names[0] == "name" and "name" not in item:
                 leads_to = _link_around(node, scope)
+            if "price" in names and _is_struck(node, scope):
+                struck.append(("price", value))
+                continue
             for name in names:
                 item.setdefault(name, []).append(value)
+        for name, value in struck:  # the price before the sale, where there is no other
+            item.setdefault(name, [value])
         if leads_to and "url" not in item:
             item["url"] = [leads_to]  # a card of a list: its name leads to the product's page
         return item
@@ -123,7 +142,9 @@ class Microdata:
                 continue
             seen.add(node.mem_id)
             attributes = node.attributes
-            if "itemprop" in attributes:
+            if "itemprop" in attributes or (
+                "itemscope" in attributes and _OFFER_TYPE.search(attributes.get("itemtype") or "")
+            ):  # an offer inside a product is its offer, whether or not it says so
                 self._left -= 1
                 found.append(node)
             if "itemscope" not in attributes and node.tag not in ("template", "noscript"):
@@ -142,6 +163,8 @@ class Microdata:
         if names[0] == "image":
             return _image(node)
         tag = node.tag or ""
+        if tag == "img" and names[0] in _LABELS:
+            return (attributes.get("alt") or "").strip()
         for tags, attribute in (
             (_SOURCES, "src"),
             (_LINKS, "href"),
@@ -154,6 +177,35 @@ class Microdata:
                 return value.strip()
         return Seen(node_text(node, is_price="rice" in names[0]))
 
+    def _is_part(self, node: LexborNode) -> bool:
+        """Whether an item is a property of another one.
+
+        Some themes write ``itemprop="mainEntity"`` where nothing around it is an item, and nothing
+        refers to it: that one is the page's own.
+        """
+        if not (names := _itemprop(node).split()):
+            return False
+        if names[0] in RELATED:
+            return True
+        around: LexborNode | None = node
+        for _ in range(_PARENT_LIMIT):
+            if around is None:
+                return False
+            attributes = around.attributes
+            is_other = around.mem_id != node.mem_id
+            if (is_other and "itemscope" in attributes) or attributes.get("id") in self._referred():
+                return True
+            around = around.parent
+        return True
+
+    def _referred(self) -> set[str]:
+        """The ids that some item refers to."""
+        if self._references is None:
+            nodes = self._tree.css("[itemref]")[:ITEM_LIMIT]
+            names = [(node.attributes.get("itemref") or "").split() for node in nodes]
+            self._references = {name for some in names for name in some} - {""}
+        return self._references
+
     def _ids(self) -> dict[str, LexborNode]:
         if self._by_id is None:
             self._by_id = {}
@@ -162,28 +214,21 @@ class Microdata:
         return self._by_id
 
 
+def _usual_name(name: str) -> str:
+    return usual_name(_BEFORE_SCHEMA_ORG.get(name, name))
+
+
+def _is_struck(node: LexborNode, scope: LexborNode) -> bool:
+    around: LexborNode | None = node
+    while around is not None and around.mem_id != scope.mem_id:
+        if around.tag in _STRUCK:
+            return True
+        around = around.parent
+    return False
+
+
 def _itemprop(node: LexborNode) -> str:
     return node.attributes.get("itemprop") or ""
-
-
-def _is_part(node: LexborNode) -> bool:
-    """Whether an item is a property of another one.
-
-    Some themes write ``itemprop="mainEntity"`` where nothing around it is an item; that one is
-    the page's.
-    """
-    if not (names := _itemprop(node).split()):
-        return False
-    if names[0] != "mainEntity":
-        return True
-    parent = node.parent
-    for _ in range(_PARENT_LIMIT):
-        if parent is None:
-            return False
-        if "itemscope" in parent.attributes:
-            return True
-        parent = parent.parent
-    return True
 
 
 def _children(node: LexborNode) -> list[LexborNode]:

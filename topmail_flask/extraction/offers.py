@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from topmail_flask.extraction.currencies import currency_code, rounded, sane
-from topmail_flask.extraction.prices import machine_amount, read_price
-from topmail_flask.extraction.schema_org import Node, Seen, each, scalar_text, short_type, types
+from topmail_flask.extraction.prices import Price, machine_amount, read_price
+from topmail_flask.extraction.schema_org import (
+    Node,
+    Seen,
+    each,
+    plain,
+    scalar_text,
+    short_type,
+    types,
+)
 
 OFFER_LIMIT = 1_000
 _AVAILABLE = frozenset(
@@ -162,7 +171,7 @@ def _parsed(value: object, day_time: time) -> float | None:
         return None
 
 
-_NOT_THE_PRICE = frozenset(
+_LIST_PRICES = frozenset(
     [
         "listprice",
         "strikethroughprice",
@@ -173,6 +182,14 @@ _NOT_THE_PRICE = frozenset(
         "minimumadvertisedprice",
     ]
 )
+_CHARGES = frozenset(["deliverychargespecification", "paymentchargespecification"])
+_CHARGE = re.compile(
+    r"\b(?:deposit|pfand|consigne|statiegeld|kaucja|pant|shipping|delivery|versand\w*|postage)\b",
+    re.IGNORECASE,
+)
+_PIECES = frozenset("C62 EA H87 PCE PC PCS ONE UN UNIT NIU PIECE STK STÜCK".split())  # noqa: SIM905  (a list of words)
+_SPEC_LIMIT = 50
+_SOLD_OUT = 2
 _EXPONENT = re.compile(r"\s*[\d.]{1,20}[eE][+-]?\d{1,20}\s*")
 
 
@@ -214,38 +231,71 @@ class Pricing:
     problem: str = ""
 
 
+def price_of(node: Node) -> str:
+    """The price of a node as it stands there, for comparison; "" if there is none."""
+    for offer in offers_of(node)[:1]:
+        amount = machine_amount(next(each(offer.get("price", low_price(offer))), None))
+        return "" if amount is None else str(amount.normalize())
+    return ""
+
+
 def choose_price(nodes: list[Node], shop: Shop) -> Pricing:
-    """The price of products or variants ``nodes``: the best offer's, else their own (rule R38)."""
-    offers = [offer for node in nodes for offer in offers_of(node)]
+    """The price of products or variants ``nodes``: the best offer's, else their own.
+
+    In stock before unsaid before sold out, new before used, tax included before unsaid before
+    excluded; then the lowest, within one currency: the shop's, else that of the first price. Zero
+    is a price only where nothing else is and the product can be had.
+    """
+    offers = list(islice(_all_offers(nodes), OFFER_LIMIT))
     usable = [offer for offer in offers if holds(offer, shop.now)] or offers
+    once = [offer for offer in usable if not _is_repeated(offer)] or usable
     problems: list[str] = []
-    prices = [price for offer in usable for price in _prices(offer, shop, problems)]
+    prices = [price for offer in once for price in _prices(offer, shop, problems)]
     if not prices:
         for node in nodes:  # a price may stand on the product itself, without an offer
             prices += _prices({**node, "@type": "Offer"}, shop, problems)
-    best = min(prices, key=_order, default=None)
-    return Pricing(best, "" if best is not None else next(iter(problems), ""))
+    prices = [price for price in prices if price.amount] or [
+        price for price in prices if price.rank[1] < _SOLD_OUT
+    ]
+    if not prices:
+        return Pricing(None, next(iter(problems), ""))
+    codes = [price.currency for price in prices]
+    code = shop.currency if shop.currency in codes else codes[0]
+    return Pricing(min(prices, key=lambda price: (*_rank_in(price, code), price.amount)))
 
 
-def _order(price: OfferPrice) -> tuple[Any, ...]:
-    return (*price.rank, price.amount)
+def _rank_in(price: OfferPrice, code: str) -> tuple[int, ...]:
+    return (*price.rank[:3], int(price.currency != code), *price.rank[3:])
+
+
+def _all_offers(nodes: list[Node]) -> Iterator[Node]:
+    seen: set[int] = set()
+    for node in nodes:
+        code = node.get("priceCurrency")
+        for offer in offers_of(node):
+            if id(offer) not in seen:
+                seen.add(id(offer))
+                yield {**offer, "priceCurrency": code} if _lacks_currency(offer, code) else offer
+
+
+def _lacks_currency(offer: Node, code: object) -> bool:
+    return code is not None and "priceCurrency" not in offer and "currency" not in offer
 
 
 def _prices(offer: Node, shop: Shop, problems: list[str]) -> Iterator[OfferPrice]:
     """The price of one offer, if it has one."""
     own = offer.get("priceCurrency", offer.get("currency"))
-    for last_resort, said, value in _amounts(offer):
+    for last_resort, said, value in _amounts(offer, shop.now):
         currency = said if said is not None else own
         price = _price(value, currency, shop, problems)
         if price is not None:
-            foreign = int(shop.currency is not None and price.currency != shop.currency)
-            rank = (last_resort, unavailable(offer), used(offer), foreign)
+            rank = (last_resort, unavailable(offer), used(offer), _tax(_specs(offer)))
             yield OfferPrice(price.amount, price.currency, price.raw, rank)
             return
 
 
-def _amounts(offer: Node) -> Iterator[tuple[int, object, object]]:
-    """Whether only a last resort, currency (None: the offer's), and amount (rules R38, R39)."""
+def _amounts(offer: Node, now: float) -> Iterator[tuple[int, object, object]]:
+    """Whether only a last resort, currency (None: the offer's), and amount."""
     if "aggregateoffer" in types(offer):
         low = low_price(offer)
         if low is not None:
@@ -256,58 +306,118 @@ def _amounts(offer: Node) -> Iterator[tuple[int, object, object]]:
         return
     if offer.get("price") is not None:
         yield 0, None, offer["price"]
-    for said, value in _specified(offer):
-        yield 0, said, value
+    for spec in _to_pay(_specs(offer), now):
+        for name in ("price", "minPrice"):
+            if spec.get(name) is not None:
+                yield 0, spec.get("priceCurrency"), spec[name]
     for name in ("lowPrice", "minPrice"):
         if offer.get(name) is not None:
             yield 1, None, offer[name]
 
 
-def _specified(offer: Node) -> Iterator[tuple[object, object]]:
-    """Prices of ``priceSpecification`` (rule R39): the one to pay, a list price only if alone."""
-    specs = [one for one in each(offer.get("priceSpecification")) if isinstance(one, dict)][:50]
-    plain = [one for one in specs if not _is_per_unit(one)] or (specs if len(specs) == 1 else [])
-    to_pay = [one for one in plain if not _price_types(one) & _NOT_THE_PRICE] or plain
-    # Member prices are for members (a price of R37 as much as an offer of it).
-    for spec in [one for one in to_pay if "validForMemberTier" not in one] or to_pay:
-        for name in ("price", "minPrice"):
-            if spec.get(name) is not None:
-                yield spec.get("priceCurrency"), spec[name]
+def _specs(offer: Node) -> list[Node]:
+    """The price specifications of an offer; of a compound one without a price its components."""
+    found: list[Node] = []
+    for spec in list(each(offer.get("priceSpecification")))[:_SPEC_LIMIT]:
+        if isinstance(spec, dict):
+            parts = [part for part in each(spec.get("priceComponent")) if isinstance(part, dict)]
+            found += parts[:_SPEC_LIMIT] if parts and spec.get("price") is None else [spec]
+    return found
+
+
+def _to_pay(specs: list[Node], now: float) -> list[Node]:
+    """What is paid for one piece now, best first; charges never, prices per unit only if alone."""
+    specs = [spec for spec in specs if not _is_charge(spec)]
+    found = [spec for spec in specs if not _is_per_unit(spec)]
+    found = found or (specs if len(specs) == 1 else [])
+    for is_lesser in (
+        _is_repeated,
+        lambda spec: "validForMemberTier" in spec,
+        lambda spec: _is_past(spec.get("validThrough"), now),
+        lambda spec: bool(_price_types(spec) & _LIST_PRICES),
+    ):
+        found = [spec for spec in found if not is_lesser(spec)] or found
+    return sorted(found, key=lambda spec: (_kind(spec), _tax([spec])))
+
+
+def _kind(spec: Node) -> int:
+    """Sale prices before those without a type before the rest."""
+    kinds = _price_types(spec)
+    return 0 if "saleprice" in kinds else 2 if kinds else 1
 
 
 def _price_types(spec: Node) -> set[str]:
-    return {short_type(one) for one in each(spec.get("priceType")) if isinstance(one, str)}
+    return {short_type(kind) for kind in each(spec.get("priceType")) if isinstance(kind, str)}
+
+
+def _is_charge(spec: Node) -> bool:
+    """Shipping, a deposit, a fee: on top of the price, or a part of it."""
+    named = f"{scalar_text(spec.get('name'))} {scalar_text(spec.get('description'))}"
+    return (
+        not types(spec).isdisjoint(_CHARGES)
+        or spec.get("priceComponentType") is not None
+        or bool(_CHARGE.search(named))
+    )
+
+
+def _is_repeated(offer: Node) -> bool:
+    """Paid again and again: a subscription, or by the month."""
+    specs = [offer, *_specs(offer)]
+    return any(key in spec for spec in specs for key in ("billingDuration", "billingIncrement"))
 
 
 def _is_per_unit(spec: Node) -> bool:
-    """A price per 100 ml or per month is not what the product costs."""
-    reference = next(each(spec.get("referenceQuantity")), None)
-    if isinstance(reference, dict):
+    """A price per 100 ml is not what the product costs; one per piece is."""
+    if "unitprice" in _price_types(spec):
         return True
-    return any(key in spec for key in ("unitCode", "billingDuration", "billingIncrement"))
+    for reference in each(spec.get("referenceQuantity")):
+        if not isinstance(reference, dict):
+            return True
+        amount = machine_amount(next(each(reference.get("value")), 1))
+        if amount != 1 or not _is_piece(reference):
+            return True
+    return not _is_piece(spec)
+
+
+def _is_piece(quantity: Node) -> bool:
+    units = [quantity[name] for name in ("unitCode", "unitText") if name in quantity]
+    return all(scalar_text(unit).upper() in _PIECES for unit in units)
+
+
+def _tax(specs: list[Node]) -> int:
+    """0: tax is included; 1: nothing is said; 2: it is not."""
+    said = {str(tax).lower() for spec in specs for tax in each(spec.get("valueAddedTaxIncluded"))}
+    return 0 if "true" in said else 2 if "false" in said else 1
 
 
 def _price(value: object, currency: object, shop: Shop, problems: list[str]) -> OfferPrice | None:
     said = scalar_text(currency) or None
     for one in each(value):
-        named = said
+        named, amount_of = said, one
         if isinstance(one, dict):
             named = scalar_text(one.get("currency")) or said  # a MonetaryAmount
-            one = one.get("@value", one.get("price", one.get("value")))  # noqa: PLW2901
-        if not isinstance(one, (str, int, float)):
+            amount_of = one.get("@value", one.get("price", one.get("value")))
+        if not isinstance(amount_of, (str, int, float, Decimal)):
             continue
-        code = currency_code(named, shop.currency)
-        amount = None if isinstance(one, Seen) else machine_amount(one)
-        if amount is None and isinstance(one, str) and not _EXPONENT.fullmatch(one):
-            read = read_price(one, currency=code, decimal=shop.decimal, lang=shop.lang)
-            amount = read.amount
-            code = code if named else read.currency
-        if amount is None:
+        read = _read(amount_of, currency_code(named, shop.currency), bool(named), shop)
+        if read.amount is None:
             problems.append("is no price that can be read")
-        elif code is None:
+        elif read.currency is None:
             problems.append("has no currency: set TOPMAIL_CURRENCY or give the offer one")
-        elif not sane(amount, code):
-            problems.append("cannot be a price: too large, or too many decimals (R49)")
+        elif not sane(read.amount, read.currency):
+            problems.append("cannot be a price: it is too large")
         else:
-            return OfferPrice(rounded(amount, code), code, str(one)[:200])
+            amount = rounded(read.amount, read.currency)
+            return OfferPrice(amount, read.currency, str(amount_of)[:200])
     return None
+
+
+def _read(value: str | float | Decimal, code: str | None, is_said: bool, shop: Shop) -> Price:
+    """What a machine or a person wrote, in the currency that stands beside it."""
+    if isinstance(value, str) and not isinstance(value, Seen):
+        value = plain(value)
+    amount = None if isinstance(value, Seen) else machine_amount(value, code)
+    if amount is not None or not isinstance(value, str) or _EXPONENT.fullmatch(value):
+        return Price(amount, code)
+    read = read_price(value, currency=code, decimal=shop.decimal, lang=shop.lang)
+    return Price(read.amount, code if is_said else read.currency)

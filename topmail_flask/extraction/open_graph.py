@@ -10,7 +10,8 @@ from topmail_flask.extraction.schema_org import Node
 
 _PRODUCT_TYPES = frozenset(["product", "og:product", "product.item", "product:product"])
 # The first family with an amount has the price; its currency is never another family's (R18).
-_PRICE_FAMILIES = ("product:sale_price", "product:price", "og:price")
+_SALE = "product:sale_price"
+_PRICE_FAMILIES = (_SALE, "product:price", "og:price")
 _LOOKED_AT = 2_000
 _TAG_LIMIT = 400
 _TEXTS = {
@@ -66,29 +67,41 @@ class OpenGraph:
         for key, name in _TEXTS.items():
             if key in values:
                 node.setdefault(name, values[key])
-        offer = self._offer()
-        if offer:
-            node["offers"] = offer
+        offers = self._offers()
+        if offers:
+            node["offers"] = offers
         if self.url:
             node["url"] = self.url
         return node
 
-    def _offer(self) -> Node:
+    def _offers(self) -> list[Node]:
+        """The price of the best family, and the one that it lowers until its sale ends."""
+        offers: list[Node] = []
+        values = self.values
         for family in _PRICE_FAMILIES:
-            amount = self.values.get(f"{family}:amount")
+            amount = values.get(f"{family}:amount")
             if not amount:
                 continue
-            currency = self.values.get(f"{family}:currency")
-            if currency is None and family == "product:sale_price":
+            currency = values.get(f"{family}:currency")
+            if currency is None and family == _SALE:
                 # A sale price without a currency of its own is in that of the price it lowers.
-                currency = self.values.get("product:price:currency")
-            return {"price": amount, "priceCurrency": currency}
-        return {}
+                currency = values.get("product:price:currency")
+            offers.append({"price": amount, "priceCurrency": currency})
+            begins, ends = (values.get(f"{_SALE}_dates:{moment}") for moment in ("start", "end"))
+            if family != _SALE or not (begins or ends):
+                break
+            offers[0] |= {"validFrom": begins, "priceValidUntil": ends}
+        return offers
+
+    @property
+    def is_tagged(self) -> bool:
+        """It has an id of the shop and a price, whatever it calls itself."""
+        return "product:retailer_item_id" in self.values and bool(self._offers())
 
     @property
     def is_described(self) -> bool:
         """It has an id of the shop or a price: more than a theme prints on every page."""
-        return "product:retailer_item_id" in self.values or bool(self._offer())
+        return "product:retailer_item_id" in self.values or bool(self._offers())
 
 
 def mentions_product(document: Document) -> bool:
@@ -115,10 +128,23 @@ def read(document: Document) -> list[Node]:
     return [og.node()] if og.title and og.is_product and og.is_described else []
 
 
+def mentions_tags(document: Document) -> bool:
+    """Whether the page has the price metas of a product's page."""
+    return b"product:price:amount" in document.html
+
+
+def read_tags(document: Document) -> list[Node]:
+    """The product that metas with an id of the shop and a price hint at, whatever ``og:type``."""
+    og = document.once(metas_of)
+    return [og.node()] if og.title and og.is_tagged else []
+
+
 def metas_of(document: Document) -> OpenGraph:
     """The metas of OpenGraph: those of the head, or wherever they stand if it has no og:type."""
-    if document.head.holds(b"og:type") or not document.once(mentions_product):
-        return read_metas(document.head.metas())
+    head = document.head
+    is_mentioned = document.once(mentions_product) or document.once(mentions_tags)
+    if head.holds(b"og:type") or head.holds(b"product:price:") or not is_mentioned:
+        return read_metas(head.metas())
     return read_metas(document.body_metas())  # a page without a head of its own, say
 
 

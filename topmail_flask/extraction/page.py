@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 from topmail_flask.extraction import microdata
 from topmail_flask.extraction.addresses import Place
 from topmail_flask.extraction.choose import Choice, Chooser
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.graph import Candidate, Found, Graph
-from topmail_flask.extraction.offers import Shop
+from topmail_flask.extraction.offers import Shop, price_of
 from topmail_flask.extraction.open_graph import OpenGraph, metas_of
 from topmail_flask.extraction.products import Described, Entity, describe, merge
 from topmail_flask.extraction.schema_org import Node
@@ -76,7 +77,7 @@ class StructuredPage:
         self.og = OpenGraph()
         head = document.head
         self.shop = Shop(currency, settings.decimal, head.lang, now)
-        self.place = Place(document.url, head.canonical, None, head.base, settings.url_args)
+        self.place = self._place(None)
         self._items = [source for source in sources if source.kind is Kind.ITEMS]
         self._statements = [source for source in sources if source.kind is not Kind.ITEMS]
         self._described: list[Described] = []
@@ -96,10 +97,10 @@ class StructuredPage:
         Where another source describes products too, it may say more.
         """
         found = self.found
-        if len(self.entities) != 1 or found.signs or found.is_article:
+        if len(self.entities) != 1 or found.signs or found.articles:
             return None
         entity = self.entities[0]
-        if not entity.match or any(map(self._is_mentioned, self._items)):
+        if not (entity.match and entity.ids) or any(map(self._is_mentioned, self._items)):
             return None
         return entity
 
@@ -114,6 +115,8 @@ class StructuredPage:
         while self._items:
             self._read_items(self._items.pop(0))
         if not self._described:
+            self._read_nameless()
+        if not self._described:
             self._read_statements()
         self.entities = merge(self._described, self.place)
 
@@ -124,8 +127,7 @@ class StructuredPage:
         self._has_metas = True
         self.og = self.document.once(metas_of)
         if self.og.url:
-            head, place = self.document.head, self.place
-            self.place = Place(place.url, head.canonical, self.og.url, head.base, place.url_args)
+            self.place = self._place(self.og.url)
 
     def breadcrumbs(self) -> list[Node]:
         """The breadcrumbs of the sources, else those of microdata, which may stand alone."""
@@ -157,6 +159,11 @@ class StructuredPage:
         return described
 
     @property
+    def og_sources(self) -> tuple[str, ...]:
+        """The sources that are metas of OpenGraph."""
+        return ("open_graph", "product_tags")
+
+    @property
     def site_name(self) -> str:
         return self.og.values.get("og:site_name", "")
 
@@ -166,6 +173,11 @@ class StructuredPage:
             f"{entity.name[:100]} ({', '.join(dict.fromkeys(m.source for m in entity.members))})"
             for entity in self.entities[:limit]
         )
+
+    def _place(self, og_url: str | None) -> Place:
+        head, url_args = self.document.head, self.settings.url_args
+        address = (self.document.url, head.canonical, og_url, head.base)
+        return Place(*address, url_args, head.alternates())
 
     def _is_mentioned(self, source: Source) -> bool:
         return self.document.once(source.mentions)
@@ -177,14 +189,40 @@ class StructuredPage:
         del candidates[before + CANDIDATE_LIMIT :]
         self._described += self._describe(candidates[before:])
 
+    def _read_nameless(self) -> None:
+        """The only product, which has an id and an offer but no name, by the page's heading."""
+        nameless = self.found.nameless
+        if len(nameless) != 1 or self.found.incomplete != 1:
+            return
+        node, headings = nameless[0].node, self.document.headings()
+        if len(headings) == 1 and headings[0] in " ".join(self.document.head.title.split()):
+            candidate = replace(nameless[0], node={**node, "name": headings[0]})
+            described = self._describe([candidate])
+            if described[0].ids and price_of(node):
+                self._described = described
+
     def _read_statements(self) -> None:
         """The first source that states this page's own product."""
         for source in filter(self._is_mentioned, self._statements):
             for node in source.read(self.document)[:1]:
-                described = self._describe([Candidate(source.name, node)])[0]
-                if described.match or not node.get("url"):
+                address = str(node.get("url") or "")
+                is_hint = source.kind is Kind.HINT or self._is_front(address)
+                candidate = Candidate(source.name, node, is_hint=is_hint)
+                described = self._describe([candidate])[0]
+                if described.match or not self._names_another(address):
                     self._described = [described]
                     return
+
+    def _is_front(self, address: str) -> bool:
+        """Whether a theme names the front page, as it does on every page."""
+        return self.place.own(address) is not None and self.place.own_page(address) is None
+
+    def _names_another(self, address: str) -> bool:
+        """Whether an address says that this is another page, of this site or of another."""
+        url = self.place.absolute(address)
+        if url is None or self.place.own(url):
+            return url is not None and self.place.own_page(url) is not None
+        return urlsplit(url).path.rstrip("/") != urlsplit(self.place.url).path.rstrip("/")
 
     def _describe(self, candidates: list[Candidate]) -> list[Described]:
         return [describe(candidate, self.place, self.shop.lang) for candidate in candidates]
@@ -205,4 +243,6 @@ class StructuredPage:
             return True
         if known and og.ids:
             return False
-        return bool(entity.match) and (self.og.is_product or self.og.is_described)
+        is_product = self.og.is_product or self.og.is_described
+        is_only = len(self.entities) == 1 and og.match == 2 and not entity.is_foreign
+        return is_product and (entity.match > 0 or is_only)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Rational
 
+from topmail_flask.extraction.currencies import has_small_unit
 from topmail_flask.model.product import PRICE_LIMIT
 
 _MACHINE_TEXT = re.compile(r"\d{1,13}(?:\.\d{1,30})?", re.ASCII)
+_GROUPED_TEXT = re.compile(r"[1-9]\d{0,2}\.\d{3}", re.ASCII)
 _LONGEST_TEXT = 200
 _LONGEST_INTEGER = 10**30
 _SUPERSCRIPT = re.compile(r"(?<=\d)\s?([⁰¹²³⁴-⁹]{2})(?![⁰¹²³⁴-⁹])")
@@ -34,13 +36,19 @@ class Price:
 NO_PRICE = Price()
 
 
-def machine_amount(value: object) -> Decimal | None:
-    """A number that a machine wrote, or None if it is no amount (rule R41).
+def machine_amount(value: object, currency: str | None = None) -> Decimal | None:
+    """A number that a machine wrote, or None if it is no amount.
 
     :param value: a number of any type, or text of digits with at most one ``.``, which is the
-        decimal point always: ``"1.234"`` is less than two. Booleans, negative and infinite numbers
-        and exponents in text are no amounts.
+        decimal point: ``"1.234"`` is less than two. Booleans, negative and infinite numbers and
+        exponents in text are no amounts.
+    :param currency: in one whose prices run in thousands (VND, JPY, CLP) three digits behind the
+        point are grouped: ``"250.000"`` is 250000.
     """
+    if isinstance(value, (str, Decimal)) and has_small_unit(currency):
+        text = str(value).strip()
+        if _GROUPED_TEXT.fullmatch(text):
+            return Decimal(text.replace(".", ""))
     if isinstance(value, str):
         text = value.strip() if len(value) <= _LONGEST_TEXT else ""
         return Decimal(text) if _MACHINE_TEXT.fullmatch(text) else None

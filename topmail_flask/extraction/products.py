@@ -14,7 +14,7 @@ from typing import Any
 
 from topmail_flask.extraction.addresses import Place, address_key
 from topmail_flask.extraction.graph import Candidate
-from topmail_flask.extraction.offers import OFFER_LIMIT, offers_of
+from topmail_flask.extraction.offers import OFFER_LIMIT, offers_of, price_of
 from topmail_flask.extraction.schema_org import Node, each, name_of, scalar_text
 
 KINDS = ("productID", "retailer_id", "sku", "gtin", "mpn")
@@ -121,6 +121,7 @@ class Described:
     :ivar url: its own address on the site of the page, absolute, or None.
     :ivar match: how well its addresses fit this page, see :meth:`Place.match`.
     :ivar is_foreign: it names an address of the site, and it is another page.
+    :ivar is_hint: see :class:`~topmail_flask.extraction.graph.Candidate`.
     """
 
     source: str
@@ -131,6 +132,7 @@ class Described:
     url: str | None = None
     match: int = 0
     is_foreign: bool = False
+    is_hint: bool = False
 
 
 class Entity:
@@ -169,6 +171,10 @@ class Entity:
         return max(member.match for member in (*self.members, *self.variants))
 
     @property
+    def is_hint(self) -> bool:
+        return self.members[0].is_hint
+
+    @property
     def is_foreign(self) -> bool:
         return not self.match and any(member.is_foreign for member in self.members)
 
@@ -178,16 +184,19 @@ def describe(candidate: Candidate, place: Place, lang: str | None) -> Described:
     node = candidate.node
     name = name_of(node.get("name") or node.get("title"), lang)
     one = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
+    one.is_hint = candidate.is_hint
     for address in (*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))):
-        url = place.own(address)
-        if url is not None:
+        url = place.own_page(address)
+        if url is not None and place.is_alternate(url):
+            one.match = max(one.match, 1)
+        elif url is not None:
             one.url = one.url or url
             one.match = max(one.match, place.match(url))
     one.is_foreign = one.url is not None and not one.match
     if not one.match:
         for address in _lesser_addresses(node):
-            url = place.own(address)
-            if url is not None and len(url.partition("://")[2].partition("/")[2]) > 1:
+            url = place.own_page(address)
+            if url is not None:
                 one.match = max(one.match, place.match(url))
                 if one.match:
                     one.url = one.url or url
@@ -235,7 +244,7 @@ def merge(described: list[Described], place: Place) -> list[Entity]:
                 (
                     other
                     for other in by_name.get(one.name.casefold(), ())[:5]
-                    if (not one.ids or not other.ids) and not _elsewhere(one, other)
+                    if _is_same_by_name(one, other) and not _elsewhere(one, other)
                 ),
                 None,
             )
@@ -260,6 +269,9 @@ def _keys(one: Described, place: Place) -> list[tuple[str, Any]]:
     ]
     if "gtin" in one.ids:
         keys.append(("gtin", one.ids["gtin"].lstrip("0")))
+    if "mpn" in one.ids:
+        brand = name_of(one.node.get("brand")) or name_of(one.node.get("manufacturer"))
+        keys.append(("mpn", (one.ids["mpn"].casefold(), brand.casefold())))
     named = one.node.get("@id")
     if isinstance(named, str):
         keys.append(("@id", named))
@@ -277,6 +289,18 @@ def _agree(entity: Entity | None, one: Described) -> bool:
         known[kind].casefold() != value.casefold()
         for kind, value in one.ids.items()
         if kind in known and kind != "mpn"
+    )
+
+
+def _is_same_by_name(one: Described, entity: Entity) -> bool:
+    """Of one name: if one of the two has no id, or both cost the same and no id contradicts."""
+    if not one.ids or not entity.ids:
+        return True
+    price = price_of(one.node)
+    return (
+        bool(price)
+        and _agree(entity, one)
+        and any(price_of(member.node) == price for member in entity.members[:5])
     )
 
 

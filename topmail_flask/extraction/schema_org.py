@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -64,6 +65,17 @@ ARTICLES = frozenset(
         "recipe",
     ]
 )
+SITES = frozenset(
+    [
+        "website",
+        "organization",
+        "onlinestore",
+        "onlinebusiness",
+        "store",
+        "localbusiness",
+        "corporation",
+    ]
+)
 # What a product or a page mentions without being about it (rule R13).
 RELATED = frozenset(
     [
@@ -86,6 +98,18 @@ RELATED = frozenset(
     ]
 )
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
+_REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
+_NOTHING = frozenset(["none", "null", "undefined", "nan"])
+# Text of a template that was not rendered, as template languages mark it.
+_UNRENDERED = re.compile(
+    r"\{\{[^{}]{0,200}\}\}|\{%[^%]{0,200}%\}|[$#]\{[^{}]{0,200}\}|<%[^%]{0,200}%>"
+    r"|<\?(?:php|=)[^?]{0,200}\?>"
+    r"|\A\s*(?:\[object \w+\]|\[\[.*\]\]|%[\w.:-]+%|%\([\w.]+\)s|\$[a-zA-Z_][\w.>-]*"
+    r"|\{[a-zA-Z_][\w.]*\}|@[A-Z]\w*\.[\w.]+|__\w+__)\s*\Z",
+    re.DOTALL,
+)
+_MARKS = frozenset('{$%[@_<"')
+_LARGEST = Decimal(10) ** 30
 _NO_TYPES: frozenset[str] = frozenset()
 DEPTH_LIMIT = 64
 _LONGEST_TEXT = 4_096
@@ -141,19 +165,35 @@ def each(value: object) -> Iterator[Any]:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether it is what a template prints where there is nothing."""
-    return text.lower() in ("none", "null", "undefined", "nan")
+    """Whether it is what a template prints where there is nothing, or its own unrendered text."""
+    if text.lower() in _NOTHING:
+        return True
+    return not _MARKS.isdisjoint(text) and _UNRENDERED.search(text) is not None
 
 
 def plain(text: str) -> str:
-    """Text without character references, tags and superfluous white space (rule R9)."""
+    """Text without character references, tags and superfluous white space; "" for a placeholder.
+
+    References that are escaped twice, and quotes that a template put around a text, are undone.
+    """
     if len(text) > _LONGEST_TEXT:
         text = text[:_LONGEST_TEXT]
     if "&" in text:
-        text = html.unescape(text)
-    if "<" in text:
-        text = _TAG.sub(" ", text)
+        text = unescaped(text)
+    if not _MARKS.isdisjoint(text):
+        if _UNRENDERED.search(text):
+            return ""
+        if "<" in text:
+            text = _TAG.sub(" ", text)
+        if text[:1] == '"' == text[-1:] and text.count('"') == 2 and len(text) > 2:
+            text = text[1:-1]
     return clean(text)
+
+
+def unescaped(text: str) -> str:
+    """The text with its character references resolved, also those that were escaped twice."""
+    once = html.unescape(text)
+    return html.unescape(once) if "&" in once and _REFERENCE.search(once) else once
 
 
 def text_of(value: object, lang: str | None = None) -> str:
@@ -190,7 +230,7 @@ def scalar_text(value: object) -> str:
             continue
         elif isinstance(one, int):
             text = str(one)
-        elif isinstance(one, float) and one.is_integer():
+        elif isinstance(one, Decimal) and one == one.to_integral_value() and one < _LARGEST:
             text = str(int(one))
         else:
             continue
