@@ -208,6 +208,20 @@ def endless(exchange: Exchange) -> None:
         exchange.close_connection = True
 
 
+def drip_head(interval: float) -> Act:
+    """Header upon header, and no end."""
+
+    def act(exchange: Exchange) -> None:
+        try:
+            exchange.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            while not exchange.chaos.released.wait(interval):
+                exchange.wfile.write(b"x")
+        except OSError:
+            exchange.close_connection = True
+
+    return act
+
+
 def drip(interval: float) -> Act:
     def act(exchange: Exchange) -> None:
         exchange.reply(200, b"{", headers=(("Content-Length", "100000"),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import trustme
 from tests.delivery import chaos as acts
 from tests.delivery.chaos import Chaos, chaos_server
 from tests.delivery.test_client import KEY, client, view
-from topmail_flask.delivery import connections
+from topmail_flask.delivery import transport
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.model.errors import DeliveryError, RetryLater, SendingBlocked
 
@@ -61,10 +61,13 @@ def test_a_peer_that_never_answers_ends_with_the_read_time_out(chaos: Chaos) -> 
     assert (type(error), error.code) == (RetryLater, "read_timeout")
 
 
-def test_an_answer_that_drips_has_a_deadline(chaos: Chaos, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("drip", [acts.drip, acts.drip_head])
+def test_an_answer_that_drips_has_a_deadline(
+    chaos: Chaos, monkeypatch: pytest.MonkeyPatch, drip: Callable[[float], acts.Act]
+) -> None:
     """F036"""
-    monkeypatch.setattr(connections, "DEADLINE", 0.8)
-    chaos.answers(acts.drip(0.1))
+    monkeypatch.setattr(transport, "DEADLINE", 0.8)
+    chaos.answers(drip(0.1))
     error = error_of(TopMailClient(KEY, base_url=chaos.base_url, timeout=(1, 0.5)))
     assert (type(error), error.code) == (RetryLater, "read_timeout")
 
@@ -76,7 +79,7 @@ def test_no_more_than_64_kilobytes_of_an_answer_are_read(chaos: Chaos, act: acts
     begin = time.monotonic()
     with TopMailClient(KEY, base_url=chaos.base_url) as client:
         assert error_of(client).code == "suspicious_endpoint"
-        assert time.monotonic() - begin < connections.DEADLINE / 3  # who reads on, reads until then
+        assert time.monotonic() - begin < transport.DEADLINE / 3  # who reads on, reads until then
         client.track_product_view(view())
 
 
@@ -156,8 +159,12 @@ def test_a_trusted_server_is_spoken_to_over_one_connection(tmp_path: Path) -> No
         with TopMailClient(KEY, base_url=server.base_url, ca=str(ca)) as client:
             for _ in range(3):
                 client.track_product_view(view())
-        assert len(server.views) == 3
-        assert len(server.connections) == 1
+            assert len(server.connections) == 1
+            server.answers(acts.ok_then_close)
+            client.track_product_view(view())
+            client.track_product_view(view())
+        assert len(server.views) == 5
+        assert len(server.connections) == 2
 
 
 def test_nothing_of_the_environment_is_used(

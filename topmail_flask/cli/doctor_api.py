@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from topmail_flask.cli.doctor_store import Exchange, Finding, Store, error, ok, warning
 from topmail_flask.delivery import answers
+from topmail_flask.delivery.answers import Answer
 from topmail_flask.delivery.client import CONVERSION_PATH, VIEW_PATH
-from topmail_flask.delivery.transport import Answer
 from topmail_flask.model.errors import CallRejected, DeliveryError, SendingBlocked
 
 _CLOCK_OFF, _CLOCK_WRONG = 30.0, 300.0  # seconds

@@ -19,7 +19,8 @@ from selectolax.lexbor import LexborHTMLParser
 from topmail_flask.app import AppState
 from topmail_flask.cli.inspect import look
 from topmail_flask.cli.routes import routes
-from topmail_flask.delivery.transport import Answer, Transport
+from topmail_flask.delivery.answers import Answer
+from topmail_flask.delivery.transport import Transport
 from topmail_flask.extraction.encodings import readable
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import DeliveryError

@@ -1,14 +1,25 @@
-"""What an answer of the API means: a value, or the exception that names the reaction."""
+"""What came of a call: a value, or the error that names the reaction.
+
+Both for an answer of the API, and for an exception of the network or the HTTP library.
+"""
 
 from __future__ import annotations
 
+import errno
+import http.client
 import json
 import re
+import socket
+import ssl
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import requests
+import urllib3
+
 from topmail_flask.delivery.retries import retry_after
-from topmail_flask.delivery.transport import Answer
 from topmail_flask.model.errors import (
     CallRejected,
     Conflict,
@@ -24,6 +35,7 @@ from topmail_flask.model.shopper import Contact, Receipt
 # A code or a field's name is text from outside: only what looks like one is passed on.
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,63}\Z")
+_NETWORK_CURE = "The same call may succeed later; check the network if this lasts"
 _PASSING = (408, 425, 407)
 _CURES = {
     "unauthorized": "The key is missing, wrong or revoked: set TOPMAIL_API_KEY to a valid one",
@@ -36,6 +48,20 @@ _CURES = {
     "suspicious_endpoint": "This is not the API's answer: check TOPMAIL_BASE_URL, and for a proxy "
     "or a log-in page in between",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    :ivar status: the HTTP status.
+    :ivar headers: its headers; names in any case.
+    :ivar body: the body as it was sent, or as much of it as came; None: it has more than 64 KB.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = b""
 
 
 def receipt(answer: Answer) -> Receipt | DeliveryError:
@@ -128,3 +154,44 @@ def _json_object(answer: Answer) -> dict[str, Any]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+
+
+_CODES: dict[str, tuple[type[BaseException], ...]] = {
+    "name_not_resolved": (socket.gaierror,),
+    "connection_refused": (ConnectionRefusedError,),
+    "connect_timeout": (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
+    "read_timeout": (TimeoutError, requests.Timeout),
+    "connection_lost": (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError),
+}
+_PASSING_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
+
+def diagnosis(error: Exception) -> DeliveryError:
+    """The reaction that a foreign exception calls for; nothing of the exception is kept."""
+    causes = list(_causes(error))
+
+    def is_any(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if is_any(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
+        return RetryLater("proxy_failed", cure="Check TOPMAIL_PROXY")
+    if is_any(ssl.SSLError, requests.exceptions.SSLError) and not is_any(*_PASSING_TLS):
+        cure = "The server's certificate was not accepted: check TOPMAIL_BASE_URL and TOPMAIL_CA"
+        return SendingBlocked("tls", cure=cure)
+    code = next((code for code, kinds in _CODES.items() if is_any(*kinds)), "")
+    if any(isinstance(cause, OSError) and cause.errno == errno.EMFILE for cause in causes):
+        code = "too_many_open_files"
+    return RetryLater(code or f"unexpected_{type(causes[0]).__name__.lower()}", cure=_NETWORK_CURE)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything it wraps, in whichever way."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [*cause.args, getattr(cause, "reason", None)]
+            waiting += [cause.__cause__, cause.__context__]

@@ -10,8 +10,9 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from topmail_flask.delivery import answers
+from topmail_flask.delivery.answers import Answer
 from topmail_flask.delivery.retries import Quota, quota
-from topmail_flask.delivery.transport import Answer, Transport, keep_queries_out_of_the_log
+from topmail_flask.delivery.transport import Transport
 from topmail_flask.model.errors import Conflict, DeliveryError, InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase, new_key
 from topmail_flask.model.settings import Secret, Settings
@@ -159,7 +160,6 @@ class TopMailClient:
         return answer if isinstance(answer, DeliveryError) else answers.receipt(answer)
 
     def _found(self, email: str) -> Contact | DeliveryError | None:
-        keep_queries_out_of_the_log()
         answer = self._exchange("GET", f"/contacts?search={quote(email, safe='')}&limit=1000")
         told = answer if isinstance(answer, DeliveryError) else answers.contacts(answer)
         if isinstance(told, DeliveryError):
