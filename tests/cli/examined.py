@@ -19,7 +19,7 @@ from topmail_flask.sandbox import Sandbox
 
 SETTINGS = {
     "TOPMAIL_SITE_URL": "https://tea.shop",
-    "TOPMAIL_CURRENCY": "EUR",
+    "TOPMAIL_CURRENCY": "USD",
     "TOPMAIL_OUTBOX": ":memory:",
 }
 HOME = "<title>tea</title>" + "".join(f'<a href="/tea/{slug}">tea</a>' for slug in ("a", "b", "c"))

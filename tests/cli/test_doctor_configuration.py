@@ -85,7 +85,7 @@ def test_a_store_whose_pages_name_their_currency_needs_no_setting() -> None:
 
 
 def test_who_is_asked_for_consent_and_what_silence_means_is_told() -> None:
-    assert "Cookiebot" in finding_of("consent", {}).what
+    assert "consent banners" in finding_of("consent", {}).what
     assert "no answer is a yes, unless the browser says Sec-GPC" in finding_of("consent", {}).what
     what = finding_of("consent", {"TOPMAIL_CONSENT": "opt-in", "TOPMAIL_HONOR_DNT": True}).what
     assert "no answer is a no." in what
@@ -164,3 +164,41 @@ def test_a_loader_of_the_shop_is_named_and_a_store_that_knows_nobody_is_warned()
 
     core_of(app).hooks.shopper_loader = member_of_the_club
     assert "member_of_the_club()" in found(app, "shoppers").what
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"TOPMAIL_SITE_URL": "https://tea.de"}, "ends in .de"),
+        ({"TOPMAIL_SITE_URL": "https://www.tea.co.uk:8443"}, "ends in .uk"),
+        ({"TOPMAIL_SITE_URL": "", "SERVER_NAME": "tea.ch:80"}, "ends in .ch"),
+        ({"TOPMAIL_SITE_URL": "", "TRUSTED_HOSTS": ["tea.com", ".tea.no"]}, "ends in .no"),
+        ({"TOPMAIL_SITE_URL": "https://tea.paris"}, "ends in .paris"),
+        ({"TOPMAIL_CURRENCY": "EUR"}, "currency is EUR"),
+        ({"TOPMAIL_CURRENCY": "GBP"}, "currency is GBP"),
+        ({"BABEL_DEFAULT_LOCALE": "en_IE"}, "BABEL_DEFAULT_LOCALE is en_IE"),
+        ({"BABEL_DEFAULT_LOCALE": "pl"}, "BABEL_DEFAULT_LOCALE is pl"),
+        ({"BABEL_DEFAULT_TIMEZONE": "Europe/Vienna"}, "Europe/Vienna"),
+        ({"COUNTRY": "at"}, "COUNTRY is at"),
+    ],
+)
+def test_opt_out_is_doubted_where_the_law_asks_for_a_yes(config: dict[str, Any], said: str) -> None:
+    """The EU, the EEA, the United Kingdom and Switzerland."""
+    finding = finding_of("consent", config)
+    assert (finding.level, said in finding.what) == ("warning", True), finding
+    assert 'TOPMAIL_CONSENT = "opt-in"' in finding.cure
+    assert finding_of("consent", config | {"TOPMAIL_CONSENT": "opt-in"}).level == "ok"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"TOPMAIL_SITE_URL": "https://tea.com", "TOPMAIL_CURRENCY": "USD"},
+        {"TOPMAIL_SITE_URL": "https://detea.shop", "SERVER_NAME": "10.0.0.7:80"},
+        {"TOPMAIL_CURRENCY": "TRY", "BABEL_DEFAULT_TIMEZONE": "Europe/Istanbul"},
+        {"BABEL_DEFAULT_LOCALE": "fr_CA", "BABEL_DEFAULT_TIMEZONE": "America/Toronto"},
+        {"BABEL_DEFAULT_LOCALE": "en"},
+    ],
+)
+def test_opt_out_is_not_doubted_elsewhere(config: dict[str, Any]) -> None:
+    assert finding_of("consent", config).level == "ok"

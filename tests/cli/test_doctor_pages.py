@@ -17,7 +17,7 @@ from topmail_flask.sandbox import Sandbox
 
 JSON_LD = (
     '<script type="application/ld+json">{"@context": "https://schema.org", "@type": "Product",'
-    '"name": "Green tea", %s "offers": {"price": "5.00", "priceCurrency": "EUR"}}</script>'
+    '"name": "Green tea", %s "offers": {"price": "5.00", "priceCurrency": "USD"}}</script>'
 )
 
 
@@ -75,7 +75,7 @@ def test_a_store_that_lets_only_its_own_hosts_in_is_looked_at_all_the_same(
     for config in ({"TRUSTED_HOSTS": [".tea.shop"]}, {"SERVER_NAME": "tea.shop"}):
         app = tea_app(topmail, {"TOPMAIL_SITE_URL": "", **config})
         assert found(app, "cacheability").level == "ok"
-        assert found(app, "pages").details == ("/tea/a: a, 9.90 EUR", "/tea/b: b, 9.90 EUR")
+        assert found(app, "pages").details == ("/tea/a: a, 9.90 USD", "/tea/b: b, 9.90 USD")
 
 
 def test_a_header_that_comes_with_the_extension_is_an_error(topmail: Sandbox) -> None:
@@ -139,7 +139,7 @@ def test_pages_that_the_extension_cannot_unpack_are_a_warning_with_the_cure(
 def test_product_pages_are_found_by_the_links_of_the_home_page(topmail: Sandbox) -> None:
     finding = found(tea_app(topmail), "pages")
     assert finding.level == "ok"
-    assert finding.details == ("/tea/a: a, 9.90 EUR", "/tea/b: b, 9.90 EUR")
+    assert finding.details == ("/tea/a: a, 9.90 USD", "/tea/b: b, 9.90 USD")
 
 
 def test_a_marked_route_without_a_product_is_found(topmail: Sandbox) -> None:
@@ -154,13 +154,13 @@ def test_a_marked_route_without_a_product_is_found(topmail: Sandbox) -> None:
 def test_named_pages_are_looked_at_instead(topmail: Sandbox) -> None:
     finding = found(tea_app(topmail), "pages", named=("/tea/z", "https://tea.shop/missing"))
     assert finding.level == "warning"
-    assert finding.details == ("/tea/z: z, 9.90 EUR", "https://tea.shop/missing: status")
+    assert finding.details == ("/tea/z: z, 9.90 USD", "https://tea.shop/missing: status")
 
 
 def test_a_store_under_a_path_of_its_site_is_found_there(topmail: Sandbox) -> None:
     app = tea_app(topmail, {"TOPMAIL_SITE_URL": "https://tea.shop/shop"})
     app.view_functions["home"] = lambda: '<a href="/shop/tea/a">tea</a><a href="/tea/b">not ours'
-    assert found(app, "pages").details == ("/tea/a: a, 9.90 EUR",)
+    assert found(app, "pages").details == ("/tea/a: a, 9.90 USD",)
 
 
 def test_a_home_page_that_links_to_no_product_asks_for_a_sample(topmail: Sandbox) -> None:

@@ -14,6 +14,7 @@ from flask.cli import with_appcontext
 from topmail_flask.app import state_of
 from topmail_flask.cli import doctor_api as api
 from topmail_flask.cli import doctor_configuration as configuration
+from topmail_flask.cli import doctor_consent as consent
 from topmail_flask.cli import doctor_pages as pages
 from topmail_flask.cli import doctor_server as server
 from topmail_flask.cli.doctor_store import Check, Finding, Level, Store, warning
@@ -88,7 +89,7 @@ CHECKS: tuple[Check, ...] = (
     api.clock,
     configuration.shoppers,
     configuration.identify,
-    configuration.consent,
+    consent.consent,
     configuration.site_url,
     configuration.currency,
     server.outbox,

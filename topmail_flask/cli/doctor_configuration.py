@@ -78,26 +78,6 @@ def currency(store: Store) -> Finding:
     return warning(what, "Set TOPMAIL_CURRENCY, e.g. to EUR.")
 
 
-def consent(store: Store) -> Finding:
-    """Who is asked for consent, and what does silence mean?"""
-    settings, reader = store.settings, store.state.core.hooks.consent
-    who = (
-        f"asks {function_name(reader)}()"
-        if reader
-        else "reads the cookies of Cookiebot, OneTrust, Osano and Klaro"
-    )
-    silence = "is a no" if settings.consent == "opt-in" else "is a yes"
-    signals = " and ".join(
-        name
-        for name, honored in (("Sec-GPC", settings.honor_gpc), ("DNT", settings.honor_dnt))
-        if honored
-    )
-    what = f"{settings.consent}: {who}; no answer {silence}"
-    if signals and settings.consent == "opt-out":
-        what += f", unless the browser says {signals}"
-    return ok(what + ".")
-
-
 def function_name(function: object) -> str:
     """The name of a function of the shop."""
     return getattr(function, "__qualname__", type(function).__name__)

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
+Consent = bool | Literal["unreadable"] | None
+"""What a shopper decided: yes, no, no that could not be read, or nothing yet."""
+
+UNREADABLE: Literal["unreadable"] = "unreadable"
 _LONGEST = 8192
+_ENCODED_AT_MOST = 3
 _COOKIEBOT_FIELD = re.compile(r"""["']?(marketing|method)["']?\s*:\s*["']?(\w+)""")
-_KLARO_SERVICES = ("topmail", "marketing", "advertising")
+_SERVICES = ("topmail", "marketing", "advertising")
+_MARKETING = frozenset({"marketing", "targeting", "advertising", "advertisement", "ads", "ad"})
 
 
-def refused_by_consent(explicit: bool | None, signal: bool, settings: Settings) -> Reason | None:
+def refused_by_consent(explicit: Consent, signal: bool, settings: Settings) -> Reason | None:
     """Why this shopper's views must not be counted, or None.
 
-    :param explicit: what the shopper said to the shop: True, False, or None for nothing. It
-        outranks every signal of the browser.
+    :param explicit: what the shopper said to the shop. It outranks every signal of the browser.
     :param signal: :func:`privacy_signal`.
     :param settings: ``consent``: under ``"opt-in"`` nothing but True will do.
     """
     if explicit is not None:
-        return None if explicit else Reason.CONSENT
+        return None if explicit is True else Reason.CONSENT
     if signal:
         return Reason.PRIVACY_SIGNAL
     return Reason.CONSENT if settings.consent == "opt-in" else None
@@ -43,90 +49,314 @@ def privacy_signal(environ: Mapping[str, Any], settings: Settings) -> bool:
 
 
 def cookie_banner_consent(cookies: Mapping[str, str]) -> bool | None:
-    """What the shopper told a common cookie banner about marketing; None: nothing readable.
+    """As :func:`banner_answer`; a cookie that cannot be read is a refusal."""
+    answer = banner_answer(cookies)
+    return False if answer == UNREADABLE else answer
 
-    Read are the cookies of Cookiebot, OneTrust, Osano and Klaro. A refusal to one of several
-    banners is a refusal. Never raises, whatever the cookies hold: they come from outside.
+
+def banner_answer(cookies: Mapping[str, str]) -> Consent:
+    """What the shopper told a common cookie banner about marketing; None: nothing yet.
+
+    A refusal to one of several banners is a refusal, and so is a cookie of a banner's name that
+    cannot be read. Never raises, whatever the cookies hold: they come from outside.
     """
-    consent = None
+    consent: Consent = None
     for name in _READERS.keys() & cookies.keys():
-        value = cookies[name]
-        if isinstance(value, str) and 0 < len(value) <= _LONGEST:
-            answer = _READERS[name](value)
-            if answer is False:
-                return False
-            consent = consent or answer
+        answer = _answer(name, cookies[name])
+        if answer is False:
+            return False
+        if consent != UNREADABLE:
+            consent = answer or consent
     return consent
 
 
-def _cookiebot(value: str) -> bool | None:
-    """Category ``marketing`` of ``{stamp:'…',necessary:true,…,marketing:false,method:'explicit'}``.
+def unreadable_banners(cookies: Mapping[str, str]) -> list[str]:
+    """The banners whose cookies are among these and cannot be read."""
+    return [
+        banner.name
+        for banner in BANNERS
+        if banner.cookie in cookies and _answer(banner.cookie, cookies[banner.cookie]) == UNREADABLE
+    ]
 
-    Source: Cookiebot's developer page, "Server-side usage". It is no JSON: keys are bare. ``-1``
-    means that the visitor's region asks for no consent; like ``method:'implied'`` this is not
-    something that the shopper said.
+
+def _answer(name: str, value: object) -> Consent:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+        return UNREADABLE
+    try:
+        return _READERS[name](_decoded(value))
+    except (ValueError, RecursionError):
+        return UNREADABLE
+
+
+def _decoded(value: str) -> str:
+    """The value without the percent-encoding of browsers, frameworks and proxies."""
+    for _ in range(_ENCODED_AT_MOST):
+        once_less = unquote(value)
+        if once_less == value:
+            break
+        value = once_less
+    return value.strip()
+
+
+def _json(value: str) -> dict[str, Any]:
+    """An object, also one that was written as text into JSON.
+
+    :raises ValueError: it is none.
     """
-    fields = dict(_COOKIEBOT_FIELD.findall(unquote(value)))
-    if fields.get("marketing") == "false":
-        return False
-    said_so = fields.get("marketing") == "true" and fields.get("method") != "implied"
-    return True if said_so else None
+    read: Any = value
+    for _ in range(_ENCODED_AT_MOST):
+        if not isinstance(read, str):
+            break
+        read = json.loads(read)
+    if not isinstance(read, dict):
+        raise ValueError("no JSON object")
+    return read
+
+
+def _one_of(value: object, answers: Mapping[str, bool | None]) -> bool | None:
+    """What stands for the value.
+
+    :raises ValueError: nothing does.
+    """
+    try:
+        return answers[str(value).strip().lower()]
+    except KeyError:
+        raise ValueError("a word that the banner does not write") from None
+
+
+def _cookiebot_or_react(value: str) -> bool | None:
+    """``{stamp:'…',necessary:true,…,marketing:false,method:'explicit'}``, or ``true``, ``false``.
+
+    Two banners have this cookie's name. Cookiebot's value is no JSON: keys are bare. ``-1`` means
+    that the visitor's region asks for no consent; like ``method:'implied'`` this is not something
+    that the shopper said.
+    """
+    if not value.startswith("{"):
+        return _one_of(value, {"true": True, "false": False, "-1": None, "0": False})
+    fields = dict(_COOKIEBOT_FIELD.findall(value))
+    marketing = _one_of(fields.get("marketing"), {"true": True, "false": False})
+    return None if marketing and fields.get("method") == "implied" else marketing
 
 
 def _onetrust(value: str) -> bool | None:
-    """Group ``C0004`` (targeting) of ``…&groups=C0001:1,C0004:0&interactionCount=1…``.
+    """``…&groups=C0001:1,C0004:0&interactionCount=1…``: group ``C0004``, targeting.
 
-    Source: OneTrust's "Understanding the OptanonConsent cookie". The cookie is there before the
-    banner was answered, with the defaults of the visitor's region: a 1 is consent only once
-    ``interactionCount`` is above 0; a 0 is obeyed in any case.
+    Where a shop gave its groups numbers of its own, nobody knows which is about marketing: then a
+    refusal of any is one. The cookie is there before the banner was answered, with the defaults of
+    the visitor's region: a 1 is consent only once ``interactionCount`` is above 0; a 0 is obeyed
+    in any case.
     """
-    fields = dict(parse_qsl(value))
-    groups = dict(group.partition(":")[::2] for group in fields.get("groups", "").split(","))
-    if groups.get("C0004") == "0":
-        return False
+    fields = dict(parse_qsl(value, keep_blank_values=True))
     answered = fields.get("interactionCount", "0").strip() not in ("", "0")
-    return True if groups.get("C0004") == "1" and answered else None
+    groups = dict(re.findall(r"([\w.-]+):([01])(?=,|\Z)", fields.get("groups", "")))
+    if not groups:
+        if answered or not fields.keys() & {"datestamp", "version", "landingPath"}:
+            raise ValueError("no groups")
+        return None
+    accepted = groups["C0004"] == "1" if "C0004" in groups else "0" not in groups.values()
+    return (True if answered else None) if accepted else False
 
 
 def _osano(value: str) -> bool | None:
-    """Category ``MARKETING`` (``ACCEPT`` or ``DENY``) of ``{"MARKETING": "DENY", …}``.
+    """``{"ESSENTIAL": "ACCEPT", "MARKETING": "DENY", …}``, as ``Osano.cm.getConsent()`` has it.
 
-    Source: the consent object of Osano's JavaScript API (``Osano.cm.getConsent()``). Osano's own
-    script encrypts the cookie; the plain form is what it reads as well, and what a shop may write
-    on ``osano-cm-consent-saved``. An encrypted choice cannot be read, so it is taken for a
-    refusal: read it yourself in ``@topmail.consent``.
+    Osano's own script encrypts the cookie: then nobody else can read it. A shop may write the plain
+    form on ``osano-cm-consent-saved``, or answer in ``@topmail.consent``.
     """
-    choice = _json(value)
-    if choice is None:
-        return False
-    return {"ACCEPT": True, "DENY": False}.get(str(choice.get("MARKETING")))
+    choice = _json(value).get("MARKETING")
+    return None if choice is None else _one_of(choice, {"accept": True, "deny": False})
+
+
+def _osano_open_source(value: str) -> bool | None:
+    """``allow``, ``deny``, or ``dismiss`` for a banner that was closed without an answer."""
+    return _one_of(value, {"allow": True, "deny": False, "dismiss": None})
 
 
 def _klaro(value: str) -> bool | None:
-    """Service ``topmail``, else ``marketing`` or ``advertising``, of ``{"topmail": true, …}``.
+    """``{"topmail": true, "matomo": false}``: service ``topmail``, ``marketing``, ``advertising``.
 
-    Source: Klaro's annotated configuration. Klaro keeps the shop's own names of *services*, no
-    categories. Where none of these three is asked about, a refusal of any service counts as one,
-    and consent to others is none to this.
+    Klaro keeps the shop's own names of *services*, no categories. Where none of these three is
+    asked about, a refusal of any service counts as one, and consent to others is none to this.
     """
-    choices = _json(value) or {}
-    for service in _KLARO_SERVICES:
-        if isinstance(choices.get(service), bool):
-            return bool(choices[service])
+    choices = {name: one for name, one in _json(value).items() if isinstance(one, bool)}
+    return _of_services(choices)
+
+
+def _of_services(choices: Mapping[str, bool]) -> bool | None:
+    for service in _SERVICES:
+        if service in choices:
+            return choices[service]
     return False if False in choices.values() else None
 
 
-def _json(value: str) -> dict[str, Any] | None:
-    try:
-        read = json.loads(unquote(value))
-    except (ValueError, RecursionError):
-        return None
-    return read if isinstance(read, dict) else None
+def _cookieyes(value: str) -> bool | None:
+    """``consentid:…,consent:yes,action:yes,necessary:yes,…,advertisement:no``, in any order."""
+    fields = {
+        name.strip(): one.strip().lower() for name, one in re.findall(r"([\w ]+):([^,]*)", value)
+    }
+    words = {"yes": True, "no": False, "": None}
+    advertisement = _one_of(fields.get("advertisement", fields.get("consent")), words)
+    if advertisement is None and fields.get("consent") == "no":
+        return False
+    return None if advertisement and fields.get("action") != "yes" else advertisement
 
 
-_READERS = {
-    "CookieConsent": _cookiebot,
-    "OptanonConsent": _onetrust,
-    "osano_consentmanager": _osano,
-    "klaro": _klaro,
-}
+def _allow_or_deny(value: str) -> bool | None:
+    """``allow`` or ``deny``."""
+    return _one_of(value, {"allow": True, "deny": False})
+
+
+def _usercentrics(value: str) -> bool | None:
+    """``{"services": [{"id": …, "status": false}, …]}``, or ``{"gcm": {"adStorage": "denied"}}``.
+
+    Usercentrics keeps it in the browser's storage; a shop's server sees it once the shop copies it
+    into a cookie of the same name. Services are numbers of Usercentrics: as with Klaro, a refusal
+    of any counts as one.
+    """
+    content = _json(value)
+    google = content.get("gcm")
+    if isinstance(google, dict):
+        told = google.get("adPersonalization", google.get("adStorage"))
+        return _one_of(told, {"granted": True, "denied": False})
+    services = content.get("services", content.get("consent", {}))
+    if not isinstance(services, list):
+        raise ValueError("no services")
+    told = [one.get("status") for one in services if isinstance(one, dict)]
+    return False if False in told else None
+
+
+def _tcf(value: str) -> bool | None:
+    """An IAB TC string: purposes 1 (storage), 3 (profiles) and 4 (personalised advertising).
+
+    The purposes that the visitor consents to are 24 bits after 152 of the core segment.
+    """
+    core = value.partition(".")[0]
+    if not re.fullmatch(r"[\w-]{30,}", core, re.ASCII):
+        raise ValueError("no TC string")
+    content = urlsafe_b64decode(core + "=" * (-len(core) % 4))
+    bits = int.from_bytes(content[:22], "big")
+    if len(content) < 22 or bits >> 170 != 2:
+        raise ValueError("not version 2")
+    return all(bits >> (24 - purpose) & 1 for purpose in (1, 3, 4))
+
+
+def _tarteaucitron(value: str) -> bool | None:
+    """``!topmail=true!facebookpixel=false!matomo=wait``: services, as Klaro has them."""
+    found = re.findall(r"!([^!=]+)=(\w+)", value)
+    if not found:
+        raise ValueError("no services")
+    return _of_services({name: one == "true" for name, one in found if one in ("true", "false")})
+
+
+def _orestbida(value: str) -> bool | None:
+    """``{"categories": ["necessary", "analytics"], …}``: what was accepted (``level`` until 2.6).
+
+    The names are the shop's own: accepted is what is called marketing, targeting, advertising, ads.
+    """
+    content = _json(value)
+    accepted = content.get("categories", content.get("level"))
+    if not isinstance(accepted, list):
+        raise ValueError("no categories")
+    return any(str(name).lower() in _MARKETING for name in accepted)
+
+
+class Banner(NamedTuple):
+    """A cookie banner whose answer is read.
+
+    :ivar name: the product.
+    :ivar cookie: the exact name of its cookie.
+    :ivar read: the answer about marketing in the decoded value; raises ValueError if it is none
+        that the banner writes.
+    :ivar source: where its maker documents the cookie.
+    """
+
+    name: str
+    cookie: str
+    read: Callable[[str], bool | None]
+    source: str
+
+
+BANNERS = (
+    Banner(
+        "Cookiebot, react-cookie-consent",
+        "CookieConsent",
+        _cookiebot_or_react,
+        "cookiebot.com/en/developer (server-side usage); npm react-cookie-consent, README",
+    ),
+    Banner(
+        "react-cookie-consent",
+        "CookieConsent-legacy",
+        _cookiebot_or_react,
+        "npm react-cookie-consent, getLegacyCookieName",
+    ),
+    Banner(
+        "OneTrust",
+        "OptanonConsent",
+        _onetrust,
+        "my.onetrust.com: Understanding the OptanonConsent cookie",
+    ),
+    Banner(
+        "Osano",
+        "osano_consentmanager",
+        _osano,
+        "docs.osano.com: consent manager's JavaScript API",
+    ),
+    Banner(
+        "Osano Cookie Consent (open source)",
+        "cookieconsent_status",
+        _osano_open_source,
+        "npm cookieconsent 3, src/cookieconsent.js",
+    ),
+    Banner("Klaro", "klaro", _klaro, "klaro.org: annotated configuration"),
+    Banner(
+        "CookieYes",
+        "cookieyes-consent",
+        _cookieyes,
+        "cookieyes.com/documentation: checking visitors' consent",
+    ),
+    Banner(
+        "Complianz",
+        "cmplz_marketing",
+        _allow_or_deny,
+        "complianz.io: cookies that Complianz sets",
+    ),
+    Banner(
+        "WP Consent API",
+        "wp_consent_marketing",
+        _allow_or_deny,
+        "github.com/WordPress/wp-consent-level-api, wp_set_consent",
+    ),
+    Banner(
+        "Usercentrics",
+        "uc_settings",
+        _usercentrics,
+        "npm @usercentrics/cmp-browser-sdk, LOCAL_STORAGE_KEY and StorageSettings",
+    ),
+    Banner("Usercentrics 3", "ucData", _usercentrics, "docs.usercentrics.com: browser storage"),
+    Banner(
+        "IAB TCF 2",
+        "euconsent-v2",
+        _tcf,
+        "github.com/InteractiveAdvertisingBureau: TC string format",
+    ),
+    Banner(
+        "IAB TCF 2 (OneTrust)",
+        "eupubconsent-v2",
+        _tcf,
+        "github.com/InteractiveAdvertisingBureau: TC string format",
+    ),
+    Banner(
+        "tarteaucitron",
+        "tarteaucitron",
+        _tarteaucitron,
+        "npm tarteaucitronjs, tarteaucitron.cookie.create",
+    ),
+    Banner(
+        "CookieConsent by Orest Bida",
+        "cc_cookie",
+        _orestbida,
+        "cookieconsent.orestbida.com: what the cookie holds",
+    ),
+)
+"""All that are read: another banner is another row."""
+_READERS = {banner.cookie: banner.read for banner in BANNERS}
