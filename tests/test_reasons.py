@@ -66,6 +66,12 @@ def repeat(scene: Scene) -> None:
     shop.get("/tea")
 
 
+def with_a_strange_banner(scene: Scene) -> None:
+    client = scene.shop().app.test_client()
+    client.set_cookie("OptanonConsent", "?")
+    client.get("/tea")
+
+
 def withdrawn(scene: Scene) -> None:
     shop, consents = scene.shop(), True
     shop.topmail.consent(lambda: consents)
@@ -194,6 +200,7 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.SAMPLED_OUT: configured(sample_rate=0),
     Reason.DISABLED: configured(enabled=False),
     Reason.CONSENT: hooked("consent", lambda: False),
+    Reason.CONSENT_UNREADABLE: with_a_strange_banner,
     Reason.PRIVACY_SIGNAL: visit(headers={"Sec-GPC": "1"}),
     Reason.CONSENT_WITHDRAWN: withdrawn,
     Reason.NO_PRODUCT: visit("<p>About us"),

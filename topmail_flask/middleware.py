@@ -22,7 +22,7 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import PREFIX, Settings
 from topmail_flask.model.shopper import Receipt, Shopper
 from topmail_flask.page import RenderedPage
-from topmail_flask.rules.consent import cookie_banner_consent
+from topmail_flask.rules.consent import Consent, cookie_banner_consent
 from topmail_flask.rules.requests import OBSERVER, refused_response
 from topmail_flask.signals import send, view_delivered, view_dropped
 from topmail_flask.site_address import site_address
@@ -53,7 +53,7 @@ class EnvironShopperSource:
         ask = self._callables.shopper
         return Shopper.of(ask(self._environ) if ask else None)
 
-    def consents(self, shopper: Shopper | None) -> bool | None:  # noqa: ARG002  the environ tells
+    def consents(self, shopper: Shopper | None) -> Consent:  # noqa: ARG002  the environ tells
         """What the shopper decided about tracking."""
         ask = self._callables.consent
         if ask is None:

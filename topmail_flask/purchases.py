@@ -14,6 +14,7 @@ from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.rules.consent import Consent
 from topmail_flask.shoppers import FlaskShopperSource
 
 AskConsent = Callable[[Shopper | None], bool | None]
@@ -44,7 +45,7 @@ class BuyerSource:
             return Shopper.of(self._named)
         return self._source.shopper()
 
-    def consents(self, shopper: Shopper | None) -> bool | None:
+    def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
         if self._source is None:
             return self._ask_consent(shopper)

@@ -19,7 +19,7 @@ from topmail_flask.guard import Guard
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.rules.consent import cookie_banner_consent
+from topmail_flask.rules.consent import Consent, cookie_banner_consent
 
 Resolver = Callable[[Request], Shopper | None]
 IDENTITY_COOKIE = "topmail_shopper"
@@ -158,7 +158,7 @@ class FlaskShopperSource:
         self._is_nobody = is_surely_nobody(self._request)
         return self._is_nobody
 
-    def consents(self, shopper: Shopper | None) -> bool | None:
+    def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
         if self._hooks.consent is None:
             has_cookies = "HTTP_COOKIE" in self._request.environ

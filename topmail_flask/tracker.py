@@ -19,7 +19,7 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
-from topmail_flask.rules.consent import privacy_signal, refused_by_consent
+from topmail_flask.rules.consent import Consent, privacy_signal, refused_by_consent
 from topmail_flask.rules.repeats import RepeatWindow, in_sample
 from topmail_flask.rules.requests import refused_fetch_of_page, refused_request, refused_response
 from topmail_flask.rules.robots import robot_kind
@@ -34,7 +34,7 @@ class ShopperSource(Protocol):
     def shopper(self) -> Shopper | None:
         """The shopper, if anybody knows; may raise InvalidValueError, or anything."""
 
-    def consents(self, shopper: Shopper | None) -> bool | None:
+    def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
 
     def is_excluded(self) -> bool:
@@ -239,7 +239,8 @@ class Tracker:
             return None, Reason.HOOK_FAILED
         signal = privacy_signal(environ, self.settings)
         refusal = refused_by_consent(explicit, signal, self.settings)
-        if refusal is not None and explicit is False and shopper is not None:
+        is_refusal = explicit is False or explicit is Reason.CONSENT_UNREADABLE
+        if refusal is not None and is_refusal and shopper is not None:
             self.delivery.withdraw(shopper)
         return shopper, refusal
 

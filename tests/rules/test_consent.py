@@ -1,6 +1,7 @@
 import json
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import pytest
@@ -11,10 +12,9 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.rules.consent import (
     BANNERS,
-    UNREADABLE,
     Banner,
     Consent,
-    banner_answer,
+    cookie_banner_consent,
     privacy_signal,
     refused_by_consent,
     unreadable_banners,
@@ -69,6 +69,7 @@ def groups(text: str, answered: int = 1) -> str:
     return f"datestamp=x&version=6.17.0&interactionCount={answered}&groups={quote(text)}"
 
 
+UNREADABLE: Final = Reason.CONSENT_UNREADABLE
 ANSWERS: list[tuple[str, str, Consent]] = [
     ("CookieConsent", COOKIEBOT % ("true", "explicit"), True),
     ("CookieConsent", COOKIEBOT % ("false", "explicit"), False),
@@ -159,8 +160,8 @@ def test_a_cookie_banner_s_cookie_tells_the_answer_about_marketing(
 ) -> None:
     twice = quote(quote(value, safe=""), safe="")
     for written in (value, quote(value, safe=""), quote(value), twice, f" {value} "):
-        assert banner_answer({"theme": "dark", cookie: written}) is consent
-    assert banner_answer({f"{cookie}_": value, cookie.upper() + "X": value}) is None
+        assert cookie_banner_consent({"theme": "dark", cookie: written}) is consent
+    assert cookie_banner_consent({f"{cookie}_": value, cookie.upper() + "X": value}) is None
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_json_that_a_framework_wrote_into_json_is_read(
     cookie: str, value: str, consent: Consent
 ) -> None:
     for written in (json.dumps(value), quote(json.dumps(value)), json.dumps(json.dumps(value))):
-        assert banner_answer({cookie: written}) is consent
+        assert cookie_banner_consent({cookie: written}) is consent
 
 
 @pytest.mark.parametrize("banner", BANNERS, ids=lambda banner: banner.cookie)
@@ -178,7 +179,7 @@ def test_a_banner_s_cookie_that_cannot_be_read_is_a_refusal(banner: Banner) -> N
     """Empty, endless, cut off, of a next version: nobody knows that it is a yes."""
     for value in ("", " ", "v9.e30.x", "{", '{"a":', "x" * 9000, "\x00", "%", "%ff%fe", "null"):
         cookies = {"session": "1", banner.cookie: value}
-        assert banner_answer(cookies) is UNREADABLE, value
+        assert cookie_banner_consent(cookies) is UNREADABLE, value
         assert unreadable_banners(cookies) == [banner.name]
 
 
@@ -198,11 +199,11 @@ def test_the_guide_names_every_banner_s_cookie() -> None:
 
 def test_a_refusal_to_one_of_two_banners_is_a_refusal() -> None:
     accepted, refused = '{"topmail":true}', COOKIEBOT % ("false", "explicit")
-    assert banner_answer({"klaro": accepted, "CookieConsent": refused}) is False
-    assert banner_answer({"klaro": accepted, "CookieConsent": "-1"}) is True
-    assert banner_answer({"klaro": accepted, "CookieConsent": "?"}) is UNREADABLE
-    assert banner_answer({"klaro": "?", "CookieConsent": refused}) is False
-    assert banner_answer({}) is None
+    assert cookie_banner_consent({"klaro": accepted, "CookieConsent": refused}) is False
+    assert cookie_banner_consent({"klaro": accepted, "CookieConsent": "-1"}) is True
+    assert cookie_banner_consent({"klaro": accepted, "CookieConsent": "?"}) is UNREADABLE
+    assert cookie_banner_consent({"klaro": "?", "CookieConsent": refused}) is False
+    assert cookie_banner_consent({}) is None
 
 
 @given(
@@ -226,7 +227,7 @@ def test_a_refusal_to_one_of_two_banners_is_a_refusal() -> None:
     ),
 )
 def test_no_cookie_can_raise_or_forge_consent(name: str, value: str) -> None:
-    forged = banner_answer({name: value}) is True
+    forged = cookie_banner_consent({name: value}) is True
     words = ("true", "1", "allow", "yes", "granted", *_MARKETING_WORDS)
     assert not forged or any(word in value.lower() for word in words) or name.startswith("eu")
 
@@ -234,9 +235,9 @@ def test_no_cookie_can_raise_or_forge_consent(name: str, value: str) -> None:
 _MARKETING_WORDS = ("marketing", "targeting", "ad")
 
 
-def test_a_refusal_that_cannot_be_read_is_one() -> None:
+def test_a_refusal_that_cannot_be_read_has_a_reason_of_its_own() -> None:
     for settings in (Settings(), Settings(consent="opt-in")):
-        assert refused_by_consent(UNREADABLE, False, settings) is Reason.CONSENT
+        assert refused_by_consent(UNREADABLE, False, settings) is UNREADABLE
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.rules.consent import Consent
 from topmail_flask.shoppers import (
     IDENTIFIED,
     IDENTITY_COOKIE,
@@ -243,7 +244,7 @@ class _Newcomer:
             return None if is_somebody_logged_in(self._request) else named
         return named if _is_same(known, named) else None
 
-    def consents(self, shopper: Shopper | None) -> bool | None:
+    def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
         return self._source.consents(shopper)
 

@@ -59,6 +59,11 @@ class Reason(StrEnum):
     )
     # May it be counted?
     CONSENT = "consent", "The shopper has not consented to tracking."
+    CONSENT_UNREADABLE = (
+        "consent_unreadable",
+        "The cookie of a consent banner cannot be read, so it counts as a refusal.",
+        "Answer with @topmail.consent: flask topmail doctor names the banner.",
+    )
     PRIVACY_SIGNAL = "privacy_signal", "The browser asks not to be tracked (Sec-GPC or DNT)."
     CONSENT_WITHDRAWN = "consent_withdrawn", "The shopper withdrew consent while the view waited."
     # What was on the page?

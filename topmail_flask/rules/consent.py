@@ -12,10 +12,9 @@ from urllib.parse import parse_qsl, unquote
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
-Consent = bool | Literal["unreadable"] | None
+Consent = bool | Literal[Reason.CONSENT_UNREADABLE] | None
 """What a shopper decided: yes, no, no that could not be read, or nothing yet."""
 
-UNREADABLE: Literal["unreadable"] = "unreadable"
 _LONGEST = 8192
 _ENCODED_AT_MOST = 3
 _COOKIEBOT_FIELD = re.compile(r"""["']?(marketing|method)["']?\s*:\s*["']?(\w+)""")
@@ -30,8 +29,10 @@ def refused_by_consent(explicit: Consent, signal: bool, settings: Settings) -> R
     :param signal: :func:`privacy_signal`.
     :param settings: ``consent``: under ``"opt-in"`` nothing but True will do.
     """
+    if isinstance(explicit, Reason):
+        return explicit
     if explicit is not None:
-        return None if explicit is True else Reason.CONSENT
+        return None if explicit else Reason.CONSENT
     if signal:
         return Reason.PRIVACY_SIGNAL
     return Reason.CONSENT if settings.consent == "opt-in" else None
@@ -48,13 +49,7 @@ def privacy_signal(environ: Mapping[str, Any], settings: Settings) -> bool:
     )
 
 
-def cookie_banner_consent(cookies: Mapping[str, str]) -> bool | None:
-    """As :func:`banner_answer`; a cookie that cannot be read is a refusal."""
-    answer = banner_answer(cookies)
-    return False if answer == UNREADABLE else answer
-
-
-def banner_answer(cookies: Mapping[str, str]) -> Consent:
+def cookie_banner_consent(cookies: Mapping[str, str]) -> Consent:
     """What the shopper told a common cookie banner about marketing; None: nothing yet.
 
     A refusal to one of several banners is a refusal, and so is a cookie of a banner's name that
@@ -65,7 +60,7 @@ def banner_answer(cookies: Mapping[str, str]) -> Consent:
         answer = _answer(name, cookies[name])
         if answer is False:
             return False
-        if consent != UNREADABLE:
+        if consent is not Reason.CONSENT_UNREADABLE:
             consent = answer or consent
     return consent
 
@@ -75,17 +70,18 @@ def unreadable_banners(cookies: Mapping[str, str]) -> list[str]:
     return [
         banner.name
         for banner in BANNERS
-        if banner.cookie in cookies and _answer(banner.cookie, cookies[banner.cookie]) == UNREADABLE
+        if banner.cookie in cookies
+        and _answer(banner.cookie, cookies[banner.cookie]) is Reason.CONSENT_UNREADABLE
     ]
 
 
 def _answer(name: str, value: object) -> Consent:
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
-        return UNREADABLE
+        return Reason.CONSENT_UNREADABLE
     try:
         return _READERS[name](_decoded(value))
     except (ValueError, RecursionError):
-        return UNREADABLE
+        return Reason.CONSENT_UNREADABLE
 
 
 def _decoded(value: str) -> str:

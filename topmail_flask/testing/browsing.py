@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.rules.consent import Consent
 from topmail_flask.shoppers import FlaskShopperSource
 
 SHOPPER = "topmail_flask.testing.shopper"
@@ -62,6 +63,6 @@ class StagedShopperSource(FlaskShopperSource):
     def is_surely_nobody(self) -> bool:
         return SHOPPER not in self._request.environ and super().is_surely_nobody()
 
-    def consents(self, shopper: Shopper | None) -> bool | None:
+    def consents(self, shopper: Shopper | None) -> Consent:
         staged: bool | None = self._request.environ.get(CONSENT)
         return super().consents(shopper) if staged is None else staged

@@ -57,11 +57,6 @@ def shopper() -> str | None:
     return session.get("email")
 
 
-@topmail.consent
-def agreed() -> bool | None:
-    return False if request.cookies.get("tracking") == "no" else None
-
-
 @topmail.exclude
 def staff() -> bool:
     return request.path.startswith("/admin/")
