@@ -67,7 +67,8 @@ class TopMail:
         app.jinja_env.globals["topmail_beacon"] = _topmail_beacon
         for name in _REMOVED_FROM_TEMPLATES:
             app.jinja_env.globals[name] = partial(_say_removed, f"{name}()")
-        app.cli.add_command(topmail_commands)
+        app.cli.add_command(topmail_commands)  # as the plugin, for app.test_cli_runner()
+        _log_start(app, state.core.settings)
 
     def track(self, product: object, *, fields: Mapping[str, object] | None = None) -> None:
         """Declare that this request shows a product: quick views, JSON APIs, odd templates.
@@ -210,6 +211,21 @@ class TopMail:
         :returns: whether all views have left.
         """
         return core_of(app).delivery.flush(timeout)
+
+
+def _log_start(app: Flask, settings: Settings) -> None:
+    """One line that says whether views will be sent. Flask shows it in debug mode."""
+    if settings.enabled is False:
+        app.logger.info("TopMail: no views are sent: TOPMAIL_ENABLED is False")
+    elif settings.api_key is None:
+        app.logger.info("TopMail: no views are sent: TOPMAIL_API_KEY is not set")
+    else:
+        app.logger.info(
+            "TopMail: product views of %s are sent to %s, key …%s",
+            settings.site_url or app.name,
+            settings.base_url,
+            settings.api_key.reveal()[-4:],
+        )
 
 
 def _say_removed(name: str, *_args: object, **_named: object) -> NoReturn:

@@ -128,7 +128,7 @@ def test_lines_fit_a_terminal_and_say_the_cure(
     assert max(map(len, output.splitlines())) <= 80
     assert "WARNING  site url" in output
     assert "-> Set TOPMAIL_SITE_URL to the shop's public address" in output
-    assert output.rstrip().endswith("ok, warnings: 4, errors: 0")
+    assert output.rstrip().endswith("ok, 4 warnings, 0 errors")
 
 
 def test_colour_is_left_out_where_it_is_not_wanted(

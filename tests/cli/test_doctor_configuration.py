@@ -138,8 +138,8 @@ def load_nameless(user_id: str) -> WithoutAddress | None:
         (load_column, "ok", "current_user.email of WithColumn"),
         (load_annotated, "ok", "current_user.email of WithAnnotation"),
         (load_made, "ok", "current_user.email of WithInit"),
-        (load_nameless, "warning", "no attribute email that is seen: WithoutAddress"),
-        (None, "warning", "no user_loader"),
+        (load_nameless, "error", "no attribute email: WithoutAddress"),
+        (None, "error", "no user_loader"),
     ],
 )
 def test_flask_logins_users_are_known_by_their_email(

@@ -11,6 +11,7 @@ from tests.cli.examined import tea_app
 from tests.cli.operated import ANN
 from topmail_flask import view_delivered
 from topmail_flask.sandbox import Sandbox
+from topmail_flask.sandbox.assumptions import Assumptions
 
 
 def send_test(sandbox: Sandbox, *words: str, **config: Any) -> Result:
@@ -102,3 +103,26 @@ def test_the_shops_receivers_hear_nothing_of_it(topmail: Sandbox) -> None:
     with view_delivered.connected_to(delivered):
         send_test(topmail, "--to", ANN)
     assert heard == []
+
+
+def test_a_view_sent_twice_shows_whether_the_key_counts_once(topmail: Sandbox) -> None:
+    result = send_test(topmail, "--twice", "--to", ANN)
+    assert result.exit_code == 0, result.output
+    assert "counted once" in result.output
+    assert len(topmail.views) == 1
+    assert json.loads(send_test(topmail, "--twice", "--to", ANN, "--json").stdout)["counted_once"]
+
+
+def test_a_topmail_without_idempotency_is_seen_to_count_twice() -> None:
+    with Sandbox(contacts=[ANN], assumptions=Assumptions(idempotency=False)) as topmail:
+        result = send_test(topmail, "--twice", "--to", ANN)
+        assert "counted twice" in " ".join(result.output.split())
+        assert len(topmail.views) == 2
+
+
+def test_before_a_live_key_sends_twice_it_is_asked(topmail: Sandbox) -> None:
+    live = topmail.api_key.replace("tm_test_", "tm_live_")
+    result = send_test(topmail, "--twice", "--to", ANN, TOPMAIL_API_KEY=live)
+    assert result.exit_code == 1
+    assert "a flow may start twice" in result.output
+    assert topmail.requests == []

@@ -1,10 +1,18 @@
-"""``flask topmail …``: one file a command group, imported when it is called."""
+"""``flask topmail …``: each command's file is imported when it is called.
+
+The group is a plugin of Flask's command line, too: so the sandbox starts without the store, and a
+store that cannot start is explained in two lines.
+"""
 
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
+from flask.cli import ScriptInfo
+
+from topmail_flask.model.errors import ConfigurationError
 
 _COMMANDS = {
     "doctor": ("topmail_flask.cli.doctor", "doctor_command"),
@@ -19,6 +27,15 @@ _COMMANDS = {
 }
 
 
+class WrongConfiguration(click.ClickException):
+    """The store's configuration is wrong: what is, and on a line of its own what to do."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(f"{problem.rstrip('.')}.\n-> {fix}")
+
+
 class _LazyGroup(click.Group):
     """A group whose commands are imported only when one of them is called."""
 
@@ -31,6 +48,39 @@ class _LazyGroup(click.Group):
         module, name = _COMMANDS[cmd_name]
         command = getattr(importlib.import_module(module), name)
         return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; the store is made before its file is imported.
+
+        The store may have to patch the standard library first, as gevent does.
+        """
+        script = ctx.find_object(ScriptInfo)
+        if script is not None and args and args[0] != "sandbox" and "--help" not in args:
+            script.load_app()
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. The store is made on the way, by code of the shop."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            what, _, fix = str(error).partition(". ")
+            raise WrongConfiguration(what, fix or _fix_of(what)) from None
+        except KeyError as error:
+            name = error.args[0] if error.args else None
+            if not (isinstance(name, str) and name.startswith("TOPMAIL_")):
+                raise
+            fix = f"export {name}=…, in the shell or the service that runs the store."
+            raise WrongConfiguration(f"The store asks for {name}, which is not set", fix) from None
+
+
+def _fix_of(problem: str) -> str:
+    name = problem.partition(" ")[0]
+    if name.startswith("TOPMAIL_"):
+        return f"Change {name} in the store's configuration; the page of settings has examples."
+    return "Change the store's configuration; the page of settings has examples."
 
 
 topmail_commands = _LazyGroup("topmail", help="Product views and their way to TopMail.")

@@ -18,7 +18,7 @@ from topmail_flask.cli import doctor_consent as consent
 from topmail_flask.cli import doctor_pages as pages
 from topmail_flask.cli import doctor_server as server
 from topmail_flask.cli.doctor_store import Check, Finding, Level, Store, warning
-from topmail_flask.cli.terminal import colour, wrapped
+from topmail_flask.cli.terminal import colour, count_of, wrapped
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 _LEVEL = 9
@@ -55,8 +55,8 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(as_plain(told), indent=2, ensure_ascii=False))
     else:
-        warnings, errors = count[Level.WARNING], count[Level.ERROR]
-        click.echo(f"\n{count[Level.OK]} ok, warnings: {warnings}, errors: {errors}")
+        warnings = count_of(count[Level.WARNING], "warning")
+        click.echo(f"\n{count[Level.OK]} ok, {warnings}, {count_of(count[Level.ERROR], 'error')}")
     if count[Level.ERROR]:
         raise SystemExit(1)
 

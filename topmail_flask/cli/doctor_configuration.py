@@ -7,6 +7,7 @@ import ipaddress
 import platform
 import re
 import typing
+from dataclasses import fields
 from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +16,15 @@ from topmail_flask.cli.doctor_store import Finding, Store, error, ok, warning
 from topmail_flask.extraction.currencies import is_active
 from topmail_flask.identify.sealing import FOR_COOKIES
 from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.settings import PREFIX, Settings
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
+from topmail_flask.shoppers import RESOLVERS, flask_login_shopper
 
-_CURE = "Register @topmail.shopper_loader."
+_FIX = (
+    "Write: @topmail.shopper_loader above def shopper(): return the e-mail address of whoever "
+    "is logged in, or None."
+)
 SHOWN = ("topmail-flask", "flask", "werkzeug", "requests", "blinker")
 _NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".internal")
 
@@ -25,6 +32,10 @@ _NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".intern
 def key(store: Store) -> Finding:
     """Is there a key, of the right kind? (A malformed one stops the app at its start.)"""
     api_key = store.settings.api_key
+    late = _set_too_late(store)
+    if late:
+        what = f"Set after topmail.init_app(app), so not read: {', '.join(late)}."
+        return error(what, "Call topmail.init_app(app) when the configuration is complete.")
     if api_key is None:
         return error("There is no API key: nothing is sent.", "Set TOPMAIL_API_KEY.")
     if store.settings.enabled is False:
@@ -41,6 +52,19 @@ def key(store: Store) -> Finding:
         cure = "Set TOPMAIL_API_KEY to the tm_live_… key where real shoppers are."
         return warning("A test key outside of debug and testing: no mail is sent with it.", cure)
     return ok(f"A {'live' if is_live else 'test'} key ({api_key}).")
+
+
+def _set_too_late(store: Store) -> list[str]:
+    """Settings that the app has now, and had not when the extension read them."""
+    try:
+        now = Settings.from_config(store.app.config)
+    except ConfigurationError as problem:
+        return [str(problem).partition(" ")[0]]
+    return [
+        f"{PREFIX}{setting.name.upper()}"
+        for setting in fields(Settings)
+        if getattr(now, setting.name) != getattr(store.settings, setting.name)
+    ]
 
 
 def site_url(store: Store) -> Finding:
@@ -94,20 +118,53 @@ def shoppers(store: Store) -> Finding:
     """Which resolver tells who the shopper is, and by which attribute?"""
     loader = store.state.core.hooks.shopper_loader
     if loader is not None:
-        return ok(f"@topmail.shopper_loader: {function_name(loader)}().")
+        return _of_loader(loader)
     login = getattr(store.app, "login_manager", None)
     if login is None:
+        if any(resolver is not flask_login_shopper for resolver in RESOLVERS):
+            return ok("A resolver of the store tells who is logged in.")
         what = "Nothing tells who is logged in: no @topmail.shopper_loader, and no Flask-Login."
-        return warning(what, f"{_CURE} (Visitors named by topmail.identify() are known.)")
-    users = _user_classes(getattr(login, "_user_callback", None))
-    blind = [one.__qualname__ for one in users if not _has_email(one)]
-    if not getattr(login, "_user_callback", None) and not getattr(login, "_request_callback", None):
-        return warning("Flask-Login has no user_loader: nobody is ever logged in.", _CURE)
-    if blind:
-        what = f"Flask-Login's current_user has no attribute email that is seen: {blind[0]}."
-        return warning(what, _CURE)
+        if _can_identify(store):
+            return warning(what, f"{_FIX} (Visitors named by topmail.identify() are known.)")
+        return error(f"{what} Every visitor is anonymous, and no view is sent.", _FIX)
+    user_loader = getattr(login, "_user_callback", None)
+    if user_loader is None and not getattr(login, "_request_callback", None):
+        return error("Flask-Login has no user_loader: nobody is ever logged in.", _FIX)
+    users = _user_classes(user_loader)
+    blind = next((user for user in users if not _has_email(user)), None)
+    if blind is not None:
+        what = f"Flask-Login's current_user has no attribute email: {blind.__qualname__}."
+        return error(f"{what} Whoever logs in stays anonymous.", _fix_for(blind))
     seen = f" of {users[0].__qualname__}" if users else ""
     return ok(f"Flask-Login: current_user.email{seen}.")
+
+
+def _of_loader(loader: Any) -> Finding:
+    name = function_name(loader)
+    wrong = [one for one in _returned_by(loader) if not issubclass(one, (str, Shopper))]
+    if wrong:
+        what = f"@topmail.shopper_loader: {name}() returns {wrong[0].__qualname__}."
+        return error(what, "Return an e-mail address, a topmail_flask.Shopper, or None.")
+    return ok(f"@topmail.shopper_loader: {name}().")
+
+
+def _can_identify(store: Store) -> bool:
+    try:
+        store.state.identify.seals.of(FOR_COOKIES)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _fix_for(user: type) -> str:
+    """How the shopper's address is told where a user has it under another name."""
+    names = {name for one in user.__mro__ for name in (*vars(one), *inspect.get_annotations(one))}
+    names |= {name for one in user.__mro__ for name in _names_set(one)}
+    address = next((name for name in sorted(names) if "mail" in name.lower()), "…")
+    return (
+        "Write: @topmail.shopper_loader above def shopper(): return "
+        f"current_user.{address} if current_user.is_authenticated else None"
+    )
 
 
 def identify(store: Store) -> Finding:
@@ -126,17 +183,22 @@ def identify(store: Store) -> Finding:
 
 def _user_classes(user_loader: Any) -> list[type]:
     """What the store's users are: as the loader says, else the classes made for Flask-Login."""
-    try:
-        told = typing.get_type_hints(user_loader).get("return")
-    except Exception:  # noqa: BLE001  annotations of the shop may name what is not there
-        told = None
-    classes = [one for one in (typing.get_args(told) or (told,)) if isinstance(one, type)]
-    classes = [one for one in classes if one is not type(None)]
+    classes = _returned_by(user_loader)
     if not classes:
         from flask_login import UserMixin  # noqa: PLC0415  only shops with Flask-Login have it
 
         classes = UserMixin.__subclasses__()
     return classes
+
+
+def _returned_by(function: Any) -> list[type]:
+    """The classes that a function's annotation names, None apart."""
+    try:
+        hint = typing.get_type_hints(function).get("return")
+    except Exception:  # noqa: BLE001  annotations of the shop may name what is not there
+        return []
+    found = [each for each in (typing.get_args(hint) or (hint,)) if isinstance(each, type)]
+    return [each for each in found if each is not type(None)]
 
 
 def _has_email(user: type) -> bool:

@@ -51,6 +51,8 @@ def inspect_command(
     core = core_of(app)
     if bool(address) == bool(file) or bool(file) != bool(url):
         raise click.UsageError("give a URL or path of the store, or --html FILE with --url URL")
+    if address:
+        _refuse_foreign(address, app, core)
     try:
         shopper = Shopper(email) if email else None
         if file and url:
@@ -62,6 +64,16 @@ def inspect_command(
         raise click.UsageError(str(error)) from None
     told = _told(decision, anybody=email is None)
     click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _text(told))
+
+
+def _refuse_foreign(address: str, app: Flask, core: Core) -> None:
+    host = urlsplit(address).hostname
+    own = [urlsplit(core.settings.site_url or "").hostname, app.config["SERVER_NAME"]]
+    own = [name.partition(":")[0] for name in own if name]
+    if host and own and host not in {*own, "localhost", "127.0.0.1"}:
+        raise click.UsageError(
+            f"{host} is not this store, which is {own[0]}: give a path such as /products/tea"
+        )
 
 
 def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decision:

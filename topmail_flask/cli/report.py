@@ -54,7 +54,13 @@ def report_command(output: Path | None) -> None:
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
     click.echo(wrapped(f"{path}: {', '.join(texts)}"))
-    click.echo("It holds no secret and nothing about a shopper or product. Read it, then send it.")
+    click.echo(
+        wrapped(
+            "It holds no secret and nothing about a shopper or product. Read it, then send it to "
+            "whoever helps you: your own developers, TopMail's support for what TopMail answered, "
+            "or the maintainers of topmail-flask (pip show --verbose names the place)."
+        )
+    )
 
 
 def _parts(app: Flask, core: Core) -> dict[str, Any]:

@@ -28,44 +28,80 @@ _UNKNOWN = (
 
 @click.command("send-test", short_help="Send one marked view, and print the receipt.")
 @click.option("--to", "email", required=True, metavar="EMAIL", help="A contact: best yourself.")
+@click.option(
+    "--twice",
+    is_flag=True,
+    help="Send it twice under one idempotency key, and say whether TopMail counted it once.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before --twice with a live key.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
-def send_test_command(email: str, as_json: bool) -> None:
+def send_test_command(email: str, twice: bool, yes: bool, as_json: bool) -> None:
     """Send one clearly marked product view to TopMail, past the outbox, and print its receipt.
 
     TopMail treats it like any view: flows that begin with a product view begin for this contact,
     so take your own address. Where TOPMAIL_UNKNOWN_CONTACTS is "create", an unknown contact is
     created first, as for a shopper.
 
+    TopMail's pages do not say that this endpoint honours an idempotency key. With --twice you see
+    it on your account: if it does not, this contact's flows may start twice.
+
     Exits with 1 when TopMail did not take it, saying why and what to do.
     """
     core = core_of(None)
-    if not core.is_enabled():
+    if not core.is_enabled() or core.settings.api_key is None:
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
     try:
         view = ProductView(Product(PRODUCT_ID, PRODUCT_NAME, url=_address(core)), Shopper(email))
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
+    if twice and not yes and core.settings.api_key.reveal().startswith("tm_live_"):
+        click.confirm("This key is live: a flow may start twice. Go on?", abort=True, err=True)
     begun = time.monotonic()
     outcome = _sent(core, view)
     took = time.monotonic() - begun
-    if isinstance(outcome, DeliveryError):
-        told = _refusal(outcome)
-        text = f"{told['what']}\n{wrapped('-> ' + str(told['cure']))}"
-        click.echo(json.dumps({"sent": False, **told}) if as_json else text)
-        raise SystemExit(1)
-    receipt = {
-        "view_id": outcome.id,
-        "contact_id": outcome.contact_id,
-        "product_id": outcome.product_id,
-        "viewed_at": outcome.viewed_at,
+    receipt = _accepted(outcome, as_json=as_json)
+    second = _accepted(_sent(core, view), as_json=as_json) if twice else None
+    once = {"counted_once": second.id == receipt.id} if second else {}
+    report = {
+        "view_id": receipt.id,
+        "contact_id": receipt.contact_id,
+        "product_id": receipt.product_id,
+        "viewed_at": receipt.viewed_at,
     }
     if as_json:
-        click.echo(json.dumps({"sent": True, "seconds": round(took, 3), **receipt}))
+        click.echo(json.dumps({"sent": True, "seconds": round(took, 3), **report, **once}))
         return
     click.echo(f'TopMail took the view of "{PRODUCT_NAME}" in {took * 1000:.0f} ms.')
-    for name, value in receipt.items():
-        click.echo(f"  {name.replace('_', ' '):<11} {value or 'not told'}")
+    for name, value in report.items():
+        click.echo(f"  {name.replace('_', ' '):<11} {value or 'not in the answer'}")
+    if second:
+        click.echo(wrapped(_verdict(receipt, second)))
+
+
+def _accepted(outcome: Receipt | DeliveryError, *, as_json: bool) -> Receipt:
+    """The receipt; or the end of the command, saying why there is none."""
+    if isinstance(outcome, Receipt):
+        return outcome
+    refusal = _refusal(outcome)
+    text = f"{refusal['what']}\n{wrapped('-> ' + str(refusal['cure']))}"
+    click.echo(json.dumps({"sent": False, **refusal}) if as_json else text)
+    raise SystemExit(1)
+
+
+def _verdict(first: Receipt, second: Receipt) -> str:
+    if first.id and first.id == second.id:
+        return (
+            "Sent twice under one key, counted once: both answers name the same view. An answer "
+            "that is lost on the way costs no doubled view."
+        )
+    if not first.id or not second.id:
+        return "Sent twice under one key. The answers name no view: this cannot be told from here."
+    return (
+        f"Sent twice under one key, counted twice: the second answer names view {second.id}. An "
+        "answer that is lost on the way may then cost a doubled view: see in TopMail's dashboard "
+        "whether the flow could mail a contact twice."
+    )
 
 
 def _sent(core: Core, view: ProductView) -> Receipt | DeliveryError:

@@ -110,7 +110,11 @@ class Reason(StrEnum):
     LISTING = "listing", "The page is a listing: a category, a search, a cart."
     FRONT_PAGE = "front_page", "The front page is no product page, whatever it promotes."
     # Who saw it?
-    ANONYMOUS = "anonymous", "Nobody knows who the visitor is."
+    ANONYMOUS = (
+        "anonymous",
+        "Nobody knows who the visitor is.",
+        "If somebody was logged in: flask topmail doctor says how shoppers are found.",
+    )
     INVALID_SHOPPER = (
         "invalid_shopper",
         "The shopper's e-mail address or contact id cannot be one.",

@@ -1,0 +1,176 @@
+"""What a newcomer gets wrong is answered by the first command, in a few lines."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_login import LoginManager, UserMixin
+
+from tests.cli.examined import bare_app, told
+from tests.servers.server import ROOT
+from topmail_flask import TopMail
+from topmail_flask.core import core_of
+from topmail_flask.sandbox import Sandbox
+
+STORE = """
+import os
+from flask import Flask
+from topmail_flask import TopMail
+
+app = Flask(__name__)
+{config}
+TopMail(app)
+"""
+
+
+def run(place: Path, store: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """``flask topmail …`` beside a store, as it is when the package is installed."""
+    written = configparser.ConfigParser()
+    written.read(ROOT / "setup.cfg", encoding="utf-8")
+    installed = place / "as_installed-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Name: as-installed\nVersion: 1\n")
+    points = written["options.entry_points"]["flask.commands"]
+    (installed / "entry_points.txt").write_text(f"[flask.commands]\n{points}\n")
+    (place / "store.py").write_text(store)
+    environment = {name: text for name, text in os.environ.items() if "TOPMAIL" not in name}
+    environment["PYTHONPATH"] = os.pathsep.join([str(place), str(ROOT)])
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "store", "topmail", *words],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ('app.config["TOPMAIL_API_KEY"] = "sk_live_123"', "must be a TopMail API key"),
+        ('app.config["TOPMAIL_SITEURL"] = "x"', "Did you mean TOPMAIL_SITE_URL?"),
+        ('app.config["TOPMAIL_CURRENCY"] = "€"', "three-letter ISO 4217 code"),
+        ('app.config["TOPMAIL_SITE_URL"] = "shop.example"', "https://shop.example"),
+        ('key = os.environ["TOPMAIL_API_KEY"]', "asks for TOPMAIL_API_KEY, which is not set"),
+    ],
+)
+@pytest.mark.parametrize("command", ["doctor", "routes"])
+def test_a_wrong_configuration_is_two_lines_and_no_traceback(
+    tmp_path: Path, config: str, said: str, command: str
+) -> None:
+    ended = run(tmp_path, STORE.format(config=config), command)
+    assert ended.returncode == 2
+    problem, fix = ended.stderr.strip().splitlines()
+    assert problem.startswith("Error: ")
+    assert fix.startswith("-> ")
+    assert said in ended.stderr
+
+
+def test_an_error_of_the_store_itself_stays_what_it_is(tmp_path: Path) -> None:
+    ended = run(tmp_path, STORE.format(config='raise KeyError("DATABASE_URL")'), "doctor")
+    assert "KeyError: 'DATABASE_URL'" in ended.stderr
+    assert "Traceback" in ended.stderr
+
+
+def test_the_sandbox_starts_and_help_is_shown_while_the_store_cannot(tmp_path: Path) -> None:
+    broken = STORE.format(config='key = os.environ["TOPMAIL_API_KEY"]')
+    ended = run(tmp_path, broken, "sandbox", "--help")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_settings_that_came_too_late_are_named(topmail: Sandbox) -> None:
+    app = Flask("tea")
+    TopMail(app)
+    app.config.update(TOPMAIL_API_KEY=topmail.api_key, TOPMAIL_CURRENCY="EUR")
+    level, text = told(app, status=1)["key"]
+    assert level == "error"
+    assert "Set after topmail.init_app(app), so not read: TOPMAIL_API_KEY, TOPMAIL_CURRENCY" in text
+    assert "Call topmail.init_app(app) when the configuration is complete" in text
+
+
+def test_a_store_that_nobody_tells_who_is_logged_in_is_an_error(
+    topmail: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = bare_app(topmail, {"SECRET_KEY": None})
+    level, text = told(app, status=1)["shoppers"]
+    assert level == "error"
+    assert "Every visitor is anonymous" in text
+    assert "@topmail.shopper_loader" in text
+
+
+def test_a_user_whose_address_has_another_name_is_an_error_with_the_line_to_write(
+    topmail: Sandbox,
+) -> None:
+    class Member(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
+        def __init__(self, mail: str) -> None:
+            self.mail = mail
+
+    def load(key: str) -> Member:
+        return Member(key)
+
+    app = bare_app(topmail)
+    LoginManager(app).user_loader(load)
+    level, text = told(app, status=1)["shoppers"]
+    assert level == "error"
+    assert "current_user.mail if current_user.is_authenticated else None" in text
+
+
+class Account:
+    email = "ann@shop.example"
+
+
+def who() -> Account | None:
+    return None
+
+
+def test_a_loader_that_returns_a_user_is_an_error(topmail: Sandbox) -> None:
+    app = bare_app(topmail)
+    core_of(app).hooks.shopper_loader = who
+    level, text = told(app, status=1)["shoppers"]
+    assert level == "error"
+    assert "returns a Account" not in text
+    assert "Account" in text
+    assert "Return an e-mail address" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("https://evil.example/tea/a", 2), ("https://tea.shop/tea/a", 0), ("/tea/a", 0)],
+)
+def test_only_pages_of_the_store_are_inspected(topmail: Sandbox, address: str, status: int) -> None:
+    app = bare_app(topmail)
+    result = app.test_cli_runner().invoke(args=["topmail", "inspect", address])
+    assert result.exit_code == status
+    if status:
+        assert "evil.example is not this store, which is tea.shop" in result.output
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({"TOPMAIL_SITE_URL": "https://shop.example"}, "product views of https://shop.example"),
+        ({}, "product views of tea are sent"),
+        ({"TOPMAIL_API_KEY": None}, "no views are sent: TOPMAIL_API_KEY is not set"),
+        ({"TOPMAIL_ENABLED": False}, "no views are sent: TOPMAIL_ENABLED is False"),
+    ],
+)
+def test_one_line_at_the_start_says_whether_tracking_is_on(
+    caplog: pytest.LogCaptureFixture, config: dict[str, Any], line: str
+) -> None:
+    app = Flask("tea")
+    app.config.update({"TOPMAIL_API_KEY": "tm_test_0123456789wxyz", **config})
+    with caplog.at_level("INFO"):
+        TopMail(app)
+    (record,) = [one for one in caplog.records if "TopMail: " in one.getMessage()]
+    assert line in record.getMessage()
+    assert ("key …wxyz" in record.getMessage()) == ("are sent to" in record.getMessage())
+    assert "0123456789" not in caplog.text
