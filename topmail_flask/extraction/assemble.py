@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from topmail_flask.extraction.addresses import (
-    Place,
     address_key,
     id_of,
     last_segment,
@@ -21,7 +20,7 @@ from topmail_flask.extraction.graph import Candidate
 from topmail_flask.extraction.labels import READERS, Reader, category_of_breadcrumbs
 from topmail_flask.extraction.offers import OfferPrice, choose_price, offers_of
 from topmail_flask.extraction.page import StructuredPage
-from topmail_flask.extraction.products import Described, Entity, describe
+from topmail_flask.extraction.products import Described, Describer, Entity
 from topmail_flask.extraction.schema_org import (
     Node,
     scalar_text,
@@ -78,15 +77,15 @@ def _argument(variant: Described, settings: Settings) -> str:
 
 
 def select(
-    entity: Entity, place: Place, settings: Settings, chosen: frozenset[str]
+    entity: Entity, describer: Describer, settings: Settings, chosen: frozenset[str]
 ) -> Described | None:
     """The variant that is shown, or None (rule R30): by its URL, by an argument, or the only one.
 
     :param chosen: what :func:`arguments` gave.
     """
     variants = entity.variants
-    if not variants and (chosen or "?" in place.url):
-        variants = _of_offers(entity, place)
+    if not variants and (chosen or "?" in describer.place.url):
+        variants = _of_offers(entity, describer)
     if not variants:
         return None
     exact = [one for one in variants if one.match == 2]
@@ -111,14 +110,14 @@ def _differ(variants: list[Described]) -> bool:
     return len({one.url for one in variants}) > 1
 
 
-def _of_offers(entity: Entity, place: Place) -> list[Described]:
+def _of_offers(entity: Entity, describer: Describer) -> list[Described]:
     """Offers of different stock-keeping units are variants of the old style (rule R33)."""
     for member in entity.members:
         offers = offers_of(member.node, every=True)
         units = {scalar_text(offer.get("sku")) for offer in offers if "sku" in offer}
         if len(units) > 1:
             return [
-                describe(
+                describer.describe(
                     Candidate(
                         member.source,
                         {
@@ -127,9 +126,7 @@ def _of_offers(entity: Entity, place: Place) -> list[Described]:
                             "gtin": offer.get("gtin13") or offer.get("gtin"),
                             "offers": offer,
                         },
-                    ),
-                    place,
-                    None,
+                    )
                 )
                 for offer in offers
                 if "sku" in offer
@@ -350,7 +347,7 @@ def assemble(page: StructuredPage, entity: Entity, chosen: frozenset[str]) -> As
     :param chosen: values of arguments that choose a variant.
     """
     assembly = Assembly(page)
-    assembly.read(entity, select(entity, page.place, page.settings, chosen))
+    assembly.read(entity, select(entity, page.describer, page.settings, chosen))
     return assembly
 
 

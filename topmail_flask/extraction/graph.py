@@ -25,9 +25,12 @@ from topmail_flask.extraction.schema_org import (
     types,
 )
 
-NODE_LIMIT = 5_000
+NODE_LIMIT = 2_000
+CANDIDATE_LIMIT = 300
 _RELATED_LIMIT = 20
 _UNIDENTIFIED = frozenset(["@id", "@type", "@context"])
+# What others say of a product: much text, and nothing that is referred to.
+_OPINIONS = frozenset(["review", "reviews", "comment"])
 # Properties whose own references are followed.
 _FOLLOWED = frozenset(["offers", "priceSpecification", "brand", "hasVariant", "isVariantOf"])
 
@@ -96,6 +99,7 @@ class Graph:
         self._source = source
         self._by_id: dict[str, Node] | None = None
         self._linked: set[int] = set()
+        self._count = 0
 
     def resolve(self, value: object) -> Any:
         """The node that ``{"@id": ...}`` stands for, or the value itself."""
@@ -145,6 +149,8 @@ class Graph:
                     waiting.append((child, depth + 1, allowed))
 
     def _product(self, node: Node, named: frozenset[str], found: Found) -> None:
+        if self._count >= CANDIDATE_LIMIT:
+            return
         for key in RELATED:
             if key in node and len(found.related) < _RELATED_LIMIT:
                 self._note_related(node[key], found)
@@ -158,6 +164,7 @@ class Graph:
                     found.incomplete += 1
                     found.nameless.append(Candidate(self._source, node))
                 return
+        self._count += 1
         self._link(node)
         found.candidates.append(Candidate(self._source, node, is_group))
 
@@ -249,10 +256,13 @@ class Graph:
             elif not isinstance(value, list):
                 continue
             if depth < DEPTH_LIMIT:
-                children = value.values() if isinstance(value, dict) else value
+                if isinstance(value, dict):
+                    children = [child for key, child in value.items() if key not in _OPINIONS]
+                else:
+                    children = value[:NODE_LIMIT]
                 waiting += [
-                    (one, depth + 1)
-                    for one in list(children)[NODE_LIMIT::-1]
-                    if isinstance(one, (dict, list))
+                    (child, depth + 1)
+                    for child in reversed(children)
+                    if isinstance(child, (dict, list))
                 ]
         return index

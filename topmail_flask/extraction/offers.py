@@ -52,9 +52,10 @@ _CONDITIONS = frozenset(
 _NO_SALES = frozenset(["leaseout", "rent", "rental", "buy", "repair", "provideservice"])
 
 
-def offers_of(node: Node, *, every: bool = False) -> list[Node]:
+def offers_of(node: Node, *, every: bool = False, limit: int = OFFER_LIMIT) -> list[Node]:
     """The offers of a product, also those that stand inside another offer.
 
+    :param limit: no more than these.
     :param every: also the offers below an ``AggregateOffer`` that tells their lowest price itself.
     """
     offers = node.get("offers")
@@ -62,10 +63,12 @@ def offers_of(node: Node, *, every: bool = False) -> list[Node]:
         return [offers]
     found: list[Node] = []
     waiting: list[tuple[Any, int, Node]] = [(offers, 0, {})]
-    while waiting and len(found) < OFFER_LIMIT:
+    while waiting and len(found) < limit:
         value, depth, parent = waiting.pop(0)
         for one in each(value):
-            if not isinstance(one, dict) or len(found) >= OFFER_LIMIT:
+            if len(found) >= limit:
+                break
+            if not isinstance(one, dict):
                 continue
             offer = {**_inherited(parent), **one} if parent else one
             found.append(offer)
@@ -233,7 +236,7 @@ class Pricing:
 
 def price_of(node: Node) -> str:
     """The price of a node as it stands there, for comparison; "" if there is none."""
-    for offer in offers_of(node)[:1]:
+    for offer in offers_of(node, limit=1):
         amount = machine_amount(next(each(offer.get("price", low_price(offer))), None))
         return "" if amount is None else str(amount.normalize())
     return ""

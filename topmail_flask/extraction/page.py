@@ -15,11 +15,9 @@ from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.graph import Candidate, Found, Graph
 from topmail_flask.extraction.offers import Shop, price_of
 from topmail_flask.extraction.open_graph import OpenGraph, metas_of
-from topmail_flask.extraction.products import Described, Entity, describe, merge
+from topmail_flask.extraction.products import Described, Describer, Entity, merge
 from topmail_flask.extraction.schema_org import Node
 from topmail_flask.model.settings import Settings
-
-CANDIDATE_LIMIT = 300
 
 
 class Kind(Enum):
@@ -60,6 +58,7 @@ class StructuredPage:
     :ivar found: what the sources hold.
     :ivar entities: the products that they describe.
     :ivar place: where the page is.
+    :ivar describer: reads what identifies its products.
     :ivar og: its metas, as far as they were read.
     """
 
@@ -77,14 +76,14 @@ class StructuredPage:
         self.og = OpenGraph()
         head = document.head
         self.shop = Shop(currency, settings.decimal, head.lang, now)
-        self.place = self._place(None)
+        self._move_to(None)
         self._items = [source for source in sources if source.kind is Kind.ITEMS]
         self._statements = [source for source in sources if source.kind is not Kind.ITEMS]
         self._described: list[Described] = []
         self._has_metas = self._is_whole = False
         while self._items and not self._described:
             self._read_items(self._items.pop(0))
-        self.entities = merge(self._described, self.place)
+        self.entities = merge(self._described, self.describer)
 
     @property
     def is_read_by_its_head(self) -> bool:
@@ -118,7 +117,7 @@ class StructuredPage:
             self._read_nameless()
         if not self._described:
             self._read_statements()
-        self.entities = merge(self._described, self.place)
+        self.entities = merge(self._described, self.describer)
 
     def read_metas(self) -> None:
         """Read the metas of OpenGraph, wherever they stand."""
@@ -127,7 +126,7 @@ class StructuredPage:
         self._has_metas = True
         self.og = self.document.once(metas_of)
         if self.og.url:
-            self.place = self._place(self.og.url)
+            self._move_to(self.og.url)
 
     def breadcrumbs(self) -> list[Node]:
         """The breadcrumbs of the sources, else those of microdata, which may stand alone."""
@@ -174,10 +173,11 @@ class StructuredPage:
             for entity in self.entities[:limit]
         )
 
-    def _place(self, og_url: str | None) -> Place:
+    def _move_to(self, og_url: str | None) -> None:
         head, url_args = self.document.head, self.settings.url_args
         address = (self.document.url, head.canonical, og_url, head.base)
-        return Place(*address, url_args, head.alternates())
+        self.place = Place(*address, url_args, head.alternates())
+        self.describer = Describer(self.place, self.shop.lang)
 
     def _is_mentioned(self, source: Source) -> bool:
         return self.document.once(source.mentions)
@@ -186,7 +186,6 @@ class StructuredPage:
         candidates = self.found.candidates
         before = len(candidates)
         Graph(self.document.once(source.read), source.name).walk(self.found)
-        del candidates[before + CANDIDATE_LIMIT :]
         self._described += self._describe(candidates[before:])
 
     def _read_nameless(self) -> None:
@@ -225,7 +224,7 @@ class StructuredPage:
         return urlsplit(url).path.rstrip("/") != urlsplit(self.place.url).path.rstrip("/")
 
     def _describe(self, candidates: list[Candidate]) -> list[Described]:
-        return [describe(candidate, self.place, self.shop.lang) for candidate in candidates]
+        return [self.describer.describe(candidate) for candidate in candidates]
 
     def _is_same(self, entity: Entity, og: Described) -> bool:
         known = entity.ids

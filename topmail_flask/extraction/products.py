@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from topmail_flask.extraction.addresses import Place, address_key
 from topmail_flask.extraction.graph import Candidate
-from topmail_flask.extraction.offers import OFFER_LIMIT, offers_of, price_of
+from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.schema_org import Node, each, name_of, scalar_text
 
 KINDS = ("productID", "retailer_id", "sku", "gtin", "mpn")
@@ -111,6 +112,8 @@ def _digits(text: str) -> str:
 
 
 # Ids of the shop: one plug-in calls the same value sku, another productID.
+_ADDRESS_LIMIT = 50
+_VARIANT_LIMIT = 500
 _SHOP_IDS = ("productID", "retailer_id", "sku")
 
 
@@ -179,38 +182,62 @@ class Entity:
         return not self.match and any(member.is_foreign for member in self.members)
 
 
-def describe(candidate: Candidate, place: Place, lang: str | None) -> Described:
-    """Read what identifies a candidate."""
-    node = candidate.node
-    name = name_of(node.get("name") or node.get("title"), lang)
-    one = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
-    one.is_hint = candidate.is_hint
-    for address in (*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))):
-        url = place.own_page(address)
-        if url is not None and place.is_alternate(url):
-            one.match = max(one.match, 1)
-        elif url is not None:
-            one.url = one.url or url
-            one.match = max(one.match, place.match(url))
-    one.is_foreign = one.url is not None and not one.match
-    if not one.match:
-        for address in _lesser_addresses(node):
+class Describer:
+    """Reads what identifies the candidates of one page, each node once.
+
+    :param lang: language of the page, or None.
+    """
+
+    def __init__(self, place: Place, lang: str | None) -> None:
+        self.place = place
+        self._lang = lang
+        self._variants: dict[int, Described] = {}
+        self._offered: dict[int, list[str]] = {}
+
+    def describe(self, candidate: Candidate) -> Described:
+        """A candidate with its identifiers and addresses."""
+        node, place = candidate.node, self.place
+        name = name_of(node.get("name") or node.get("title"), self._lang)
+        one = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
+        one.is_hint = candidate.is_hint
+        for address in (*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))):
             url = place.own_page(address)
-            if url is not None:
+            if url is not None and place.is_alternate(url):
+                one.match = max(one.match, 1)
+            elif url is not None:
+                one.url = one.url or url
                 one.match = max(one.match, place.match(url))
-                if one.match:
-                    one.url = one.url or url
-                    break
-        one.is_foreign = one.is_foreign and not one.match
-    return one
+        one.is_foreign = one.url is not None and not one.match
+        if not one.match:
+            for address in self._lesser_addresses(node):
+                url = place.own_page(address)
+                if url is not None:
+                    one.match = max(one.match, place.match(url))
+                    if one.match:
+                        one.url = one.url or url
+                        break
+            one.is_foreign = one.is_foreign and not one.match
+        return one
 
+    def variant(self, source: str, node: Node) -> Described | None:
+        """A variant of a group; None when there are too many on the page."""
+        known = self._variants.get(id(node))
+        if known is None and len(self._variants) < _VARIANT_LIMIT:
+            known = self._variants[id(node)] = self.describe(Candidate(source, node))
+        return known
 
-def _lesser_addresses(node: Node) -> list[str]:
-    found = [url for offer in offers_of(node)[:50] for url in _texts(offer.get("url"))[:1]]
-    named = node.get("@id")
-    if isinstance(named, str) and ("/" in named):
-        found.append(named.partition("#")[0])
-    return found
+    def _lesser_addresses(self, node: Node) -> list[str]:
+        """Those of its offers, which many candidates may share, and its ``@id``."""
+        offers = node.get("offers")
+        found = self._offered.get(id(offers))
+        if found is None:
+            some = offers_of(node, limit=_ADDRESS_LIMIT)
+            found = [url for offer in some for url in _texts(offer.get("url"))[:1]]
+            self._offered[id(offers)] = found
+        named = node.get("@id")
+        return (
+            [*found, named.partition("#")[0]] if isinstance(named, str) and "/" in named else found
+        )
 
 
 def _texts(value: object) -> Sequence[str]:
@@ -227,7 +254,7 @@ def _texts(value: object) -> Sequence[str]:
     return found[:10]
 
 
-def merge(described: list[Described], place: Place) -> list[Entity]:
+def merge(described: list[Described], describer: Describer) -> list[Entity]:
     """The entities of the page, in the order of their first description (rule R22)."""
     if len(described) == 1 and not _is_part_of_group(described[0]):
         return [Entity([*described])]
@@ -235,7 +262,7 @@ def merge(described: list[Described], place: Place) -> list[Entity]:
     by_key: dict[tuple[str, Any], Entity] = {}
     by_name: dict[str, list[Entity]] = {}
     for one in described:
-        keys = _keys(one, place)
+        keys = _keys(one, describer.place)
         entity = next(
             (by_key[each_key] for each_key in keys if _agree(by_key.get(each_key), one)), None
         )
@@ -256,7 +283,7 @@ def merge(described: list[Described], place: Place) -> list[Entity]:
         for each_key in keys:
             by_key.setdefault(each_key, entity)
         by_name.setdefault(one.name.casefold(), []).append(entity)
-    return _grouped(entities, place)
+    return _grouped(entities, describer)
 
 
 def _is_part_of_group(one: Described) -> bool:
@@ -310,13 +337,13 @@ def _elsewhere(one: Described, entity: Entity) -> bool:
     return bool(urls) and one.url is not None and address_key(one.url) not in urls
 
 
-def _grouped(entities: list[Entity], place: Place) -> list[Entity]:
+def _grouped(entities: list[Entity], describer: Describer) -> list[Entity]:
     """Variants under their groups: one entity a group (rules R24, R28, R29)."""
     groups: dict[str, Entity] = {}
     kept: list[Entity] = []
     for entity in entities:
         if any(one.is_group for one in entity.members):
-            _take_variants(entity, place)
+            _take_variants(entity, describer)
             for name in _group_names(entity):
                 groups.setdefault(name, entity)
             kept.append(entity)
@@ -342,14 +369,15 @@ def _grouped(entities: list[Entity], place: Place) -> list[Entity]:
     return sorted(kept, key=lambda entity: order[id(entity)])
 
 
-def _take_variants(entity: Entity, place: Place) -> None:
+def _take_variants(entity: Entity, describer: Describer) -> None:
     for group in entity.members:
         told = scalar_text(group.node.get("productGroupID"))
         entity.group = entity.group or told or (group.ids.get("sku", "") if group.is_group else "")
-        for variant in list(each(group.node.get("hasVariant")))[:OFFER_LIMIT]:
-            if isinstance(variant, dict):
-                candidate = Candidate(group.source, variant)
-                entity.variants.append(describe(candidate, place, None))
+        room = _VARIANT_LIMIT - len(entity.variants)
+        for node in islice(each(group.node.get("hasVariant")), room):
+            variant = describer.variant(group.source, node) if isinstance(node, dict) else None
+            if variant is not None:
+                entity.variants.append(variant)
 
 
 def _group_names(entity: Entity) -> list[str]:
