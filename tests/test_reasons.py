@@ -16,8 +16,10 @@ from flask import Response, render_template_string
 from tests.beacon.visitor import show, tag_of_age
 from tests.delivery import chaos as acts
 from tests.delivery.simulation import world
+from tests.faults.injection import failing
 from tests.scene import ADDRESS, Scene, ask, bought
 from topmail_flask import ProductView, Reason, product_page
+from topmail_flask.rules.robots import robot_kind
 from topmail_flask.sandbox import Sandbox
 
 PRODUCT = """<script type="application/ld+json">{"@context": "https://schema.org", "@type":
@@ -172,6 +174,12 @@ def broken() -> None:
     raise LookupError
 
 
+def our_own_error(scene: Scene) -> None:
+    shop = scene.shop()
+    with failing(robot_kind):
+        shop.get("/tea")
+
+
 def beacon(age: float, kind: str = "load") -> Callable[[Scene], object]:
     def scene_of(scene: Scene) -> None:
         shop = scene.shop()
@@ -225,6 +233,7 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.PURCHASED: bought("A-7"),
     Reason.VETOED: hooked("before_send", lambda view: None),
     Reason.HOOK_FAILED: hooked("consent", broken),
+    Reason.INTERNAL_ERROR: our_own_error,
     Reason.CONTACT_NOT_FOUND: sent(False),
     Reason.REJECTED: sent(True, 400),
     Reason.REPLAYED_ERROR: replayed,

@@ -16,8 +16,9 @@ from topmail_flask.extraction.attributes import are_mapped_at_all
 from topmail_flask.flask_page import FlaskPage
 from topmail_flask.guard import guarded
 from topmail_flask.identify.identify import Identify
-from topmail_flask.model.decision import Decision
+from topmail_flask.model.decision import Decision, refused
 from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.purchases import Purchases
 from topmail_flask.routes import add_own_routes
@@ -42,7 +43,7 @@ class AppState:
         # Signals hold receivers weakly: these attributes keep them for as long as the app lives.
         self._on_render = self._note_render
         self._on_rendered = self._note_rendered
-        self._on_finished = self._decide
+        self._on_finished = self._finished
 
     @cached_once
     def beacon(self) -> Beacon:
@@ -82,31 +83,55 @@ class AppState:
         finally:
             self._connect()
 
-    @guarded(None)
     def declare(self, product: object, fields: Mapping[str, object] | None) -> None:
         """Note a product that the shop names in this request; whatever it is, the page goes on."""
-        reader = self.core.reader
-        page = reader.current_page()
-        page.named.append(reader.named(product, page.request, fields))
+        try:
+            reader = self.core.reader
+            page = reader.current_page()
+            page.named.append(reader.named(product, page.request, fields))
+        except Exception as error:  # noqa: BLE001  as in :func:`guarded`
+            self._note_failure(self.declare, error)
 
     @guarded(Markup(""))
     def beacon_tag(self, product: object = None, **options: Any) -> Markup:
         """The beacon's element of the current page, or nothing."""
         return self.beacon.tag(product, **options)
 
-    @guarded(None)
     def _note_render(self, _app: Flask, template: Any, context: dict[str, Any], **_: Any) -> None:
-        is_page = self.core.reader.note_template(template.name or "", context)
-        if is_page and not self._reads_rows and are_mapped_at_all():
-            self._reads_rows = True
-            template_rendered.connect(self._on_rendered, self.core.app)
+        try:
+            is_page = self.core.reader.note_template(template.name or "", context)
+            if is_page and not self._reads_rows and are_mapped_at_all():
+                self._reads_rows = True
+                template_rendered.connect(self._on_rendered, self.core.app)
+        except Exception as error:  # noqa: BLE001  as in :func:`guarded`
+            self._note_failure(self._note_render, error)
 
-    @guarded(None)
     def _note_rendered(self, _app: Flask, context: dict[str, Any], **_: Any) -> None:
-        self.core.reader.note_complete(context)
+        try:
+            self.core.reader.note_complete(context)
+        except Exception as error:  # noqa: BLE001  as in :func:`guarded`
+            self._note_failure(self._note_rendered, error)
+
+    def _finished(self, _app: Flask, response: Response, **_: Any) -> None:
+        try:
+            self._decide(response)
+        except Exception as error:  # noqa: BLE001  as in :func:`guarded`
+            self._lose(response, error)
+
+    @guarded(None, is_counted=True)
+    def _note_failure(self, place: Callable[..., object], error: Exception) -> None:
+        """An error before the response is final: what is lost by it is known at the end."""
+        self.guard.swallow(place, error, is_counted=True)
+        self.core.reader.current_page().failed = True
 
     @guarded(None)
-    def _decide(self, _app: Flask, response: Response, **_: Any) -> None:
+    def _lose(self, response: Response, error: Exception) -> None:
+        """An error in the decision: the view is lost, and everybody is told."""
+        self.guard.swallow(self._finished, error, is_counted=True)
+        self.core.tracker.lose()
+        self._tell(response, refused(Reason.INTERNAL_ERROR))
+
+    def _decide(self, response: Response) -> None:
         core = self.core
         request: Request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
         if core.is_enabled():
@@ -117,9 +142,12 @@ class AppState:
         self.identify.update_cookies(page, response, decision)
         # A middleware around this app saw the same request: it leaves it to us.
         request.environ[OBSERVER] = self
-        for watcher in core.watchers:
+        self._tell(response, decision)
+
+    def _tell(self, response: Response, decision: Decision) -> None:
+        for watcher in self.core.watchers:
             watcher(decision)
-        if core.tells_browser():
+        if self.core.tells_browser():
             response.headers["X-TopMail"] = decision.header
 
     def _decision(self, page: FlaskPage, response: Response) -> Decision:

@@ -153,11 +153,13 @@ class Core:
 
     def stats(self) -> Stats:
         """The books of the outbox, with this process's own refusals among the reasons."""
-        return self.delivery.stats().with_refusals(self.tracker.refusals)
+        return self.delivery.stats().with_refusals(self.guard.count(self.tracker.refusals))
 
     def health(self) -> Health:
         """Whether views reach TopMail; under a test that sends nothing, as the pages say it."""
-        return self.delivery.health() if self.tracker.is_enabled() else Health("disabled")
+        if not self.tracker.is_enabled():
+            return Health("disabled")
+        return self.guard.judge(self.delivery.health())
 
 
 def core_of(app: Flask | None = None) -> Core:

@@ -5,11 +5,22 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
+from topmail_flask.model.ledger import Health
+from topmail_flask.model.reasons import Reason
+
 log = logging.getLogger("topmail_flask")
+RECENT = 3600.0
+"""Seconds for which an error of our own is told."""
 _SECONDS_BETWEEN_EQUAL_LINES = 60.0
+_CURE = (
+    "Update topmail-flask. If it happens again, open an issue with what `flask topmail report` "
+    "writes: it names the place, and nothing about a shopper."
+)
 
 
 class Guard:
@@ -18,14 +29,22 @@ class Guard:
     An error is logged by the name of the function and the type of the error alone: its message and
     its frames may hold a shopper's address. One line a minute for each pair of them.
 
+    An error of our own is told wherever somebody may look: it counts as a view that is not sent
+    (``internal_error``), the health of delivery is degraded for an hour, and the log says once for
+    each place what to do.
+
     :ivar strict: errors are raised instead; the testing kit sets it.
     :ivar raised: those errors: the app may keep to itself what reaches it.
+    :ivar lost: views that are not sent because of an error of our own.
     """
 
     def __init__(self) -> None:
         self.strict = False
         self.raised: list[Exception] = []
+        self.lost = 0
         self._logged: dict[tuple[str, str], float] = {}
+        self._places: set[str] = set()
+        self._last: tuple[str, float] | None = None
 
     def report(self, function: Callable[..., object], error: Exception) -> None:
         """Log that a function of the shop raised ``error``, without its message.
@@ -45,21 +64,60 @@ class Guard:
         self._logged[name, kind] = now
         log.warning("%s raised %s; the page is served without it", name, kind)
 
-    def swallow(self, function: Callable[..., object], error: Exception) -> None:
+    def swallow(
+        self, function: Callable[..., object], error: Exception, *, is_counted: bool = False
+    ) -> None:
         """Let an error of our own end here.
 
+        :param is_counted: whoever calls counts the view that is lost by it.
         :raises Exception: the error itself, under the testing kit.
         """
-        self.report(function, error)
+        if self.strict:
+            self.report(function, error)
+        if not is_counted:
+            self.lost += 1
+        place = getattr(function, "__qualname__", type(function).__name__)
+        what = f"{place} raised {type(error).__name__}"
+        self._last = what, time.monotonic()
+        if place not in self._places:
+            self._places.add(place)
+            log.warning(
+                "TopMail: an error of topmail_flask itself (%s). Pages are served as they are, "
+                "but views of products are lost. %s",
+                what,
+                _CURE,
+            )
+
+    def trouble(self) -> str:
+        """The error of our own of the last hour, or ""."""
+        if self._last is None or time.monotonic() - self._last[1] > RECENT:
+            return ""
+        return self._last[0]
+
+    def judge(self, health: Health) -> Health:
+        """The health of delivery, together with what went wrong before it."""
+        trouble = self.trouble()
+        if not trouble or not (health.ok or health.state == "degraded"):
+            return health
+        return replace(health, state="degraded", reason=f"internal_error: {trouble}", cure=_CURE)
+
+    def count(self, refusals: Mapping[str, int]) -> dict[str, int]:
+        """Refusals by their reason, with the views that are lost by an error of our own."""
+        counts = Counter(refusals)
+        if self.lost:
+            counts[Reason.INTERNAL_ERROR] += self.lost
+        return dict(counts)
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def guarded(otherwise: object) -> Callable[[Method], Method]:
+def guarded(otherwise: object, *, is_counted: bool = False) -> Callable[[Method], Method]:
     """Decorates a method that the shop's page calls: an error in it gives ``otherwise``.
 
     Its object has the guard as its attribute ``guard``.
+
+    :param is_counted: as for :meth:`Guard.swallow`.
     """
 
     def decorate(method: Method) -> Method:
@@ -69,7 +127,7 @@ def guarded(otherwise: object) -> Callable[[Method], Method]:
                 return method(self, *args, **kwargs)
             except Exception as error:  # noqa: BLE001  what our page asks for must not break it
                 try:
-                    self.guard.swallow(method, error)
+                    self.guard.swallow(method, error, is_counted=is_counted)
                 except Exception:  # a broken logger is no reason to break a page
                     if self.guard.strict:
                         raise

@@ -172,11 +172,11 @@ class TopMailMiddleware:
 
     def stats(self) -> Stats:
         """Counts of views; they always balance."""
-        return self._delivery.stats().with_refusals(self._tracker.refusals)
+        return self._delivery.stats().with_refusals(self.guard.count(self._tracker.refusals))
 
     def health(self) -> Health:
         """Whether views reach TopMail, and if not, why and what to do."""
-        return self._delivery.health()
+        return self.guard.judge(self._delivery.health())
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until nothing waits for delivery any more, at most ``timeout`` seconds.
@@ -217,10 +217,10 @@ class TopMailMiddleware:
     ) -> Iterable[bytes] | None:
         return tap.around(result, file_wrapper)
 
-    @guarded(0)
+    @guarded(0, is_counted=True)
     def _room(self, visit: _Visit, status: str, headers: Headers) -> int:
         """How much of this response's body to keep."""
-        page = visit.page
+        page, visit.refusal = visit.page, Reason.INTERNAL_ERROR  # until it is known
         page.note_headers(int(status[:3]), headers)
         visit.refusal = refused_response(
             page.status, page.mimetype, page.disposition, marked=False, declared=False
@@ -237,7 +237,7 @@ class TopMailMiddleware:
         page, asked = visit.page, visit.page.environ
         body = tap.body
         if body is None:
-            page.unread = Reason.TOO_LARGE
+            page.unread = Reason.INTERNAL_ERROR if tap.failed else Reason.TOO_LARGE
         else:
             page.note_body(body, self.settings.max_page_bytes)
         page.url = self._address(visit)
@@ -270,6 +270,7 @@ class ResponseTap:
     :param done: called once, when the server closes the response, or as soon as it is clear that
         there is nothing to follow. Neither may raise.
     :ivar complete: the server took the body to its end.
+    :ivar failed: an error of our own lost a chunk.
     :ivar kept: the chunks so far; None if they were more than there was room for, or no bytes.
     """
 
@@ -277,6 +278,7 @@ class ResponseTap:
         self, room: Callable[[str, Headers], int], done: Callable[[ResponseTap], None]
     ) -> None:
         self.complete = False
+        self.failed = False
         self._ask_room = room
         self.done = done
         self._started = False
@@ -310,7 +312,7 @@ class ResponseTap:
                 try:
                     self.keep(chunk)
                 except Exception:  # noqa: BLE001  what was written was written
-                    self.kept = None
+                    self.kept, self.failed = None, True
                 return written
 
             return watched_write
@@ -360,7 +362,7 @@ class _Chunks:
         try:
             self._tap.keep(chunk)
         except Exception:  # noqa: BLE001  the server gets its chunk, whatever became of ours
-            self._tap.kept = None
+            self._tap.kept, self._tap.failed = None, True
         return chunk
 
     def close(self) -> None:

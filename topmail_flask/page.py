@@ -32,6 +32,7 @@ class RenderedPage:
     :ivar unread: why there is no product to tell, if one was to be looked for.
     :ivar view_args: the values that the route took from the URL.
     :ivar marked: the route is marked, or the shop named the product.
+    :ivar failed: an error of our own lost what the shop named, or what the template showed.
     :ivar declared: products named by route, template call or ``track``, in their order.
     :ivar template_product: what the template variable held, or None.
     """
@@ -48,6 +49,7 @@ class RenderedPage:
     unread: Reason | None = None
     view_args: Mapping[str, object] | None = None
     marked: bool = False
+    failed: bool = False
     declared: tuple[Product, ...] = ()
     template_product: Product | None = None
 

@@ -8,6 +8,7 @@ The sender is the Flask app (or the :class:`~topmail_flask.TopMailMiddleware`).
     TopMail took the view; in the process that sends, inside an app context.
 ``view_dropped(sender, view, product, reason)``
     the view is not sent, and why (a :class:`~topmail_flask.Reason`); inside an app context.
+    ``product`` is None where an error of our own lost it (``internal_error``).
 
 Like all blinker signals they hold their receivers weakly: connect a function that lives on, or pass
 ``weak=False``.

@@ -134,7 +134,7 @@ class Tracker:
         if reason is not None:
             return self.refuse(reason)
         if not page.may_show_product():
-            return self.refuse(Reason.NO_PRODUCT)
+            return self._without_product(page, Reason.NO_PRODUCT, None)
         return self.decide_about_visitor(page, visitor, response)
 
     def decide_about_visitor(
@@ -160,9 +160,9 @@ class Tracker:
         products, extraction = self._products(page)
         if not products:
             found = extraction.reason if extraction else None
-            why = page.unread or found or Reason.NO_PRODUCT
-            self.refusals[why] += 1
-            return Decision(reason=why, extraction=extraction)
+            return self._without_product(
+                page, page.unread or found or Reason.NO_PRODUCT, extraction
+            )
         shopper, refusal = self.ask(visitor, page.environ)
         if refusal is not None:
             for product in products:
@@ -193,6 +193,23 @@ class Tracker:
                 reasons.append(accepted)
         reason = None if views else reasons[0]
         return Decision(tuple(views), products[0], reason, extraction)
+
+    def _without_product(
+        self, page: RenderedPage, reason: Reason, extraction: Extraction | None
+    ) -> Decision:
+        if page.failed:
+            self.lose()
+            return Decision(reason=Reason.INTERNAL_ERROR, extraction=extraction)
+        self.refusals[reason] += 1
+        return (
+            refused(reason)
+            if extraction is None
+            else Decision(reason=reason, extraction=extraction)
+        )
+
+    def lose(self) -> None:
+        """Tell that a view is lost by an error of our own."""
+        self._drop(None, None, Reason.INTERNAL_ERROR)
 
     def catch_up(self, views: Iterable[ProductView]) -> None:
         """Hand over views from before the shopper was known: ``product_viewed`` told of them."""
@@ -280,7 +297,7 @@ class Tracker:
             return Reason.REPEAT
         return self.delivery.accept(view) or view
 
-    def _drop(self, product: Product, view: ProductView | None, reason: Reason) -> None:
+    def _drop(self, product: Product | None, view: ProductView | None, reason: Reason) -> None:
         self.refusals[reason] += 1
         send(
             view_dropped,

@@ -100,6 +100,7 @@ CHECKS: tuple[Check, ...] = (
     pages.routes,
     pages.pages,
     pages.ids,
+    pages.errors,
     configuration.versions,
 )
 

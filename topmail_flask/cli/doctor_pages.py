@@ -10,6 +10,7 @@ from topmail_flask.cli.doctor_configuration import function_name
 from topmail_flask.cli.doctor_store import Finding, Page, Sample, Store, error, ok, warning
 from topmail_flask.cli.routes import routes as told_routes
 from topmail_flask.extraction.extract import extract
+from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import ID_KINDS
 
@@ -43,6 +44,14 @@ def pages(store: Store) -> Finding:
     what = f"{len(bad)} of {len(samples)} product pages looked at show no product ({reasons})."
     found = error if len(bad) == len(samples) else warning
     return found(what, "Ask: flask topmail inspect PATH", details=details)
+
+
+def errors(store: Store) -> Finding:
+    """Did topmail_flask itself fail, in the pages looked at or in the store's own processes?"""
+    health = store.state.core.guard.judge(Health())
+    if health.ok:
+        return ok("topmail_flask itself raised nothing.")
+    return error(f"Views are lost by an error of topmail_flask: {health.reason}.", health.cure)
 
 
 def ids(store: Store) -> Finding:

@@ -146,6 +146,11 @@ class Reason(StrEnum):
         "A function of the shop (loader, adapter, consent, before_send) raised an error.",
         "The log names the function and the type of the error.",
     )
+    INTERNAL_ERROR = (
+        "internal_error",
+        "An error of topmail_flask itself: the page was served without it.",
+        "Update topmail-flask; if it happens again, open an issue with what the log says of it.",
+    )
     # What became of it on its way?
     CONTACT_NOT_FOUND = (
         "contact_not_found",
