@@ -69,7 +69,7 @@ class Core:
         self.consent = ConsentFunction(
             app, hooks, self.guard, settings, lambda: self.delivery.learned
         )
-        self.reader = PageReader(app, settings, hooks.adapters)
+        self.reader = PageReader(app, settings, hooks.adapters, self.guard)
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from jinja2 import Template
 
 from topmail_flask.extraction.attributes import are_mapped_at_all, is_mapped, template_product
 from topmail_flask.extraction.extract import may_hold_product
+from topmail_flask.guard import Guard
 from topmail_flask.marking import Mark, call_loader, mark_of
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import InvalidValueError
@@ -32,6 +33,13 @@ BEACON = b"data-topmail-token="
 _PAGE = "topmail_flask.page"
 _PLAIN_PATH = re.compile(r"[/\w.~-]*", re.ASCII)
 _RENDERING = frozenset({Template.render.__code__, Template.generate.__code__})
+
+
+class HookFailedError(InvalidValueError):
+    """A function of the shop that makes a product raised an error; it is reported already."""
+
+    def __init__(self) -> None:
+        super().__init__("product", "could not be made: a function of the shop raised an error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,8 @@ class FlaskPage(RenderedPage):
         refusals = [found for found in (*named, shown) if isinstance(found, Reason)]
         html, unread = self.body()
         self.url = self._reader.address(self.request)
-        self.html = None if shown is Reason.AMBIGUOUS else html
+        is_settled = shown is Reason.AMBIGUOUS or Reason.HOOK_FAILED in refusals
+        self.html = None if is_settled else html
         self.unread = refusals[0] if refusals else unread
         self.marked = self.mark is not None or bool(named)
         self.declared = tuple(found for found in named if isinstance(found, Product))
@@ -146,8 +155,9 @@ class PageReader:
     :ivar is_older_copy: whether a page with a beacon comes from a cache; the beacon sets it.
     """
 
-    def __init__(self, app: Flask, settings: Settings, adapters: Adapters) -> None:
+    def __init__(self, app: Flask, settings: Settings, adapters: Adapters, guard: Guard) -> None:
         self._app = app
+        self._guard = guard
         self.settings = settings
         self._adapters = adapters
         self._objects: ProductReader | None = None
@@ -249,7 +259,7 @@ class PageReader:
         """
         for kind in type(value).__mro__ if self._adapters else ():
             if kind in self._adapters:
-                value = self._app.ensure_sync(self._adapters[kind])(value)
+                value = self._hooked(self._app.ensure_sync(self._adapters[kind]), value)
                 needs_price = False
                 break
         if self._objects is None:
@@ -264,6 +274,15 @@ class PageReader:
             fields=fields,
             needs_price=needs_price,
         )
+
+    def _hooked(self, hook: Callable[..., object], *args: Any) -> Any:
+        try:
+            return hook(*args)
+        except InvalidValueError:
+            raise
+        except Exception as error:  # noqa: BLE001  a shop's function may raise anything
+            self._guard.report(args[0] if hook is call_loader else hook, error)
+            raise HookFailedError from None
 
     def address(self, request: Request) -> str:
         """The request's URL on ``TOPMAIL_SITE_URL``, else on ``SERVER_NAME``.
@@ -288,7 +307,11 @@ class PageReader:
 
     def _marked(self, page: FlaskPage, mark: Mark) -> Product | Reason | None:
         if mark.loader is not None:
-            found = [call_loader(mark.loader, page.request.view_args or {}, page.response)]
+            args = mark.loader, page.request.view_args or {}, page.response
+            try:
+                found = [self._hooked(call_loader, *args)]
+            except InvalidValueError as error:
+                return reason_of(error)
         else:
             found = [self.variable(context, mark) for _, context in page.templates]
         value = next((value for value in reversed(found) if value is not None), None)
@@ -302,7 +325,7 @@ class PageReader:
             return None
         last = self._read(found[-1], page, needs_price=True)
         if not isinstance(last, Product):
-            return None
+            return last if last is Reason.HOOK_FAILED else None
         for other in found[:-1]:
             if other is not None and other is not found[-1]:
                 earlier = self._read(other, page, needs_price=True)
@@ -329,6 +352,8 @@ class PageReader:
 
 def reason_of(error: InvalidValueError) -> Reason:
     """The reason that a product could not be read."""
+    if isinstance(error, HookFailedError):
+        return Reason.HOOK_FAILED
     if error.problem == "is missing":
         return Reason.INCOMPLETE
     if error.field == "id" and error.problem.startswith("is longer"):
