@@ -1,4 +1,4 @@
-"""What the extension answers itself, below ``/_topmail/``."""
+"""What the extension answers itself, below ``/_shopfront/``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shop_with(**config: object) -> Flask:
 
 
 def ask(app: Flask, **how: Any) -> TestResponse:
-    return app.test_client().get("/_topmail/nothing", **how)
+    return app.test_client().get("/_shopfront/nothing", **how)
 
 
 def test_what_is_not_there_is_the_shops_own_404() -> None:
@@ -33,8 +33,8 @@ def test_a_shop_that_answers_every_path_loses_none_of_them() -> None:
     app = shop_with()
     app.add_url_rule("/<path:path>", "any", lambda path: path)
 
-    assert app.test_client().get("/_topmail").data == b"_topmail"
-    assert app.test_client().get("/_topmail/a/b").data == b"_topmail/a/b"
+    assert app.test_client().get("/_shopfront").data == b"_shopfront"
+    assert app.test_client().get("/_shopfront/a/b").data == b"_shopfront/a/b"
 
 
 def test_no_answer_of_ours_sets_a_cookie() -> None:
@@ -66,6 +66,6 @@ def test_they_are_there_on_every_host_of_a_shop_with_many(matching: str, host: s
     TopMail(app)
     app.before_request(lambda: str(request.endpoint))
 
-    answer = app.test_client().get("/_topmail/view", base_url=f"http://{host}")
+    answer = app.test_client().get("/_shopfront/product", base_url=f"http://{host}")
 
     assert answer.text == "_topmail.own"

@@ -21,7 +21,7 @@ from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.purchases import Purchases
-from topmail_flask.routes import add_own_routes
+from topmail_flask.routes import MESSAGE, add_own_routes
 from topmail_flask.rules.requests import OBSERVER
 from topmail_flask.shoppers import Hooks
 
@@ -162,7 +162,7 @@ class AppState:
         return self.beacon.tells_of(page)
 
     def _own_view(self, name: str) -> Callable[[], Response]:
-        return self.beacon.receive if name == "view" else self.beacon.script
+        return self.beacon.receive if name == MESSAGE else self.beacon.script
 
 
 def state_of(app: Flask | None) -> AppState:

@@ -1,4 +1,4 @@
-"""The addresses that the extension itself answers in a store: all of them below ``/_topmail/``."""
+"""The addresses that the extension itself answers in a store: all below ``TOPMAIL_URL_PREFIX``."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from topmail_flask.guard import guarded
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.reasons import Reason
 
-PREFIX = "/_topmail"
 BLUEPRINT = "_topmail"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-VIEWS = ("view", "beacon.js")
+# No words of trackers: blockers' lists hold generic ones (beacon.js, /view?), whoever serves them.
+SCRIPT, MESSAGE = "product.js", "product"
 View = Callable[[], Response]
 
 
 def add_own_routes(core: Core, view_of: Callable[[str], View]) -> None:
-    """Let the app answer below ``/_topmail/``; a request for anything else costs nothing more.
+    """Let the app answer below its prefix; a request for anything else costs nothing more.
 
     The rule is there from the start, because the worker that is asked need not be the one that
     printed the address. It is one rule with an argument: a store that lists its rules without
     arguments, for a sitemap, does not list it.
 
-    :param view_of: what answers under one of :data:`VIEWS`.
+    :param view_of: what answers under :data:`SCRIPT` and :data:`MESSAGE`.
     """
     app, routes = core.app, _OwnRoutes(core, view_of)
-    blueprint = Blueprint(BLUEPRINT, __name__, url_prefix=PREFIX)
+    blueprint = Blueprint(BLUEPRINT, __name__, url_prefix=core.settings.url_prefix)
     blueprint.url_value_preprocessor(routes.before_hooks)
     hosts: list[dict[str, Any]] = [{}]
     if app.url_map.host_matching:
@@ -56,7 +56,7 @@ def own_address(core: Core, name: str) -> str:
     address has a path of its own (``TOPMAIL_SITE_URL``), a proxy puts the store there.
     """
     mounted_at = urlsplit(core.settings.site_url or "").path or request.root_path
-    return f"{mounted_at}{PREFIX}/{name}"
+    return f"{mounted_at}{core.settings.url_prefix}/{name}"
 
 
 class _OwnRoutes:
@@ -78,7 +78,7 @@ class _OwnRoutes:
 
     def answer(self, name: str) -> Response:
         """The view of all our addresses."""
-        if name not in VIEWS:
+        if name not in (SCRIPT, MESSAGE):
             abort(404)
         return self._response(name) or Response(status=204, headers={"Cache-Control": "no-store"})
 

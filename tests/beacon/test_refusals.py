@@ -108,7 +108,9 @@ def test_a_token_of_an_older_key_is_accepted_while_keys_change() -> None:  # F17
 def test_another_method_says_nothing_either(method: str) -> None:
     shop = beacon_shop()
     with capture(shop.app) as views:
-        answer = shop.app.test_client().open("/_topmail/view", method=method, headers=SAME_ORIGIN)
+        answer = shop.app.test_client().open(
+            "/_shopfront/product", method=method, headers=SAME_ORIGIN
+        )
 
         assert answer.status_code == 204
         assert answer.headers.to_wsgi_list() == SILENT
@@ -136,7 +138,7 @@ def test_no_more_than_2_kb_of_an_endless_message_are_read() -> None:  # F171
     endless = Endless()
     shop = beacon_shop()
     answer = shop.app.test_client().post(
-        "/_topmail/view",
+        "/_shopfront/product",
         input_stream=endless,
         headers={**SAME_ORIGIN, "User-Agent": HUMAN, "Transfer-Encoding": "chunked"},
         environ_overrides={"wsgi.input_terminated": True},
@@ -223,7 +225,7 @@ def test_whatever_comes_the_answer_is_a_204(
     app: Flask, body: bytes, headers: dict[str, str]
 ) -> None:
     sent = {**SAME_ORIGIN, "User-Agent": HUMAN, **headers}
-    answer = app.test_client(use_cookies=False).post("/_topmail/view", data=body, headers=sent)
+    answer = app.test_client(use_cookies=False).post("/_shopfront/product", data=body, headers=sent)
 
     assert answer.status_code == 204
     assert answer.data == b""

@@ -15,7 +15,7 @@ from hashlib import sha512
 import pytest
 from flask import Flask, Response, render_template_string
 
-from tests.beacon.visitor import ADDRESS, PAGE, Tag, beacon_shop
+from tests.beacon.visitor import ADDRESS, HUMAN, PAGE, SAME_ORIGIN, Tag, beacon_shop, post
 from tests.shop import TEA, make_shop
 from topmail_flask import product_page
 from topmail_flask.app import state_of
@@ -57,13 +57,43 @@ def test_the_tag_has_the_nonce_of_a_strict_policy_and_no_inline_script() -> None
     assert page.endswith("></script>")
 
 
+# Generic rules of EasyPrivacy, for whatever site: parts of an address.
+BLOCKED = (
+    *("/beacon", "beacon.", "/track", "track.", "tracker", "tracking", "/log?", "/log/", "/logger"),
+    *("/analytics", "/collect", "/collector", "/event?", "/event/", "/events?", "/hit", "/pixel"),
+    *("/stat", "stats", "/count", "counter", "/ping", "/pv", "/view?", "/pageview", "/page_view"),
+    *("/visit", "/impression", "/imp?", "/metric", "/telemetry", "/perf", "/ga.js", "/tag", "tm."),
+    *(".gif", "/b?", "/t?", "/e?", "/s?", "ref=", "referrer", "/usage", "/monitor", "/report"),
+)
+
+
+def test_the_addresses_are_on_no_general_list_of_trackers() -> None:
+    shop = beacon_shop()
+    page = f"https://shop.example{Tag.of(shop.get('/tea').text).src}"
+    message = "https://shop.example/_shopfront/product"
+    assert post(shop.app, "copy 1 x ").status_code == 204, "the message goes there"
+    assert [rule for rule in BLOCKED if rule in page or rule in message] == []
+
+
+def test_the_store_chooses_where_script_and_messages_are() -> None:
+    """Also a store that wants to be on the lists of those who block trackers."""
+    shop = beacon_shop(url_prefix="/_tracking")
+    tag = Tag.of(shop.get("/tea").text)
+    assert tag.src.startswith("/_tracking/product.js?v=")
+    assert shop.get(tag.src).mimetype == "text/javascript"
+    assert shop.get("/_shopfront/product.js").status_code == 404
+    sent = {"User-Agent": HUMAN, **SAME_ORIGIN}
+    shop.app.test_client().post("/_tracking/product", data=f"copy 50 {tag.token} ", headers=sent)
+    assert shop.looked_at == ["tea-1", "tea-1"]
+
+
 @pytest.mark.parametrize(
     ("mounted", "site", "address"),
     [
-        ("", None, "/_topmail/beacon.js"),
-        ("/shop", None, "/shop/_topmail/beacon.js"),
-        ("", "https://example.com/shop", "/shop/_topmail/beacon.js"),
-        ("/shop", "https://example.com/shop", "/shop/_topmail/beacon.js"),
+        ("", None, "/_shopfront/product.js"),
+        ("/shop", None, "/shop/_shopfront/product.js"),
+        ("", "https://example.com/shop", "/shop/_shopfront/product.js"),
+        ("/shop", "https://example.com/shop", "/shop/_shopfront/product.js"),
     ],
 )
 def test_the_script_is_asked_for_where_the_store_is_mounted(
@@ -157,7 +187,7 @@ def test_the_script_is_small_and_kept_for_good_under_its_version() -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     again = asked_for_script(shop.app, address, **{"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
-    other = asked_for_script(shop.app, "/_topmail/beacon.js?v=older")
+    other = asked_for_script(shop.app, "/_shopfront/product.js?v=older")
     assert other.headers["Cache-Control"] == "public, max-age=3600"
 
 

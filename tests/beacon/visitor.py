@@ -71,7 +71,7 @@ def post(
     browser = client.test_client(use_cookies=False) if isinstance(client, Flask) else client
     told = {"User-Agent": HUMAN, **SAME_ORIGIN, **(headers or {})}
     return browser.post(
-        "/_topmail/view",
+        "/_shopfront/product",
         data=body,
         content_type="text/plain;charset=UTF-8",
         headers={name: value for name, value in told.items() if value},

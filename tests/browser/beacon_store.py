@@ -50,10 +50,10 @@ class BeaconStore:
     kept: dict[str, tuple[str, list[tuple[str, str]], bytes]] = field(default_factory=dict)
 
     def through_cdn(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """The store behind a cache that keeps its pages (not what is below ``/_topmail/``)."""
+        """The store behind a cache that keeps its pages (not what is below ``/_shopfront/``)."""
         path = environ["PATH_INFO"]
         self.asked[f"{environ['REQUEST_METHOD']} {path}"] += 1
-        if path == "/_topmail/view":
+        if path == "/_shopfront/product":
             message = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             environ["wsgi.input"] = io.BytesIO(message)
             self.told.append(message.decode().partition(" ")[0])

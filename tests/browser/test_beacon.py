@@ -107,7 +107,7 @@ def test_a_page_that_was_prerendered_counts_when_it_is_shown(
     with (tmp_path / "log").open("wb") as log:
         browser = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
-        eventually(lambda: shop.asked["GET /_topmail/beacon.js"], 10, "the browser prerenders")
+        eventually(lambda: shop.asked["GET /_shopfront/product.js"], 10, "the browser prerenders")
         assert shop.told == []
         assert shop.reasons["prefetch"] == 1
         eventually(lambda: shop.told, 10, "the page is shown")
@@ -184,7 +184,7 @@ def test_a_page_of_another_site_cannot_make_a_shopper_look(page: Page, shop: Bea
         page.goto(address.replace("127.0.0.1", "localhost"))
         page.evaluate(
             "([address, body]) => navigator.sendBeacon(address, body)",
-            [f"{shop.url}/_topmail/view", f"copy 5 {token} "],
+            [f"{shop.url}/_shopfront/product", f"copy 5 {token} "],
         )
         heard(page, shop, "load", "copy")
         until(page, lambda: "beacon_refused" in shop.reasons, "it is refused")

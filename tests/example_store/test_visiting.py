@@ -152,7 +152,7 @@ def test_every_page_keeps_the_rules_of_the_house(browser: Browser, path: str) ->
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert page.text.count("<h1") == 1
     assert '<a class="skip-link" href="#content">' in page.text
-    own = r'(?! type="application| defer src="/static| (?:defer|type="module") src="/_topmail/)'
+    own = r'(?! type="application| defer src="/static| (?:defer|type="module") src="/_shopfront/)'
     assert not re.search(rf'\son\w+="|\sstyle="|<script{own}', page.text)
     assert not re.findall(r'(?:src|href|action)="(?:https?:)?//(?!localhost/)', page.text)
     for image in re.findall(r"<img[^>]*>", page.text):

@@ -83,7 +83,7 @@ def visit(app: Flask, link: str, message: bytes) -> Iterator[str]:
         text = answer.text
         if answer.status_code != 200 or not (text.startswith(OWN) and text.endswith(END)):
             yield f"{path}: {answer.status} {text[:200]}"
-    told = browser.post("/_topmail/view", data=message, environ_overrides=BROWSER)
+    told = browser.post("/_shopfront/product", data=message, environ_overrides=BROWSER)
     if (told.status_code, told.data) != (204, b""):
         yield f"beacon: {told.status}"
 

@@ -38,7 +38,7 @@ def token_of(store: Store, path: str = "/tea") -> str:
 def send(store: Store, message: str, headers: dict[str, str] | None = None) -> None:
     """What the page's script sends."""
     store.post(
-        "/_topmail/view",
+        "/_shopfront/product",
         data=message,
         content_type="text/plain;charset=UTF-8",
         headers={**SAME_ORIGIN, **(headers or {})},
@@ -123,5 +123,5 @@ def visit_variants(store: Store) -> None:
 @case("beacons", "a message by another method, and one that is too long")
 def visit_methods(store: Store) -> None:
     open_store(store)
-    store.get("/_topmail/view", headers=SAME_ORIGIN)
+    store.get("/_shopfront/product", headers=SAME_ORIGIN)
     send(store, "x" * 5000)

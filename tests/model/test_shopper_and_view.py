@@ -21,11 +21,17 @@ TEA = Product("tea-1", "Green tea", url="https://shop.example/tea")
         ("  ann@shop.example ", "ann@shop.example"),
         ("Ann.Lee@SHOP.Example", "Ann.Lee@shop.example"),
         ("ännchen@shop.example", "ännchen@shop.example"),
-        ("ann@bücher.example", "ann@bücher.example"),
+        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
+        ("ann@BU\u0308CHER.example", "ann@xn--bcher-kva.example"),
+        ("ann@straße.example", "ann@xn--strae-oqa.example"),
+        ("ann@почта。рф", "ann@xn--80a1acny.xn--p1ai"),
+        ("ann@xn--80a1acny.xn--p1ai", "ann@xn--80a1acny.xn--p1ai"),
         ("ann+tea@shop.co.uk", "ann+tea@shop.co.uk"),
     ],
 )
-def test_an_address_is_trimmed_and_its_domain_is_lower_case(given_address: str, kept: str) -> None:
+def test_an_address_is_trimmed_and_its_domain_is_as_dns_knows_it(
+    given_address: str, kept: str
+) -> None:
     assert Shopper(given_address).email == kept  # F145
 
 
@@ -43,12 +49,33 @@ def test_an_address_is_trimmed_and_its_domain_is_lower_case(given_address: str, 
             "a b@shop.example",
         ),
         *("ann@shop..example", "ann@shop.example\r\nBcc: x@y.example", "x" * 290 + "@shop.example"),
+        *("ann@shop.example\u200b", "an\u200bn@shop.example", "ann@sh\u00adop.example"),
+        *("\ufeffann@shop.example", "ann@\u202eshop.example", "ann@shop\u2060.example"),
+        *("ann@shop.invalid", "ann@localhost", "ann@mail.localhost", "ann@SHOP.Invalid"),
+        *("ann@1.2.3.4", "ann@[1.2.3.4]", "ann@-a.example", "ann@a_b.example", "a\x00@b.example"),
+        *("ann@" + "ü" * 70 + ".example", "ann@\ud800.example", "ann@shop.e"),
         *("<ann@shop.example>", "ann@shop.example, bob@shop.example", ["ann@shop.example"], 5),
     ],
 )
 def test_what_is_no_address_is_no_shopper(wrong: object) -> None:  # F145
     with pytest.raises(InvalidValueError):
         Shopper(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "may"),
+    [
+        ("ann@example.com", False),
+        ("ann@Example.ORG", False),
+        ("ann@mail.example.net", False),
+        ("ann@myexample.com", True),
+        ("ann@example.co.uk", True),
+        ("ann@shop.example", True),
+    ],
+)
+def test_no_contact_is_made_of_an_address_of_documentation(address: str, may: bool) -> None:
+    assert Shopper(address).may_become_contact is may
+    assert not Shopper(contact_id="c-1").may_become_contact
 
 
 def test_a_shopper_needs_an_address_or_an_id_and_the_id_wins() -> None:  # F146

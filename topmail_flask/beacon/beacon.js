@@ -3,7 +3,7 @@
   const script = document.currentScript;
   const { topmailToken: token, topmailVariants: list } = script.dataset;
   const tokens = new Map(Object.entries(JSON.parse(list || "{}")));
-  const address = script.src.replace(/beacon\.js.*$/, "view");
+  const address = script.src.replace(/\.js(\?.*)?$/, "");
   const visit = performance.getEntriesByType("navigation")[0] || {};
   let due = null;
   let chosen = "";

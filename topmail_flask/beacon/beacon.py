@@ -26,7 +26,7 @@ from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import PRODUCT_FIELDS, Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.page import RenderedPage
-from topmail_flask.routes import own_address
+from topmail_flask.routes import SCRIPT, own_address
 
 FRESH = 3.0
 """Seconds between the load of a page and the moment when it was rendered, if that was for it.
@@ -161,7 +161,7 @@ class Beacon:
         listed = self._listed(page.request, shown, variants)
         choices = Markup(' data-topmail-variants="{}"').format(json.dumps(listed)) if listed else ""
         allowed = Markup(' nonce="{}"').format(nonce) if nonce else ""
-        script = own_address(self._core, "beacon.js")
+        script = own_address(self._core, SCRIPT)
         return _TAG.format(script, beacon_script()[1], token, choices, allowed)
 
     def _named(

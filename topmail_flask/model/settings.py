@@ -132,6 +132,17 @@ def _path(value: Any) -> str:
     return path
 
 
+def url_prefix(value: Any) -> str:
+    path = value.rstrip("/") if isinstance(value, str) else ""
+    if (
+        not re.fullmatch(r"(?:/[\w.~-]+)+", path, re.ASCII)
+        or "." in path.split("/")
+        or ".." in path
+    ):
+        raise ValueError('must be a path of letters, digits, "-", "_", e.g. /_shopfront')
+    return path
+
+
 def currency(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{3}", value.strip()):
         raise ValueError("must be a three-letter ISO 4217 code, e.g. 'EUR'")
@@ -372,6 +383,11 @@ class Settings:
         0,
         integer(0, 20),
         "Products of this visit that are sent when its shopper becomes known; 0: none.",
+    )
+    url_prefix: str = setting(
+        "/_shopfront",
+        url_prefix,
+        "Path below which the extension answers: the beacon's script and messages.",
     )
     debug_header: bool = setting(
         False, boolean, "Tell every decision in an `X-TopMail` header, as with `app.debug`."

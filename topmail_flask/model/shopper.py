@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from functools import partial
 
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.text import clean, cut
 
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+# Nobody has mail at .invalid and .localhost: https://www.rfc-editor.org/rfc/rfc2606
 _EMAIL = re.compile(
-    r"[^\s@\x00-\x1f\x7f<>,;:()\[\]\\\"]{1,64}@[^\s@<>,;:()\[\]\\\"_]+\.[^\s@.\W_]{2,63}\Z"
+    r"[^\s@\x00-\x1f\x7f<>,;:()\[\]\\\"]{1,64}@"
+    rf"(?:{_LABEL}\.)+(?!(?:invalid|localhost)\Z)[a-z][a-z0-9-]{{0,61}}[a-z0-9]\Z"
 )
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})  # categories of Unicode
+_FULL_STOPS = re.compile("[\u3002\uff0e\uff61]")
+_EXAMPLES = frozenset({"example.com", "example.net", "example.org"})
 _CONTACT_ID = re.compile(r"[\x21-\x7e]{1,100}\Z")
 EMAIL_LIMIT = 254
 NAME_LIMIT = 100
@@ -23,7 +31,8 @@ class Shopper:
     When both are given, the contact id is sent. The names are used only when a contact has to be
     created (``TOPMAIL_UNKNOWN_CONTACTS = "create"``).
 
-    :param email: the contact's address, at most 254 characters; trimmed, its domain in lower case.
+    :param email: the contact's address, at most 254 characters; trimmed, its domain in lower case
+        and in the ASCII form of DNS (``xn--…``).
     :param contact_id: TopMail's id of the contact, an opaque string of at most 100 characters.
     :param first_name: at most 100 characters.
     :param last_name: at most 100 characters.
@@ -66,6 +75,12 @@ class Shopper:
         """What tells this shopper from every other: the contact id, or else the address."""
         return self.contact_id or (self.email or "").casefold()
 
+    @property
+    def may_become_contact(self) -> bool:
+        """Whether a contact may be made of the address: not of one that documentation uses."""
+        domain = (self.email or "").rpartition("@")[2]
+        return bool(domain) and ".".join(domain.split(".")[-2:]) not in _EXAMPLES
+
     def __repr__(self) -> str:
         known_by = "contact_id" if self.contact_id else "email"
         return f"<Shopper known by {known_by}>"
@@ -73,10 +88,25 @@ class Shopper:
 
 def _email(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
-    if len(text) > EMAIL_LIMIT or ".." in text or not _EMAIL.match(text):
-        raise InvalidValueError("email", "is not an e-mail address")
     local, _, domain = text.rpartition("@")
-    return f"{local}@{domain.lower()}"
+    if text.isascii():
+        address = f"{local}@{domain.lower()}"
+    else:
+        address = f"{local}@{_ascii_domain(domain)}"
+        if any(unicodedata.category(character) in _UNSEEN for character in text):
+            raise InvalidValueError("email", "holds characters that cannot be seen")
+    if len(address) > EMAIL_LIMIT or ".." in address or not _EMAIL.match(address):
+        raise InvalidValueError("email", "is not an e-mail address")
+    return address
+
+
+def _ascii_domain(domain: str) -> str:
+    """The domain as DNS knows it; a label in other letters is ``xn--`` and its Punycode."""
+    labels = unicodedata.normalize("NFKC", _FULL_STOPS.sub(".", domain)).lower().split(".")
+    return ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}"
+        for label in map(partial(unicodedata.normalize, "NFC"), labels)
+    )
 
 
 def _contact_id(value: object) -> str:
