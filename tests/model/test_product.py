@@ -192,3 +192,9 @@ def test_whatever_a_shop_hands_over_is_a_right_product_or_an_invalid_value(
     assert 1 <= len(product.name) <= 200
     assert (product.price is None) == (product.currency is None)
     assert product == Product(*(getattr(product, field) for field in Product.__slots__))
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity"])
+def test_a_number_that_is_none_is_no_identifier(number: str) -> None:
+    with pytest.raises(InvalidValueError, match="whole number"):
+        Product.from_fields({"id": Decimal(number), "name": "Tea"})

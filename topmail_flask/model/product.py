@@ -106,7 +106,8 @@ def identifier(value: object, field: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal, UUID)):
         raise InvalidValueError(field, "must be text, a number or a UUID")
     if isinstance(value, (float, Decimal)):
-        if not math.isfinite(value) or value % 1:
+        is_finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+        if not is_finite or value % 1:
             raise InvalidValueError(field, "must be a whole number, or text")
         value = int(value)
     try:
