@@ -14,6 +14,7 @@ from topmail_flask.extension import TopMail
 from topmail_flask.middleware import TopMailMiddleware
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.events import ProductView
+from topmail_flask.model.product import Product
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.signals import product_viewed
@@ -119,6 +120,18 @@ def test_the_middleware_is_the_sender_of_the_signals(wrap: Wrap) -> None:
     assert view.product.id == "lamp-1"
     assert shopper == Shopper(email=ANN)
     assert view.session_id
+
+
+def test_an_async_receiver_of_the_middleware_runs(wrap: Wrap) -> None:
+    seen: list[str] = []
+
+    async def looked(_: object, product: Product, **__: Any) -> None:
+        seen.append(product.id)
+
+    middleware = wrap(Shop())
+    with product_viewed.connected_to(looked, sender=middleware):
+        get(middleware, "/p/lamp")
+    assert seen == ["lamp-1"]
 
 
 def test_a_receiver_that_raises_harms_neither_page_nor_view(wrap: Wrap, sandbox: Sandbox) -> None:

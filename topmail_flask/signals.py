@@ -11,11 +11,16 @@ The sender is the Flask app (or the :class:`~topmail_flask.TopMailMiddleware`).
     ``product`` is None where an error of our own lost it (``internal_error``).
 
 Like all blinker signals they hold their receivers weakly: connect a function that lives on, or pass
-``weak=False``.
+``weak=False``; ``signal.muted()`` silences them. The order of several receivers is not defined, and
+one that raises keeps none of the others from running. An ``async def`` receiver is run to its end
+before the next one, in a Flask app through :meth:`flask.Flask.ensure_sync` (``flask[async]``).
 """
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal, Namespace
@@ -36,13 +41,32 @@ view_dropped: NamedSignal = _namespace.signal("topmail-view-dropped")
 
 def send(signal: NamedSignal, sender: Any, guard: Guard, **values: Any) -> None:
     """Call each receiver of ``signal``; one that raises is reported, and the others still run."""
-    if not signal.receivers:
+    if not signal.receivers or signal.is_muted:
         return
     for receiver in list(signal.receivers_for(sender)):
         try:
-            receiver(sender, **values)
+            result = receiver(sender, **values)
+            if inspect.iscoroutine(result):
+                _run_to_its_end(result, sender)
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
             guard.report(receiver, error)
+
+
+def _run_to_its_end(coroutine: Coroutine[Any, Any, object], sender: Any) -> None:
+    # What a receiver returned tells more than its kind: a lambda, a partial and an object with an
+    # async __call__ return coroutines too.
+    async def finish() -> None:
+        await coroutine
+
+    run: Callable[[Any], Callable[[], None]] = getattr(sender, "ensure_sync", _with_a_loop)
+    try:
+        run(finish)()
+    finally:
+        coroutine.close()  # where nobody could run it: it must not be said to be "never awaited"
+
+
+def _with_a_loop(function: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    return lambda: asyncio.run(function())
 
 
 class OutcomeSignals:

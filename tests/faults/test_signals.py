@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import functools
 import gc
 import threading
 from collections.abc import Callable, Iterator
@@ -55,6 +57,78 @@ def tea_shop(sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[..., Shop]]:
     yield make
     for shop in made:
         shop.app.extensions["topmail"].core.delivery.close()
+
+
+class _Caller:
+    def __init__(self, receiver: Callable[..., Any]) -> None:
+        self.receiver = receiver
+
+    async def __call__(self, sender: Flask, **values: Any) -> None:
+        await self.receiver(sender, **values)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda receiver: receiver,
+        functools.partial,
+        lambda receiver: lambda sender, **values: receiver(sender, **values),  # noqa: PLW0108
+        _Caller,
+    ],
+    ids=["async def", "partial", "lambda", "object"],
+)
+def test_an_async_receiver_runs_before_the_page_is_sent(
+    tea_shop: Callable[..., Shop], shape: Callable[..., Callable[..., Any]]
+) -> None:
+    shop, ran = tea_shop(), []
+
+    async def receiver(sender: Flask, product: Product, **_: Any) -> None:
+        await asyncio.sleep(0)
+        ran.append(product.id)
+
+    connected = shape(receiver)
+    with product_viewed.connected_to(connected, shop.app):
+        assert shop.get("/tea").status_code == 200
+    assert ran == [TEA["id"]]
+
+
+def test_an_async_receiver_that_raises_harms_nobody(
+    tea_shop: Callable[..., Shop], caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = tea_shop()
+
+    async def raises(sender: Flask, **_: Any) -> None:
+        raise LookupError
+
+    with product_viewed.connected_to(raises, shop.app):
+        assert shop.get("/tea").status_code == 200
+    assert "raises raised LookupError" in caplog.text
+
+
+def test_an_async_receiver_of_a_delivery_runs(tea_shop: Callable[..., Shop]) -> None:
+    shop, ran = tea_shop(), []
+
+    async def receiver(sender: Flask, receipt: Receipt, **_: Any) -> None:
+        ran.append(current_app.name)
+
+    with view_delivered.connected_to(receiver, shop.app):
+        shop.get("/tea")
+        assert shop.topmail.flush(app=shop.app)
+    assert ran == [shop.app.name]
+
+
+def test_a_muted_signal_calls_nobody(tea_shop: Callable[..., Shop]) -> None:
+    shop, heard = tea_shop(), []
+
+    def receiver(sender: Flask, product: Product, **_: Any) -> None:
+        heard.append(product.id)
+
+    with product_viewed.connected_to(receiver, shop.app):
+        with product_viewed.muted():
+            shop.get("/tea")
+        assert heard == []
+        shop.get("/tea")
+    assert heard == [TEA["id"]]
 
 
 def test_receivers_are_isolated_from_each_other(tea_shop: Callable[..., Shop]) -> None:  # F179
