@@ -163,7 +163,7 @@ _NAMES = {
     "polish zloty": "PLN",
     "zloty": "PLN",
 }
-_PARTS = re.compile(r"[^\W\d_]+\.?|[^\w\s().,;:/|-]+")
+_PARTS = re.compile(r"[^\W\d_]+|[^\w\s().,;:/|-]+")
 LONGEST_SIGN = max(map(len, (*_OWN_SIGNS, *_SHARED_SIGNS)))
 # Currencies of which a US dollar buys a hundred units or more.
 _SMALL_UNITS = (
@@ -244,7 +244,7 @@ def _decorated(text: str) -> str | None:
     """``EUR €``, ``USD$`` and ``Euro (EUR)``: all that is written names one currency."""
     named = _NAMES.get(text.lower().removesuffix("s"))
     parts = _PARTS.findall(text)
-    if named or len(parts) < 2:
+    if named or not parts or parts == [text]:
         return named
     said = {currency_code(part, None) for part in parts if _shared(part) is None}
     code = said.pop() if len(said) == 1 else None

@@ -214,7 +214,12 @@ def brand_of(node: Node, lang: str | None, site_name: str = "") -> str:
     for key in ("brand", "manufacturer"):
         brand = name_of(node.get(key), lang)
         folded = brand.casefold()
-        if folded in _NO_BRAND or folded == site_name.casefold() or "://" in folded:
+        if (
+            folded in _NO_BRAND
+            or is_placeholder(folded)
+            or folded == site_name.casefold()
+            or "://" in folded
+        ):
             continue
         return brand
     return ""
