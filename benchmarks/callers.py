@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from topmail_flask import Product, ProductView, Settings, Shopper
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
 
 KEY = "tm_test_0123456789abcdef0123456789abcdef"
 Block = Callable[[int], object]
@@ -50,7 +50,7 @@ def delivery(sink: str, ca: Path | None = None, **chosen: Any) -> Iterator[Deliv
             api_key=KEY,  # type: ignore[arg-type]
             base_url=sink, ca=str(ca) if ca else None, **told,
         )  # fmt: skip
-        made = Delivery(settings, app_name="b", directory=Path(outbox), secret=b"bench" * 8)
+        made = Delivery(settings, Shop("b", b"bench" * 8), Path(outbox))
         try:
             yield made
         finally:

@@ -41,13 +41,13 @@ if told["base_url"]:
     package = types.ModuleType("topmail_flask")
     package.__path__ = [told["package"]]
     sys.modules["topmail_flask"] = package
-    from topmail_flask.delivery.front_door import Delivery
+    from topmail_flask.delivery.delivery import Delivery, Shop
     from topmail_flask.model.product import Product
     from topmail_flask.model.events import ProductView
     from topmail_flask.model.settings import Settings
     from topmail_flask.model.shopper import Shopper
     settings = Settings(api_key=told["key"], base_url=told["base_url"])
-    delivery = Delivery(settings, app_name="b", directory=Path(told["outbox"]), secret=b"bench")
+    delivery = Delivery(settings, Shop("b", b"bench"), Path(told["outbox"]))
     for number in range(told["views"]):
         product = Product(id=f"p{number}", name="Lamp", url="https://store.example/lamp")
         delivery.accept(ProductView(product, Shopper(email=f"shopper{number}@example.com")))

@@ -18,7 +18,7 @@ from benchmarks import measuring
 from benchmarks.callers import KEY, delivery, view
 from benchmarks.sink import running
 from topmail_flask import Settings
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
 
 VIEWS = measuring.sized(1_000_000, 10_000, 500)
 BACKLOG = measuring.sized(100_000, 2_000, 200)
@@ -50,7 +50,7 @@ def outage() -> list[list[float]]:
     with tempfile.TemporaryDirectory() as outbox:
         place = Path(outbox)
         settings = Settings(api_key=KEY, base_url=DEAD)  # type: ignore[arg-type]
-        made = Delivery(settings, app_name="g", directory=place, secret=b"growth" * 8)
+        made = Delivery(settings, Shop("g", b"growth" * 8), place)
         number = 0
         for _ in range(STEPS):
             taken = []

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from benchmarks.callers import KEY, body, view
 from topmail_flask import Settings
-from topmail_flask.delivery.identities import Identities
+from topmail_flask.delivery.entry import Identities
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
 

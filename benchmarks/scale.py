@@ -19,7 +19,7 @@ from benchmarks import measuring
 from benchmarks.queueing import Outcome, Station, answers, fixed, simulate
 from benchmarks.sink import running
 from topmail_flask import Product, ProductView, Settings, Shopper
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
 
 LOAD = 10_000.0
 LATENCY = 0.05
@@ -59,7 +59,7 @@ def leader(base_url: str, views: int, *, senders: int, rate: float) -> tuple[flo
             api_key="tm_test_0123456789abcdef0123456789abcdef",  # type: ignore[arg-type]
             base_url=base_url, senders=senders, rate=rate,
         )  # fmt: skip
-        delivery = Delivery(settings, app_name="scale", directory=Path(outbox), secret=b"scale" * 8)
+        delivery = Delivery(settings, Shop("scale", b"scale" * 8), Path(outbox))
         ready = [view(number) for number in range(views)]
         start, cpu = time.perf_counter(), time.process_time()
         mine = time.thread_time()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from topmail_flask.delivery import exits
+from topmail_flask.delivery import lifecycle
 
 settings.register_profile(
     "shared machine",
@@ -32,14 +32,14 @@ def missing(what: str) -> None:
 @pytest.fixture(autouse=True)
 def _no_shop_outlives_its_test() -> Iterator[None]:
     """A test that made a shop leaves none of its threads to the next one."""
-    before = set(exits._living)
+    before = set(lifecycle._living)
     yield
-    shops = [one for one in exits._living if one not in before]
+    shops = [one for one in lifecycle._living if one not in before]
     end = time.monotonic() + 1.0
     for one in shops:
-        one.end_by(end)
+        one.stop(end)
     for one in shops:
-        one.await_end(end)
+        one.join(end)
 
 
 @pytest.fixture(scope="session")

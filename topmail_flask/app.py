@@ -59,10 +59,9 @@ class AppState:
         self._connect()
         add_own_routes(core, self._own_view)
         if core.settings.delivery == "celery":
-            from topmail_flask.delivery.homes import serve  # noqa: PLC0415  as for the delivery
+            from topmail_flask.delivery.runners import serve  # noqa: PLC0415  as for the delivery
 
-            ends = core.outcomes.delivered, core.outcomes.dropped
-            self._served = serve(core.settings, core.name, *ends)
+            self._served = serve(core.settings, core.name, core.receivers, owner=core.owner)
 
     def _connect(self) -> None:
         app = self.core.app

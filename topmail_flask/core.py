@@ -23,7 +23,8 @@ from topmail_flask.shoppers import ConsentFunction, FlaskShopperSource, Hooks, R
 from topmail_flask.signals import OutcomeSignals
 
 if TYPE_CHECKING:
-    from topmail_flask.delivery.front_door import Delivery
+    from topmail_flask.delivery.delivery import Delivery
+    from topmail_flask.delivery.receivers import Receivers
     from topmail_flask.tracker import Tracker
 
 NAME = "topmail"
@@ -78,15 +79,21 @@ class Core:
 
     @property
     def owner(self) -> bytes:
-        """Tells this shop from others that run the same program: its ``SECRET_KEY``, if any."""
+        """Tells this shop from others that run the same program: by its ``SECRET_KEY`` and its
+        site, as far as it names them.
+        """
+        return self._secret_key + (self.settings.site_url or "").encode()
+
+    @property
+    def _secret_key(self) -> bytes:
         secret = self.app.secret_key or ""
         return secret.encode() if isinstance(secret, str) else secret
 
     @cached_once
     def secret(self) -> bytes:
         """Keys the digests of shoppers and visits: the app's own secret, else the API key."""
-        if self.owner:
-            return self.owner
+        if self._secret_key:
+            return self._secret_key
         key = self.settings.api_key
         # Without a key nothing is sent: no other process has to agree.
         return key.reveal().encode() if key is not None else os.urandom(16)
@@ -101,19 +108,26 @@ class Core:
     def delivery(self) -> Delivery:
         """The way to TopMail; opens nothing before the first view."""
         # Half of the package: loaded with the first page, not at the start of the store.
-        from topmail_flask.delivery.front_door import Delivery  # noqa: PLC0415
+        from topmail_flask.delivery.delivery import Delivery, Shop  # noqa: PLC0415
 
         return Delivery(
             self.settings,
-            app_name=self.name,
-            directory=self.outbox_root,
-            secret=self.secret,
-            owner=self.owner,
-            on_delivered=self.outcomes.delivered,
-            on_dropped=self.outcomes.dropped,
-            is_heard=self.outcomes.are_heard,
+            Shop(self.name, self.secret, self.owner),
+            self.outbox_root,
+            receivers=self.receivers,
             celery=lambda: self.app.extensions.get("celery"),
-            is_withdrawn=self.consent.is_withdrawn,
+        )
+
+    @property
+    def receivers(self) -> Receivers:
+        """Told what becomes of this app's views."""
+        from topmail_flask.delivery.receivers import Receivers  # noqa: PLC0415  as above
+
+        return Receivers(
+            self.outcomes.delivered,
+            self.outcomes.dropped,
+            self.consent.is_withdrawn,
+            self.outcomes.are_heard,
         )
 
     @cached_once

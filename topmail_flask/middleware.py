@@ -13,8 +13,10 @@ from wsgiref.util import application_uri, request_uri
 
 from werkzeug.http import parse_cookie
 
-from topmail_flask.delivery.front_door import Delivery
-from topmail_flask.delivery.homes import serve
+from topmail_flask.delivery.delivery import Delivery
+from topmail_flask.delivery.delivery import Shop as DeliveringShop
+from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.runners import serve
 from topmail_flask.guard import Guard, guarded
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.ledger import Health, Stats
@@ -139,15 +141,14 @@ class TopMailMiddleware:
         secret = key.reveal().encode() if key else os.urandom(16)
         outbox = self.settings.outbox or str(Path("instance", "topmail").absolute())
         name = f"wsgi:{type(wsgi_app).__module__}"
-        self._served = serve(self.settings, name, self._tell_delivered, self._tell_dropped)
+        owner = (self.settings.site_url or "").encode()
+        receivers = Receivers(self._tell_delivered, self._tell_dropped)
+        self._served = serve(self.settings, name, receivers, owner=owner)
         self._delivery = Delivery(
             self.settings,
-            app_name=name,
-            directory=None if outbox == ":memory:" else Path(outbox),
-            secret=secret,
-            owner=(self.settings.site_url or "").encode(),
-            on_delivered=self._tell_delivered,
-            on_dropped=self._tell_dropped,
+            DeliveringShop(name, secret, owner),
+            None if outbox == ":memory:" else Path(outbox),
+            receivers=receivers,
             celery=lambda: celery,
         )
         self._tracker = Tracker(

@@ -14,9 +14,10 @@ from typing import Any
 
 from flask import Flask, Request, current_app, g
 
-from topmail_flask.delivery.learned import Learned
+from topmail_flask.delivery.files import CachedFlag
+from topmail_flask.delivery.receivers import OfShopper
 from topmail_flask.guard import Guard
-from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.events import ProductView
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.consent import Consent, cookie_banner_consent
@@ -191,7 +192,7 @@ class ConsentFunction:
         hooks: Hooks,
         guard: Guard,
         settings: Settings,
-        learned: Callable[[], Learned],
+        learned: Callable[[], CachedFlag],
     ) -> None:
         self._app = app
         self._learned = learned
@@ -211,7 +212,7 @@ class ConsentFunction:
             self._learned().keep(self._version(), self._answers_anywhere)
         return answer
 
-    def is_withdrawn(self, event: ProductView | Purchase) -> bool:
+    def is_withdrawn(self, event: OfShopper) -> bool:
         """Whether the shopper of what waits has changed their mind; in the sending thread."""
         if self._hooks.consent is None:
             return False

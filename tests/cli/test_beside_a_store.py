@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.cli.operated import ANN, LivingStore, OperatedStore
-from topmail_flask.delivery.place import LEADER_LOCK
+from topmail_flask.delivery.files import LEADER_LOCK
 from topmail_flask.sandbox import Sandbox
 
 COMMANDS = (

@@ -18,7 +18,7 @@ from tests.cli.drain_store import EMAIL, create_app
 from tests.cli.operated import LivingStore
 from tests.delivery.waiting import until
 from topmail_flask.core import core_of
-from topmail_flask.delivery.lock_holders import holder
+from topmail_flask.delivery.files import holder
 from topmail_flask.sandbox import Sandbox
 
 LIMIT = 30.0

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.admin import OutboxAdmin, Work
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.journal import Journal
-from topmail_flask.delivery.operating import Operator, Work
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
@@ -62,9 +62,9 @@ def outbox(directory: Path | None, clock: Clock | None = None, **settings: Any) 
     return Outbox(directory, Settings(**settings), clock=clock, monotonic=clock)
 
 
-def operator(directory: Path, told: Callable[..., object] = lambda *_: None) -> Operator:
+def operator(directory: Path, told: Callable[..., object] = lambda *_: None) -> OutboxAdmin:
     """What a command gets: it sends nothing and leads nothing."""
-    return Operator(directory, Settings(), told, identity_of, clock=Clock())
+    return OutboxAdmin(directory, Settings(), told, identity_of, clock=Clock())
 
 
 def identity_of(shopper: Shopper) -> str:
@@ -91,7 +91,7 @@ def import_all(books: Outbox) -> None:
 def contact_id_of(books: Outbox, identity: str) -> str | None:
     """TopMail's id of a contact, as the outbox remembers it."""
     query = "SELECT contact_id FROM contacts WHERE identity = ?"
-    return next((one for (one,) in books._books.rows(query, (identity,))), None)
+    return next((one for (one,) in books.file.rows(query, (identity,))), None)
 
 
 def drain(books: Outbox, limit: int = 50) -> list[str]:

@@ -21,7 +21,7 @@ package = types.ModuleType("topmail_flask")
 package.__path__ = [os.environ["PACKAGE"]]
 sys.modules["topmail_flask"] = package
 from pathlib import Path
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
 from topmail_flask.model.product import Product
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.settings import Settings
@@ -29,9 +29,8 @@ from topmail_flask.model.shopper import Shopper
 
 delivery = Delivery(
     Settings(**json.loads(os.environ["SETTINGS"])),
-    app_name="shop",
-    directory=Path(os.environ["OUTBOX"]),
-    secret=b"secret",
+    Shop("shop", b"secret"),
+    Path(os.environ["OUTBOX"]),
 )
 
 def look(number, to=None):

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.delivery.chaos import Chaos, chaos_server
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.contacts import Job, Outcome, attempt
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import Quota
-from topmail_flask.delivery.sender import Sender
-from topmail_flask.delivery.standing import health_of
+from topmail_flask.delivery.sender import Lot, Sender
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.product import Product
@@ -35,18 +36,25 @@ class OneByOne:
 
     def __init__(self, client: TopMailClient) -> None:
         self._client = client
+        self.lots = 0
         self.outcomes: list[Outcome] = []
+        self._left: list[Job] = []
 
     @property
     def under_way(self) -> list[Job]:
         return [outcome.job for outcome in self.outcomes]
 
-    def give(self, job: Job) -> bool:
-        self.outcomes.append(attempt(self._client, job))
+    def give(self, lot: Sequence[Job]) -> bool:
+        work = Lot(tuple(lot))
+        work.do(partial(attempt, self._client))
+        self.lots += 1
+        self.outcomes += work.outcomes
+        self._left += work.left
         return True
 
-    def take(self) -> list[Outcome]:
-        taken, self.outcomes = self.outcomes, []
+    def take(self) -> tuple[list[Outcome], list[Job]]:
+        taken, self.outcomes, self._left = (self.outcomes, self._left), [], []
+        self.lots = 0
         return taken
 
     def dismiss(self) -> None:
@@ -126,7 +134,7 @@ class World:
         end = self.passed + seconds
         while True:
             wait = self.sender.turn(accepted=True)
-            if self.crew.outcomes:
+            if self.crew.outcomes or self.crew._left:
                 continue
             if self.passed >= end:
                 return
@@ -141,8 +149,8 @@ class World:
     @property
     def health(self) -> Health:
         pending = self.outbox.pending()
-        standing, now = self.outbox.standing(), self.clock()
-        return health_of(standing, degraded="", stuck_for=0.0, pending=pending, now=now)
+        state, now = self.outbox.state(), self.clock()
+        return health_of(state, degraded="", stuck_for=0.0, pending=pending, now=now)
 
     def times(self) -> list[float]:
         """When the calls came in, in seconds since the begin."""

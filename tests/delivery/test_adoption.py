@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.delivery.entry_making import contact_id_of, drain, entry, fill, journal, outbox
-from topmail_flask.delivery.held_files import hold
-from topmail_flask.delivery.place import LEADER_LOCK, app_directory, prepare, siblings
+from topmail_flask.delivery.files import LEADER_LOCK, app_directory, hold, prepare, siblings
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Secret
 
@@ -26,7 +25,7 @@ def test_views_of_the_old_key_are_taken_over_with_their_ledger(tmp_path: Path) -
     before = outbox(old)
     fill(before, [entry(number) for number in range(10)])
     before.delivered(before.claim(1)[0])
-    before.bury(before.claim(1)[0], Reason.REJECTED)
+    before.dead_letter(before.claim(1)[0], Reason.REJECTED)
     before.remember_contact("ada", "contact of another workspace")
     before.pause(1e11, "unauthorized")
     before.close()
@@ -40,7 +39,7 @@ def test_views_of_the_old_key_are_taken_over_with_their_ledger(tmp_path: Path) -
     stats = books.stats()
     assert (stats.accepted, stats.delivered, stats.dead, stats.pending) == (11, 1, 1, 9)
     assert stats.balanced
-    assert books.standing().paused_until is None
+    assert books.state().paused_until is None
     assert contact_id_of(books, "ada") is None
     assert len(drain(books)) == 9
     books.close()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.delivery.entry_making import EMAIL, NOW, entry
-from topmail_flask.delivery.entries import BODY_LIMIT, Entry
+from topmail_flask.delivery.entry import BODY_LIMIT, Entry
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.product import Product
 from topmail_flask.model.shopper import Shopper

@@ -25,9 +25,8 @@ from tests.delivery.entry_making import (
     outbox,
     total,
 )
-from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.forgetting import forget
-from topmail_flask.delivery.operating import OutboxUnavailable
+from topmail_flask.delivery.admin import OutboxUnavailable, forget
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 
@@ -52,7 +51,7 @@ def test_no_byte_of_a_forgotten_shopper_is_left(tmp_path: Path) -> None:
     written, books = journal(directory, clock), outbox(directory, clock)
     fill(books, [entry(number) for number in range(300)])
     for row in books.claim(100):
-        books.bury(row, Reason.REJECTED)
+        books.dead_letter(row, Reason.REJECTED)
     in_flight = books.claim(3)
     books.remember_contact("ada", "contact-of-ada")
     for number in range(300, 340):
@@ -93,6 +92,7 @@ def test_what_a_forgotten_shopper_left_in_memory_never_comes_in(tmp_path: Path) 
     books = outbox(tmp_path / "box", clock)
     fill(books, [other(0)])
     forgotten(tmp_path / "box", clock.now)
+    clock.now += 20
     report = books.import_entries([entry(1), entry(2, at=NOW + 20)])
     assert [(one.key, reason) for one, reason in report.dropped] == [("key-1", Reason.FORGOTTEN)]
     assert sorted(drain(books)) == ["key-0", "key-2"]  # she came back
@@ -140,7 +140,9 @@ def test_who_is_kept_under_a_former_secret_or_a_contact_id_is_forgotten_too(tmp_
             entry(4, identity="joada", body=of_namesake, at=NOW - 9),
         ],
     )
-    books.bury(books.claim(1)[0], Reason.REJECTED)
+    rows = {row.entry.key: row for row in books.claim(9)}
+    books.dead_letter(rows.pop("key-1"), Reason.REJECTED)
+    books.release(rows.values())
     books.remember_contact("ada", "p4")
     assert forgotten(directory, clock.now) == 3
     left = bytes_below(directory).lower()
@@ -160,7 +162,7 @@ def test_an_answer_that_comes_after_does_not_bring_the_forgotten_back(tmp_path: 
     books.delivered(first)
     books.remember_contact("ada", "contact-of-ada")
     books.retry(second, clock.now + 9)
-    books.bury(third, Reason.REJECTED)
+    books.dead_letter(third, Reason.REJECTED)
     assert contact_id_of(books, "ada") is None
     left = bytes_below(directory)
     assert EMAIL.encode() not in left

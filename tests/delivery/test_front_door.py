@@ -13,7 +13,8 @@ import pytest
 from tests.delivery import chaos as acts
 from tests.delivery.chaos import Chaos, chaos_server
 from tests.delivery.simulation import KEY
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
+from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
@@ -38,6 +39,7 @@ def opened(tmp_path: Path, chaos: Chaos) -> Iterator[Opened]:
         directory: Path | None = place,
         app_name: str = "shop",
         told: dict[str, Any] | None = None,
+        owner: bytes = b"",
         **settings: Any,
     ) -> Delivery:
         chosen: dict[str, Any] = {
@@ -47,10 +49,9 @@ def opened(tmp_path: Path, chaos: Chaos) -> Iterator[Opened]:
         } | settings
         one = Delivery(
             Settings(**chosen),
-            app_name=app_name,
-            directory=directory,
-            secret=b"secret",
-            **(told or {}),
+            Shop(app_name, b"secret", owner),
+            directory,
+            receivers=Receivers(**(told or {})),
         )
         made.append(one)
         return one
@@ -176,12 +177,12 @@ def test_a_rotated_key_sends_what_the_old_one_left(opened: Opened, chaos: Chaos)
 def test_what_another_shop_left_beside_is_not_taken(opened: Opened, chaos: Chaos) -> None:
     """F074: both run the same program, with the same directory and keys of their own."""
     chaos.otherwise = acts.status(401)
-    other = opened(told={"owner": b"their SECRET_KEY"})
+    other = opened(owner=b"their SECRET_KEY")
     other.accept(view())
     chaos.wait_for(1)
     other.close()
     chaos.otherwise = acts.ok
-    ours = opened(api_key=f"{KEY}new", told={"owner": b"our SECRET_KEY"})
+    ours = opened(api_key=f"{KEY}new", owner=b"our SECRET_KEY")
     ours.resume()
     ours.accept(view(1))
     chaos.wait_for(1)

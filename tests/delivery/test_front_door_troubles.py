@@ -12,8 +12,8 @@ import pytest
 from tests.delivery.chaos import Chaos
 from tests.delivery.test_front_door import Opened, opened, view
 from tests.delivery.waiting import until
-from topmail_flask.delivery import standing
-from topmail_flask.delivery.bells import Bell
+from topmail_flask.delivery import health
+from topmail_flask.delivery.lifecycle import Wakeup
 
 __all__ = ["opened"]
 
@@ -45,7 +45,7 @@ def test_a_thread_that_dies_is_replaced_at_the_next_view(
     delivery = opened(told={"on_delivered": deadly})
     delivery.accept(view(0))
     chaos.wait_for(1)
-    ended_by = Bell().wait
+    ended_by = Wakeup().wait
     for n in range(1, 200):
         delivery.accept(view(n))
         if len(chaos.calls) > 1:
@@ -71,11 +71,11 @@ def test_a_receiver_that_hangs_makes_no_exit_wait(
         entered.set()
         released.wait(30)
 
-    monkeypatch.setattr(standing, "STUCK_AFTER", 0.1)
+    monkeypatch.setattr(health, "STUCK_AFTER", 0.1)
     delivery = opened(told={"on_delivered": hanging}, shutdown_timeout=0.3)
     delivery.accept(view())
     assert entered.wait(10)
-    Bell().wait(0.15)
+    Wakeup().wait(0.15)
     assert delivery.health().state == "stuck"
     for n in range(1, 4):
         delivery.accept(view(n))
@@ -135,7 +135,7 @@ def test_no_thread_to_be_had_leaves_the_views_on_disk(
         patch.setattr(threading.Thread, "start", refuse)
         assert delivery.accept(view(0)) is None
         assert delivery.stats().pending == 1
-    Bell().wait(1.1)
+    Wakeup().wait(1.1)
     delivery.accept(view(1))
     assert delivery.flush(10)
     assert len(chaos.calls) == 2

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.delivery.entry_making import entry
-from topmail_flask.delivery.entries import Entry, summed
-from topmail_flask.delivery.headings import Heading, heading_of, with_contact_id
+from topmail_flask.delivery.entry import Entry, Heading, heading_of, summed, with_contact_id
 
 TRICKY = b'{"email":"a@b.example","product_name":",\\"contact_id\\":\\"x\\",\\"body\\":{"}'
 ENTRIES = [

@@ -32,8 +32,8 @@ books.close()
         dead_segment(directory, "1", (directory / "aside").read_bytes())
         assert output_of(text, directory) == "2"
         (directory / "aside").unlink()
-        report, imported = late._books.run(
-            partial(import_portions, portions=portions, limits=late._limits)
+        report, imported = late.file.run(
+            partial(import_portions, portions=portions, limits=late._limits, now=0.0)
         )
     assert (report.imported, imported) == (0, [])
     assert quick.stats().accepted == 2

@@ -17,7 +17,7 @@ from tests.delivery.entry_making import (
     program,
 )
 from topmail_flask.delivery import segments
-from topmail_flask.delivery.held_files import hold
+from topmail_flask.delivery.files import hold
 
 HOLD = """
 import sys
@@ -157,7 +157,7 @@ def test_a_lock_is_had_once_even_within_one_process(tmp_path: Path) -> None:
     text = """
 import sys
 from pathlib import Path
-from topmail_flask.delivery.held_files import hold
+from topmail_flask.delivery.files import hold
 print(hold(Path(sys.argv[1])) is not None)
 """
     assert output_of(text, tmp_path / "lock") == "False"

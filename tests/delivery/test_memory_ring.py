@@ -7,13 +7,13 @@ import signal
 from pathlib import Path
 
 from tests.delivery.entry_making import drain, entry, import_all, journal, outbox, output_of
-from topmail_flask.delivery.memory_ring import MemoryRing
+from topmail_flask.delivery.journal import RingBuffer
 from topmail_flask.model.reasons import Reason
 
 
 def test_the_oldest_are_dropped_and_counted() -> None:
     # F110
-    ring, dropped = MemoryRing(max_entries=3), []
+    ring, dropped = RingBuffer(max_entries=3), []
     for number in range(5):
         dropped += ring.put(entry(number))
     assert [one.key for one in dropped] == ["key-0", "key-1"]
@@ -25,7 +25,7 @@ def test_the_oldest_are_dropped_and_counted() -> None:
 
 def test_bytes_are_bounded_too() -> None:
     # F110
-    ring = MemoryRing(max_bytes=10_000)
+    ring = RingBuffer(max_bytes=10_000)
     for number in range(100):
         ring.put(entry(number, body=b"x" * 900))
     assert 8 <= len(ring) <= 11
@@ -36,10 +36,10 @@ def test_a_full_ring_is_small() -> None:
     text = """
 import resource
 from tests.delivery.entry_making import *
-from topmail_flask.delivery.memory_ring import MemoryRing
+from topmail_flask.delivery.journal import RingBuffer
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-ring, before = MemoryRing(), rss()
+ring, before = RingBuffer(), rss()
 for number in range(30_000):
     ring.put(entry(number, key="0" * 36, identity="0" * 32, repeat="0" * 32))
 print(len(ring), rss() - before < 16 * 1024 * 1024)
@@ -50,7 +50,7 @@ print(len(ring), rss() - before < 16 * 1024 * 1024)
 
 
 def test_what_waits_goes_back_to_the_disk_in_its_order(tmp_path: Path) -> None:
-    ring, written, books = MemoryRing(), journal(tmp_path / "box"), outbox(tmp_path / "box")
+    ring, written, books = RingBuffer(), journal(tmp_path / "box"), outbox(tmp_path / "box")
     for number in range(3):
         ring.put(entry(number))
     assert ring.pour(lambda _: False) == 0
@@ -66,7 +66,7 @@ def test_what_waits_goes_back_to_the_disk_in_its_order(tmp_path: Path) -> None:
 
 def test_a_forgotten_shopper_is_gone_from_memory() -> None:
     # F159
-    ring = MemoryRing()
+    ring = RingBuffer()
     ring.put(entry(1))
     ring.put(entry(2, identity="bob"))
     assert [one.key for one in ring.forget(["ada"], Reason.FORGOTTEN)] == ["key-1"]
@@ -77,7 +77,7 @@ def test_a_forgotten_shopper_is_gone_from_memory() -> None:
 
 def test_a_forked_child_has_none_of_its_parents_views() -> None:
     # F060
-    ring = MemoryRing()
+    ring = RingBuffer()
     ring.put(entry(1))
     child = os.fork()
     if child == 0:

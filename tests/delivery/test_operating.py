@@ -17,9 +17,8 @@ from tests.delivery.entry_making import (
     outbox,
     total,
 )
-from topmail_flask.delivery.by_hand import Choice
-from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.operating import OutboxUnavailable
+from topmail_flask.delivery.admin import Choice, OutboxUnavailable
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.reasons import Reason
@@ -31,7 +30,7 @@ def with_letters(directory: Path, reason: Reason, *entries: Entry) -> Outbox:
     books = outbox(directory)
     fill(books, entries)
     for row in books.claim(len(entries)):
-        books.bury(row, reason)
+        books.dead_letter(row, reason)
     return books
 
 
@@ -42,7 +41,7 @@ def test_a_replayed_error_is_sent_again_under_a_new_key_and_any_other_under_its_
     directory = tmp_path / "box"
     books = with_letters(directory, Reason.REPLAYED_ERROR, entry(1), entry(2))
     fill(books, [entry(3)])
-    books.bury(books.claim(1)[0], Reason.CONTACT_NOT_FOUND)
+    books.dead_letter(books.claim(1)[0], Reason.REJECTED)
     hand = operator(directory)
     chosen = hand.find("dead", Choice(keys=("key-1", "key-3", "no-such-key")))
     assert total(hand.retry(chosen))["retried"] == 2
@@ -78,7 +77,7 @@ def test_what_may_not_be_sent_any_more_is_not_sent_again(tmp_path: Path) -> None
     withdrawn = entry(2, identity="bob")
     books = with_letters(directory, Reason.REJECTED, withdrawn, entry(3))
     fill(books, [Entry("withdrawal", "w", NOW, "bob"), old])
-    books.bury(books.claim(1, NOW - 9)[0], Reason.REJECTED)
+    books.dead_letter(books.claim(1, NOW - 9)[0], Reason.REJECTED)
     hand = operator(directory)
     ends = total(hand.retry(hand.find("dead", ALL)))
     assert {end: n for end, n in ends.items() if end} == {

@@ -21,7 +21,7 @@ from tests.delivery.entry_making import (
     journal,
     outbox,
 )
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.reasons import Reason
@@ -34,7 +34,7 @@ def change(directory: Path, statement: str, *values: object) -> None:
 
 
 def pragma(books: Outbox, name: str) -> object:
-    return books._books.rows(f"PRAGMA {name}")[0][0]
+    return books.file.rows(f"PRAGMA {name}")[0][0]
 
 
 def test_a_claimed_view_carries_the_very_bytes_that_were_accepted(tmp_path: Path) -> None:
@@ -69,16 +69,48 @@ def test_a_purchase_is_no_view(tmp_path: Path) -> None:
     books.close()
 
 
-def test_new_views_take_turns_with_those_that_wait_longest(tmp_path: Path) -> None:
+def of_many(*numbers: int) -> list[Entry]:
+    """Views that were looked at one second after the other, each by another shopper."""
+    return [entry(n, at=NOW - 1000 + n, identity=f"shopper-{n:03}") for n in numbers]
+
+
+def test_shoppers_with_new_views_take_turns_with_those_that_wait_longest(tmp_path: Path) -> None:
     # F093
     clock = Clock()
     books = outbox(tmp_path / "box", clock)
-    fill(books, [entry(number, at=NOW + number) for number in range(10)])
-    assert [row.entry.key for row in books.claim(6)] == [
-        *("key-9", "key-0", "key-8", "key-1", "key-7", "key-2"),
-    ]
-    fill(books, [entry(99, at=NOW + 99)])
-    assert books.claim(1)[0].entry.key == "key-99"
+    fill(books, of_many(*range(10)))
+    sent = [row.entry.key for row in books.claim(6)]
+    assert {"key-9", "key-8", "key-0", "key-1"} <= set(sent)
+    fill(books, of_many(99))
+    assert "key-99" in {row.entry.key for row in books.claim(2)}
+    books.close()
+
+
+def test_the_views_of_one_shopper_leave_in_their_order_and_one_lot_at_a_time(
+    tmp_path: Path,
+) -> None:
+    books = outbox(tmp_path / "box")
+    fill(books, [entry(n, at=NOW - 100 + n) for n in (3, 1, 2, 0)])
+    first = books.claim(2)
+    assert [row.entry.key for row in first] == ["key-0", "key-1"]
+    assert books.claim(2) == []  # these are under way
+    books.delivered(first[0])
+    assert books.claim(2) == []
+    books.release(first[1:])
+    assert drain(books, 1) == ["key-1", "key-2", "key-3"]
+    books.close()
+
+
+def test_a_view_that_has_to_wait_holds_the_later_ones_of_its_shopper(tmp_path: Path) -> None:
+    clock = Clock()
+    books = outbox(tmp_path / "box", clock)
+    fill(books, [entry(n, at=NOW - 100 + n) for n in range(3)])
+    first, second = books.claim(2)
+    books.retry(first, clock.now + 50)
+    books.release([second])
+    assert drain(books) == []
+    clock.now += 50
+    assert drain(books) == ["key-0", "key-1", "key-2"]
     books.close()
 
 
@@ -86,7 +118,7 @@ def test_a_poison_row_holds_nobody_up(tmp_path: Path) -> None:
     # F106
     clock = Clock()
     books = outbox(tmp_path / "box", clock)
-    fill(books, [entry(number) for number in range(100)])
+    fill(books, of_many(*range(100)))
     (poison,) = books.claim(1)
     books.retry(poison, clock.now + 1000)
     assert len(drain(books)) == 99
@@ -94,7 +126,7 @@ def test_a_poison_row_holds_nobody_up(tmp_path: Path) -> None:
     clock.now += 1000
     (again,) = books.claim(1)
     assert (again.entry, again.attempts) == (poison.entry, 1)
-    books.bury(again, Reason.REJECTED)
+    books.dead_letter(again, Reason.REJECTED)
     stats = books.stats()
     assert (stats.delivered, stats.dead, stats.pending) == (99, 1, 0)
     assert stats.reasons == {Reason.REJECTED: 1}
@@ -149,11 +181,12 @@ def test_old_views_expire_and_are_counted(tmp_path: Path) -> None:
     # F102
     clock = Clock()
     books = outbox(tmp_path / "box", clock, max_age=3600)
+    clock.now += 3000
     fill(books, [entry(1), entry(2), entry(3, at=NOW + 3000)])
     rows = {row.entry.key: row for row in books.claim(3)}
     books.release([rows["key-1"], rows["key-3"]])
     books.retry(rows["key-2"], NOW + 100_000)
-    clock.now += 3661
+    clock.now += 661
     assert {one.key for one in books.expire()} == {"key-1", "key-2"}
     assert drain(books) == ["key-3"]
     stats = books.stats()
@@ -215,6 +248,7 @@ def test_a_row_that_was_tampered_with_is_never_sent(
 def test_the_file_is_as_durable_as_configured(tmp_path: Path, chosen: str, level: int) -> None:
     # F103
     books = outbox(tmp_path / "box", synchronous=chosen)
+    fill(books, [])
     assert pragma(books, "synchronous") == level
     assert pragma(books, "journal_mode") == "wal"
     assert pragma(books, "secure_delete") == 1

@@ -21,9 +21,8 @@ from tests.delivery.entry_making import (
     outbox,
     output_of,
 )
-from topmail_flask.delivery.held_files import hold
-from topmail_flask.delivery.mending import FILE_NAME
-from topmail_flask.delivery.place import LEADER_LOCK
+from topmail_flask.delivery.files import LEADER_LOCK, hold
+from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.model.reasons import Reason
 
 
@@ -173,7 +172,7 @@ def test_a_file_that_goes_while_it_is_open_is_noticed(tmp_path: Path, harm: str)
         (tmp_path / "other").rename(directory / FILE_NAME)
     elif harm == "other outbox":
         (closed_outbox(tmp_path / "other", 2)).rename(directory / FILE_NAME)
-        (tmp_path / "other").rmdir()
+        shutil.rmtree(tmp_path / "other")
     else:
         shutil.rmtree(directory.parent)
     clock.now += 1

@@ -17,16 +17,16 @@ def test_a_forked_child_opens_the_file_anew_and_harms_nothing(tmp_path: Path) ->
     books = outbox(tmp_path / "box")
     for number in range(30):
         fill(books, [entry(number)])
-        inherited = id(books._books._current.connection())
+        inherited = id(books.file.current.connection())
         child = os.fork()
         if child == 0:
             signal.alarm(20)
             fill(books, [entry(1000 + number)])
-            own = id(books._books._current.connection()) != inherited
+            own = id(books.file.current.connection()) != inherited
             books.close()
             os._exit(0 if own else 1)
         assert os.waitpid(child, 0)[1] == 0
-    assert books._books.rows("PRAGMA integrity_check") == [("ok",)]
+    assert books.file.rows("PRAGMA integrity_check") == [("ok",)]
     assert len(drain(books)) == books.stats().accepted == 60
     books.close()
 
@@ -44,7 +44,7 @@ def test_a_fork_in_the_middle_of_a_transaction_blocks_no_child(
         inside.set()
         go_on.wait(20)
 
-    thread = threading.Thread(target=books._books.run, args=(hold,))
+    thread = threading.Thread(target=books.file.run, args=(hold,))
     thread.start()
     assert inside.wait(10)
     child = os.fork()
@@ -67,7 +67,7 @@ def test_threads_share_no_connection(tmp_path: Path) -> None:
     barrier = threading.Barrier(3, timeout=10)
 
     def open_one() -> None:
-        seen.append(books._books._current.connection())
+        seen.append(books.file.current.connection())
         barrier.wait()
 
     threads = [threading.Thread(target=open_one) for _ in range(3)]

@@ -68,14 +68,14 @@ for _ in range(60):
         for row in books.claim(4):
             books.delivered(row)
             sent.append(row.entry.key)
-assert books._settlements.keys, "the disk took everything"
+assert books._changes, "the disk took everything"
 assert len(sent) == len(set(sent)) == 120, (len(sent), len(set(sent)))
 stats = books.stats()
 assert stats.balanced and stats.delivered == 120 and stats.pending == 0, stats
 free()
 clock.now += 100
 assert books.claim(4) == []
-assert not books._settlements.keys
+assert not books._changes
 assert books.stats().delivered == 120
 books.close()
 print("sent each once")
@@ -89,7 +89,7 @@ for number in range(0, 800, 4):
     with books.batch():
         for row in books.claim(4):
             books.delivered(row)
-assert not books._settlements.keys
+assert not books._changes
 assert books.stats().delivered == books.stats().accepted == 800
 books.close()
 print("no room taken from itself")

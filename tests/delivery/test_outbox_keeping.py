@@ -20,12 +20,12 @@ def test_contacts_and_pauses_are_remembered_for_every_process(tmp_path: Path) ->
     assert contact_id_of(other, "ada") == "c-1"
     assert other.unknown_contacts(["ada", "bob"]) == {"bob"}
     assert contact_id_of(other, "bob") is None
-    standing = other.standing()
+    standing = other.state()
     assert (standing.paused_until, standing.pause_reason) == (NOW + 300, "unauthorized")
     assert (standing.last_success, standing.oldest_pending) == (NOW, NOW - 9)
     books.resume()
     clock.now += 3601
-    assert other.standing().paused_until is None
+    assert other.state().paused_until is None
     assert other.unknown_contacts(["bob"]) == set()
     books.close()
     other.close()
@@ -42,7 +42,7 @@ def test_what_an_answer_says_cannot_spoil_the_books(tmp_path: Path) -> None:
     assert books.stats().delivered == 1
     assert contact_id_of(books, "ada") is None
     assert contact_id_of(books, "bob") is None
-    assert books.standing().pause_reason == "odd ? reason"
+    assert books.state().pause_reason == "odd ? reason"
     books.close()
 
 
@@ -59,7 +59,7 @@ def test_dead_letters_are_kept_for_a_week(tmp_path: Path) -> None:
     clock = Clock()
     books = outbox(tmp_path / "box", clock)
     fill(books, [entry(1)])
-    books.bury(books.claim(1)[0], Reason.REJECTED)
+    books.dead_letter(books.claim(1)[0], Reason.REJECTED)
     clock.now += 6.9 * 86_400
     books.tidy()
     assert kept(tmp_path / "box") == 1

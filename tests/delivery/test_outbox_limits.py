@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.delivery.entry_making import Clock, drain, entry, fill, outbox, program
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.reasons import Reason
 
 MEGABYTE = 1024 * 1024
@@ -88,16 +88,17 @@ def test_a_large_backlog_costs_a_new_view_nothing(tmp_path: Path) -> None:
         for _ in range(5):
             reopened = outbox(tmp_path / name, clock)
             started = time.process_time()
-            assert reopened.standing().oldest_pending is not None
+            assert reopened.state().oldest_pending is not None
             assert len(reopened.claim(4)) == 4
             best = min(best, time.process_time() - started)
             reopened.close()
         return best
 
     small = outbox(tmp_path / "few", clock)
-    fill(small, [entry(number) for number in range(100)])
+    for entries in many(100, size=1):
+        fill(small, entries)
+        fill(books, entries)
     small.close()
-    fill(books, [entry(number) for number in range(100)])
     few = cost()
     for entries in many(30_000, 100, 100):
         fill(books, entries)
@@ -153,7 +154,7 @@ def test_without_a_disk_the_same_books_are_kept_in_memory() -> None:
     assert books.stats().pending <= 10_000
     assert books.stats().reasons[Reason.OVERFLOW] >= 1000
     assert books.degraded
-    books.bury(books.claim(1)[0], Reason.REJECTED)
+    books.dead_letter(books.claim(1)[0], Reason.REJECTED)
     assert len(drain(books, 500)) == books.stats().delivered
     assert books.stats().pending == 0
     assert books.stats().balanced

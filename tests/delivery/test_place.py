@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.entry_making import entry, journal, outbox
-from topmail_flask.delivery.place import (
-    PlaceRefused,
+from topmail_flask.delivery.files import (
+    DirectoryRefused,
     app_directory,
     file_system,
     prepare,
@@ -127,7 +127,7 @@ def test_somebody_elses_directory_is_refused(tmp_path: Path) -> None:
     directory = tmp_path / "outbox"
     directory.mkdir(mode=0o700)
     os.chown(directory, 65534, 65534)
-    with pytest.raises(PlaceRefused, match="another user"):
+    with pytest.raises(DirectoryRefused, match="another user"):
         prepare(directory)
 
 
@@ -141,7 +141,7 @@ def test_a_network_file_system_is_refused_with_advice(tmp_path: Path, kind: str)
     )
     assert file_system(tmp_path, mounts) == "ext4"
     assert file_system(tmp_path / "far away" / "app", mounts) == kind
-    with pytest.raises(PlaceRefused, match="local disk"):
+    with pytest.raises(DirectoryRefused, match="local disk"):
         prepare(tmp_path / "far away" / "app", mounts)
 
 

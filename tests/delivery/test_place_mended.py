@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.delivery.views import view_of
 from tests.delivery.waiting import until
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
 from topmail_flask.model.settings import Settings
 from topmail_flask.sandbox import Sandbox
 
@@ -27,7 +27,7 @@ def store(place: Path, sandbox: Sandbox, clock: Clock) -> Delivery:
         api_key=sandbox.api_key,  # type: ignore[arg-type]  # checked and turned at birth
         base_url=sandbox.base_url,
     )
-    return Delivery(settings, app_name="shop", directory=place, secret=b"secret", monotonic=clock)
+    return Delivery(settings, Shop("shop", b"secret"), place, monotonic=clock)
 
 
 def test_a_cured_directory_is_led_again_within_seconds(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -14,7 +14,7 @@ from tests.delivery.programs import Machine, heard
 from tests.delivery.test_place_mended import Clock, store
 from tests.delivery.views import view_of
 from tests.delivery.waiting import until
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery
 from topmail_flask.sandbox import Sandbox
 
 

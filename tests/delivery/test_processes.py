@@ -132,7 +132,7 @@ def test_many_apps_share_one_budget_at_the_end(machine: Machine, chaos: Chaos) -
     lines = """
 settings = Settings(**json.loads(os.environ["SETTINGS"]))
 apps = [
-    Delivery(settings, app_name=f"app{n}", directory=Path(os.environ["OUTBOX"]), secret=b"s")
+    Delivery(settings, Shop(f"app{n}", b"s"), Path(os.environ["OUTBOX"]))
     for n in range(10)
 ]
 for n, app in enumerate(apps):

@@ -11,8 +11,8 @@ import pytest
 from tests.delivery import chaos as acts
 from tests.delivery.entry_making import EMAIL, NOW, Clock, entry, fill, operator, outbox, total
 from tests.delivery.simulation import World, world
-from topmail_flask.delivery.by_hand import Choice
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.admin import Choice
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
@@ -26,8 +26,11 @@ def shop(tmp_path: Path) -> Iterator[World]:
         yield one
 
 
-def bought(order: str = "A-7", at: float = NOW, shopper: str = EMAIL) -> Entry:
-    return Entry.of_purchase(Purchase(order, Shopper(email=shopper), bought_at=at), identity="ada")
+def bought(
+    order: str = "A-7", at: float = NOW, shopper: str = EMAIL, identity: str = "ada"
+) -> Entry:
+    purchase = Purchase(order, Shopper(email=shopper), bought_at=at)
+    return Entry.of_purchase(purchase, identity=identity)
 
 
 def test_a_purchase_is_posted_as_a_conversion_under_the_orders_key(shop: World) -> None:
@@ -131,7 +134,8 @@ def test_purchases_go_before_the_views_that_wait(tmp_path: Path) -> None:
     """A flow that has begun is running out while the backlog of an outage is sent."""
     books = outbox(tmp_path / "box")
     views = [entry(number, identity=f"i{number}", at=NOW - number) for number in range(200)]
-    fill(books, [*views[:100], bought("A-1", at=NOW - 150), *views[100:], bought("A-2", NOW - 160)])
+    other = bought("A-2", NOW - 160, identity="bob")
+    fill(books, [*views[:100], bought("A-1", at=NOW - 150), *views[100:], other])
     first = {row.entry.key for row in books.claim(4)}
     assert {bought("A-1").key, bought("A-2").key} < first
 
@@ -139,9 +143,9 @@ def test_purchases_go_before_the_views_that_wait(tmp_path: Path) -> None:
 def test_purchases_keep_their_place_when_they_are_given_back(tmp_path: Path) -> None:
     books = outbox(tmp_path / "box")
     views = [entry(number, identity=f"i{number}", at=NOW - number) for number in range(50)]
-    fill(books, [bought("A-1", at=NOW - 150), bought("A-2", at=NOW - 160), *views])
+    fill(books, [bought("A-1", NOW - 150), bought("A-2", NOW - 160, identity="bob"), *views])
     books.release(row for row in books.claim(4) if row.entry.key == bought("A-1").key)
-    books.end_leases()  # of a leader that was killed with A-2 in its hands
+    books.begin_lead()  # of a leader that was killed with A-2 in its hands
     keys = {row.entry.key for row in books.claim(4)}
     assert {bought("A-1").key, bought("A-2").key} < keys
     books.close()
@@ -189,9 +193,9 @@ def test_dead_views_from_before_a_purchase_are_left_alone_by_a_retry(tmp_path: P
     box = tmp_path / "box"
     books = outbox(box)
     fill(books, [entry(1, at=NOW - 9)])
-    books.bury(books.claim(1)[0], Reason.CONTACT_NOT_FOUND)
+    books.dead_letter(books.claim(1)[0], Reason.CONTACT_NOT_FOUND)
     fill(books, [bought(at=NOW)])
-    books.bury(books.claim(1)[0], Reason.REPLAYED_ERROR)
+    books.dead_letter(books.claim(1)[0], Reason.REPLAYED_ERROR)
     hand = operator(box)
     ends = total(hand.retry(hand.find("dead", Choice())))
     assert (ends["retried"], ends["bought"]) == (1, 1)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from tests.delivery.entry_making import entry, outbox
-from topmail_flask.delivery.bells import Bell
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.crew import Crew
-from topmail_flask.delivery.memory_ring import MemoryRing
+from topmail_flask.delivery.journal import RingBuffer
+from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import Sender
+from topmail_flask.delivery.sender import Sender, SenderThreads
 from topmail_flask.model.settings import Settings
 
 
@@ -16,9 +15,9 @@ def test_what_was_accepted_since_the_last_turn_keeps_the_leader() -> None:
     """F054: it lies in memory, and is lost if the process ends now."""
     settings, ring = (
         Settings.from_config({"TOPMAIL_API_KEY": "tm_test_0123456789abcdef"}),
-        MemoryRing(),
+        RingBuffer(),
     )
-    crew = Crew(TopMailClient.of(settings), Bell())
+    crew = SenderThreads(TopMailClient.of(settings), Wakeup())
     sender = Sender(outbox(None), crew, settings, Receivers(None, None), ring=ring)
     assert not sender.useful
     ring.put(entry())

@@ -11,16 +11,15 @@ import pytest
 
 from tests.delivery.entry_making import NOW, entry, fill, journal, outbox
 from tests.delivery.programs import Machine, heard
-from topmail_flask.delivery.held_files import hold
-from topmail_flask.delivery.lock_holders import silent_for
-from topmail_flask.delivery.reports import Standing
-from topmail_flask.delivery.standing import health_of
+from topmail_flask.delivery.files import hold, seconds_since_heartbeat
+from topmail_flask.delivery.health import health_of
+from topmail_flask.delivery.outbox import DeliveryState
 from topmail_flask.model.ledger import Health
 
 HOLDER = """
 import os, sys
 from pathlib import Path
-from topmail_flask.delivery.held_files import hold
+from topmail_flask.delivery.files import hold
 lock = hold(Path(sys.argv[1]))
 os.utime(lock.fd, (int(sys.argv[2]),) * 2)
 print("held", flush=True)
@@ -31,7 +30,7 @@ sys.stdin.read()
 def health(
     *, stuck_for: float = 0.0, degraded: str = "", pending: int = 1, **told: object
 ) -> Health:
-    standing = Standing(**told)  # type: ignore[arg-type]
+    standing = DeliveryState(**told)  # type: ignore[arg-type]
     return health_of(standing, degraded=degraded, stuck_for=stuck_for, pending=pending, now=NOW)
 
 
@@ -75,12 +74,12 @@ def test_what_nobody_has_brought_into_the_books_waits_all_the_same(tmp_path: Pat
     books, written = outbox(directory), journal(directory)
     assert written.append(entry(1, at=NOW - 400))
     assert written.append(entry(2))
-    assert books.standing().oldest_pending == NOW - 400
+    assert books.state().oldest_pending == NOW - 400
     fill(books, [entry(3, at=NOW - 100)])
-    assert books.standing().oldest_pending == NOW - 400
+    assert books.state().oldest_pending == NOW - 400
     while books.import_journals().more:
         pass
-    assert books.standing().oldest_pending is not None
+    assert books.state().oldest_pending is not None
     written.close()
     books.close()
 
@@ -92,8 +91,8 @@ sys.modules["uwsgi"] = types.SimpleNamespace(opt={"master": True}, version_info=
 LATER = """
 look(1)
 now = Delivery(
-    Settings(**json.loads(os.environ["SETTINGS"])), app_name="shop",
-    directory=Path(os.environ["OUTBOX"]), secret=b"secret", clock=lambda: time.time() + AHEAD,
+    Settings(**json.loads(os.environ["SETTINGS"])), Shop("shop", b"secret"),
+    Path(os.environ["OUTBOX"]), clock=lambda: time.time() + AHEAD,
 )
 print(now.health().state, now.health().reason)
 """
@@ -143,22 +142,22 @@ def test_a_silent_holder_of_the_lock_is_seen_by_others_and_a_dead_one_is_none(
 ) -> None:
     """F199: nothing is opened, so that no lock of the asking process falls."""
     lock = tmp_path / "leader.lock"
-    assert silent_for(lock) is None
+    assert seconds_since_heartbeat(lock) is None
     command = [sys.executable, "-c", HOLDER, str(lock), str(int(time.time()) - 90)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        silent = silent_for(lock)
+        silent = seconds_since_heartbeat(lock)
         assert silent is not None
         assert 89 <= silent < 120
         other.kill()
-    assert silent_for(lock) is None
+    assert seconds_since_heartbeat(lock) is None
     ours = hold(lock)
     assert ours is not None
     ours.touch()
-    assert (silent_for(lock) or 0.0) < 30
+    assert (seconds_since_heartbeat(lock) or 0.0) < 30
     assert ours.in_place
-    probe = "from topmail_flask.delivery.held_files import hold\nfrom pathlib import Path\n"
+    probe = "from topmail_flask.delivery.files import hold\nfrom pathlib import Path\n"
     probe += f"print(hold(Path({str(lock)!r})))"
     assert subprocess.check_output([sys.executable, "-c", probe]) == b"None\n", "still ours"
     ours.release()
@@ -167,5 +166,5 @@ def test_a_silent_holder_of_the_lock_is_seen_by_others_and_a_dead_one_is_none(
 def test_a_machine_that_does_not_tell_its_locks_is_no_reason_to_worry(tmp_path: Path) -> None:
     lock = hold(tmp_path / "leader.lock")
     assert lock is not None
-    assert silent_for(tmp_path / "leader.lock", tmp_path / "no-locks") is None
+    assert seconds_since_heartbeat(tmp_path / "leader.lock", tmp_path / "no-locks") is None
     lock.release()

@@ -10,7 +10,7 @@ import pytest
 from tests.delivery.chaos import Chaos, chaos_server
 from tests.delivery.programs import Machine, heard
 from tests.delivery.waiting import until
-from topmail_flask.delivery.succession import LASTS, NOTE, Succession
+from topmail_flask.delivery.leader import LASTS, NOTE, ConfigPrecedence
 from topmail_flask.model.settings import Secret, Settings
 
 KEY = Secret("tm_test_0123456789abcdef")
@@ -80,10 +80,12 @@ class Stores:
         self.directory = directory
         self.now = 0.0
 
-    def store(self, rate: float, born: float) -> Succession:
+    def store(self, rate: float, born: float) -> ConfigPrecedence:
         # Each check is a second later, so that none is spared.
         settings = Settings(api_key=KEY, rate=rate)
-        return Succession(self.directory, settings, born, monotonic=self._tick, clock=self._clock)
+        return ConfigPrecedence(
+            self.directory, settings, born, monotonic=self._tick, clock=self._clock
+        )
 
     def _tick(self) -> float:
         self.now += 1.0
@@ -99,16 +101,16 @@ def test_of_many_stores_the_newest_rules_in_whatever_order_they_ask(tmp_path: Pa
     stores = Stores(tmp_path)
     every = [stores.store(number % 3 + 1, float(number)) for number in range(9)]
     for store in [*every[4:], *every, *reversed(every)]:
-        store.rules()
-    assert [store.rules() for store in every] == [number % 3 == 2 for number in range(9)]
+        store.is_newest()
+    assert [store.is_newest() for store in every] == [number % 3 == 2 for number in range(9)]
 
 
 def test_two_stores_of_one_age_never_change_places(tmp_path: Path) -> None:
     stores = Stores(tmp_path)
     one, two = stores.store(1, 1.0), stores.store(2, 1.0)
-    one.rules()
-    two.rules()
-    answers = [(one.rules(), two.rules()) for _ in range(5)]
+    one.is_newest()
+    two.is_newest()
+    answers = [(one.is_newest(), two.is_newest()) for _ in range(5)]
     assert len(set(answers)) == 1
     assert sorted(answers[0]) == [False, True]
 
@@ -116,27 +118,27 @@ def test_two_stores_of_one_age_never_change_places(tmp_path: Path) -> None:
 def test_a_newer_store_that_is_gone_rules_no_more(tmp_path: Path) -> None:
     stores = Stores(tmp_path)
     old, new = stores.store(1, 1.0), stores.store(2, 2.0)
-    assert new.rules()
+    assert new.is_newest()
     stores.late = LASTS - 1
-    assert not old.rules()
+    assert not old.is_newest()
     stores.late = LASTS + 1
-    assert old.rules()
+    assert old.is_newest()
     stores.late = 0.0
-    assert new.rules()  # it stood still only
-    assert not old.rules()
+    assert new.is_newest()  # it stood still only
+    assert not old.is_newest()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"1.0", b"soon abc", b"1.0 abc def\n"])
 def test_a_note_that_says_nothing_is_written_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NOTE).write_bytes(content)
     stores = Stores(tmp_path)
-    assert stores.store(1, 1.0).rules()
+    assert stores.store(1, 1.0).is_newest()
     assert (tmp_path / NOTE).read_bytes() != content
-    assert not stores.store(2, 0.5).rules()
+    assert not stores.store(2, 0.5).is_newest()
 
 
 def test_the_note_does_not_tell_the_key_and_is_for_the_owner_only(tmp_path: Path) -> None:
-    assert Stores(tmp_path).store(1, 1.0).rules()
+    assert Stores(tmp_path).store(1, 1.0).is_newest()
     (note,) = tmp_path.iterdir()
     assert b"tm_test" not in note.read_bytes()
     assert note.stat().st_mode & 0o777 == 0o600

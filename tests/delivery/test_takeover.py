@@ -20,7 +20,7 @@ def test_what_a_dead_leader_had_claimed_is_due_for_the_next_at_once(tmp_path: Pa
         first.close()
         first = outbox(tmp_path / "shop", clock)
         assert first.claim(300) == []
-        first.end_leases()
+        first.begin_lead()
     assert len(drain(first)) == 300
     first.close()
 

@@ -14,7 +14,7 @@ from tests.conftest import missing
 from tests.faults.store import ADDRESS
 from topmail_flask import Product, ProductView, RetryLater, Shopper
 from topmail_flask.delivery.contacts import Job, Outcome
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.outbox import Row
 
 pytestmark = pytest.mark.timeout(300)  # hundreds of stores, on a busy machine
@@ -77,7 +77,8 @@ def test_what_waits_for_delivery_shows_nobody() -> None:  # F163
     shopper = Shopper(email=ADDRESS, first_name="Ada")
     view = ProductView(Product("1", "Tea", url="https://shop.example/tea"), shopper)
     entry = Entry.of_view(view, identity="digest", repeat="")
-    row = Row(entry, view, attempts=0, lease=0.0)
+    row = Row(entry, attempts=0, lease=0.0)
+    assert row.told == view
     job = Job(row, shopper)
     told = "".join(map(repr, (shopper, view, entry, row, job, Outcome(job, RetryLater("lost")))))
     assert [word for word in SECRET_WORDS if word in told] == []

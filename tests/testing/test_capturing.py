@@ -20,7 +20,7 @@ from topmail_flask import (
 )
 from topmail_flask.app import state_of
 from topmail_flask.core import core_of
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery
 from topmail_flask.sandbox import Sandbox
 from topmail_flask.testing import capture
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from topmail_flask.cli.doctor_store import Finding, Store, error, ok, warning
 from topmail_flask.cli.terminal import ago
-from topmail_flask.delivery.lock_holders import holder
-from topmail_flask.delivery.place import (
+from topmail_flask.delivery.files import (
     LEADER_LOCK,
     NETWORK_FILE_SYSTEMS,
-    PlaceRefused,
+    DirectoryRefused,
     file_system,
+    holder,
     prepare,
 )
 
@@ -171,7 +171,7 @@ def outbox(store: Store) -> Finding:
             return error(f"{existing} cannot be written to by this user.", _ELSEWHERE)
         mode = existing.stat().st_mode & 0o7777
         free = shutil.disk_usage(existing).free
-    except PlaceRefused as refusal:
+    except DirectoryRefused as refusal:
         what, _, cure = str(refusal).partition(". ")
         return error(f"{what}.", cure.removeprefix("Cure: "))
     except OSError as failure:
@@ -215,12 +215,12 @@ def delivery(store: Store) -> Finding:
 
 def _letters(store: Store) -> int:
     """Dead letters that are kept: the ledger's count goes on for those that are gone."""
-    operators = store.delivery.operators()
+    admins = store.delivery.admins()
     try:
-        return sum(operators[0].kept().values())
+        return sum(admins[0].kept().values())
     finally:
-        for operator in operators:
-            operator.close()
+        for admin in admins:
+            admin.close()
 
 
 def _is_led(directory: Path | None) -> bool:

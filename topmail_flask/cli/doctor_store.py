@@ -232,10 +232,10 @@ class Store:
     @cached_property
     def outbox(self) -> Path | None:
         """The directory of the app with its key, below TOPMAIL_OUTBOX; None: in memory only."""
-        operators = self.delivery.operators()
-        for operator in operators:
-            operator.close()
-        return operators[0].directory if operators else None
+        admins = self.delivery.admins()
+        for admin in admins:
+            admin.close()
+        return admins[0].directory if admins else None
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> Exchange | None:
         """Call TopMail, each path once; None: there is no key to call with."""

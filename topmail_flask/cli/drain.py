@@ -15,8 +15,8 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.core import core_of
-from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery
+from topmail_flask.delivery.lifecycle import Wakeup
 
 FOLLOW_INTERVAL = 1.0
 """Seconds between two checks that the thread that sends is there."""
@@ -60,11 +60,11 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
 
 
 @contextmanager
-def _told_to_end() -> Iterator[Bell]:
+def _told_to_end() -> Iterator[Wakeup]:
     """Rung by TERM and INT, a second one of which changes nothing."""
-    ended = Bell()
+    ended = Wakeup()
     before = {
-        number: signal.signal(number, lambda *_: ended.ring())
+        number: signal.signal(number, lambda *_: ended.set())
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
@@ -74,7 +74,7 @@ def _told_to_end() -> Iterator[Bell]:
             signal.signal(number, handler)
 
 
-def _drain(delivery: Delivery, ended: Bell, timeout: float | None, *, as_json: bool) -> None:
+def _drain(delivery: Delivery, ended: Wakeup, timeout: float | None, *, as_json: bool) -> None:
     begun = delivery.stats()
     if timeout is None:
         delivery.follow()

@@ -16,9 +16,16 @@ from flask.cli import with_appcontext
 
 from topmail_flask.cli.terminal import ago, count_of, iso
 from topmail_flask.core import core_of
-from topmail_flask.delivery.by_hand import Choice, Table
-from topmail_flask.delivery.forgetting import by_contact_id, forget
-from topmail_flask.delivery.operating import Operator, OutboxUnavailable, Work
+from topmail_flask.delivery.admin import (
+    NEW_KEY_FOR,
+    Choice,
+    OutboxAdmin,
+    OutboxUnavailable,
+    Table,
+    Work,
+    by_contact_id,
+    forget,
+)
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
@@ -64,8 +71,8 @@ def status_command(as_json: bool) -> None:
         fix = "Set TOPMAIL_API_KEY: every key has an outbox of its own."
         report = _status(Health("disabled", "no key", fix), Stats(), None)
     else:
-        with outbox() as operator:
-            report = _status(core.health(), core.delivery.stats(), operator)
+        with outbox() as admin:
+            report = _status(core.health(), core.delivery.stats(), admin)
     click.echo(json.dumps(report) if as_json else _status_text(report))
     if not report["ok"]:
         raise SystemExit(1)
@@ -84,8 +91,8 @@ def list_command(pending: bool, reason: str | None, limit: int, as_json: bool) -
     first column is the key, for retry and drop.
     """
     table = _table(pending=pending, reason=reason)
-    with outbox() as operator:
-        rows = operator.listed(table, Choice(reason=reason or ""), limit)
+    with outbox() as admin:
+        rows = admin.listed(table, Choice(reason=reason or ""), limit)
     if as_json:
         times = ("at", "due", "died_at")
         click.echo(
@@ -121,21 +128,25 @@ def retry_command(
 ) -> None:
     """Have dead letters sent again: those with these keys, of one reason, or all.
 
-    They keep their key, so that TopMail can tell them from new ones; only those to which TopMail
-    repeats a stored error (replayed_error) get a new one. What is older than TOPMAIL_MAX_AGE or
+    They keep their key, so that TopMail can tell them from new ones; only those for which it may
+    have stored its answer (contact_not_found, replayed_error) get a new one. What is older than TOPMAIL_MAX_AGE or
     belongs to a shopper who has withdrawn consent stays a dead letter.
 
     Exits with 1 when a key is unknown or something stays a dead letter.
     """
     led_by = core_of(None).delivery.led_by
-    with outbox() as operator:
-        found, unknown = _chosen(operator, "dead", keys, reason, everything=everything)
-        renewed = set(operator.find("dead", Choice(tuple(found), Reason.REPLAYED_ERROR)))
-        left = _done(operator.retry(found), "Giving back to the queue", quiet=as_json)
+    with outbox() as admin:
+        found, unknown = _chosen(admin, "dead", keys, reason, everything=everything)
+        renewed = {
+            key
+            for reason in NEW_KEY_FOR
+            for key in admin.find("dead", Choice(tuple(found), reason))
+        }
+        left = _done(admin.retry(found), "Giving back to the queue", quiet=as_json)
         retried = left.pop("retried", 0)
-        still_dead = set(operator.find("dead", Choice(tuple(found))) if found else ())
+        still_dead = set(admin.find("dead", Choice(tuple(found))) if found else ())
         followed = [key for key in found if key not in still_dead | renewed]
-        outcomes = _outcomes(operator, followed, led_by, wait)
+        outcomes = _outcomes(admin, followed, led_by, wait)
     left += Counter(unknown=unknown)
     if as_json:
         click.echo(json.dumps({"retried": retried} | outcomes | dict(left)))
@@ -168,12 +179,12 @@ def drop_command(
     Exits with 1 when a key is unknown.
     """
     table = _table(pending=pending, reason=reason)
-    with outbox() as operator:
-        found, unknown = _chosen(operator, table, keys, reason, everything=everything)
+    with outbox() as admin:
+        found, unknown = _chosen(admin, table, keys, reason, everything=everything)
         if found and not (keys or yes):
             what = count_of(len(found), "waiting view" if pending else "dead letter")
             click.confirm(f"Remove {what} for good?", abort=True, err=True)
-        removed = _done(operator.drop(table, found), "Removing", quiet=as_json)["removed"]
+        removed = _done(admin.drop(table, found), "Removing", quiet=as_json)["removed"]
     if as_json:
         click.echo(json.dumps({"removed": removed} | ({"unknown": unknown} if unknown else {})))
     else:
@@ -197,13 +208,13 @@ def purge_command(days: float | None, as_json: bool) -> None:
     The leader does the same every minute with the times of the settings: this is for shorter ones,
     and for an outbox that no process leads.
     """
-    with outbox() as operator:
+    with outbox() as admin:
         age = core_of(None).settings.dead_letter_age if days is None else days * 86_400
-        before, size = time.time() - age, operator.bytes
-        found = operator.find("dead", Choice(died_before=before))
-        removed = _done(operator.drop("dead", found), "Removing", quiet=as_json)["removed"]
-        operator.tidy()
-        freed = max(0, size - operator.bytes)
+        before, size = time.time() - age, admin.bytes
+        found = admin.find("dead", Choice(died_before=before))
+        removed = _done(admin.drop("dead", found), "Removing", quiet=as_json)["removed"]
+        admin.tidy()
+        freed = max(0, size - admin.bytes)
     if as_json:
         click.echo(json.dumps({"removed": removed, "freed_bytes": freed}))
     else:
@@ -232,12 +243,12 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
         raise click.UsageError(str(error)) from None
     removed: Counter[str] = Counter()
     known = set(shoppers)
-    with outboxes() as operators:
-        for operator in operators:
-            if operator.exists:
-                identities = [operator.identity_of(shopper) for shopper in known]
-                known.update(by_contact_id(operator, identities))
-                work = forget(operator, shoppers, now=time.time())
+    with outboxes() as admins:
+        for admin in admins:
+            if admin.exists:
+                identities = [admin.identity_of(shopper) for shopper in known]
+                known.update(by_contact_id(admin, identities))
+                work = forget(admin, shoppers, now=time.time())
                 removed += _done(work, "Looking through the outbox", quiet=as_json)
     in_broker = core_of(None).settings.delivery == "celery"
     if as_json:
@@ -250,7 +261,7 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
 
 
 @contextmanager
-def outboxes() -> Iterator[list[Operator]]:
+def outboxes() -> Iterator[list[OutboxAdmin]]:
     """The app's outbox, and behind it those that former keys left on this machine.
 
     :raises click.ClickException: nothing is kept on disk, or it cannot be used; also while the
@@ -264,23 +275,23 @@ def outboxes() -> Iterator[list[Operator]]:
             "TOPMAIL_OUTBOX is :memory:. Only the store's own processes know what waits: "
             "ask topmail.stats() and topmail.health() there."
         )
-    operators = core.delivery.operators()
+    admins = core.delivery.admins()
     try:
-        for operator in operators:
-            operator.check()
-        yield operators
+        for admin in admins:
+            admin.check()
+        yield admins
     except OutboxUnavailable as error:
         raise click.ClickException(str(error)) from None
     finally:
-        for operator in operators:
-            operator.close()
+        for admin in admins:
+            admin.close()
 
 
 @contextmanager
-def outbox() -> Iterator[Operator]:
+def outbox() -> Iterator[OutboxAdmin]:
     """The app's outbox; see :func:`outboxes`."""
-    with outboxes() as operators:
-        yield operators[0]
+    with outboxes() as admins:
+        yield admins[0]
 
 
 def _done(work: Work, label: str, *, quiet: bool) -> Counter[str]:
@@ -301,15 +312,15 @@ def _done(work: Work, label: str, *, quiet: bool) -> Counter[str]:
     return total
 
 
-def _status(health: Health, stats: Stats, operator: Operator | None) -> dict[str, Any]:
+def _status(health: Health, stats: Stats, admin: OutboxAdmin | None) -> dict[str, Any]:
     return {
         "ok": health.ok,
         **asdict(health),
         "until": iso(health.until),
         "last_success": iso(health.last_success),
-        "exists": operator is not None and operator.exists,
-        "outbox": str(operator.directory) if operator else None,
-        "bytes": operator.bytes if operator else 0,
+        "exists": admin is not None and admin.exists,
+        "outbox": str(admin.directory) if admin else None,
+        "bytes": admin.bytes if admin else 0,
         "accepted": stats.accepted,
         "delivered": stats.delivered,
         "dead": stats.dead,
@@ -317,7 +328,7 @@ def _status(health: Health, stats: Stats, operator: Operator | None) -> dict[str
         "dropped": stats.dropped,
         "pending": stats.pending,
         "reasons": dict(sorted(stats.reasons.items())),
-        "dead_letters": operator.kept() if operator else {},
+        "dead_letters": admin.kept() if admin else {},
     }
 
 
@@ -356,17 +367,17 @@ def _table(*, pending: bool, reason: str | None) -> Table:
 
 
 def _chosen(
-    operator: Operator, table: Table, keys: tuple[str, ...], reason: str | None, *, everything: bool
+    admin: OutboxAdmin, table: Table, keys: tuple[str, ...], reason: str | None, *, everything: bool
 ) -> tuple[list[str], int]:
     """The keys that are meant, and how many keys are unknown."""
     if bool(keys) == bool(everything or reason):
         raise click.UsageError("name keys, or --reason, or --all (see: flask topmail outbox list)")
-    found = operator.find(table, Choice(keys=keys, reason=reason or ""))
+    found = admin.find(table, Choice(keys=keys, reason=reason or ""))
     return found, max(0, len(set(keys)) - len(found))
 
 
 def _outcomes(
-    operator: Operator, keys: Sequence[str], is_sent: Callable[[], int], wait: float
+    admin: OutboxAdmin, keys: Sequence[str], is_sent: Callable[[], int], wait: float
 ) -> dict[str, int]:
     """What became of dead letters that were given back: delivered, dead again, or still waiting.
 
@@ -375,8 +386,8 @@ def _outcomes(
     """
     end = time.monotonic() + wait
     while True:
-        dead = len(operator.find("dead", Choice(keys=tuple(keys))) if keys else ())
-        waiting = len(operator.find("waiting", Choice(keys=tuple(keys))) if keys else ())
+        dead = len(admin.find("dead", Choice(keys=tuple(keys))) if keys else ())
+        waiting = len(admin.find("waiting", Choice(keys=tuple(keys))) if keys else ())
         if not waiting or not is_sent() or time.monotonic() >= end:
             return {"delivered": len(keys) - dead - waiting, "dead": dead, "waiting": waiting}
         time.sleep(_POLL_INTERVAL)

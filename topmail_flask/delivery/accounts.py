@@ -8,27 +8,26 @@ from collections.abc import Callable
 
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.contacts import Job, Outcome, attempt
-from topmail_flask.delivery.crew import outcome_of
-from topmail_flask.delivery.entries import Entry, Told
-from topmail_flask.delivery.memories import UNKNOWN_SECONDS
+from topmail_flask.delivery.entry import Entry, Told
 from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Row
 from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import backoff
+from topmail_flask.delivery.sender import outcome_of
 from topmail_flask.model.errors import CallRejected, Conflict, ContactNotFound, RetryLater
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Receipt
 
-MOST_UNKNOWN = 10_000
+MOST_UNKNOWN, UNKNOWN_SECONDS = 10_000, 3600.0
 
 
 class Account:
     """Sends views of one app, one call at a time in each thread. Between calls, each process of a
     worker keeps the pause that TopMail asked it for, and for an hour who TopMail does not know.
 
-    :param name: as :func:`~topmail_flask.delivery.place.app_directory` names the app and its key.
+    :param name: as :func:`~topmail_flask.delivery.files.app_directory` names the app and its key.
     :param receivers: told what became of each view.
     """
 
@@ -68,7 +67,7 @@ class Account:
         newcomer = shopper if creates and shopper and shopper.email else None
         if not creates and self._unknown.get(entry.identity, 0.0) > self._monotonic():
             return Reason.CONTACT_NOT_FOUND
-        job = Job(Row(entry, told, tries, 0.0), None if entry.contact_id else newcomer)
+        job = Job(Row(entry, tries, 0.0), None if entry.contact_id else newcomer)
         outcome = outcome_of(self._attempt, job)
         error, now = outcome.result, self._monotonic()
         if isinstance(error, Receipt):

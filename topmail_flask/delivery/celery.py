@@ -35,7 +35,7 @@ from celery.signals import worker_process_shutdown
 
 from topmail_flask.delivery.accounts import Account
 from topmail_flask.delivery.contacts import Job, Outcome
-from topmail_flask.delivery.entries import Entry
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.publisher import TASK, Publisher
 from topmail_flask.delivery.receivers import Receivers

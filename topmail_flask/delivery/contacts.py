@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.outbox import Row
 from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError
-from topmail_flask.model.events import Purchase
 from topmail_flask.model.shopper import Receipt, Shopper
 
 
@@ -60,7 +59,7 @@ def attempt(client: TopMailClient, job: Job) -> Outcome:
 
 def _post(client: TopMailClient, job: Job) -> Receipt | DeliveryError:
     key, body = job.row.entry.sent_key, job.row.entry.sent_body
-    if not isinstance(job.row.told, Purchase):
+    if job.row.entry.kind != "purchase":
         return client.post_view(key, body)
     told = client.post_conversion(key, body)
     # The key is the order's: who used it, with whatever revenue, has told of this very order. Only

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
-from topmail_flask.delivery.entries import CONTACT_ID, Entry
-from topmail_flask.delivery.headings import Heading, heading_of, with_contact_id
-from topmail_flask.delivery.journal_reading import Portion, advance
-from topmail_flask.delivery.reports import ImportReport
+from topmail_flask.delivery.entry import CONTACT_ID, Entry, Heading, heading_of, with_contact_id
 from topmail_flask.delivery.schema import IS_PURCHASE, add
+from topmail_flask.delivery.segments import Portion
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
-Dropped = list[tuple[Entry, Reason]]
-SHED_AT_ONCE = 200
+DroppedLine = tuple[bytes, Reason]
+Dropped = list[DroppedLine]
+"""Lines of entries that are given up, and why."""
+EVICTED_AT_ONCE = 200
+SMALL_SHARE = 20
+"""Views that any shopper may have waiting before theirs make room for those of others."""
 MEMORY_ROWS, MEMORY_BYTES = 10_000, 8 * 1024 * 1024
+MOST_AHEAD = 1.0
+"""Seconds by which a time may be in the future: all processes of a machine have one clock."""
+_AMONG = "IN (SELECT value FROM json_each(?))"
 _REASONS = {str(reason): reason for reason in Reason}
 
 
@@ -40,18 +47,55 @@ class Limits:
         return cls(rows, space, settings.repeat_window)
 
 
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What one import brought.
+
+    :ivar imported: entries that wait now.
+    :ivar arrived: whose they are, by identity; True: a purchase is among them.
+    :ivar lines: entries that do not wait, as they came, each with its reason.
+    :ivar torn: lines that could not be read.
+    :ivar more: whether the limit ended it.
+    :ivar fault: empty, or why it could not be done: ``"full"``, ``"busy"``, ``"unusable"``.
+    """
+
+    imported: int = 0
+    arrived: dict[str, bool] = field(default_factory=dict)
+    lines: tuple[DroppedLine, ...] = ()
+    torn: int = 0
+    more: bool = False
+    fault: str = ""
+
+    @property
+    def dropped(self) -> list[tuple[Entry, Reason]]:
+        """The entries that do not wait, each with its reason."""
+        return entries_of(self.lines)
+
+
+def entries_of(dropped: Iterable[DroppedLine]) -> list[tuple[Entry, Reason]]:
+    """The entries of lines that were given up; of a damaged line nobody can say which it was."""
+    found = []
+    for line, reason in dropped:
+        with suppress(ValueError, TypeError):
+            found.append((Entry.from_line(line), reason))
+    return found
+
+
 @dataclass(slots=True)
-class Intake:
+class _Intake:
     """Lines on their way into the table, in one transaction."""
 
     connection: sqlite3.Connection
     repeat_window: float
+    now: float
     imported: int = 0
     torn: int = 0
+    arrived: dict[str, bool] = field(default_factory=dict)
     dropped: Dropped = field(default_factory=list)
     _rows: list[tuple[str, float, str, bytes, bool]] = field(default_factory=list)
     _contacts: dict[str, str] = field(default_factory=dict)
     _purchases: dict[str, float] = field(default_factory=dict)
+    _withdrawn: dict[str, tuple[float, Reason]] = field(default_factory=dict)
     _known: dict[str, tuple[float, str]] = field(default_factory=dict)
     _seen: dict[str, tuple[float, str]] = field(default_factory=dict)
     _refused: Counter[Reason] = field(default_factory=Counter)
@@ -60,33 +104,8 @@ class Intake:
         """Imports lines, in this order."""
         headed = self._headed(lines)
         self._look_up([heading for heading, _ in headed])
-        known = self.connection.execute(
-            "SELECT identity, CAST(at AS REAL), reason FROM withdrawals"
-        )
-        withdrawn = {
-            identity: (at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN))
-            for identity, at, reason in known
-        }
         for heading, line in headed:
-            kind, key, at, identity, repeat, is_open = heading
-            if kind == "withdrawal":
-                self._insert()
-                mark = Entry.from_line(line)
-                withdraw(self.connection, mark, Reason.CONSENT_WITHDRAWN, self.dropped)
-                withdrawn[identity] = at, Reason.CONSENT_WITHDRAWN
-                continue
-            gone = withdrawn.get(identity)
-            is_purchase = kind == "purchase"
-            if gone and at <= gone[0]:
-                self._drop(line, gone[1])
-            elif not is_purchase and at <= self._purchases.get(identity, -1.0):
-                self._drop(line, Reason.PURCHASED)
-            elif not repeat or self._counts(heading, line):
-                if is_purchase:
-                    self._end_browsing(identity, at)
-                contact_id = None if is_purchase or not is_open else self._contacts.get(identity)
-                chosen = with_contact_id(line, contact_id) if contact_id else line
-                self._rows.append((key, at, identity, chosen, is_purchase))
+            self._take(heading, line)
         self._insert()
         count_dropped(self.connection, Reason.TORN, self.torn, accepted=self.torn)
         for reason, amount in self._refused.items():
@@ -98,27 +117,61 @@ class Intake:
 
     def _headed(self, lines: Iterable[bytes]) -> list[tuple[Heading, bytes]]:
         headed = []
+        latest = self.now + MOST_AHEAD
         for line in lines:
             try:
-                headed.append((heading_of(line), line))
+                heading = heading_of(line)
             except ValueError:
                 self.torn += 1
+                continue
+            if heading.at > latest:  # its clock was ahead: it is no later than this import
+                heading = heading._replace(at=self.now)
+            headed.append((heading, line))
         return headed
 
     def _look_up(self, headings: Sequence[Heading]) -> None:
         """Reads at once what is known of all shoppers and repeats."""
-        among = "IN (SELECT value FROM json_each(?))"
         repeats = json.dumps([heading.repeat for heading in headings])
-        query = f"SELECT repeat, CAST(at AS REAL), key FROM repeats WHERE repeat {among}"  # noqa: S608
+        query = f"SELECT repeat, CAST(at AS REAL), key FROM repeats WHERE repeat {_AMONG}"  # noqa: S608
         for repeat, at, key in self.connection.execute(query, (repeats,)):
             self._known[repeat] = at, key
         identities = json.dumps(list({heading.identity for heading in headings}))
-        query = f"SELECT identity, CAST(at AS REAL) FROM purchases WHERE identity {among}"  # noqa: S608
-        self._purchases.update(self.connection.execute(query, (identities,)))
-        query = f"SELECT identity, contact_id FROM contacts WHERE identity {among}"  # noqa: S608
+        # A mark of a clock that was ahead says nothing about what is looked at now.
+        known = identities, self.now + MOST_AHEAD
+        query = (
+            f"SELECT identity, CAST(at AS REAL) FROM purchases WHERE identity {_AMONG} AND at <= ?"  # noqa: S608
+        )
+        self._purchases.update(self.connection.execute(query, known))
+        query = f"SELECT identity, contact_id FROM contacts WHERE identity {_AMONG}"  # noqa: S608
         for identity, contact_id in self.connection.execute(query, (identities,)):
             if isinstance(contact_id, str) and CONTACT_ID.fullmatch(contact_id):
                 self._contacts[identity] = contact_id
+        query = (
+            "SELECT identity, CAST(at AS REAL), reason FROM withdrawals "  # noqa: S608  # our text
+            f"WHERE identity {_AMONG} AND at <= ?"
+        )
+        for identity, at, reason in self.connection.execute(query, known):
+            self._withdrawn[identity] = at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN)
+
+    def _take(self, heading: Heading, line: bytes) -> None:
+        kind, key, at, identity, repeat, is_open = heading
+        if kind == "withdrawal":
+            self._insert()
+            withdraw(self.connection, identity, at, Reason.CONSENT_WITHDRAWN, self.dropped)
+            self._withdrawn[identity] = at, Reason.CONSENT_WITHDRAWN
+            return
+        withdrawn = self._withdrawn.get(identity)
+        is_purchase = kind == "purchase"
+        if withdrawn and at <= withdrawn[0]:
+            self._drop(line, withdrawn[1])
+        elif not is_purchase and at <= self._purchases.get(identity, -1.0):
+            self._drop(line, Reason.PURCHASED)
+        elif not repeat or self._counts(heading, line):
+            if is_purchase:
+                self._end_browsing(identity, at)
+            contact_id = None if is_purchase or not is_open else self._contacts.get(identity)
+            chosen = with_contact_id(line, contact_id) if contact_id else line
+            self._rows.append((key, at, identity, chosen, is_purchase))
 
     def _end_browsing(self, identity: str, at: float) -> None:
         """Drops the views before a purchase, also those still on their way from other journals."""
@@ -144,10 +197,12 @@ class Intake:
         return True
 
     def _drop(self, line: bytes, reason: Reason) -> None:
-        self.dropped.append((Entry.from_line(line), reason))
+        self.dropped.append((line, reason))
         self._refused[reason] += 1
 
     def _insert(self) -> None:
+        if not self._rows:
+            return
         before = self.connection.total_changes
         self.connection.executemany(
             "INSERT OR IGNORE INTO waiting (key, at, identity, line, tried) VALUES (?, ?, ?, ?, ?)",
@@ -156,29 +211,62 @@ class Intake:
         inserted = self.connection.total_changes - before
         self.imported += inserted
         add(self.connection, {"accepted": inserted})
+        for _, _, identity, _, is_purchase in self._rows:
+            self.arrived[identity] = is_purchase or self.arrived.get(identity, False)
         self._rows.clear()
 
 
 def import_lines(
-    connection: sqlite3.Connection, lines: Iterable[bytes], limits: Limits
+    connection: sqlite3.Connection, lines: Iterable[bytes], limits: Limits, now: float
 ) -> ImportReport:
-    """Imports lines and makes room."""
-    intake = Intake(connection, limits.repeat_window)
+    """Imports lines and makes room.
+
+    :param now: seconds since the epoch; what claims to be later happened now.
+    """
+    intake = _Intake(connection, limits.repeat_window, now)
     intake.take(lines)
-    shed(connection, limits, intake.dropped)
-    return ImportReport(imported=intake.imported, torn=intake.torn, dropped=tuple(intake.dropped))
+    make_room(connection, limits, intake.dropped)
+    return ImportReport(
+        imported=intake.imported,
+        arrived=intake.arrived,
+        torn=intake.torn,
+        lines=tuple(intake.dropped),
+    )
 
 
 def import_portions(
-    connection: sqlite3.Connection, portions: Iterable[Portion], limits: Limits
+    connection: sqlite3.Connection, portions: Iterable[Portion], limits: Limits, now: float
 ) -> tuple[ImportReport, list[Portion]]:
     """Imports portions of journals, each once, and makes room.
 
     :returns: also the portions that were imported here, and not by somebody else meanwhile.
     """
-    own = [portion for portion in portions if advance(connection, portion)]
+    own = _advance(connection, list(portions))
     lines = chain.from_iterable(portion.lines for portion in own)
-    return import_lines(connection, lines, limits), own
+    return import_lines(connection, lines, limits, now), own
+
+
+def _advance(connection: sqlite3.Connection, portions: list[Portion]) -> list[Portion]:
+    """Notes that portions are imported, except those that somebody else has imported meanwhile."""
+    names = json.dumps([portion.segment.path.name for portion in portions])
+    query = f"SELECT name, start FROM segments WHERE name {_AMONG}"  # noqa: S608
+    starts = dict(connection.execute(query, (names,)))
+    own = []
+    for portion in portions:
+        # Removed by whoever imported it, perhaps with its row?
+        is_there = os.fstat(portion.segment.fd).st_nlink > 0
+        if is_there and starts.get(portion.segment.path.name, 0) == portion.start:
+            own.append(portion)
+    connection.executemany(
+        "INSERT OR REPLACE INTO segments VALUES (?, ?, ?)",
+        [(portion.segment.path.name, portion.end, portion.start) for portion in own],
+    )
+    return own
+
+
+def forget_segments(connection: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Forgets segments that are removed; no other ever has their names."""
+    connection.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in names])
 
 
 def count_dropped(
@@ -189,15 +277,15 @@ def count_dropped(
 
 
 def withdraw(
-    connection: sqlite3.Connection, entry: Entry, reason: Reason, dropped: Dropped
+    connection: sqlite3.Connection, identity: str, at: float, reason: Reason, dropped: Dropped
 ) -> None:
     """Drops what waits for an identity, and what is still on its way from other journals."""
     gone = connection.execute(
-        "SELECT id, line FROM waiting WHERE identity = ? AND at <= ?", (entry.identity, entry.at)
+        "SELECT id, line FROM waiting WHERE identity = ? AND at <= ?", (identity, at)
     ).fetchall()
     remove(connection, gone, reason, dropped)
     connection.execute(
-        "INSERT OR REPLACE INTO withdrawals VALUES (?, ?, ?)", (entry.identity, entry.at, reason)
+        "INSERT OR REPLACE INTO withdrawals VALUES (?, ?, ?)", (identity, at, reason)
     )
 
 
@@ -208,36 +296,44 @@ def remove(
     dropped: Dropped,
 ) -> None:
     """Deletes waiting rows and counts them under ``reason``."""
+    if not rows:
+        return
     connection.executemany("DELETE FROM waiting WHERE id = ?", [(row_id,) for row_id, _ in rows])
     if reason is Reason.EXPIRED:
         add(connection, {"expired": len(rows), f"reason:{reason}": len(rows)})
     else:
         count_dropped(connection, reason, len(rows))
-    for _, line in rows:
-        try:
-            dropped.append((Entry.from_line(line), reason))
-        except (ValueError, TypeError):
-            continue  # nobody can say which view it was
+    dropped += [(line, reason) for _, line in rows]
 
 
-def shed(connection: sqlite3.Connection, limits: Limits, dropped: Dropped) -> None:
-    """Drops the oldest until the rest is within the limits (fault F094)."""
+def make_room(connection: sqlite3.Connection, limits: Limits, dropped: Dropped) -> None:
+    """Drops the oldest of whoever has the most waiting, until the rest is within the limits."""
     (rows,) = connection.execute("SELECT COUNT(*) FROM waiting").fetchone()
     excess = rows - limits.rows
     while excess > 0 or used_bytes(connection) > limits.bytes:
-        oldest = connection.execute(
-            "SELECT id, line FROM waiting ORDER BY id LIMIT ?",
-            (min(excess, SHED_AT_ONCE) if excess > 0 else SHED_AT_ONCE,),
-        ).fetchall()
+        at_once = min(excess, EVICTED_AT_ONCE) if excess > 0 else EVICTED_AT_ONCE
+        oldest = _to_evict(connection, at_once)
         if not oldest:
-            letters = connection.execute(
+            dead = connection.execute(
                 "DELETE FROM dead WHERE id IN (SELECT id FROM dead ORDER BY id LIMIT ?)",
-                (SHED_AT_ONCE,),
+                (EVICTED_AT_ONCE,),
             )
-            if not letters.rowcount:
+            if not dead.rowcount:
                 return
         remove(connection, oldest, Reason.OVERFLOW, dropped)
         excess -= len(oldest)
+
+
+def _to_evict(connection: sqlite3.Connection, limit: int) -> list[tuple[int, bytes]]:
+    most = connection.execute(
+        "SELECT identity, COUNT(*) FROM waiting GROUP BY identity ORDER BY COUNT(*) DESC LIMIT 1"
+    ).fetchone()
+    if most is None or most[1] <= SMALL_SHARE:
+        query = "SELECT id, line FROM waiting ORDER BY id LIMIT ?"
+        return connection.execute(query, (limit,)).fetchall()
+    query = "SELECT id, line FROM waiting WHERE identity = ? ORDER BY at, id LIMIT ?"
+    # Two shoppers who flood take turns: neither is cut to less than half at once.
+    return connection.execute(query, (most[0], min(limit, max(1, most[1] // 2)))).fetchall()
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

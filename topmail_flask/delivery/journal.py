@@ -6,14 +6,17 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
 from topmail_flask.delivery import segments
-from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.place import prepare
+from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.files import prepare, refusal
 from topmail_flask.delivery.segments import Segment
+from topmail_flask.model.ledger import Stats
+from topmail_flask.model.reasons import Reason
 
 _log = logging.getLogger("topmail_flask.delivery")
 CHECK_INTERVAL = 0.5
@@ -34,7 +37,7 @@ class Journal:
     No lock is taken that anybody could wait for: it may be used from any thread, greenlet, signal
     handler or finaliser. A forked child notices itself and begins a file of its own.
 
-    :param directory: the app's directory, see :mod:`topmail_flask.delivery.place`.
+    :param directory: the app's directory, see :mod:`topmail_flask.delivery.files`.
     :param durable: every line reaches the disk before :meth:`append` returns
         (``TOPMAIL_SYNCHRONOUS = "FULL"``).
     :param max_bytes: bytes of journals that may wait in the directory for a leader.
@@ -58,7 +61,7 @@ class Journal:
         self._clock = clock
         self._monotonic = monotonic
         self._segment: Segment | None = None
-        self._stranded: list[Segment] = []
+        self._moved: list[Segment] = []
         self._check_at = 0.0
         self._checked_size = 0
         self._retry_at = 0.0
@@ -98,21 +101,21 @@ class Journal:
         :returns: what nobody has imported from a file that was moved or deleted, and cannot be
             saved: it is lost with this process.
         """
-        if self._stranded or (self._segment is not None and not self._segment.in_place):
+        if self._moved or (self._segment is not None and not self._segment.in_place):
             self._check_at = self._retry_at = 0.0
             self.check()
         self._segment = None
         lost: list[Entry] = []
-        while self._stranded:
-            lost += self._entries_of(self._stranded.pop())
+        while self._moved:
+            lost += self._entries_of(self._moved.pop())
         return lost
 
-    def _entries_of(self, stranded: Segment) -> list[Entry]:
+    def _entries_of(self, moved: Segment) -> list[Entry]:
         found: list[Entry] = []
         with suppress(OSError):
-            source = segments.OpenSegment(stranded.path, stranded.reader, dead=False)
+            source = segments.OpenSegment(moved.path, moved.reader, dead=False)
             start = 0
-            while stranded.pid == os.getpid() and (chunk := source.read(start, segments.CHUNK)):
+            while moved.pid == os.getpid() and (chunk := source.read(start, segments.CHUNK)):
                 start += len(chunk)
                 for line in segments.lines_of(chunk):
                     with suppress(ValueError):
@@ -157,9 +160,9 @@ class Journal:
         self._check_at = now + CHECK_INTERVAL
         if segment is not None and segment.pid == os.getpid():
             if not segment.in_place:
-                self._stranded.append(segment)
+                self._moved.append(segment)
             elif os.fstat(segment.fd).st_size < self._segment_bytes:
-                self._save_stranded(segment)
+                self._save_moved(segment)
                 return segment
         self._segment = None
         if now < self._retry_at:
@@ -168,26 +171,26 @@ class Journal:
         if segments.overflows(self._directory, self._max_bytes):
             raise OSError(errno.EDQUOT, "the journals are full: nobody delivers from them")
         self._segment = Segment.create(self._directory, now=self._clock(), durable=self._durable)
-        self._save_stranded(self._segment)
+        self._save_moved(self._segment)
         return self._segment
 
-    def _save_stranded(self, to: Segment) -> None:
+    def _save_moved(self, to: Segment) -> None:
         """Saves what nobody has imported from files that were moved or deleted (fault F193)."""
-        for stranded in tuple(self._stranded):
-            if stranded.pid == os.getpid():
-                self._carry_over(stranded, to)
+        for moved in tuple(self._moved):
+            if moved.pid == os.getpid():
+                self._carry_over(moved, to)
             with suppress(ValueError):
-                self._stranded.remove(stranded)
+                self._moved.remove(moved)
 
-    def _carry_over(self, stranded: Segment, to: Segment) -> None:
-        source = segments.OpenSegment(stranded.path, stranded.reader, dead=False)
+    def _carry_over(self, moved: Segment, to: Segment) -> None:
+        source = segments.OpenSegment(moved.path, moved.reader, dead=False)
         start, saved = 0, 0
         while chunk := source.read(start, segments.CHUNK):
             lines = segments.lines_of(chunk)
             copy = b"\n" + b"\n\n".join(lines) + b"\n"
             if lines and os.write(to.fd, copy) < len(copy):
                 raise OSError(errno.ENOSPC, "the disk is full")
-            segments.erase(stranded.reader, start, start + len(chunk))
+            segments.erase(moved.reader, start, start + len(chunk))
             start += len(chunk)
             saved += len(lines)
         if saved:
@@ -196,7 +199,100 @@ class Journal:
     def _warn(self, error: Exception) -> None:
         self.degraded = type(error).__name__  # the message may hold the view
         if isinstance(error, OSError):
-            self.degraded = error.strerror or str(error)
+            self.degraded = refusal(self._directory, error)
         if self._monotonic() >= self._warn_at:
             self._warn_at = self._monotonic() + WARN_INTERVAL
             _log.warning("TopMail: views are kept in memory only. %s.", self.degraded)
+
+
+class RingBuffer:
+    """Entries in memory, at most ``max_entries`` and ``max_bytes`` of them.
+
+    It takes no lock: it may be used from a signal handler, a finaliser or a forked child, which
+    begins with an empty ring of its own.
+    """
+
+    def __init__(self, max_entries: int = 10_000, max_bytes: int = 8 * 1024 * 1024) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lines: deque[bytes] = deque()
+        self._bytes = 0
+        self._dropped: Counter[str] = Counter()
+        self._pid = os.getpid()
+
+    def put(self, entry: Entry) -> list[Entry]:
+        """Keeps an entry.
+
+        :returns: the oldest ones, dropped to make room (:attr:`Reason.OVERFLOW`).
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        line = entry.to_line()
+        self._bytes += len(line)
+        self._lines.append(line)
+        dropped = []
+        while len(self._lines) > self._max_entries or self._bytes > self._max_bytes:
+            dropped += self.take(1)
+        self._dropped[Reason.OVERFLOW] += len(dropped)
+        return dropped
+
+    def take(self, limit: int) -> list[Entry]:
+        """Removes up to ``limit`` entries, the oldest first."""
+        taken: list[Entry] = []
+        with suppress(IndexError):
+            while len(taken) < limit and self._pid == os.getpid():
+                line = self._lines.popleft()
+                self._bytes -= len(line)
+                taken.append(Entry.from_line(line))
+        return taken
+
+    def pour(self, append: Callable[[Entry], bool]) -> int:
+        """Gives what waits to ``append`` until that returns False.
+
+        :returns: how many entries it took.
+        """
+        poured = 0
+        for _ in range(len(self)):
+            for entry in self.take(1):
+                if not append(entry):
+                    self._put_back(entry)
+                    return poured
+                poured += 1
+        return poured
+
+    def forget(self, identities: Collection[str], reason: Reason) -> list[Entry]:
+        """Drops what waits for these identities, and counts it under ``reason``."""
+        found: list[Entry] = []
+        kept: list[Entry] = []
+        for entry in self.take(len(self)):
+            (found if entry.identity in identities else kept).append(entry)
+        for entry in kept:
+            self.put(entry)
+        self._dropped[reason] += len(found)
+        return found
+
+    def give_up(self, reason: Reason) -> list[Entry]:
+        """Drops all that waits, and counts it under ``reason``."""
+        found = self.take(len(self))
+        self._dropped[reason] += len(found)
+        return found
+
+    def _put_back(self, entry: Entry) -> None:
+        line = entry.to_line()
+        self._bytes += len(line)
+        self._lines.appendleft(line)
+
+    def __len__(self) -> int:
+        return len(self._lines) if self._pid == os.getpid() else 0
+
+    def stats(self) -> Stats:
+        """What waits here, and what was dropped here; never what left for the disk."""
+        if self._pid != os.getpid():
+            return Stats()
+        dropped = self._dropped.total()
+        reasons = {reason: count for reason, count in self._dropped.items() if count}
+        waiting = len(self)
+        return Stats(accepted=waiting + dropped, pending=waiting, dropped=dropped, reasons=reasons)

@@ -1,75 +1,108 @@
-"""The loop of whoever leads, or waits to lead. It knows no home."""
+"""The loop of whoever leads, or waits to lead: one process of a machine, with the newest settings.
+
+While stores with different settings share a directory, as in a deployment, the newest that is
+alive decides: each process that may send looks into one note about once a second. It claims the
+note if that tells of an older configuration, or of one whose processes are gone, and else it keeps
+the note fresh (the same configuration) or stands back (a newer one). Workers that an old store
+leaves to finish their requests so never take the lead back, and get it back when the new store is
+gone.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from functools import cache, cached_property
 from pathlib import Path
 
-from topmail_flask.delivery.bells import Bell
-from topmail_flask.delivery.held_files import HeldFile, hold
+from topmail_flask.delivery.client import version
+from topmail_flask.delivery.files import (
+    LEADER_LOCK,
+    HeldFile,
+    hold,
+    prepare,
+    read_note,
+    refusal,
+    write_note,
+)
+from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.notices import logger
-from topmail_flask.delivery.place import LEADER_LOCK, prepare
-from topmail_flask.delivery.sender import Sender
+from topmail_flask.delivery.sender import BUSY_INTERVAL, Sender
+from topmail_flask.model.settings import Secret, Settings
 
 FAILOVER_INTERVAL = 1.0
 """Seconds between two tries to become the leader."""
 RECHECK_INTERVAL = 5.0
-"""Seconds between two looks whether the disk can be used again, while it leads in memory."""
+"""Seconds between two checks whether the disk can be used again, while it leads in memory."""
 FAULTS_TO_REOPEN = 5
-TOUCH_INTERVAL = 0.25
-"""Seconds between two signs of life while it turns."""
+HEARTBEAT_INTERVAL = 0.25
+NOTE = "leader.order"
+NOTE_INTERVAL = 1.0
+LASTS = 5.0
+"""Seconds after its last sign of life for which a newer configuration still holds."""
 
 
 class Leader:
-    """Tries to lead, and while it leads, turns the sender until it is told to end.
+    """Tries to lead, and while it leads, turns the sender until it is told to stop.
 
     :param directory: where the lock, the journals and the outbox are; None: in memory, alone.
-    :param open_sender: opens the books of a directory (None: in memory) and a sender for them.
-    :param bell: rung when an own view was accepted or a call has ended.
+    :param open_sender: opens the outbox and a sender for it.
+    :param wakeup: set when a view was accepted or a lot of calls has ended.
     :param while_waiting: done once a second while somebody else leads.
-    :param rules: whether this one's settings hold; if not, it does not lead.
+    :param holds: whether this one's settings hold; if not, it does not lead.
+    :ivar sender: set while this one leads.
+    :ivar turned_at: when the last turn began, by the monotonic clock; None while it waits.
     """
 
     def __init__(
         self,
         directory: Path | None,
-        open_sender: Callable[[Path | None], Sender],
-        bell: Bell,
+        open_sender: Callable[[], Sender],
+        wakeup: Wakeup,
         *,
         while_waiting: Callable[[], None] = lambda: None,
-        rules: Callable[[], bool] = lambda: True,
+        holds: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._open_sender = open_sender
         self._while_waiting = while_waiting
-        self._rules = rules
+        self._holds = holds
         self._monotonic = monotonic
-        self._end_by: float | None = None
-        self.bell = bell
-        self.accepted = False
-        """Set by whoever rings because this process has accepted a view."""
+        self._stop_by: float | None = None
+        self._wakeup = wakeup
+        self._accepted = False
+        self._idle = False
+        self._refusal = ""
         self.sender: Sender | None = None
-        """Set while this one leads."""
-        self.beat: float | None = None
-        """When the last turn began, by the monotonic clock; None while it waits for a bell."""
+        self.turned_at: float | None = None
 
     def run(self) -> None:
-        """Wait to lead, lead, and return when told to end."""
+        """Wait to lead, lead, and return when told to stop."""
         while True:
             lock, alone = self._try_to_lead()
             if lock is not None or alone:
                 self._lead(lock)
-            if self._end_by is not None:
+            if self._stop_by is not None:
                 return
             self._while_waiting()
-            self.bell.wait(FAILOVER_INTERVAL)
+            self._wakeup.wait(FAILOVER_INTERVAL)
 
-    def end_by(self, moment: float) -> None:
+    def accepted(self) -> None:
+        """This process has accepted a view: a leader that is asleep for longer is woken."""
+        self._accepted = True
+        if self._idle:
+            self._idle = False
+            self._wakeup.set()
+
+    def stop(self, moment: float) -> None:
         """Have :meth:`run` return: when nothing can be sent soon any more, or at this moment."""
-        self._end_by = moment
-        self.bell.ring()
+        self._stop_by = moment
+        self._wakeup.set()
 
     def _try_to_lead(self) -> tuple[HeldFile | None, bool]:
         """The lock, and whether to lead in memory because there can be none."""
@@ -77,34 +110,31 @@ class Leader:
             return None, True
         try:
             prepare(self._directory)
-            return (hold(self._directory / LEADER_LOCK) if self._rules() else None), False
-        except OSError:
+            return (hold(self._directory / LEADER_LOCK) if self._holds() else None), False
+        except OSError as error:
+            self._refusal = refusal(self._directory, error)
             return None, True
 
-    def _disk_is_back(self) -> bool:
+    def _can_use_disk(self) -> bool:
         lock, alone = self._try_to_lead()
         if lock is not None:
             lock.release()
         return not alone
 
-    def _leaves_memory(self, sender: Sender) -> bool:
-        """Whether the disk can be used again, and has what was in memory."""
-        if self._directory is None or not self._disk_is_back():
-            return False
-        return sender.outbox.move_to(self._directory)
-
     def _lead(self, lock: HeldFile | None) -> None:
-        self.sender = sender = self._open_sender(self._directory if lock else None)
+        self.sender = sender = self._open_sender()
+        if lock is None:
+            sender.outbox.keep_in_memory(self._refusal)
         recheck_at = self._monotonic() + RECHECK_INTERVAL
-        faults, self.accepted, touch_at = 0, True, 0.0
+        faults, self._accepted, heartbeat_at = 0, True, 0.0
         try:
-            while not self._done(sender) and faults < FAULTS_TO_REOPEN:
-                self.beat = self._monotonic()
-                if lock is not None and self.beat >= touch_at:
-                    touch_at = self.beat + TOUCH_INTERVAL
+            while not self._is_done(sender) and faults < FAULTS_TO_REOPEN:
+                self.turned_at = self._monotonic()
+                if lock is not None and self.turned_at >= heartbeat_at:
+                    heartbeat_at = self.turned_at + HEARTBEAT_INTERVAL
                     lock.touch()
                 try:
-                    accepted, self.accepted = self.accepted, False
+                    accepted, self._accepted = self._accepted, False
                     wait = sender.turn(accepted=accepted)
                     faults = 0
                 except Exception as error:  # noqa: BLE001  # the sender's loop goes on
@@ -113,25 +143,109 @@ class Leader:
                     logger.warning(
                         "TopMail: a turn of the sender failed: %s.", type(error).__name__
                     )
-                self.beat = None
-                is_deposed = lock is not None and not (lock.in_place and self._rules())
-                if is_deposed and self._disk_is_back():
+                self.turned_at = None
+                is_deposed = lock is not None and not (lock.in_place and self._holds())
+                if is_deposed and self._can_use_disk():
                     return
                 if lock is None and self._monotonic() > recheck_at and not sender.useful:
-                    if self._leaves_memory(sender):
-                        return
                     recheck_at = self._monotonic() + RECHECK_INTERVAL
-                if self._end_by is not None:
-                    wait = min(wait, self._end_by - self._monotonic())
-                self.bell.wait(wait)
+                    if self._can_use_disk() and sender.outbox.leave_memory():
+                        return
+                self._sleep(wait)
         finally:
             self.sender = None
-            self.beat = None
+            self.turned_at = None
             sender.close()
             if lock is not None:
                 lock.release()
 
-    def _done(self, sender: Sender) -> bool:
-        if self._end_by is None:
+    def _sleep(self, wait: float) -> None:
+        if self._stop_by is not None:
+            wait = min(wait, self._stop_by - self._monotonic())
+        self._idle = wait > BUSY_INTERVAL
+        if not (self._idle and self._accepted):  # accepted since the turn began
+            self._wakeup.wait(wait)
+        self._idle = False
+
+    def _is_done(self, sender: Sender) -> bool:
+        if self._stop_by is None:
             return False
-        return self._monotonic() >= self._end_by or not sender.useful
+        return self._monotonic() >= self._stop_by or not sender.useful
+
+
+class ConfigPrecedence:
+    """One store's place in the order of configurations.
+
+    :param directory: the app's directory.
+    :param settings: of the store.
+    :param born: when the configuration was read, by the monotonic clock of the machine.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Settings,
+        born: float,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._note = directory / NOTE
+        self._settings = settings
+        self._born = born
+        self._clock = clock
+        self._monotonic = monotonic
+        self._check_at = float("-inf")
+        self._is_newest = True
+
+    @cached_property
+    def _rank(self) -> tuple[float, str]:
+        return self._born, config_digest(self._settings)
+
+    def is_newest(self) -> bool:
+        """Whether these settings hold; to be asked again and again, for it says that the store is
+        alive. Where nothing can be written, they do.
+        """
+        now = self._monotonic()
+        if now >= self._check_at:
+            self._check_at = now + NOTE_INTERVAL
+            self._is_newest = self._check()
+        return self._is_newest
+
+    def _check(self) -> bool:
+        text, written_at = read_note(self._note)
+        noted = _rank_of(text)
+        if noted[1] == self._rank[1]:
+            with suppress(OSError):
+                os.utime(self._note, follow_symlinks=False)
+            return True
+        if noted > self._rank and abs(self._clock() - written_at) <= LASTS:
+            return False
+        with suppress(OSError):
+            write_note(self._note, b"%r %s\n" % (self._rank[0], self._rank[1].encode()))
+        return True
+
+
+def config_digest(settings: Settings) -> str:
+    """Tells a configuration, and the installed code, from every other; betrays no key."""
+    values = [getattr(settings, each.name) for each in fields(settings)]
+    plain = [value.reveal() if isinstance(value, Secret) else value for value in values]
+    text = repr([None if callable(value) else value for value in plain] + _code())
+    return hashlib.blake2b(text.encode(), digest_size=16, person=b"topmail_order").hexdigest()
+
+
+@cache
+def _code() -> list[str]:
+    installed = 0
+    with suppress(OSError):
+        installed = Path(__file__).parent.stat().st_mtime_ns
+    return [version(), str(installed)]
+
+
+def _rank_of(note: bytes) -> tuple[float, str]:
+    """When the configuration of a note was read, and its digest."""
+    try:
+        born, digest = note.decode().split()
+        return float(born), digest
+    except ValueError:
+        return 0.0, ""

@@ -1,46 +1,146 @@
-"""The books of delivery: what waits, what is being sent, and what became of everything.
+"""The outbox: what waits, what is being sent, and what became of everything.
 
 Only the leader and the command line write; every process may read.
 """
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import replace
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from topmail_flask.delivery import claims, upkeep
-from topmail_flask.delivery.adoption import adopt, move
-from topmail_flask.delivery.balance import balance, known_segments, oldest_unimported
-from topmail_flask.delivery.books import Books
-from topmail_flask.delivery.claims import Find, Row
-from topmail_flask.delivery.database import Fault
-from topmail_flask.delivery.entries import Entry
-from topmail_flask.delivery.importing import Limits, import_lines, import_portions
-from topmail_flask.delivery.journal_reading import JournalReading, forget_segments
-from topmail_flask.delivery.memories import Memories
-from topmail_flask.delivery.reports import ImportReport, Standing
-from topmail_flask.delivery.settlements import Settlements
+from topmail_flask.delivery.entry import CONTACT_ID, Entry, Told
+from topmail_flask.delivery.importing import (
+    MOST_AHEAD,
+    Dropped,
+    ImportReport,
+    Limits,
+    count_dropped,
+    entries_of,
+    forget_segments,
+    import_lines,
+    import_portions,
+    remove,
+)
+from topmail_flask.delivery.repair import OutboxFile, adopt, discard_set_aside
+from topmail_flask.delivery.schema import IS_PURCHASE, add, note
+from topmail_flask.delivery.segments import Journals
+from topmail_flask.delivery.sqlite_file import Fault
+from topmail_flask.delivery.turns import Turns
 from topmail_flask.model.ledger import Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Shopper
 
-__all__ = ["ImportReport", "Outbox", "Row", "Standing"]
+LEASE = 60.0
+LONGEST_WAIT = 3600.0
+"""Seconds; a row that is due later was given its time by a clock that has jumped (fault F101)."""
+CONTACT_SECONDS = 7 * 86_400.0
+MOST_CONTACTS = 2000
+LATE_AFTER, MOST_LATE = 900.0, 20
+"""Of one shopper only the newest views are sent once some have waited for so many seconds."""
+SUPERSEDED_AT_ONCE = 500
+DRAINED_BYTES, SHRINK_INTERVAL = 768 * 1024, 5.0
+LONGEST_LOG = 16 * 1024 * 1024
+TRIES_TO_COUNT = 10
+_AMONG = "IN (SELECT value FROM json_each(?))"
+# One statement sees one state of the file.
+_LEDGER = """
+SELECT 'count', name, n FROM counts
+UNION ALL SELECT 'waiting', '', COUNT(*) FROM waiting
+UNION ALL SELECT 'segment', name, start FROM segments
+"""
+_HEADS = """
+SELECT w.id, w.identity, w.key, w.line, w.attempts, w.at, w.tried, w.due, w.failing_since
+FROM json_each(?) AS shopper JOIN waiting AS w ON w.id IN (
+    SELECT id FROM waiting WHERE identity = shopper.value AND at > ? ORDER BY at, id LIMIT ?)
+ORDER BY shopper.key, w.at, w.id
+"""
+_NEXT_SHOPPERS = """
+WITH RECURSIVE shopper (identity) AS (
+    SELECT MIN(identity) FROM waiting WHERE identity >= ?
+    UNION ALL
+    SELECT (SELECT MIN(identity) FROM waiting WHERE identity > shopper.identity)
+    FROM shopper WHERE shopper.identity IS NOT NULL)
+SELECT identity FROM shopper WHERE identity IS NOT NULL LIMIT ?
+"""
 
-DRAINED_BYTES = 768 * 1024
-SHRINK_INTERVAL = 5.0
+
+@dataclass(frozen=True)
+class Row:
+    """A claimed entry: nobody else gets it before its lease ends.
+
+    :ivar entry: key, body bytes, identity, time.
+    :ivar attempts: attempts that counted so far.
+    :ivar lease: when it ends, in seconds since the epoch.
+    :ivar failing_since: when it began to fail while others passed, in seconds since the epoch.
+    """
+
+    entry: Entry = field(repr=False)
+    attempts: int
+    lease: float
+    failing_since: float | None = None
+
+    @cached_property
+    def told(self) -> Told:
+        """The view or purchase that the body tells."""
+        return self.entry.told()
+
+    @property
+    def shopper(self) -> Shopper | None:
+        """Whose view or purchase it is."""
+        return self.told.shopper
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it is due at once when it is given back, and does not wait for a turn."""
+        return self.attempts > 0 or self.entry.kind == "purchase"
 
 
-class Outbox(Memories):
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """What every process may know of the delivery on this machine. Times since the epoch.
+
+    :ivar paused_until: end of a pause, or None.
+    :ivar pause_reason: why, e.g. ``"unauthorized"``.
+    :ivar last_success: when TopMail last took a view.
+    :ivar oldest_pending: time of the view that waits longest in the outbox.
+    :ivar degraded: why nothing is kept on disk, or "".
+    """
+
+    paused_until: float | None = None
+    pause_reason: str = ""
+    last_success: float | None = None
+    oldest_pending: float | None = None
+    degraded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """To be written now, or when the disk allows it; ``ends``: what becomes of the row ``key``."""
+
+    apply: Callable[[sqlite3.Connection], object] | None
+    key: str = ""
+    ends: str = ""
+    at: float = 0.0
+
+
+class Outbox:
     """The outbox of one app on this machine. Nothing is opened before the first call.
 
     No method raises because of the disk: an import reports the fault, a claim finds nothing, and
-    settlings are remembered until they can be written.
+    what became of rows is remembered until it can be written (fault F084); these are not sent
+    meanwhile.
 
-    :param directory: the app's directory, see :mod:`topmail_flask.delivery.place`; None: memory
+    :param directory: the app's directory, see :mod:`topmail_flask.delivery.files`; None: memory
         only, with the same methods.
     """
 
@@ -53,61 +153,95 @@ class Outbox(Memories):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self._monotonic = monotonic
-        books = Books(directory, settings.synchronous, clock=clock, monotonic=monotonic)
-        super().__init__(books, Settlements(books), clock)
-        self._journals = JournalReading(directory) if directory else None
+        self.file = OutboxFile(directory, settings.synchronous, clock=clock, monotonic=monotonic)
+        self._journals = Journals(directory) if directory else None
+        self._turns = Turns()
+        self._changes: list[_Change] = []
+        self._batches = 0
         self._leased: dict[str, float] = {}
+        self._superseded: Dropped = []
         self._shrink_at = 0.0
-        self._moved = False
+        self._seen_version: tuple[int, int] | None = None
 
     @property
     def degraded(self) -> str:
         """Why nothing is kept on disk, or ""."""
-        return self._books.degraded
+        return self.file.degraded
+
+    def keep_in_memory(self, why: str) -> None:
+        """Use no file, for want of the lead; see :meth:`leave_memory`."""
+        self.file.keep_in_memory(why)
+
+    def leave_memory(self) -> bool:
+        """Whether all that was in memory is in the directory now; then this is to be closed."""
+        return self.write() and self.file.leave_memory()
+
+    def unsaved(self) -> list[Entry]:
+        """What waits in memory only, and is lost when this is closed."""
+        return self.file.unsaved()
+
+    # What comes in
 
     def import_journals(self, limit: int = 1000) -> ImportReport:
         """Brings in about ``limit`` lines of all processes' journals, each line once."""
-        if self._journals is None or not self._books.may_import:
+        if self._journals is None or not self.file.may_import:
             return ImportReport(fault="degraded" if self._journals else "")
         with ExitStack() as opened:
             try:
-                known = known_segments(self._books)
-                in_memory = self._books.in_memory
+                in_memory = self.file.in_memory
+                known = {
+                    name: (start, erased)
+                    for name, start, erased in self.file.rows(
+                        "SELECT name, start, erased FROM segments", repairs=True
+                    )
+                }
                 portions, more = self._journals.gather(known, limit, opened, erase=not in_memory)
                 if not portions:
                     return ImportReport(more=more)
-                work = partial(import_portions, portions=portions, limits=self._limits)
-                report, imported = self._books.run(work)
-                if self._books.in_memory:
+                work = partial(
+                    import_portions, portions=portions, limits=self._limits, now=self._clock()
+                )
+                report, imported = self.file.run(work)
+                self._turns.arrived(report.arrived)
+                if self.file.in_memory:
                     return replace(report, more=more)  # the journals keep them until a file does
                 if removed := self._journals.finish(imported):
-                    self._books.run(partial(forget_segments, names=removed))
+                    self.file.run(partial(forget_segments, names=removed))
                 return replace(report, more=more)
             except Fault as fault:
                 return ImportReport(fault=fault.kind)
 
     def import_entries(self, entries: Iterable[Entry]) -> ImportReport:
         """Brings in entries that no journal took. After a fault they are still the caller's."""
+        lines = [entry.to_line() for entry in entries]
+        work = partial(import_lines, lines=lines, limits=self._limits, now=self._clock())
         try:
-            lines = [entry.to_line() for entry in entries]
-            return self._books.run(partial(import_lines, lines=lines, limits=self._limits))
+            report = self.file.run(work)
         except Fault as fault:
             return ImportReport(fault=fault.kind)
+        self._turns.arrived(report.arrived)
+        return report
+
+    # What goes out
 
     def claim(self, limit: int, now: float | None = None) -> list[Row]:
-        """What to send next: new views in turn with those that wait longest, for 60 seconds."""
+        """What to send next, for 60 seconds: shoppers take turns; the views of one follow each
+        other, the oldest first, and no other view of theirs is claimed before all of them ended.
+        """
         now = self._clock() if now is None else now
-        self._settlements.write()
+        self.write()
         self._leased = {key: end for key, end in self._leased.items() if end > now}
-        taken = self._settlements.keys | self._leased.keys()
-        find = partial(
-            claims.due, limit=limit, now=now, max_age=self._settings.max_age, taken=taken
-        )
-        try:
-            rows = self._books.run(partial(claims.claim, find=find, now=now))
-        except Fault as fault:
-            rows = self._claim_in_memory(find, now) if fault.kind == "full" else []
+        rows: list[Row] = []
+        with suppress(Fault):
+            self._sweep_if_changed()
+            while len(rows) < limit:
+                chosen = self._next_shoppers(limit - len(rows), now)
+                if chosen:
+                    rows += self._claim(chosen, limit - len(rows), now)
+                elif not self._turns.sweeps:
+                    break
         if not rows:
             self._shrink_if_drained()
         return rows
@@ -116,114 +250,318 @@ class Outbox(Memories):
         """The claimed rows that are still to be sent: nobody has withdrawn, forgotten or removed
         them since.
         """
-        query = f"SELECT key FROM waiting WHERE key IN ({','.join('?' * len(rows))})"  # noqa: S608
+        asked = json.dumps([row.entry.key for row in rows])
+        left = {row.entry.key for row in rows}
         with suppress(Fault):  # what is on an unreadable disk was claimed, and can be sent
-            left = {key for (key,) in self._books.rows(query, [row.entry.key for row in rows])}
-            return [row for row in rows if row.entry.key in left]
-        return list(rows)
+            query = f"SELECT key FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
+            left = {key for (key,) in self.file.rows(query, (asked,))}
+        for row in rows:
+            if row.entry.key not in left:
+                self._turns.ended(row.entry.identity, row.entry.key)
+        return [row for row in rows if row.entry.key in left]
 
-    def batch(self) -> AbstractContextManager[None]:
-        """One transaction for all settlings inside."""
-        return self._settlements.batch()
+    def begin_lead(self) -> None:
+        """What a leader that is gone had claimed is due: in one step, for the next may die too.
+
+        Times that are in the future, of a clock that was ahead, are set to now.
+        """
+        now = self._clock()
+        if self.file.exists:
+            with suppress(Fault):
+                self.file.run(partial(_begin_lead, now=now))
+        self._turns = Turns()
+
+    # What became of it
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """One transaction for all that becomes of rows inside."""
+        self._batches += 1
+        try:
+            yield
+        finally:
+            self._batches -= 1
+            self.write()
 
     def delivered(self, row: Row) -> None:
-        """TopMail took it."""
-        self._settlements.add(claims.delivered(row, self._clock()))
+        """TopMail took it. Also true when the lease has ended meanwhile (fault F092)."""
+        self._end(row, "delivered", None)
 
-    def retry(self, row: Row, due: float, *, counts: bool = True) -> None:
-        """To be sent again at ``due``, in seconds since the epoch.
+    def retry(
+        self, row: Row, due: float, *, counts: bool = True, failing_since: float | None = None
+    ) -> None:
+        """To be sent again at ``due``, in seconds since the epoch; later views of its shopper wait.
 
         :param counts: whether this was an attempt.
         """
-        self._leased.pop(row.entry.key, None)
-        self._settlements.add(claims.again(row, due, tried=True, counts=counts))
-
-    def renew(self, row: Row, due: float) -> None:
-        """To be sent at ``due`` by the address: TopMail does not know the contact's id."""
-        self._leased.pop(row.entry.key, None)
-        self._settlements.add(claims.renewed(row, due))
-
-    def bury(self, row: Row, reason: Reason) -> None:
-        """TopMail will never take it."""
-        self._settlements.add(claims.buried(row, reason, self._clock()))
-
-    def drop(self, row: Row, reason: Reason) -> None:
-        """Not to be sent, and not to be kept either."""
-        self._settlements.add(claims.dropped(row, reason))
+        query = (
+            "UPDATE waiting SET tried = 1, due = ?, attempts = attempts + ?, failing_since = ? "
+            "WHERE key = ? AND (due = ? OR tried = 0)"
+        )
+        # Nothing changes if the lease has ended and somebody else has the row.
+        values = due, counts, failing_since, row.entry.key, row.lease
+        self._give_back(row, query, values)
 
     def release(self, rows: Iterable[Row]) -> None:
         """Gives back what was claimed and not sent."""
-        for row in (given := list(rows)):
-            self._leased.pop(row.entry.key, None)
-        self._settlements.add(
-            *(claims.again(row, 0.0, tried=row.goes_first, counts=False) for row in given)
-        )
+        query = "UPDATE waiting SET tried = ?, due = 0 WHERE key = ? AND (due = ? OR tried = 0)"
+        with self.batch():
+            for row in rows:
+                values = row.is_tried, row.entry.key, row.lease
+                self._give_back(row, query, values, waits=True)
 
-    def end_leases(self) -> None:
-        """What a leader that is gone had claimed is due: in one step, for the next may die too."""
-        with suppress(Fault):
-            self._books.run(partial(claims.end_leases, now=self._clock()))
+    def renew(self, row: Row, due: float) -> None:
+        """To be sent at ``due`` by the address: TopMail does not know the contact's id."""
+        query = "UPDATE waiting SET line = ?, due = ? WHERE key = ?"
+        values = row.entry.by_address().to_line(), due, row.entry.key
+        self._give_back(row, query, values, waits=True)
+
+    def dead_letter(self, row: Row, reason: Reason) -> None:
+        """TopMail will never take it."""
+        now = self._clock()
+        self._end(row, "dead", lambda connection: _kill(connection, row.entry.key, reason, now))
+
+    def drop(self, row: Row, reason: Reason) -> None:
+        """Not to be sent, and not to be kept either."""
+
+        def apply(connection: sqlite3.Connection) -> None:
+            count_dropped(connection, reason, _delete(connection, row.entry.key))
+
+        self._end(row, "dropped", apply)
 
     def expire(self, now: float | None = None, limit: int = 5000) -> list[Entry]:
         """Gives up what waits longer than ``TOPMAIL_MAX_AGE``; at most ``limit`` a call."""
         before = (self._clock() if now is None else now) - self._settings.max_age
         with suppress(Fault):
-            return self._books.run(partial(claims.expire, before=before, limit=limit))
+            dropped = self.file.run(partial(_expire, before=before, limit=limit))
+            return [entry for entry, _ in entries_of(dropped)]
         return []
 
-    def tidy(self, now: float | None = None) -> None:
-        """To be called once a minute: deletes what was kept long enough, frees the space."""
-        now, settings = self._clock() if now is None else now, self._settings
+    def take_superseded(self) -> Dropped:
+        """The lines of views that were given up for newer ones since the last time."""
+        taken, self._superseded = self._superseded, []
+        return taken
+
+    def write(self) -> bool:
+        """Writes what is not written yet, unless a batch is under way.
+
+        :returns: whether nothing is left.
+        """
+        if self._batches or not self._changes:
+            return not self._changes
+        todo = tuple(self._changes)
+        try:
+            self.file.run(partial(_write, changes=todo))
+        except Fault:
+            return False
+        del self._changes[: len(todo)]
+        return True
+
+    # What is remembered of contacts and pauses, for the next leader and for others
+
+    def pause(self, until: float, reason: str) -> None:
+        """Tells every process that nothing is sent until then, in seconds since the epoch."""
+        plain = reason.encode("ascii", "replace").decode()
+        self._note(paused_until=until, pause_reason=plain)
+
+    def resume(self) -> None:
+        """Tells every process that the pause is over."""
+        self._note(paused_until=None, pause_reason=None)
+
+    def remember_contact(self, identity: str, contact_id: str) -> None:
+        """Remembers TopMail's id of a contact for a week: entries that come in from now on tell it
+        instead of the address. What can be no contact's id is not remembered.
+        """
+        if CONTACT_ID.fullmatch(contact_id):
+            self._remember(identity, contact_id, CONTACT_SECONDS)
+
+    def forget_contact(self, identity: str) -> None:
+        """Forgets its id, which TopMail does not know any more."""
+        self._remember(identity, None, 0.0)
+
+    def unknown_contacts(self, identities: Iterable[str]) -> set[str]:
+        """Those of which TopMail said lately that it does not know them."""
+        query = (
+            "SELECT identity FROM contacts WHERE contact_id IS NULL AND until > ? "  # noqa: S608
+            f"AND identity {_AMONG}"
+        )
         with suppress(Fault):
-            self._books.run(partial(upkeep.purge, now=now, settings=settings))
-        if self._books.path is not None:
-            upkeep.discard_set_aside(self._books.path, now - settings.dead_letter_age)
-        if self._journals is not None:
-            self._journals.remove_unborn(now)
-        self._books.shrink()
+            asked = json.dumps(list(identities))
+            return {known for (known,) in self.file.rows(query, (self._clock(), asked))}
+        return set()
+
+    def remember_unknown(self, identity: str, seconds: float = LONGEST_WAIT) -> None:
+        """Remembers that TopMail does not know it."""
+        self._remember(identity, None, seconds)
+
+    # What is told of it
 
     def stats(self) -> Stats:
-        """The ledger of all processes of this machine; it always balances."""
-        return balance(self._books, self._journals, self._settlements)
+        """The ledger of all processes of this machine; it always balances. Makes no file."""
+        ledger, unimported = self._ledger(), 0
+        for _ in range(TRIES_TO_COUNT):
+            starts = ledger.get("segment", {})
+            unimported = self._journals.unimported(starts) if self._journals else 0
+            again = self._ledger() if self._journals else ledger
+            if again.get("segment", {}) == starts:
+                break
+            ledger = again  # lines were imported, and erased, before they could be counted
+        counts = ledger.get("count", {})
+        unwritten = Counter(change.ends for change in self._changes if change.ends)
+        return Stats(
+            accepted=counts.get("accepted", 0) + unimported,
+            delivered=counts.get("delivered", 0) + unwritten["delivered"],
+            dead=counts.get("dead", 0) + unwritten["dead"],
+            expired=counts.get("expired", 0),
+            dropped=counts.get("dropped", 0) + unwritten["dropped"],
+            pending=ledger.get("waiting", {}).get("", 0) + unimported - unwritten.total(),
+            reasons={
+                name.removeprefix("reason:"): n
+                for name, n in counts.items()
+                if name.startswith("reason:") and n
+            },
+        )
 
-    def standing(self) -> Standing:
+    def state(self) -> DeliveryState:
         """How delivery stands. Reads only, and makes no file."""
-        standing = super().standing()
-        known = (standing.oldest_pending, oldest_unimported(self._books, self._journals))
-        return replace(standing, oldest_pending=min(filter(None, known), default=None))
+        noted: dict[str, Any] = {}
+        starts: dict[str, int] = {}
+        waiting: list[float | None] = []
+        with suppress(Fault):
+            noted = dict(self.file.rows("SELECT name, value FROM notes"))
+            oldest = self.file.rows("SELECT at FROM waiting ORDER BY id LIMIT 1")
+            waiting = [_number(at) for (at,) in oldest]
+            starts = dict(self.file.rows("SELECT name, start FROM segments"))
+        waiting.append(self._journals.oldest(starts) if self._journals else None)
+        return DeliveryState(
+            paused_until=_number(noted.get("paused_until")),
+            pause_reason=str(noted.get("pause_reason") or ""),
+            last_success=_number(noted.get("last_success")),
+            oldest_pending=min(filter(None, waiting), default=None),
+            degraded=self.degraded,
+        )
 
     def pending(self) -> int:
         """Views that wait in the outbox and in the journals."""
         return self.stats().pending
 
+    # Its upkeep
+
+    def tidy(self) -> None:
+        """To be called once a minute: deletes what was kept long enough, frees the space."""
+        now, settings = self._clock(), self._settings
+        with suppress(Fault):
+            self.file.run(partial(_purge, now=now, settings=settings))
+        if self.file.path is not None:
+            discard_set_aside(self.file.path, now - settings.dead_letter_age)
+        if self._journals is not None:
+            self._journals.remove_unborn(now)
+        if not self.file.in_memory:
+            self.file.current.shrink()
+
     def adopt(self, sibling: Path) -> bool:
         """Takes over what another key of this app left behind, if nobody lives there (F187)."""
         other = Outbox(sibling, self._settings, clock=self._clock, monotonic=self._monotonic)
         try:
-            return adopt(self._books, sibling, other._import_all)
+            return adopt(self.file, sibling, other._import_all)
         except Fault:
             return False
         finally:
             other.close()
-
-    def move_to(self, directory: Path) -> bool:
-        """Whether all that is in memory is in a directory now; then this one is to be closed."""
-        disk = Books(directory, self._settings.synchronous, clock=self._clock)
-        self._moved = self._settlements.write() and move(self._books, disk)
-        return self._moved
-
-    def unsaved(self) -> list[Entry]:
-        """What waits in memory only, and is lost when this is closed."""
-        return [] if self._moved else self._books.unsaved()
+            self._turns.sweep()
 
     def close(self) -> None:
         """Closes the file. The next call opens it again."""
-        self._settlements.write()
-        self._books.close()
+        self.write()
+        self.file.close()
+        self._turns = Turns()
 
     @property
     def _limits(self) -> Limits:
-        return Limits.of(self._settings, in_memory=self._books.in_memory)
+        return Limits.of(self._settings, in_memory=self.file.in_memory)
+
+    def _next_shoppers(self, limit: int, now: float) -> list[str]:
+        late = now + LONGEST_WAIT
+        query = (
+            "SELECT DISTINCT identity FROM (SELECT identity FROM waiting "
+            "WHERE tried = 1 AND (due <= ? OR due > ?) ORDER BY due LIMIT ?)"
+        )
+        due = [identity for (identity,) in self.file.rows(query, (now, late, limit))]
+        return self._turns.next(limit, due, self._shoppers_behind, now)
+
+    def _shoppers_behind(self, identity: str, limit: int) -> list[str]:
+        first = f"{identity}\0" if identity else ""
+        return [name for (name,) in self.file.rows(_NEXT_SHOPPERS, (first, limit))]
+
+    def _sweep_if_changed(self) -> None:
+        """Others have written to the file, the command line for one: it may be anybody's turn."""
+        for (version,) in self.file.rows("PRAGMA data_version"):
+            seen = id(self.file.current), version
+            if seen != self._seen_version:
+                self._seen_version = seen
+                self._turns.sweep()
+
+    def _claim(self, identities: Sequence[str], limit: int, now: float) -> list[Row]:
+        each = max(1, limit // len(identities))
+        unwritten = {change.key: change.ends for change in self._changes if change.key}
+        choose = _Choice(identities, each, now, now - self._settings.max_age, unwritten)
+        try:
+            found = self.file.run(choose.claim)
+        except Fault as fault:
+            if fault.kind != "full":
+                self._turns.arrived(identities)
+                raise
+            # A full disk takes no lease, yet what is on it can be sent (faults F083, F084).
+            found = self.file.read(partial(choose.find, leased=self._leased))
+            self._leased |= {row.entry.key: row.lease for row in found}
+        self._superseded += choose.superseded
+        for identity, rows in groupby(found, key=lambda row: row.entry.identity):
+            keys = [row.entry.key for row in rows]
+            self._turns.began(identity, keys, now + LEASE, more=identity in choose.more)
+        return found
+
+    def _end(
+        self, row: Row, ends: str, apply: Callable[[sqlite3.Connection], object] | None
+    ) -> None:
+        self._changes.append(_Change(apply, row.entry.key, ends, self._clock()))
+        self._turns.ended(row.entry.identity, row.entry.key)
+        self.write()
+
+    def _give_back(
+        self, row: Row, query: str, values: Sequence[object], *, waits: bool = False
+    ) -> None:
+        self._leased.pop(row.entry.key, None)
+        apply = partial(_execute, query=query, values=values)
+        self._changes.append(_Change(apply, row.entry.key))
+        self._turns.ended(row.entry.identity, row.entry.key, waits=waits)
+        self.write()
+
+    def _remember(self, identity: str, contact_id: str | None, seconds: float) -> None:
+        # Who was forgotten while a call was under way is not remembered by its answer.
+        query = (
+            "INSERT OR REPLACE INTO contacts SELECT ?, ?, ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM withdrawals WHERE identity = ?)"
+        )
+        values = identity, contact_id, self._clock() + seconds, identity
+        self._changes.append(_Change(partial(_execute, query=query, values=values)))
+        self.write()
+
+    def _note(self, **values: str | float | None) -> None:
+        def apply(connection: sqlite3.Connection) -> None:
+            for name, value in values.items():
+                note(connection, name, value)
+
+        self._changes.append(_Change(apply))
+        self.write()
+
+    def _ledger(self) -> dict[str, dict[str, int]]:
+        rows: list[tuple[str, str, int]] = []
+        with suppress(Fault):
+            rows = self.file.rows(_LEDGER)
+        ledger: dict[str, dict[str, int]] = {}
+        for kind, name, number in rows:
+            ledger.setdefault(kind, {})[name] = number
+        return ledger
 
     def _import_all(self) -> bool:
         while (report := self.import_journals()).more:
@@ -231,19 +569,200 @@ class Outbox(Memories):
         self.close()  # before the file goes: what is open would be saved
         return not report.fault
 
-    def _claim_in_memory(self, find: Find, now: float) -> list[Row]:
-        """A full disk takes no lease, yet what is on it can be sent (faults F083, F084)."""
-        try:
-            rows = self._books.read(partial(claims.readable, find=find, now=now))
-        except Fault:
-            return []
-        self._leased |= {row.entry.key: row.lease for row in rows}
-        return rows
-
     def _shrink_if_drained(self) -> None:
-        if self._monotonic() < self._shrink_at or self._books.size < DRAINED_BYTES:
+        if self._monotonic() < self._shrink_at or self.file.current.size < DRAINED_BYTES:
             return
         self._shrink_at = self._monotonic() + SHRINK_INTERVAL
         with suppress(Fault):
-            if not self._books.rows("SELECT 1 FROM waiting LIMIT 1"):
+            if not self.file.rows("SELECT 1 FROM waiting LIMIT 1"):
                 self.tidy()
+
+
+class _Choice:
+    """The oldest views of some shoppers, claimed in one transaction.
+
+    :param each: views of one shopper at the most.
+    :param oldest: views that are not younger are not sent any more.
+    :param unwritten: what rows came to, by key, that could not be written yet; "": they wait.
+    :ivar more: shoppers of whom more can be sent after these.
+    """
+
+    def __init__(
+        self,
+        identities: Sequence[str],
+        each: int,
+        now: float,
+        oldest: float,
+        unwritten: dict[str, str],
+    ) -> None:
+        self._identities = identities
+        self._each = each
+        self._now = now
+        self._oldest = oldest
+        self._unwritten = unwritten
+        self._invalid: list[str] = []
+        self.more: set[str] = set()
+        self.superseded: Dropped = []
+
+    def claim(self, connection: sqlite3.Connection) -> list[Row]:
+        """Takes them for the time of a lease. What cannot be read becomes a dead letter."""
+        self.superseded = []
+        self._drop_superseded(connection)
+        rows = self.find(connection, {})
+        for key in self._invalid:
+            _kill(connection, key, Reason.INVALID_ROW, self._now)
+        keys = json.dumps([row.entry.key for row in rows])
+        query = f"UPDATE waiting SET tried = 1, due = ? WHERE key {_AMONG}"  # noqa: S608
+        connection.execute(query, (self._now + LEASE, keys))
+        return rows
+
+    def find(self, connection: sqlite3.Connection, leased: dict[str, float]) -> list[Row]:
+        """The rows that :meth:`claim` would take, and nothing is written.
+
+        :param leased: what is taken though the file does not tell of it.
+        """
+        self.more.clear()
+        self._invalid.clear()
+        limit = self._each + 1 + len(self._unwritten)
+        asked = json.dumps(list(self._identities)), self._oldest, limit
+        found = connection.execute(_HEADS, asked).fetchall()
+        rows: list[Row] = []
+        for identity, of_one in groupby(found, key=lambda columns: columns[1]):
+            rows += self._of_one(identity, list(of_one), leased)
+        return rows
+
+    def _of_one(
+        self, identity: str, found: list[tuple[Any, ...]], leased: dict[str, float]
+    ) -> list[Row]:
+        rows: list[Row] = []
+        for row_id, _, key, line, attempts, _, tried, due, failing_since in found:
+            if self._unwritten.get(key) and row_id:
+                continue
+            waits = tried and self._now < due <= self._now + LONGEST_WAIT
+            if waits or key in leased or key in self._unwritten:
+                break
+            if len(rows) == self._each:
+                self.more.add(identity)
+                break
+            try:
+                rows.append(_row(key, line, attempts, self._now + LEASE, failing_since))
+            except (ValueError, TypeError, RecursionError):
+                self._invalid.append(key)
+                self.more.add(identity)
+        return rows
+
+    def _drop_superseded(self, connection: sqlite3.Connection) -> None:
+        """Of views that wait for long only the newest of each shopper are still of use."""
+        late = self._now - LATE_AFTER
+        query = (
+            "SELECT value, (SELECT COUNT(*) FROM waiting WHERE identity = value) FROM json_each(?) "
+            "WHERE EXISTS (SELECT 1 FROM waiting WHERE identity = value AND at <= ?)"
+        )
+        asked = json.dumps(list(self._identities)), late
+        for identity, count in connection.execute(query, asked).fetchall():
+            if (excess := count - MOST_LATE) > 0:
+                query = (
+                    "SELECT id, line FROM waiting WHERE identity = ? AND at <= ? "  # noqa: S608
+                    f"AND NOT {IS_PURCHASE} ORDER BY at, id LIMIT ?"
+                )
+                rows = connection.execute(query, (identity, late, excess)).fetchall()
+                remove(connection, rows, Reason.SUPERSEDED, self.superseded)
+
+
+def _row(
+    key: str, line: object, attempts: object, lease: float, failing_since: float | None
+) -> Row:
+    """The row, checked: nothing in the file is believed.
+
+    :raises ValueError: it is not what a journal's line told (faults F100, F174).
+    """
+    if not isinstance(line, bytes) or not isinstance(attempts, int):
+        raise ValueError("a column of the row has a wrong type")
+    entry = Entry.from_line(line)
+    if entry.key != key:
+        raise ValueError("the row's key is not that of its entry")
+    entry.check_body()
+    return Row(entry, attempts, lease, _number(failing_since))
+
+
+def _begin_lead(connection: sqlite3.Connection, now: float) -> None:
+    _set_right(connection, now)
+    connection.execute(
+        f"UPDATE waiting SET tried = attempts > 0 OR {IS_PURCHASE}, due = 0 "  # noqa: S608  # our text
+        "WHERE tried = 1 AND due > ? AND due <= ?",
+        (now, now + LEASE),
+    )
+
+
+def _set_right(connection: sqlite3.Connection, now: float) -> None:
+    """Ends what a clock that was ahead has put into the future."""
+    late = now + MOST_AHEAD
+    connection.execute("UPDATE waiting SET at = ? WHERE tried = 0 AND at > ?", (now, late))
+    connection.execute("DELETE FROM purchases WHERE at > ?", (late,))
+    connection.execute("DELETE FROM withdrawals WHERE at > ?", (late,))
+
+
+def _write(connection: sqlite3.Connection, changes: Iterable[_Change]) -> None:
+    taken = {}
+    for change in changes:
+        if change.apply is None:
+            taken[change.key] = change.at
+        else:
+            change.apply(connection)
+    if taken:  # what was delivered, the most by far: all at once
+        query = f"DELETE FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
+        gone = connection.execute(query, (json.dumps(list(taken)),))
+        add(connection, {"delivered": gone.rowcount})
+        note(connection, "last_success", max(taken.values()))
+
+
+def _expire(connection: sqlite3.Connection, before: float, limit: int) -> Dropped:
+    """Gives up what is older than ``before``; what is being sent has the time of a lease more."""
+    query = "SELECT id, line FROM waiting WHERE tried = ? AND at <= ? LIMIT ?"
+    rows = connection.execute(query, (0, before, limit)).fetchall()
+    if len(rows) < limit:
+        rows += connection.execute(query, (1, before - LEASE, limit - len(rows))).fetchall()
+    dropped: Dropped = []
+    remove(connection, rows, Reason.EXPIRED, dropped)
+    return dropped
+
+
+def _purge(connection: sqlite3.Connection, now: float, settings: Settings) -> None:
+    """Deletes what is too old to be of use (fault F160)."""
+    _set_right(connection, now)
+    for statement, age in (
+        ("DELETE FROM dead WHERE died_at < ?", settings.dead_letter_age),
+        (f"DELETE FROM repeats WHERE NOT {IS_PURCHASE} AND at < ?", settings.repeat_window),  # noqa: S608
+        ("DELETE FROM repeats WHERE at < ?", max(settings.repeat_window, settings.max_age)),
+        ("DELETE FROM withdrawals WHERE at < ?", settings.max_age),
+        ("DELETE FROM purchases WHERE at < ?", settings.max_age),
+    ):
+        connection.execute(statement, (now - age,))
+    connection.execute("DELETE FROM contacts WHERE until < ?", (now,))
+    connection.execute(
+        "DELETE FROM contacts WHERE rowid <= (SELECT max(rowid) FROM contacts) - ?",
+        (MOST_CONTACTS,),
+    )
+
+
+def _kill(connection: sqlite3.Connection, key: str, reason: Reason, now: float) -> None:
+    """Makes a waiting row a dead letter."""
+    connection.execute(
+        "INSERT OR REPLACE INTO dead (key, at, identity, line, attempts, reason, died_at) "
+        "SELECT key, at, identity, line, attempts, ?, ? FROM waiting WHERE key = ?",
+        (reason, now, key),
+    )
+    gone = _delete(connection, key)
+    add(connection, {"dead": gone, f"reason:{reason}": gone})
+
+
+def _delete(connection: sqlite3.Connection, key: str) -> int:
+    return connection.execute("DELETE FROM waiting WHERE key = ?", (key,)).rowcount
+
+
+def _execute(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> None:
+    connection.execute(query, values)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None

@@ -83,6 +83,15 @@ class Pace:
             room = min(room, max(self._left, 0 if under_way else 1))
         return max(room, 0)
 
+    def calls(self, now: float) -> int:
+        """How many calls one thread may make in a row now: one, until a call has succeeded."""
+        if not self._proven or self.pause is not None:
+            return 1
+        calls = int(self._tokens)
+        if self._left is not None and now < self._quota_ends:
+            calls = min(calls, self._left)
+        return max(1, calls)
+
     def wait(self, now: float) -> float:
         """Seconds until a call may start, as far as the clock decides; 0: at once."""
         self._flow_in(now)

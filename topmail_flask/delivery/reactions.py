@@ -66,6 +66,7 @@ class Reactions:
         self._dice = dice
         self._histories: dict[str, _History] = {}
         self._unknown: set[str] = set()
+        self._contacts: dict[str, str] = {}
         self._creation_paused_until = 0.0
         self._successes = 0
 
@@ -85,8 +86,10 @@ class Reactions:
             if is_view and not self._creates and row.entry.identity in self._unknown:
                 return Reason.CONTACT_NOT_FOUND
             history = self._begin(row)
+        if not self._creates or row.entry.contact_id:
+            return Job(row)
         shopper = row.told.shopper
-        if not self._creates or shopper is None or shopper.email is None or row.entry.contact_id:
+        if shopper is None or shopper.email is None:
             return Job(row)
         may_create = not history.created and wall >= self._creation_paused_until
         return Job(row, shopper if may_create else None)
@@ -102,30 +105,40 @@ class Reactions:
             self._pace.answered(now)
             self._successes += 1
             self._outbox.delivered(row)
-            told, known = row.told.shopper, row.entry.contact_id
-            if result.contact_id and result.contact_id != known and told and told.email:
-                self._outbox.remember_contact(row.entry.identity, result.contact_id)
+            self._remember_contact(row, result.contact_id)
             self._histories.pop(row.entry.key, None)
             return result
         if isinstance(result, ContactNotFound) and row.entry.contact_id:
             # Deleted and made anew, a contact has another id and the same address.
             self._pace.answered(now)
+            self._contacts.pop(row.entry.identity, None)
             self._outbox.forget_contact(row.entry.identity)
             self._outbox.renew(row, wall)
             return None
         reason = self._reason_to_give_up(outcome, result, wall)
         if reason is not None:
             self._pace.answered(now)
-            return self.bury(row, reason)
+            return self.give_up(row, reason)
         self._try_later(outcome, result, now, wall)
         return None
 
-    def bury(self, row: Row, reason: Reason) -> Reason:
+    def _remember_contact(self, row: Row, contact_id: str | None) -> None:
+        """The contact's id, once: views that come in from now on name it instead of the address."""
+        identity = row.entry.identity
+        if not contact_id or contact_id == row.entry.contact_id or not row.entry.names_address:
+            return
+        if self._contacts.get(identity) != contact_id:
+            if len(self._contacts) >= MOST_HISTORIES:
+                self._contacts.clear()
+            self._contacts[identity] = contact_id
+            self._outbox.remember_contact(identity, contact_id)
+
+    def give_up(self, row: Row, reason: Reason) -> Reason:
         """Give a view up for good."""
         if reason is Reason.CONSENT_WITHDRAWN:
             self._outbox.drop(row, reason)
         else:
-            self._outbox.bury(row, reason)
+            self._outbox.dead_letter(row, reason)
         self._histories.pop(row.entry.key, None)
         return reason
 

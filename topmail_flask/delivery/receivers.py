@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from topmail_flask.delivery.entries import Entry, Told
+from topmail_flask.delivery.entry import Entry, Told
 from topmail_flask.delivery.notices import logger
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.reasons import Reason
-from topmail_flask.model.shopper import Receipt
+from topmail_flask.model.shopper import Receipt, Shopper
+
+
+class OfShopper(Protocol):
+    """What waits for a shopper."""
+
+    @property
+    def shopper(self) -> Shopper | None: ...
+
 
 OnDelivered = Callable[[ProductView, Receipt], None]
 OnDropped = Callable[[ProductView, Reason], None]
-IsWithdrawn = Callable[[Told], bool]
+IsWithdrawn = Callable[[OfShopper], bool]
 WARNING_INTERVAL = 60.0
 
 
@@ -22,13 +31,16 @@ class Receivers:
 
     Of purchases they are told nothing: the ledger counts them.
 
+    :param on_delivered: called with each view that TopMail took, and its receipt.
+    :param on_dropped: called with each accepted view that will not be sent, and the reason.
+    :param is_withdrawn: asked before a view is sent: whether its shopper has withdrawn consent.
     :param is_heard: whether anybody listens to the first two.
     """
 
     def __init__(
         self,
-        on_delivered: OnDelivered | None,
-        on_dropped: OnDropped | None,
+        on_delivered: OnDelivered | None = None,
+        on_dropped: OnDropped | None = None,
         is_withdrawn: IsWithdrawn | None = None,
         is_heard: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -38,12 +50,17 @@ class Receivers:
         self._on_dropped = on_dropped
         self._warn_at = 0.0
 
-    def withdrew(self, told: Told) -> bool:
+    @property
+    def listen(self) -> bool:
+        """Whether anybody wants to know what becomes of views."""
+        return (self._on_delivered or self._on_dropped) is not None and self._is_heard()
+
+    def withdrew(self, waiting: OfShopper) -> bool:
         """Whether the shopper has withdrawn consent since it was accepted."""
         if self._is_withdrawn is None:
             return False
         try:
-            return self._is_withdrawn(told)
+            return self._is_withdrawn(waiting)
         except Exception as error:  # noqa: BLE001  # a function of the shop
             self._warn("consent", error)
             return False
@@ -69,11 +86,15 @@ class Receivers:
                 if view.kind != "view":
                     return
                 view = view.view()
-            if not isinstance(view, ProductView):
-                return
-            self._on_dropped(view, reason)
+            if isinstance(view, ProductView):
+                self._on_dropped(view, reason)
         except Exception as error:  # noqa: BLE001  # a receiver of the shop, or a damaged entry
             self._warn("view_dropped", error)
+
+    def all_dropped(self, dropped: Iterable[tuple[Entry, Reason]]) -> None:
+        """What was accepted will not be sent, each for its own reason."""
+        for entry, reason in dropped:
+            self.dropped(entry, reason)
 
     def _warn(self, signal: str, error: Exception) -> None:
         now = time.monotonic()

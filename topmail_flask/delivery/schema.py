@@ -1,4 +1,10 @@
-"""The tables of the outbox, and its ledger."""
+"""The tables of the outbox, its ledger, and what a change of the tables means for other versions.
+
+A column, table or index that an older version may ignore is added to the file as it is
+(:func:`complete`), so that either version goes on with it. Anything else raises :data:`VERSION`:
+a newer version takes over what an older one left, and an older one leaves a newer file alone and
+keeps its own beside it until the newer version is back.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,9 @@ from collections.abc import Mapping
 from topmail_flask.model.events import KEY_PREFIX
 
 VERSION = 1
-# tried = 0: never sent, waits in the order of its time. tried = 1: waits until it is due, for a
-# retry or for the end of a lease; a purchase is due from the start.
+FILE_NAME = "outbox.sqlite3"
+# tried = 0: never sent. tried = 1: not before it is due, for a retry or for the end of a lease;
+# a purchase is due from the start.
 _TABLES = """
 CREATE TABLE waiting (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, at REAL NOT NULL, identity TEXT NOT NULL,
@@ -18,7 +25,6 @@ CREATE TABLE waiting (
     due REAL NOT NULL DEFAULT 0);
 CREATE INDEX waiting_fresh ON waiting (at) WHERE tried = 0;
 CREATE INDEX waiting_due ON waiting (due) WHERE tried = 1;
-CREATE INDEX waiting_identity ON waiting (identity);
 CREATE TABLE dead (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, at REAL NOT NULL, identity TEXT NOT NULL,
     line BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL,
@@ -39,23 +45,39 @@ TABLES = frozenset(
         *("counts", "notes"),
     }
 )
+# What came later and changes nothing for a version that does not know it; the last is the mark.
+_ADDED = """
+ALTER TABLE waiting ADD COLUMN failing_since REAL;
+DROP INDEX IF EXISTS waiting_identity;
+CREATE INDEX waiting_turn ON waiting (identity, at);
+CREATE TABLE unknown_contacts (
+    identity TEXT PRIMARY KEY, refusals INTEGER NOT NULL, ask_at REAL NOT NULL);
+"""
+LAST_ADDED = "unknown_contacts"
 IS_PURCHASE = f"key GLOB '{KEY_PREFIX}*'"
 ENDS = ("delivered", "dead", "expired", "dropped")
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Makes the tables in an empty file."""
+    """Makes the tables in an empty file, and adds to a file what it lacks."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not tables(connection):
-            for statement in _TABLES.split(";\n"):
-                connection.execute(statement)
-            note(connection, "outbox", secrets.token_hex(16))
+        found = tables(connection)
+        if not found:
+            _execute(connection, _TABLES)
+            name_outbox(connection)
             connection.execute(f"PRAGMA user_version = {VERSION}")
+        if LAST_ADDED not in found:
+            _execute(connection, _ADDED)
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
+
+
+def name_outbox(connection: sqlite3.Connection) -> None:
+    """Gives the file a name of its own, by which others know what they have taken over."""
+    note(connection, "outbox", secrets.token_hex(16))
 
 
 def tables(connection: sqlite3.Connection) -> set[str]:
@@ -83,3 +105,8 @@ def note(connection: sqlite3.Connection, name: str, value: str | float | None) -
 def notes(connection: sqlite3.Connection) -> dict[str, str | float]:
     """All that was noted."""
     return dict(connection.execute("SELECT name, value FROM notes"))
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        connection.execute(statement)

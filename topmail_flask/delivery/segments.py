@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-from topmail_flask.delivery.held_files import HeldFile, held_here, inode_of, lock
+from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.files import HeldFile, held_here, inode_of, lock
 
 SUFFIX = ".journal"
 UNBORN = ".new"
 CHUNK = 256 * 1024
+OPEN_AT_ONCE, BYTES_AT_ONCE = 128, 1024 * 1024
+UNBORN_SECONDS = 60.0
 ABANDONED = b"\x18\n"
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -129,23 +132,25 @@ def listed(directory: Path) -> list[Path]:
 def overflows(directory: Path, limit: int) -> bool:
     """Whether more than ``limit`` bytes wait in the directory for a leader.
 
-    Only the first hundred segments are looked at, for a request waits for this.
+    A request waits for this: no file is opened before all of them together have more.
     """
     total = 0
     with os.scandir(directory) as files:
-        for file in islice(files, 100):
+        for file in files:
             # The leader may remove a file between its listing and the look at it.
             with suppress(FileNotFoundError):
                 total += file.stat().st_size if SUFFIX in file.name else 0
     if total <= limit:
         return False
     waiting = 0
-    for path in listed(directory)[:100]:
+    for path in listed(directory):
         with suppress(OSError), opened(path) as segment:
             size = os.fstat(segment.fd).st_size
             is_imported = os.pread(segment.fd, 1, size // 2) == b"\0"
             waiting += 0 if is_imported else size
-    return waiting > limit
+        if waiting > limit:
+            return True
+    return False
 
 
 def erase(fd: int, start: int, end: int) -> None:
@@ -158,3 +163,139 @@ def erase(fd: int, start: int, end: int) -> None:
 def lines_of(chunk: bytes) -> list[bytes]:
     """The lines in it that say something: not the erased, not the abandoned, not the empty."""
     return [line for line in chunk.split(b"\n") if line and not line.endswith(ABANDONED[:1])]
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Whole lines of one segment that nobody has imported yet."""
+
+    segment: OpenSegment
+    start: int
+    chunk: bytes
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.chunk)
+
+    @property
+    def emptied(self) -> bool:
+        """Whether the owner is dead and nothing is left behind this portion."""
+        return self.segment.dead and os.fstat(self.segment.fd).st_size == self.end
+
+    @property
+    def cut(self) -> bool:
+        """Whether the segment holds more than one portion."""
+        return os.fstat(self.segment.fd).st_size - self.start > CHUNK
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines that say something; some may be torn."""
+        return lines_of(self.chunk)
+
+
+class Journals:
+    """Reads the journals in one directory. What was read is erased only when that is committed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._erased: dict[str, int] = {}
+        self._left: deque[Path] = deque()
+        """Segments of the last listing that are still to be read."""
+
+    def gather(
+        self,
+        known: dict[str, tuple[int, int]],
+        limit: int,
+        stack: ExitStack,
+        *,
+        erase: bool = True,
+    ) -> tuple[list[Portion], bool]:
+        """Portions of about ``limit`` lines in all, the oldest first, and whether more is there.
+
+        :param known: for each segment how far it is imported, and how far that was known to be
+            erased.
+        :param stack: keeps the segments open, and the dead ones locked.
+        :param erase: whether what is imported is safe, so that traces of it may be erased.
+        """
+        portions: list[Portion] = []
+        room = BYTES_AT_ONCE
+        if not self._left:  # one listing for thousands of files
+            self._left.extend(listed(self._directory))
+        while self._left:
+            if limit <= 0 or room <= 0 or len(portions) >= OPEN_AT_ONCE:
+                return portions, True
+            path = self._left.popleft()
+            with ExitStack() as inner, suppress(OSError):
+                segment = inner.enter_context(opened(path))
+                start, erased = known.get(path.name, (0, 0))
+                erased = self._erased.get(path.name, erased)
+                if erased < start and erase:  # a crash came between the import and the erasing
+                    self._erase(segment, erased, start)
+                portion = Portion(segment, start, segment.read(start, CHUNK))
+                if portion.chunk or portion.emptied:
+                    portions.append(portion)
+                    limit -= portion.chunk.count(b"\n") // 2
+                    room -= len(portion.chunk)
+                    stack.push(inner.pop_all())
+        return portions, any(portion.cut for portion in portions)
+
+    def finish(self, portions: Iterable[Portion]) -> list[str]:
+        """Erases what was imported and removes what is empty and nobody's.
+
+        :returns: the names of the removed segments.
+        """
+        removed = []
+        for portion in portions:
+            name = portion.segment.path.name
+            with suppress(OSError):
+                self._erase(portion.segment, portion.start, portion.end)
+                if portion.emptied:
+                    portion.segment.path.unlink()
+                    self._erased.pop(name, None)
+                    removed.append(name)
+        return removed
+
+    def unimported(self, known: dict[str, int]) -> int:
+        """How many accepted lines wait in the journals."""
+        count = 0
+        for path in listed(self._directory):
+            with suppress(OSError), opened(path) as segment:
+                start = known.get(path.name, 0)
+                while chunk := segment.read(start, CHUNK):
+                    start += len(chunk)
+                    count += sum(
+                        not line.startswith(b'{"kind":"withdrawal"') for line in lines_of(chunk)
+                    )
+        return count
+
+    def oldest(self, known: dict[str, int]) -> float | None:
+        """Time of the entry that waits longest in the journals, in seconds since the epoch."""
+        times = []
+        for path in listed(self._directory):
+            with suppress(OSError), opened(path) as segment:
+                chunk = segment.read(known.get(path.name, 0), CHUNK)
+                for line in lines_of(chunk):
+                    with suppress(ValueError):
+                        times.append(Entry.from_line(line).at)
+                        break
+        return min(times, default=None)
+
+    def remove_unborn(self, now: float) -> None:
+        """Removes what was left by a process that died while it began a segment."""
+        for path in self._directory.glob(f"*{UNBORN}"):
+            with suppress(OSError):
+                if abs(now - path.stat().st_mtime) > UNBORN_SECONDS:
+                    path.unlink()
+
+    def _erase(self, segment: OpenSegment, start: int, end: int) -> None:
+        erase(segment.fd, start, end)
+        self._erased[segment.path.name] = end
+
+
+def inhabited(directory: Path) -> bool:
+    """Whether a process of a store has its journal here."""
+    for path in listed(directory):
+        with suppress(FileNotFoundError), opened(path) as segment:
+            if not segment.dead:
+                return True
+    return False

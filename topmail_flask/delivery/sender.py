@@ -1,49 +1,217 @@
-"""The leader's loop, one turn of it: import, claim, send, settle, tell. It knows no home."""
+"""One turn of the leader: import, claim, hand out lots of calls, write what became of them, tell.
+
+A lot is what one thread works off: views of some shoppers, whom no other thread serves meanwhile.
+"""
 
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from topmail_flask.delivery.contacts import Job, Outcome
-from topmail_flask.delivery.journal import Journal
-from topmail_flask.delivery.memory_ring import MemoryRing
-from topmail_flask.delivery.notices import Notices
+from topmail_flask.delivery.contacts import Attempt, Job, Outcome, attempt
+from topmail_flask.delivery.files import siblings
+from topmail_flask.delivery.importing import entries_of
+from topmail_flask.delivery.journal import Journal, RingBuffer
+from topmail_flask.delivery.lifecycle import Wakeup
+from topmail_flask.delivery.notices import Notices, logger
 from topmail_flask.delivery.outbox import Outbox, Row
 from topmail_flask.delivery.pauses import RATE_LIMITED, Pace, Pause
-from topmail_flask.delivery.place import siblings
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import Quota
-from topmail_flask.delivery.settling import Settling
+from topmail_flask.model.errors import CallRejected, Conflict, RetryLater
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
+from topmail_flask.model.shopper import Receipt
 
 IMPORT_LIMIT = 1000
-CLAIM_LIMIT = 32
+LOT_VIEWS, LOT_SECONDS = 32, 0.05
+"""Views that a thread gets at the most, and seconds after which it begins no other of them: for so
+long a claimed view is known to wait still."""
 BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
-"""Seconds between two looks at the other processes' journals, while views come in and otherwise."""
+"""Seconds between two imports, while views come in and otherwise."""
 BUSY_FOR = 10.0
-OWN_INTERVAL = 0.02
-"""Seconds between two looks at the own journal while views are accepted."""
 TIDY_INTERVAL = 60.0
-LOOK_INTERVAL = 0.05
-"""Seconds for which a claimed row is known to wait still; to ask before each call costs as much."""
+BATCH_SECONDS, BATCH_OUTCOMES = 0.02, 64
+"""How long an outcome may wait for others to be written with it, and for how many."""
 
 
-class SenderThreads(Protocol):
-    """Whoever makes the calls: :class:`~topmail_flask.delivery.crew.Crew`."""
+class Caller(Protocol):
+    """What the threads call with: a :class:`~topmail_flask.TopMailClient`, or a broker's."""
+
+    def take_quota(self) -> Quota | None: ...
+    def close(self) -> None: ...
+
+
+class Threads(Protocol):
+    """Whoever makes the calls: :class:`SenderThreads`."""
 
     @property
+    def lots(self) -> int: ...
+    @property
     def under_way(self) -> list[Job]: ...
-    def give(self, job: Job) -> bool: ...
-    def take(self) -> list[Outcome]: ...
+    def give(self, lot: Sequence[Job]) -> bool: ...
+    def take(self) -> tuple[list[Outcome], list[Job]]: ...
     def dismiss(self) -> None: ...
     def quota(self) -> Quota | None: ...
+
+
+class SenderThreads:
+    """Daemon threads, begun when they are needed and used by one leader.
+
+    :param client: makes the calls; it is closed in the end.
+    :param reported: set when the outcomes of a lot can be taken.
+    :param attempt: what a thread does with the client and a job.
+    """
+
+    def __init__(
+        self,
+        client: Caller,
+        reported: Wakeup,
+        attempt: Callable[[Any, Job], Outcome] = attempt,
+    ) -> None:
+        self._client = client
+        self._attempt = partial(attempt, client)
+        self._reported = reported
+        self._threads: list[_SenderThread] = []
+        self._done: deque[Lot] = deque()
+        self._under_way: dict[int, Lot] = {}
+
+    @property
+    def lots(self) -> int:
+        """How many lots were given and not yet taken back."""
+        return len(self._under_way)
+
+    @property
+    def under_way(self) -> list[Job]:
+        """The jobs that were given and not yet taken back."""
+        return [job for lot in self._under_way.values() for job in lot.jobs]
+
+    def give(self, lot: Sequence[Job]) -> bool:
+        """Have a thread do the jobs, one after the other.
+
+        Where no thread can be started at all, as at the end of the interpreter, they are done here
+        and now.
+
+        :returns: False if there is no thread to be had for it now.
+        """
+        work = Lot(tuple(lot))
+        thread = next((each for each in self._threads if each.lot is None), None)
+        if thread is None:
+            thread = _SenderThread(self._attempt, self._done, self._reported)
+            try:
+                thread.start()
+            except RuntimeError:
+                if self._threads:
+                    return False
+                self._under_way[id(work)] = work
+                work.do(self._attempt)
+                self._done.append(work)
+                self._reported.set()
+                return True
+            self._threads.append(thread)
+        self._under_way[id(work)] = work
+        thread.lot = work
+        thread.wakeup.set()
+        return True
+
+    def take(self) -> tuple[list[Outcome], list[Job]]:
+        """The outcomes since the last time, and the jobs that were not begun."""
+        outcomes: list[Outcome] = []
+        left: list[Job] = []
+        for _ in range(len(self._done)):
+            lot = self._done.popleft()
+            del self._under_way[id(lot)]
+            outcomes += lot.outcomes
+            left += lot.left
+        return outcomes, left
+
+    def dismiss(self) -> None:
+        """Let the threads end, each after the call that it is making; wait for none."""
+        for thread in self._threads:
+            thread.dismissed = True
+            thread.wakeup.set()
+        for lot in self._under_way.values():
+            lot.ends = True
+        self._client.close()
+
+    def quota(self) -> Quota | None:
+        """What the last answer said about the rate limit; once."""
+        return self._client.take_quota()
+
+
+@dataclass(slots=True)
+class Lot:
+    """Jobs for one thread, and what became of them.
+
+    :ivar ends: no other job is to be begun.
+    """
+
+    jobs: tuple[Job, ...]
+    outcomes: list[Outcome] = field(default_factory=list)
+    left: list[Job] = field(default_factory=list)
+    ends: bool = False
+
+    def do(self, attempt: Attempt) -> None:
+        """Make the calls. What comes behind one that failed waits with it: a shopper's views keep
+        their order, and what fails for all of them is found out by one.
+        """
+        end = time.monotonic() + LOT_SECONDS
+        held: set[str] = set()
+        for number, job in enumerate(self.jobs):
+            identity = job.row.entry.identity
+            if identity in held or self.ends or (number and time.monotonic() >= end):
+                self.left.append(job)
+                continue
+            outcome = outcome_of(attempt, job)
+            self.outcomes.append(outcome)
+            if not isinstance(outcome.result, Receipt):
+                held.add(identity)
+                self.ends = not isinstance(outcome.result, (CallRejected, Conflict))
+
+
+class _SenderThread(threading.Thread):
+    def __init__(self, attempt: Attempt, done: deque[Lot], reported: Wakeup) -> None:
+        super().__init__(name="topmail-sender", daemon=True)
+        self._attempt = attempt
+        self._done = done
+        self._reported = reported
+        self.wakeup = Wakeup()
+        self.lot: Lot | None = None
+        self.dismissed = False
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  # error trackers watch threads
+            logger.warning("TopMail: a sender thread ended: %s.", type(error).__name__)
+
+    def _work(self) -> None:
+        while self.wakeup.wait() and not self.dismissed:
+            lot = self.lot
+            if lot is None:
+                continue
+            lot.do(self._attempt)
+            self._done.append(lot)
+            self.lot = lot = None
+            self._reported.set()
+
+
+def outcome_of(attempt: Attempt, job: Job) -> Outcome:
+    """What becomes of a job, whatever goes wrong."""
+    try:
+        return attempt(job)
+    except BaseException as error:  # noqa: BLE001  # no view is lost to a mistake of ours
+        kind = type(error).__name__.lower()
+    return Outcome(job, RetryLater(f"unexpected_{kind}"))
 
 
 class Sender:
@@ -51,8 +219,6 @@ class Sender:
 
     Only the thread that leads calls it.
 
-    :param outbox: the books.
-    :param crew: makes the calls.
     :param directory: of the outbox; None: in memory.
     :param receivers: told what became of each view.
     :param journal: this process's own journal, if it has one.
@@ -62,43 +228,47 @@ class Sender:
     def __init__(
         self,
         outbox: Outbox,
-        crew: SenderThreads,
+        threads: Threads,
         settings: Settings,
         receivers: Receivers,
         *,
         directory: Path | None = None,
         journal: Journal | None = None,
-        ring: MemoryRing | None = None,
+        ring: RingBuffer | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
     ) -> None:
         self.outbox = outbox
-        self._crew = crew
-        self._settings = settings
+        self._threads = threads
+        self._senders = settings.senders
         self._receivers = receivers
         self._directory = directory
         self._journal = journal
-        self._ring = MemoryRing() if ring is None else ring
+        self._ring = RingBuffer() if ring is None else ring
         self._clock = clock
         self._monotonic = monotonic
         self._notices = Notices()
         self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
         self._reactions = Reactions(outbox, self._pace, self._notices, settings, dice=dice)
-        self._settling = Settling(outbox, self._reactions, receivers)
-        self._claimed: deque[Row] = deque()
-        self._claims = max(1, min(CLAIM_LIMIT, int(settings.rate), settings.senders * 8))
-        self._import_at = self._tidy_at = self._claim_at = self._look_at = 0.0
-        self._imported_at = -OWN_INTERVAL
-        self._took_over = False
+        self._batch: ExitStack | None = None
+        self._batch_until = 0.0
+        self._outcomes = 0
+        self._ended: list[tuple[Row, Receipt | Reason]] = []
+        self._claimed: dict[str, deque[Row]] = {}
+        """By shopper, in the order of their turns."""
+        self._claims = max(1, min(LOT_VIEWS * settings.senders, int(settings.rate)))
+        self._import_at = self._tidy_at = self._claim_at = self._check_at = 0.0
+        self._imported_at = float("-inf")
+        self._leads = False
         self._busy_until = 0.0
-        self._more = False
+        self._more = self._more_waits = False
         self._pause: Pause | None = None
-        standing = outbox.standing()
-        if standing.pause_reason == RATE_LIMITED and standing.paused_until is not None:
-            wait = min(max(0.0, standing.paused_until - clock()), 900.0)
+        state = outbox.state()
+        if state.pause_reason == RATE_LIMITED and state.paused_until is not None:
+            wait = min(max(0.0, state.paused_until - clock()), 900.0)
             self._pace.hold(Pause(monotonic() + wait, RATE_LIMITED))
-        elif standing.pause_reason:
+        elif state.pause_reason:
             outbox.resume()  # a new leader tries at once
 
     def turn(self, *, accepted: bool = False) -> float:
@@ -110,18 +280,19 @@ class Sender:
         now = self._monotonic()
         self._settle(now)
         if accepted:
-            self._import_at = min(self._import_at, self._imported_at + OWN_INTERVAL)
+            self._import_at = min(self._import_at, self._imported_at + BUSY_INTERVAL)
         if self._more or now >= self._import_at:
             self._import(now)
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_INTERVAL
             self._tidy(now)
         wait = self._send(now)
-        open_for = self._settling.wait(now)
-        if open_for is not None and (open_for <= 0 or not (self._claimed or self._crew.under_way)):
-            self._settling.write()
-        elif open_for is not None:
-            wait = min(wait, open_for)
+        if self._batch is not None:
+            open_for = self._batch_until - now if self._outcomes < BATCH_OUTCOMES else 0.0
+            if open_for <= 0 or not (self._claimed or self._threads.lots):
+                self._write()
+            else:
+                wait = min(wait, open_for)
         self._report_pause(now)
         self._notices.speak(now)
         if self._more:
@@ -131,47 +302,83 @@ class Sender:
     @property
     def useful(self) -> bool:
         """Whether going on may deliver something soon: views wait, and nothing holds them back."""
-        if self._crew.under_way or self._pace.wait_of_pause(self._monotonic()):
-            return bool(self._crew.under_way)
+        if self._threads.lots or self._pace.wait_of_pause(self._monotonic()):
+            return bool(self._threads.lots)
         return len(self._ring) > 0 or self.outbox.pending() > 0
 
     def close(self) -> None:
         """Give back what was claimed. Calls under way go on; their views are sent again, by key."""
-        self._crew.dismiss()
+        self._threads.dismiss()
         self._settle(self._monotonic())
-        self._settling.write()
-        self.outbox.release([*self._claimed, *(job.row for job in self._crew.under_way)])
-        self._claimed.clear()
+        self._write()
+        self._release([job.row for job in self._threads.under_way])
         for entry in self.outbox.unsaved():
             self._ring.put(entry)
         self.outbox.close()
 
     def _settle(self, now: float) -> None:
-        outcomes = self._crew.take()
+        outcomes, left = self._threads.take()
+        if left:
+            self._pace.started(-len(left))
+            for job in reversed(left):
+                rows = self._claimed.setdefault(job.row.entry.identity, deque())
+                rows.appendleft(job.row)
         if not outcomes:
             return
+        self._claim_at = now  # their shoppers may have more
         wall = self._clock()
         for outcome in outcomes:
             self._pace.started(outcome.calls - 1)
-            self._settling.add(outcome, now, wall)
-        left = self._crew.quota()
-        if left is not None:
-            self._pace.quota(left, len(self._crew.under_way), now, wall)
+            self._begin_batch(now)
+            row = outcome.job.row
+            if (end := self._reactions.settle(outcome, now, wall)) is not None:
+                self._ended.append((row, end))
+            else:  # it waits for another try, and so do the shopper's later views
+                self.outbox.release(self._claimed.pop(row.entry.identity, ()))
+        quota = self._threads.quota()
+        if quota is not None:
+            self._pace.quota(quota, len(self._threads.under_way), now, wall)
+
+    def _begin_batch(self, now: float) -> None:
+        self._outcomes += 1
+        if self._batch is None:
+            self._batch = ExitStack()
+            self._batch.enter_context(self.outbox.batch())
+            self._batch_until = now + BATCH_SECONDS
+
+    def _write(self) -> None:
+        """Write what became of views, and then tell the shop, which hears of nothing unwritten."""
+        if self._batch is None:
+            return
+        batch, ended = self._batch, self._ended
+        self._batch, self._ended, self._outcomes = None, [], 0
+        batch.close()
+        if not self._receivers.listen:
+            return
+        for row, end in ended:
+            if isinstance(end, Receipt):
+                self._receivers.delivered(row.told, end)
+            else:
+                self._receivers.dropped(row.told, end)
 
     def _import(self, now: float) -> None:
         if self._journal is not None:
             self._journal.check()
+        if not self._leads:
+            # Whoever led before leads no more: end the leases that it left behind.
+            self._leads = True
+            self.outbox.begin_lead()
         report = self.outbox.import_journals(IMPORT_LIMIT)
-        self._empty_ring(now)
+        self._empty_ring()
         if report.imported:
             self._busy_until = now + BUSY_FOR
             self._claim_at = now
-        self._more = report.more
+        self._more = self._more_waits or report.more
         interval = BUSY_INTERVAL if now < self._busy_until else IDLE_INTERVAL
         self._imported_at = now
         self._import_at = now + interval
-        for entry, reason in report.dropped:
-            self._receivers.dropped(entry, reason)
+        if report.lines and self._receivers.listen:
+            self._receivers.all_dropped(report.dropped)
 
     def _tidy(self, now: float) -> None:
         for entry in self.outbox.expire():
@@ -184,44 +391,80 @@ class Sender:
 
     def _send(self, now: float) -> float:
         """Hand out what may be sent; returns the seconds until more may be."""
-        while self._pace.room(now, len(self._crew.under_way)) > 0:
-            row = self._next_row(now)
-            if row is None:
-                break
-            job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row.told))
-            if isinstance(job, Reason):
-                self._settling.bury(row, job, now)
-            elif self._crew.give(job):
-                self._pace.started()
-            else:
-                self._claimed.appendleft(row)
-                break
         if self._pace.wait_of_pause(now):
-            self.outbox.release(self._claimed)
+            self._release()
+            return self._pace.wait(now) or IDLE_INTERVAL
+        while self._pace.room(now, self._threads.lots) > 0:
+            self._claim(now)
+            lot = self._next_lot(now)
+            if not lot:
+                break
+            if not self._threads.give(lot):
+                self._put_back(lot)
+                break
+            self._pace.started(len(lot))
+        return (self._pace.wait(now) if self._claimed else 0.0) or IDLE_INTERVAL
+
+    def _claim(self, now: float) -> None:
+        """Claim what is next, and leave out of what was claimed what nobody wants sent any more."""
+        if self._claimed and now >= self._check_at:
+            self._check_at = now + LOT_SECONDS
+            rows = [row for rows in self._claimed.values() for row in rows]
             self._claimed.clear()
-        if not self._claimed:
-            return IDLE_INTERVAL
-        return self._pace.wait(now) or IDLE_INTERVAL
-
-    def _next_row(self, now: float) -> Row | None:
-        if not self._claimed and now >= self._claim_at:
-            if not self._took_over:
-                # Whoever led before leads no more: end the leases that it left behind.
-                self._took_over = True
-                self.outbox.end_leases()
-            self._claimed.extend(self.outbox.claim(self._claims))
+            for row in self.outbox.still_waiting(rows):
+                self._claimed.setdefault(row.entry.identity, deque()).append(row)
+            self._reactions.look_up(rows)
+        if now >= self._claim_at and not self._more:
             if not self._claimed:
+                self._check_at = now + LOT_SECONDS
+            waiting = sum(map(len, self._claimed.values()))
+            rows = self.outbox.claim(self._claims) if waiting < self._claims else []
+            for row in rows:
+                self._claimed.setdefault(row.entry.identity, deque()).append(row)
+            if len(rows) < self._claims:
                 self._claim_at = now + IDLE_INTERVAL
-            self._look_at = now
-        if self._claimed and now >= self._look_at:
-            self._look_at = now + LOOK_INTERVAL
-            self._claimed = deque(self.outbox.still_waiting(self._claimed))
-            self._reactions.look_up(self._claimed)
-        return self._claimed.popleft() if self._claimed else None
+            self._reactions.look_up(rows)
+            if (superseded := self.outbox.take_superseded()) and self._receivers.listen:
+                self._receivers.all_dropped(entries_of(superseded))
 
-    def _empty_ring(self, now: float) -> None:
-        """Move what waits in memory to the disk, or straight into the books."""
+    def _next_lot(self, now: float) -> list[Job]:
+        """Views of the shoppers whose turn it is, and whom no thread serves."""
+        served = {job.row.entry.identity for job in self._threads.under_way}
+        ready = [identity for identity in self._claimed if identity not in served]
+        size = min(LOT_VIEWS, self._pace.calls(now))
+        threads = max(1, self._senders - self._threads.lots)
+        shoppers = ready[: max(1, min(size, -(-len(ready) // threads)))]
+        lot: list[Job] = []
+        for number, identity in enumerate(shoppers):
+            rows = self._claimed.pop(identity)
+            for _ in range(max(1, (size - len(lot)) // (len(shoppers) - number))):
+                if not rows:
+                    break
+                row = rows.popleft()
+                job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row))
+                if isinstance(job, Reason):
+                    self._begin_batch(now)
+                    self._ended.append((row, self._reactions.give_up(row, job)))
+                else:
+                    lot.append(job)
+            if rows:  # behind all others
+                self._claimed[identity] = rows
+        return lot
+
+    def _put_back(self, lot: Sequence[Job]) -> None:
+        for job in reversed(lot):
+            self._claimed.setdefault(job.row.entry.identity, deque()).appendleft(job.row)
+
+    def _release(self, also: Sequence[Row] = ()) -> None:
+        rows = [*also, *(row for rows in self._claimed.values() for row in rows)]
+        self._claimed.clear()
+        if rows:
+            self.outbox.release(rows)
+
+    def _empty_ring(self) -> None:
+        """Move what waits in memory to the disk, or straight into the outbox."""
         ring = self._ring
+        self._more_waits = False
         if not len(ring):
             return
         if self._journal is not None:
@@ -229,13 +472,12 @@ class Sender:
         entries = ring.take(IMPORT_LIMIT)
         report = self.outbox.import_entries(entries)
         if report.imported:
-            self._claim_at = now
+            self._claim_at = self._monotonic()
         if report.fault:
             for entry in entries:
                 ring.put(entry)
-        for entry, reason in report.dropped:
-            self._receivers.dropped(entry, reason)
-        self._more = self._more or (not report.fault and len(ring) > 0)
+        self._receivers.all_dropped(report.dropped)
+        self._more_waits = not report.fault and len(ring) > 0
 
     def _report_pause(self, now: float) -> None:
         pause = self._pace.pause

@@ -168,6 +168,10 @@ class Reason(StrEnum):
         "flask topmail outbox retry sends it under a new key.",
     )
     PURCHASED = "purchased", "The shopper has bought since: the view would ask about it again."
+    SUPERSEDED = (
+        "superseded",
+        "Of a shopper's views that waited for more than 15 minutes only the newest 20 are sent.",
+    )
     EXPIRED = "expired", "The view waited longer than TOPMAIL_MAX_AGE."
     OVERFLOW = (
         "overflow",

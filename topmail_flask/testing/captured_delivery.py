@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from topmail_flask.delivery.entries import Told
-from topmail_flask.delivery.front_door import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
+from topmail_flask.delivery.entry import Told
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
@@ -25,9 +25,7 @@ class CapturedDelivery(Delivery):
     def __init__(
         self, settings: Settings, tell: Callable[[Told], None], outer: Delivery | None
     ) -> None:
-        super().__init__(
-            replace(settings, api_key=None), app_name="captured", directory=None, secret=b"captured"
-        )
+        super().__init__(replace(settings, api_key=None), Shop("captured", b"captured"), None)
         self.onward: Delivery | None = None
         self._tell = tell
         self._outer = outer if isinstance(outer, CapturedDelivery) else None

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 
@@ -17,23 +17,24 @@ class Living(Protocol):
 
     @property
     def exit_budget(self) -> float: ...
-    def end_by(self, moment: float) -> None: ...
-    def await_end(self, moment: float) -> None: ...
-    def begin_anew(self) -> None: ...
+    def stop(self, moment: float) -> None: ...
+    def join(self, moment: float) -> None: ...
+    def reset_after_fork(self) -> None: ...
 
 
 LONGEST_LOADING = 5.0
 """Seconds that a fork waits for a thread that loads modules."""
 _loading = threading.RLock()
 _held = False
+_parked: list[Any] = []
 _living: WeakSet[Living] = WeakSet()
 _registered = _watching = False
 
 
-def register(one: Living) -> None:
-    """Have ``one`` told of forks and of the end of the process. It is held weakly."""
+def register(living: Living) -> None:
+    """Have it told of forks and of the end of the process. It is held weakly."""
     global _registered  # noqa: PLW0603  # once per process
-    _living.add(one)
+    _living.add(living)
     if not _registered:
         _registered = True
         _watch_forks()
@@ -56,11 +57,11 @@ def _at_exit() -> None:
     """
     living = list(_living)
     begin = time.monotonic()
-    moments = [begin + one.exit_budget for one in living]
-    for one, moment in zip(living, moments, strict=True):
-        _to_the_end(one.end_by, moment)
-    for one, moment in zip(living, moments, strict=True):
-        _to_the_end(one.await_end, moment)
+    moments = [begin + each.exit_budget for each in living]
+    for each, moment in zip(living, moments, strict=True):
+        _to_the_end(each.stop, moment)
+    for each, moment in zip(living, moments, strict=True):
+        _to_the_end(each.join, moment)
 
 
 def _to_the_end(act: Callable[[float], None], moment: float) -> None:
@@ -69,6 +70,13 @@ def _to_the_end(act: Callable[[float], None], moment: float) -> None:
             return act(moment)
         except (SystemExit, KeyboardInterrupt):
             continue  # with what is left of the time
+
+
+def park(handle: Any) -> None:
+    """Keep what is the parent's, after a fork, for as long as the child lives: it must not be
+    closed here, not even by the garbage collector.
+    """
+    _parked.append(handle)
 
 
 @contextmanager
@@ -95,5 +103,31 @@ def _after_fork() -> None:
 def _after_fork_in_child() -> None:
     global _loading  # noqa: PLW0603  # whoever has it may be a thread of the parent
     _loading = threading.RLock()
-    for one in list(_living):
-        one.begin_anew()
+    for each in list(_living):
+        each.reset_after_fork()
+
+
+class Wakeup:
+    """Wakes the one thread that waits for it; set several times it wakes once.
+
+    A bare lock, because nothing else may be used from a signal handler or a finaliser that
+    interrupts this very code: releasing it takes no other lock.
+    """
+
+    __slots__ = ("_unset",)
+
+    def __init__(self) -> None:
+        # Looked up now and not at import: gevent may have replaced it in between.
+        self._unset = threading.Lock()
+        self._unset.acquire()
+
+    def set(self) -> None:
+        """Wake the thread that waits, or let its next wait end at once."""
+        try:
+            self._unset.release()
+        except RuntimeError:
+            pass  # it is set already
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is set, and unset it. Returns whether it was set in time."""
+        return self._unset.acquire(timeout=-1 if seconds is None else max(seconds, 0.0))

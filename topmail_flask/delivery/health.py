@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from topmail_flask.model.ledger import Health
 
 if TYPE_CHECKING:
-    from topmail_flask.delivery.outbox import Standing
+    from topmail_flask.delivery.outbox import DeliveryState
 
 STUCK_AFTER = 30.0
 """Seconds that one turn of the sender may take: it makes no calls, but tells receivers."""
@@ -17,6 +17,7 @@ PAUSE_OVER_AFTER = 60.0
 """Seconds after its end from which on a pause is what a sender left behind that is no more, unless
 something waits still: then no call has proved that it is over.
 """
+_CURE_OF_DIRECTORY = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
 _CHECK = "Check the network, and the log of this program."
 _CURES = {
     "unauthorized": "Set TOPMAIL_API_KEY to a valid key and restart.",
@@ -35,7 +36,7 @@ _CURES = {
 
 
 def health_of(
-    standing: Standing,
+    delivery: DeliveryState,
     *,
     degraded: str,
     stuck_for: float,
@@ -50,29 +51,30 @@ def health_of(
     :param now: seconds since the epoch.
     :param nobody_can: no thread can run here that sends, and nobody else is seen to send.
     """
-    waits = standing.oldest_pending is not None and pending
-    oldest = max(0.0, now - (standing.oldest_pending or now)) if waits else None
-    health = Health(oldest_pending=oldest, last_success=standing.last_success)
+    waits = delivery.oldest_pending is not None and pending
+    oldest = max(0.0, now - (delivery.oldest_pending or now)) if waits else None
+    health = Health(oldest_pending=oldest, last_success=delivery.last_success)
     if stuck_for > STUCK_AFTER:
         cure = (
             "A receiver of view_delivered or view_dropped does not return, or the process that "
-            "sends is stopped: mend it and restart."
+            "sends is stopped: fix it and restart."
         )
         return _with(health, "stuck", f"the sender has not moved for {stuck_for:.0f} s", cure)
     if nobody_can and oldest is not None and oldest > STUCK_AFTER:
         cure = "Start uWSGI with --enable-threads, or run: flask topmail drain --follow"
         return _with(health, "stuck", "the server runs no threads, and nobody else sends", cure)
-    silent = now - standing.last_success if standing.last_success else float("inf")
-    reason = standing.pause_reason
+    silent = now - delivery.last_success if delivery.last_success else float("inf")
+    reason = delivery.pause_reason
     if oldest is not None and oldest > BLACKOUT_AFTER and silent > BLACKOUT_AFTER:
         cure = _CURES.get(reason, _CHECK)
-        until = standing.paused_until
+        until = delivery.paused_until
         return _with(health, "blackout", reason or "nothing is delivered", cure, until)
-    if reason and (waits or (standing.paused_until or now) > now - PAUSE_OVER_AFTER):
-        return _with(health, "paused", reason, _CURES.get(reason, _CHECK), standing.paused_until)
+    if reason and (waits or (delivery.paused_until or now) > now - PAUSE_OVER_AFTER):
+        return _with(health, "paused", reason, _CURES.get(reason, _CHECK), delivery.paused_until)
     if degraded:
-        cure = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
-        return _with(health, "degraded", degraded, cure)
+        reason, _, cure = degraded.partition(". ")
+        cure = cure.removeprefix("Cure: ") or _CURE_OF_DIRECTORY
+        return _with(health, "degraded", reason, cure.rstrip(".") + ".")
     return health
 
 

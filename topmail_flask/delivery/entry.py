@@ -7,9 +7,11 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.product import PRODUCT_FIELDS
+from topmail_flask.model.shopper import Shopper
 
 BODY_LIMIT = 64 * 1024
 BODY = b',"body":'
@@ -116,6 +118,11 @@ class Entry:
         told = {"contact_id": self.contact_id} | told
         return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
+    @property
+    def names_address(self) -> bool:
+        """Whether its body names the shopper by the address, and not by a contact's id."""
+        return self.body.startswith(b'{"email":')
+
     def by_address(self) -> Entry:
         """The entry for when TopMail does not know :attr:`contact_id`."""
         return replace(self, contact_id="", renewed=True)
@@ -130,10 +137,10 @@ class Entry:
             raise ValueError("an entry is not that of a view")
         return view
 
-    def told(self) -> Told:
-        """The view or the purchase that this entry was made of.
+    def check_body(self) -> dict[str, object]:
+        """The body, with no other fields than an entry of this kind has.
 
-        :raises ValueError: the entry is one of neither, or its body was tampered with.
+        :raises ValueError: it was tampered with.
         """
         try:
             body = json.loads(self.body)
@@ -142,6 +149,14 @@ class Entry:
         fields = {"view": _VIEW_FIELDS, "purchase": _PURCHASE_FIELDS}.get(self.kind, frozenset())
         if not isinstance(body, dict) or not body or not fields.issuperset(body):
             raise ValueError(f"an entry's body is not that of a {self.kind}")
+        return body
+
+    def told(self) -> Told:
+        """The view or the purchase that this entry was made of.
+
+        :raises ValueError: the entry is one of neither, or its body was tampered with.
+        """
+        body = self.check_body()
         told: Told
         if self.kind == "view":
             told = ProductView.from_body(body, key=self.key, viewed_at=self.at)
@@ -206,3 +221,87 @@ def text_of(line: bytes) -> bytes:
     if line[-_SUM_LENGTH:] != _SUM % zlib.crc32(text):
         raise ValueError("the line is torn or damaged")
     return text
+
+
+class Identities:
+    """Digests under a secret of the app.
+
+    :param secret: any bytes; the same in every process of the app.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        person = b"topmail_shopper"
+        key = hashlib.blake2b(secret, digest_size=32, person=person).digest()
+        self._keyed = hashlib.blake2b(digest_size=16, key=key)
+
+    def of(self, shopper: Shopper) -> str:
+        """Tells the shopper from every other."""
+        return self._digest(shopper.identity)
+
+    def repeat(self, identity: str, view: ProductView) -> str:
+        """The same for two views of one product and variant by one shopper."""
+        return self._digest(f"{identity}\0{view.product.id}\0{view.product.variant_id or ''}")
+
+    def entry(self, told: Told) -> Entry:
+        """The entry of a view or a purchase.
+
+        :raises ValueError: it cannot be one, or nobody knows the shopper of the view.
+        """
+        if isinstance(told, Purchase):
+            return Entry.of_purchase(told, identity=self.of(told.shopper))
+        identity = self.of(told.shopper) if told.shopper else ""
+        return Entry.of_view(told, identity=identity, repeat=self.repeat(identity, told))
+
+    def _digest(self, text: str) -> str:
+        digest = self._keyed.copy()  # with the key read already: half of the cost
+        digest.update(text.encode())
+        return digest.hexdigest()
+
+
+_HEADING = re.compile(
+    rb'\{"kind":"(view|purchase|withdrawal)","key":"([A-Za-z0-9_-]{1,128})","at":([0-9.e+-]{1,32}),'
+    rb'"identity":"([A-Za-z0-9_-]{0,128})","repeat":"([A-Za-z0-9_-]{0,128})",'
+)
+_NAMES_LIMIT = 4096
+
+
+class Heading(NamedTuple):
+    """The beginning of a line; see :class:`~topmail_flask.delivery.entry.Entry`.
+
+    :ivar is_open: whether it is still to be chosen how the shopper is told.
+    """
+
+    kind: str
+    key: str
+    at: float
+    identity: str
+    repeat: str
+    is_open: bool
+
+
+def heading_of(line: bytes) -> Heading:
+    """The heading of a line.
+
+    :raises ValueError: the line is torn or damaged.
+    """
+    text = text_of(line)
+    told = _HEADING.match(text)
+    if told is None or len(text) > BODY_LIMIT + _NAMES_LIMIT:  # perhaps another version wrote it
+        entry = Entry.from_line(line)
+        is_open = entry.contact_id is None
+        return Heading(entry.kind, entry.key, entry.at, entry.identity, entry.repeat, is_open)
+    kind, key, at, identity, repeat = told.groups()
+    when = float(at)
+    if not 0 <= when < 1e11:
+        raise ValueError("an entry's time is not one")
+    is_open = text.find(b',"contact_id":', told.end() - 1, text.find(BODY, told.end() - 1)) < 0
+    return Heading(kind.decode(), key.decode(), when, identity.decode(), repeat.decode(), is_open)
+
+
+def with_contact_id(line: bytes, contact_id: str) -> bytes:
+    """The line of an entry that is still open, told by this contact id from now on.
+
+    :param contact_id: as TopMail gave it, with neither quotes nor backslashes.
+    """
+    head, body_mark, body = text_of(line).partition(BODY)
+    return summed(b'%b,"contact_id":"%b"%b%b' % (head, contact_id.encode(), body_mark, body))
