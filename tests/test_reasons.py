@@ -122,6 +122,18 @@ def expired(scene: Scene) -> None:
     ask(scene, "drain")
 
 
+def superseded(scene: Scene) -> None:
+    shop = scene.shop(repeat_window=0)
+
+    @shop.topmail.before_send
+    def of_an_hour_ago(view: ProductView) -> ProductView:
+        return dataclasses.replace(view, viewed_at=time.time() - 3600)
+
+    for _ in range(21):
+        shop.get("/tea")
+    ask(scene, "drain", repeat_window=0)
+
+
 def overflow(scene: Scene) -> None:
     shop = scene.shop(repeat_window=0, max_rows=100)
     for _ in range(101):
@@ -237,6 +249,7 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.CONTACT_NOT_FOUND: sent(False),
     Reason.REJECTED: sent(True, 400),
     Reason.REPLAYED_ERROR: replayed,
+    Reason.SUPERSEDED: superseded,
     Reason.EXPIRED: expired,
     Reason.OVERFLOW: overflow,
     Reason.TORN: torn,

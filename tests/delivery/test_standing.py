@@ -12,8 +12,7 @@ import pytest
 from tests.delivery.entry_making import NOW, entry, fill, journal, outbox
 from tests.delivery.programs import Machine, heard
 from topmail_flask.delivery.files import hold, seconds_since_heartbeat
-from topmail_flask.delivery.health import health_of
-from topmail_flask.delivery.outbox import DeliveryState
+from topmail_flask.delivery.health import DeliveryState, health_of
 from topmail_flask.model.ledger import Health
 
 HOLDER = """

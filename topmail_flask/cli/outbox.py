@@ -17,7 +17,6 @@ from flask.cli import with_appcontext
 from topmail_flask.cli.terminal import ago, count_of, iso
 from topmail_flask.core import core_of
 from topmail_flask.delivery.admin import (
-    NEW_KEY_FOR,
     Choice,
     OutboxAdmin,
     OutboxUnavailable,
@@ -128,8 +127,8 @@ def retry_command(
 ) -> None:
     """Have dead letters sent again: those with these keys, of one reason, or all.
 
-    They keep their key, so that TopMail can tell them from new ones; only those for which it may
-    have stored its answer (contact_not_found, replayed_error) get a new one. What is older than TOPMAIL_MAX_AGE or
+    They keep their key, so that TopMail can tell them from new ones; only those to which TopMail
+    repeats a stored error (replayed_error) get a new one. What is older than TOPMAIL_MAX_AGE or
     belongs to a shopper who has withdrawn consent stays a dead letter.
 
     Exits with 1 when a key is unknown or something stays a dead letter.
@@ -137,11 +136,7 @@ def retry_command(
     led_by = core_of(None).delivery.led_by
     with outbox() as admin:
         found, unknown = _chosen(admin, "dead", keys, reason, everything=everything)
-        renewed = {
-            key
-            for reason in NEW_KEY_FOR
-            for key in admin.find("dead", Choice(tuple(found), reason))
-        }
+        renewed = set(admin.find("dead", Choice(tuple(found), Reason.REPLAYED_ERROR)))
         left = _done(admin.retry(found), "Giving back to the queue", quiet=as_json)
         retried = left.pop("retried", 0)
         still_dead = set(admin.find("dead", Choice(tuple(found))) if found else ())

@@ -6,11 +6,11 @@ import random
 import time
 from collections.abc import Callable
 
+from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.contacts import Job, Outcome, attempt
 from topmail_flask.delivery.entry import Entry, Told
 from topmail_flask.delivery.notices import Notices
-from topmail_flask.delivery.outbox import Row
 from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.retries import backoff

@@ -123,8 +123,9 @@ def revive(
 ) -> tuple[Counter[str], Dropped]:
     """Makes dead dead wait again.
 
-    One that TopMail has answered with an error that it may have stored for the key gets a new key;
-    any other keeps its key, for TopMail may have taken it after all.
+    One that TopMail answers with a stored error gets a new key (fault F028); any other keeps its
+    key, for TopMail may have taken it after all. One whose contact was unknown is sent under
+    another key than the one by which it is known here, for TopMail may answer to that as before.
 
     :param oldest: time of the oldest view that may still be sent.
     :returns: how many were ``retried``, and how many were not: ``too_old``, ``withdrawn`` (their
@@ -159,7 +160,9 @@ def _why_not(connection: sqlite3.Connection, entry: Entry, now: float) -> str:
 def _revive(
     connection: sqlite3.Connection, key: str, entry: Entry, reason: str, attempts: int
 ) -> str:
-    if reason in NEW_KEY_FOR:
+    if reason == Reason.CONTACT_NOT_FOUND:
+        entry = entry.as_renewed()
+    if reason == Reason.REPLAYED_ERROR:
         prefix = KEY_PREFIX if entry.kind == "purchase" else ""
         entry, attempts = replace(entry, key=prefix + new_key()), 0
     else:  # an attempt or more: the same key keeps the same bytes
@@ -239,8 +242,6 @@ def _masked(body: dict[str, Any]) -> str:
 
 AT_ONCE = 200
 BUSY_TRIES = 5
-NEW_KEY_FOR = (Reason.REPLAYED_ERROR, Reason.CONTACT_NOT_FOUND)
-"""Dead letters that TopMail did not take and may answer as before for as long as it knows the key."""
 _CURES = {
     "busy": "Somebody holds the outbox file for seconds. Try again.",
     "full": "The disk is full. Free some space and try again.",

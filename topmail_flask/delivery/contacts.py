@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.outbox import Row
 from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError
 from topmail_flask.model.shopper import Receipt, Shopper
 

@@ -45,8 +45,9 @@ class Entry:
     :param contact_id: TopMail's id of the contact, sent instead of the address. It is chosen once,
         when the entry comes into the books, so that every attempt has the same bytes. "": chosen,
         the body is sent as it is. None: not chosen yet.
-    :param renewed: TopMail did not know ``contact_id``, and is told the address instead: another
-        operation, with an idempotency key of its own.
+    :param renewed: how often TopMail has refused it because it did not know the contact: each time
+        it is another operation, with an idempotency key of its own, for TopMail may answer for as
+        long as before to the key that it knows.
     :raises ValueError: a value that cannot be right.
     """
 
@@ -59,7 +60,7 @@ class Entry:
     first_name: str = ""
     last_name: str = ""
     contact_id: str | None = None
-    renewed: bool = False
+    renewed: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -106,7 +107,8 @@ class Entry:
         if not self.renewed:
             return self.key
         person = b"topmail_renewed"
-        return hashlib.blake2b(self.key.encode(), digest_size=16, person=person).hexdigest()
+        text = self.key if self.renewed == 1 else f"{self.key} {self.renewed}"
+        return hashlib.blake2b(text.encode(), digest_size=16, person=person).hexdigest()
 
     @property
     def sent_body(self) -> bytes:
@@ -125,7 +127,11 @@ class Entry:
 
     def by_address(self) -> Entry:
         """The entry for when TopMail does not know :attr:`contact_id`."""
-        return replace(self, contact_id="", renewed=True)
+        return replace(self.as_renewed(), contact_id="")
+
+    def as_renewed(self) -> Entry:
+        """The entry for when TopMail may know the contact by now."""
+        return replace(self, contact_id=self.contact_id or "", renewed=int(self.renewed) + 1)
 
     def view(self) -> ProductView:
         """The view that this entry was made of.
@@ -194,8 +200,8 @@ class Entry:
             names = f',"first_name":{first},"last_name":{last}'
         if self.contact_id is not None:
             names += f',"contact_id":{json.dumps(self.contact_id)}'
-        if self.renewed:
-            names += ',"renewed":true'
+        if self.renewed:  # once: as versions write it that know of once only
+            names += ',"renewed":true' if self.renewed == 1 else f',"renewed":{self.renewed}'
         head = (
             f'{{"kind":"{self.kind}","key":"{self.key}","at":{self.at!r},'
             f'"identity":"{self.identity}","repeat":"{self.repeat}"{names},"body":'

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from topmail_flask.model.ledger import Health
-
-if TYPE_CHECKING:
-    from topmail_flask.delivery.outbox import DeliveryState
 
 STUCK_AFTER = 30.0
 """Seconds that one turn of the sender may take: it makes no calls, but tells receivers."""
@@ -33,6 +30,24 @@ _CURES = {
     "no_celery_app": 'Put the Celery app into app.extensions["celery"], or hand it to '
     "TopMailMiddleware(celery=…).",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """What every process may know of the delivery on this machine. Times since the epoch.
+
+    :ivar paused_until: end of a pause, or None.
+    :ivar pause_reason: why, e.g. ``"unauthorized"``.
+    :ivar last_success: when TopMail last took a view.
+    :ivar oldest_pending: time of the view that waits longest in the outbox.
+    :ivar degraded: why nothing is kept on disk, or "".
+    """
+
+    paused_until: float | None = None
+    pause_reason: str = ""
+    last_success: float | None = None
+    oldest_pending: float | None = None
+    degraded: str = ""
 
 
 def health_of(

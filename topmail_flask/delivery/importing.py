@@ -117,16 +117,11 @@ class _Intake:
 
     def _headed(self, lines: Iterable[bytes]) -> list[tuple[Heading, bytes]]:
         headed = []
-        latest = self.now + MOST_AHEAD
         for line in lines:
             try:
-                heading = heading_of(line)
+                headed.append((heading_of(line), line))
             except ValueError:
                 self.torn += 1
-                continue
-            if heading.at > latest:  # its clock was ahead: it is no later than this import
-                heading = heading._replace(at=self.now)
-            headed.append((heading, line))
         return headed
 
     def _look_up(self, headings: Sequence[Heading]) -> None:
@@ -155,6 +150,8 @@ class _Intake:
 
     def _take(self, heading: Heading, line: bytes) -> None:
         kind, key, at, identity, repeat, is_open = heading
+        if at > self.now + MOST_AHEAD:  # its clock was ahead: it is no later than this import
+            at = self.now
         if kind == "withdrawal":
             self._insert()
             withdraw(self.connection, identity, at, Reason.CONSENT_WITHDRAWN, self.dropped)

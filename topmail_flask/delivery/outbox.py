@@ -11,13 +11,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from topmail_flask.delivery.entry import CONTACT_ID, Entry, Told
+from topmail_flask.delivery.claiming import (
+    LEASE,
+    LONGEST_WAIT,
+    Choice,
+    Row,
+    delete,
+    kill,
+    number,
+)
+from topmail_flask.delivery.entry import CONTACT_ID, Entry
+from topmail_flask.delivery.health import DeliveryState
 from topmail_flask.delivery.importing import (
     MOST_AHEAD,
     Dropped,
@@ -38,16 +48,9 @@ from topmail_flask.delivery.turns import Turns
 from topmail_flask.model.ledger import Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
-from topmail_flask.model.shopper import Shopper
 
-LEASE = 60.0
-LONGEST_WAIT = 3600.0
-"""Seconds; a row that is due later was given its time by a clock that has jumped (fault F101)."""
 CONTACT_SECONDS = 7 * 86_400.0
 MOST_CONTACTS = 2000
-LATE_AFTER, MOST_LATE = 900.0, 20
-"""Of one shopper only the newest views are sent once some have waited for so many seconds."""
-SUPERSEDED_AT_ONCE = 500
 DRAINED_BYTES, SHRINK_INTERVAL = 768 * 1024, 5.0
 LONGEST_LOG = 16 * 1024 * 1024
 TRIES_TO_COUNT = 10
@@ -58,12 +61,6 @@ SELECT 'count', name, n FROM counts
 UNION ALL SELECT 'waiting', '', COUNT(*) FROM waiting
 UNION ALL SELECT 'segment', name, start FROM segments
 """
-_HEADS = """
-SELECT w.id, w.identity, w.key, w.line, w.attempts, w.at, w.tried, w.due, w.failing_since
-FROM json_each(?) AS shopper JOIN waiting AS w ON w.id IN (
-    SELECT id FROM waiting WHERE identity = shopper.value AND at > ? ORDER BY at, id LIMIT ?)
-ORDER BY shopper.key, w.at, w.id
-"""
 _NEXT_SHOPPERS = """
 WITH RECURSIVE shopper (identity) AS (
     SELECT MIN(identity) FROM waiting WHERE identity >= ?
@@ -72,55 +69,6 @@ WITH RECURSIVE shopper (identity) AS (
     FROM shopper WHERE shopper.identity IS NOT NULL)
 SELECT identity FROM shopper WHERE identity IS NOT NULL LIMIT ?
 """
-
-
-@dataclass(frozen=True)
-class Row:
-    """A claimed entry: nobody else gets it before its lease ends.
-
-    :ivar entry: key, body bytes, identity, time.
-    :ivar attempts: attempts that counted so far.
-    :ivar lease: when it ends, in seconds since the epoch.
-    :ivar failing_since: when it began to fail while others passed, in seconds since the epoch.
-    """
-
-    entry: Entry = field(repr=False)
-    attempts: int
-    lease: float
-    failing_since: float | None = None
-
-    @cached_property
-    def told(self) -> Told:
-        """The view or purchase that the body tells."""
-        return self.entry.told()
-
-    @property
-    def shopper(self) -> Shopper | None:
-        """Whose view or purchase it is."""
-        return self.told.shopper
-
-    @property
-    def is_tried(self) -> bool:
-        """Whether it is due at once when it is given back, and does not wait for a turn."""
-        return self.attempts > 0 or self.entry.kind == "purchase"
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryState:
-    """What every process may know of the delivery on this machine. Times since the epoch.
-
-    :ivar paused_until: end of a pause, or None.
-    :ivar pause_reason: why, e.g. ``"unauthorized"``.
-    :ivar last_success: when TopMail last took a view.
-    :ivar oldest_pending: time of the view that waits longest in the outbox.
-    :ivar degraded: why nothing is kept on disk, or "".
-    """
-
-    paused_until: float | None = None
-    pause_reason: str = ""
-    last_success: float | None = None
-    oldest_pending: float | None = None
-    degraded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,13 +267,13 @@ class Outbox:
     def dead_letter(self, row: Row, reason: Reason) -> None:
         """TopMail will never take it."""
         now = self._clock()
-        self._end(row, "dead", lambda connection: _kill(connection, row.entry.key, reason, now))
+        self._end(row, "dead", lambda connection: kill(connection, row.entry.key, reason, now))
 
     def drop(self, row: Row, reason: Reason) -> None:
         """Not to be sent, and not to be kept either."""
 
         def apply(connection: sqlite3.Connection) -> None:
-            count_dropped(connection, reason, _delete(connection, row.entry.key))
+            count_dropped(connection, reason, delete(connection, row.entry.key))
 
         self._end(row, "dropped", apply)
 
@@ -430,13 +378,13 @@ class Outbox:
         with suppress(Fault):
             noted = dict(self.file.rows("SELECT name, value FROM notes"))
             oldest = self.file.rows("SELECT at FROM waiting ORDER BY id LIMIT 1")
-            waiting = [_number(at) for (at,) in oldest]
+            waiting = [number(at) for (at,) in oldest]
             starts = dict(self.file.rows("SELECT name, start FROM segments"))
         waiting.append(self._journals.oldest(starts) if self._journals else None)
         return DeliveryState(
-            paused_until=_number(noted.get("paused_until")),
+            paused_until=number(noted.get("paused_until")),
             pause_reason=str(noted.get("pause_reason") or ""),
-            last_success=_number(noted.get("last_success")),
+            last_success=number(noted.get("last_success")),
             oldest_pending=min(filter(None, waiting), default=None),
             degraded=self.degraded,
         )
@@ -504,7 +452,7 @@ class Outbox:
     def _claim(self, identities: Sequence[str], limit: int, now: float) -> list[Row]:
         each = max(1, limit // len(identities))
         unwritten = {change.key: change.ends for change in self._changes if change.key}
-        choose = _Choice(identities, each, now, now - self._settings.max_age, unwritten)
+        choose = Choice(identities, each, now, now - self._settings.max_age, unwritten)
         try:
             found = self.file.run(choose.claim)
         except Fault as fault:
@@ -559,8 +507,8 @@ class Outbox:
         with suppress(Fault):
             rows = self.file.rows(_LEDGER)
         ledger: dict[str, dict[str, int]] = {}
-        for kind, name, number in rows:
-            ledger.setdefault(kind, {})[name] = number
+        for kind, name, amount in rows:
+            ledger.setdefault(kind, {})[name] = amount
         return ledger
 
     def _import_all(self) -> bool:
@@ -576,113 +524,6 @@ class Outbox:
         with suppress(Fault):
             if not self.file.rows("SELECT 1 FROM waiting LIMIT 1"):
                 self.tidy()
-
-
-class _Choice:
-    """The oldest views of some shoppers, claimed in one transaction.
-
-    :param each: views of one shopper at the most.
-    :param oldest: views that are not younger are not sent any more.
-    :param unwritten: what rows came to, by key, that could not be written yet; "": they wait.
-    :ivar more: shoppers of whom more can be sent after these.
-    """
-
-    def __init__(
-        self,
-        identities: Sequence[str],
-        each: int,
-        now: float,
-        oldest: float,
-        unwritten: dict[str, str],
-    ) -> None:
-        self._identities = identities
-        self._each = each
-        self._now = now
-        self._oldest = oldest
-        self._unwritten = unwritten
-        self._invalid: list[str] = []
-        self.more: set[str] = set()
-        self.superseded: Dropped = []
-
-    def claim(self, connection: sqlite3.Connection) -> list[Row]:
-        """Takes them for the time of a lease. What cannot be read becomes a dead letter."""
-        self.superseded = []
-        self._drop_superseded(connection)
-        rows = self.find(connection, {})
-        for key in self._invalid:
-            _kill(connection, key, Reason.INVALID_ROW, self._now)
-        keys = json.dumps([row.entry.key for row in rows])
-        query = f"UPDATE waiting SET tried = 1, due = ? WHERE key {_AMONG}"  # noqa: S608
-        connection.execute(query, (self._now + LEASE, keys))
-        return rows
-
-    def find(self, connection: sqlite3.Connection, leased: dict[str, float]) -> list[Row]:
-        """The rows that :meth:`claim` would take, and nothing is written.
-
-        :param leased: what is taken though the file does not tell of it.
-        """
-        self.more.clear()
-        self._invalid.clear()
-        limit = self._each + 1 + len(self._unwritten)
-        asked = json.dumps(list(self._identities)), self._oldest, limit
-        found = connection.execute(_HEADS, asked).fetchall()
-        rows: list[Row] = []
-        for identity, of_one in groupby(found, key=lambda columns: columns[1]):
-            rows += self._of_one(identity, list(of_one), leased)
-        return rows
-
-    def _of_one(
-        self, identity: str, found: list[tuple[Any, ...]], leased: dict[str, float]
-    ) -> list[Row]:
-        rows: list[Row] = []
-        for row_id, _, key, line, attempts, _, tried, due, failing_since in found:
-            if self._unwritten.get(key) and row_id:
-                continue
-            waits = tried and self._now < due <= self._now + LONGEST_WAIT
-            if waits or key in leased or key in self._unwritten:
-                break
-            if len(rows) == self._each:
-                self.more.add(identity)
-                break
-            try:
-                rows.append(_row(key, line, attempts, self._now + LEASE, failing_since))
-            except (ValueError, TypeError, RecursionError):
-                self._invalid.append(key)
-                self.more.add(identity)
-        return rows
-
-    def _drop_superseded(self, connection: sqlite3.Connection) -> None:
-        """Of views that wait for long only the newest of each shopper are still of use."""
-        late = self._now - LATE_AFTER
-        query = (
-            "SELECT value, (SELECT COUNT(*) FROM waiting WHERE identity = value) FROM json_each(?) "
-            "WHERE EXISTS (SELECT 1 FROM waiting WHERE identity = value AND at <= ?)"
-        )
-        asked = json.dumps(list(self._identities)), late
-        for identity, count in connection.execute(query, asked).fetchall():
-            if (excess := count - MOST_LATE) > 0:
-                query = (
-                    "SELECT id, line FROM waiting WHERE identity = ? AND at <= ? "  # noqa: S608
-                    f"AND NOT {IS_PURCHASE} ORDER BY at, id LIMIT ?"
-                )
-                rows = connection.execute(query, (identity, late, excess)).fetchall()
-                remove(connection, rows, Reason.SUPERSEDED, self.superseded)
-
-
-def _row(
-    key: str, line: object, attempts: object, lease: float, failing_since: float | None
-) -> Row:
-    """The row, checked: nothing in the file is believed.
-
-    :raises ValueError: it is not what a journal's line told (faults F100, F174).
-    """
-    if not isinstance(line, bytes) or not isinstance(attempts, int):
-        raise ValueError("a column of the row has a wrong type")
-    entry = Entry.from_line(line)
-    if entry.key != key:
-        raise ValueError("the row's key is not that of its entry")
-    entry.check_body()
-    return Row(entry, attempts, lease, _number(failing_since))
 
 
 def _begin_lead(connection: sqlite3.Connection, now: float) -> None:
@@ -745,24 +586,5 @@ def _purge(connection: sqlite3.Connection, now: float, settings: Settings) -> No
     )
 
 
-def _kill(connection: sqlite3.Connection, key: str, reason: Reason, now: float) -> None:
-    """Makes a waiting row a dead letter."""
-    connection.execute(
-        "INSERT OR REPLACE INTO dead (key, at, identity, line, attempts, reason, died_at) "
-        "SELECT key, at, identity, line, attempts, ?, ? FROM waiting WHERE key = ?",
-        (reason, now, key),
-    )
-    gone = _delete(connection, key)
-    add(connection, {"dead": gone, f"reason:{reason}": gone})
-
-
-def _delete(connection: sqlite3.Connection, key: str) -> int:
-    return connection.execute("DELETE FROM waiting WHERE key = ?", (key,)).rowcount
-
-
 def _execute(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> None:
     connection.execute(query, values)
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None

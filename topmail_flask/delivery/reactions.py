@@ -6,9 +6,10 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.contacts import Job, Outcome
 from topmail_flask.delivery.notices import Notices
-from topmail_flask.delivery.outbox import Outbox, Row
+from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace, until_tomorrow
 from topmail_flask.delivery.retries import backoff
 from topmail_flask.model.errors import (

@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.contacts import Attempt, Job, Outcome, attempt
 from topmail_flask.delivery.files import siblings
 from topmail_flask.delivery.importing import entries_of
 from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.notices import Notices, logger
-from topmail_flask.delivery.outbox import Outbox, Row
+from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.pauses import RATE_LIMITED, Pace, Pause
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers

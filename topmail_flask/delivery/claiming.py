@@ -1,0 +1,189 @@
+"""Which views are sent next: the oldest of each shopper whose turn it is."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from topmail_flask.delivery.entry import Entry, Told
+from topmail_flask.delivery.importing import Dropped, remove
+from topmail_flask.delivery.schema import IS_PURCHASE, add
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
+
+LEASE = 60.0
+LONGEST_WAIT = 3600.0
+"""Seconds; a row that is due later was given its time by a clock that has jumped (fault F101)."""
+LATE_AFTER, MOST_LATE = 900.0, 20
+"""Of one shopper only the newest views are sent once some have waited for so many seconds."""
+_AMONG = "IN (SELECT value FROM json_each(?))"
+_HEADS = """
+SELECT w.id, w.identity, w.key, w.line, w.attempts, w.at, w.tried, w.due, w.failing_since
+FROM json_each(?) AS shopper JOIN waiting AS w ON w.id IN (
+    SELECT id FROM waiting WHERE identity = shopper.value AND at > ? ORDER BY at, id LIMIT ?)
+ORDER BY shopper.key, w.at, w.id
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claimed entry: nobody else gets it before its lease ends.
+
+    :ivar entry: key, body bytes, identity, time.
+    :ivar attempts: attempts that counted so far.
+    :ivar lease: when it ends, in seconds since the epoch.
+    :ivar failing_since: when it began to fail while others passed, in seconds since the epoch.
+    """
+
+    entry: Entry = field(repr=False)
+    attempts: int
+    lease: float
+    failing_since: float | None = None
+
+    @cached_property
+    def told(self) -> Told:
+        """The view or purchase that the body tells."""
+        return self.entry.told()
+
+    @property
+    def shopper(self) -> Shopper | None:
+        """Whose view or purchase it is."""
+        return self.told.shopper
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it is due at once when it is given back, and does not wait for a turn."""
+        return self.attempts > 0 or self.entry.kind == "purchase"
+
+
+class Choice:
+    """The oldest views of some shoppers, claimed in one transaction.
+
+    :param each: views of one shopper at the most.
+    :param oldest: views that are not younger are not sent any more.
+    :param unwritten: what rows came to, by key, that could not be written yet; "": they wait.
+    :ivar more: shoppers of whom more can be sent after these.
+    """
+
+    def __init__(
+        self,
+        identities: Sequence[str],
+        each: int,
+        now: float,
+        oldest: float,
+        unwritten: dict[str, str],
+    ) -> None:
+        self._identities = identities
+        self._each = each
+        self._now = now
+        self._oldest = oldest
+        self._unwritten = unwritten
+        self._invalid: list[str] = []
+        self.more: set[str] = set()
+        self.superseded: Dropped = []
+
+    def claim(self, connection: sqlite3.Connection) -> list[Row]:
+        """Takes them for the time of a lease. What cannot be read becomes a dead letter."""
+        self.superseded = []
+        self._drop_superseded(connection)
+        rows = self.find(connection, {})
+        for key in self._invalid:
+            kill(connection, key, Reason.INVALID_ROW, self._now)
+        keys = json.dumps([row.entry.key for row in rows])
+        query = f"UPDATE waiting SET tried = 1, due = ? WHERE key {_AMONG}"  # noqa: S608
+        connection.execute(query, (self._now + LEASE, keys))
+        return rows
+
+    def find(self, connection: sqlite3.Connection, leased: dict[str, float]) -> list[Row]:
+        """The rows that :meth:`claim` would take, and nothing is written.
+
+        :param leased: what is taken though the file does not tell of it.
+        """
+        self.more.clear()
+        self._invalid.clear()
+        limit = self._each + 1 + len(self._unwritten)
+        asked = json.dumps(list(self._identities)), self._oldest, limit
+        found = connection.execute(_HEADS, asked).fetchall()
+        rows: list[Row] = []
+        for identity, of_one in groupby(found, key=lambda columns: columns[1]):
+            rows += self._of_one(identity, list(of_one), leased)
+        return rows
+
+    def _of_one(
+        self, identity: str, found: list[tuple[Any, ...]], leased: dict[str, float]
+    ) -> list[Row]:
+        rows: list[Row] = []
+        for row_id, _, key, line, attempts, _, tried, due, failing_since in found:
+            if self._unwritten.get(key) and row_id:
+                continue
+            waits = tried and self._now < due <= self._now + LONGEST_WAIT
+            if waits or key in leased or key in self._unwritten:
+                break
+            if len(rows) == self._each:
+                self.more.add(identity)
+                break
+            try:
+                rows.append(_row(key, line, attempts, self._now + LEASE, failing_since))
+            except (ValueError, TypeError, RecursionError):
+                self._invalid.append(key)
+                self.more.add(identity)
+        return rows
+
+    def _drop_superseded(self, connection: sqlite3.Connection) -> None:
+        """Of views that wait for long only the newest of each shopper are still of use."""
+        late = self._now - LATE_AFTER
+        query = (
+            "SELECT value, (SELECT COUNT(*) FROM waiting WHERE identity = value) FROM json_each(?) "
+            "WHERE EXISTS (SELECT 1 FROM waiting WHERE identity = value AND at <= ?)"
+        )
+        asked = json.dumps(list(self._identities)), late
+        for identity, count in connection.execute(query, asked).fetchall():
+            if (excess := count - MOST_LATE) > 0:
+                query = (
+                    "SELECT id, line FROM waiting WHERE identity = ? AND at <= ? "  # noqa: S608
+                    f"AND NOT {IS_PURCHASE} ORDER BY at, id LIMIT ?"
+                )
+                rows = connection.execute(query, (identity, late, excess)).fetchall()
+                remove(connection, rows, Reason.SUPERSEDED, self.superseded)
+
+
+def _row(
+    key: str, line: object, attempts: object, lease: float, failing_since: float | None
+) -> Row:
+    """The row, checked: nothing in the file is believed.
+
+    :raises ValueError: it is not what a journal's line told (faults F100, F174).
+    """
+    if not isinstance(line, bytes) or not isinstance(attempts, int):
+        raise ValueError("a column of the row has a wrong type")
+    entry = Entry.from_line(line)
+    if entry.key != key:
+        raise ValueError("the row's key is not that of its entry")
+    entry.check_body()
+    return Row(entry, attempts, lease, number(failing_since))
+
+
+def kill(connection: sqlite3.Connection, key: str, reason: Reason, now: float) -> None:
+    """Makes a waiting row a dead letter."""
+    connection.execute(
+        "INSERT OR REPLACE INTO dead (key, at, identity, line, attempts, reason, died_at) "
+        "SELECT key, at, identity, line, attempts, ?, ? FROM waiting WHERE key = ?",
+        (reason, now, key),
+    )
+    gone = delete(connection, key)
+    add(connection, {"dead": gone, f"reason:{reason}": gone})
+
+
+def delete(connection: sqlite3.Connection, key: str) -> int:
+    """Removes a waiting row; whether it was there."""
+    return connection.execute("DELETE FROM waiting WHERE key = ?", (key,)).rowcount
+
+
+def number(value: object) -> float | None:
+    """What a column that should hold a number holds; None: no number."""
+    return float(value) if isinstance(value, (int, float)) else None
