@@ -7,7 +7,7 @@ PORT ?= 5000
 SANDBOX_PORT ?= 8025
 export PORT SANDBOX_PORT
 
-.PHONY: demo test test-lowest dist lint types clean
+.PHONY: demo test test-lowest dist audit lint types clean
 
 demo: $(VENV)/demo.stamp
 	@exec $(BIN)/python -m example_store.demo
@@ -32,6 +32,9 @@ $(LOWEST)/lowest.stamp: setup.cfg pyproject.toml
 
 dist: $(VENV)/dev.stamp
 	$(BIN)/python release/check.py
+
+audit: $(VENV)/dev.stamp
+	$(BIN)/python release/audit.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
