@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, unquote_plus, urljoin, urlsplit, urlunsplit
 
+from topmail_flask.extraction.schema_org import is_placeholder
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.text import MAX_ADDRESS, escaped, web_address
@@ -369,7 +370,7 @@ class Place:
 
         One of the development machine (``http://localhost:5000``) is on the site.
         """
-        found = self._absolute(address)
+        found = None if is_placeholder(address) else self._absolute(address)
         if found is not None and _DEVELOPMENT.match(found) and not _DEVELOPMENT.match(self.url):
             return _DEVELOPMENT.sub(self._site, found)
         return found

@@ -20,7 +20,13 @@ from topmail_flask.extraction.graph import Candidate
 from topmail_flask.extraction.labels import READERS, Reader, category_of_breadcrumbs
 from topmail_flask.extraction.offers import OfferPrice, choose_price, offers_of
 from topmail_flask.extraction.page import StructuredPage
-from topmail_flask.extraction.products import Described, Describer, Entity
+from topmail_flask.extraction.products import (
+    Described,
+    Describer,
+    Entity,
+    identifier_of,
+    identifiers,
+)
 from topmail_flask.extraction.schema_org import (
     Node,
     scalar_text,
@@ -135,11 +141,18 @@ def _of_offers(entity: Entity, describer: Describer) -> list[Described]:
 
 
 def sku_of(one: Described) -> str:
-    """The stock-keeping unit: the product's own, or the one that all its offers agree on (R35)."""
+    """The stock-keeping unit: the product's own, or the one that all its offers agree on."""
     if one.ids.get("sku"):
         return one.ids["sku"]
-    units = {scalar_text(offer.get("sku")) for offer in offers_of(one.node)}
+    units = {identifier_of(offer.get("sku")) for offer in offers_of(one.node)}
     return units.pop() if len(units) == 1 else ""
+
+
+def offered_id(one: Described) -> str:
+    """The id of the only offer: its sku, else another of its identifiers."""
+    offers = offers_of(one.node, limit=2)
+    found = identifiers(offers[0]) if len(offers) == 1 else {}
+    return sku_of(one) or next(iter(found.values()), "")
 
 
 ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "offered", "url")
@@ -283,7 +296,7 @@ class Assembly:
             if kind == "group":
                 told = entity.group
             elif kind == "offered":  # the only offer's; a variant's is none of the product
-                told = str(self.values.get("sku") or "") if variant is None else ""
+                told = "" if variant is not None else offered_id(entity.members[0])
             elif kind == "url":
                 told = id_of(self._id_address(entity), self.page.place.url_args)
             else:

@@ -45,20 +45,20 @@ def identifiers(node: Node) -> dict[str, str]:
     for key in ("productID", "productId"):
         if key not in node:
             continue
-        text = _SCHEME.sub("", _identifier(node.get(key)), count=1)
+        text = _SCHEME.sub("", identifier_of(node.get(key)), count=1)
         if text:
             found.setdefault("productID", text)
     for kind in ("retailer_id", "sku"):
-        text = _identifier(node.get(kind)) if kind in node else ""
+        text = identifier_of(node.get(kind)) if kind in node else ""
         if text:
             found[kind] = text
     for key in _GTINS:
         if key in node and "gtin" not in found:
-            text = _digits(_identifier(node[key]))
+            text = _digits(identifier_of(node[key]))
             if text:
                 found["gtin"] = text
     if "mpn" in node and (name_of(node.get("brand")) or name_of(node.get("manufacturer"))):
-        text = _identifier(node["mpn"])
+        text = identifier_of(node["mpn"])
         if text:
             found["mpn"] = text
     if "identifier" in node:
@@ -73,30 +73,31 @@ def _add_named(node: Node, found: dict[str, str]) -> None:
             kind = _PROPERTY_IDS.get(
                 (scalar_text(one.get("propertyID")) or scalar_text(one.get("name"))).lower(), ""
             )
-            text = _identifier(one.get("value"))
+            text = identifier_of(one.get("value"))
             text = _digits(text) if kind == "gtin" else text
         else:
             kind = "" if found else "productID"
-            text = _SCHEME.sub("", _identifier(one), count=1)
+            text = _SCHEME.sub("", identifier_of(one), count=1)
         if kind and text:
             found.setdefault(kind, text)
 
 
 def group_id(node: Node) -> str:
     """The id of the group that a variant says it belongs to, or "" (rule R29)."""
-    text = _identifier(node.get("inProductGroupWithID"))
+    text = identifier_of(node.get("inProductGroupWithID"))
     if text:
         return text
     for group in each(node.get("isVariantOf")):
         if isinstance(group, dict):
             for key in ("productGroupID", "productID", "sku", "@id"):
-                text = _identifier(group.get(key))
+                text = identifier_of(group.get(key))
                 if text:
                     return text
     return ""
 
 
-def _identifier(value: object) -> str:
+def identifier_of(value: object) -> str:
+    """The first text or number of a value; "" for a placeholder such as ``N/A``."""
     text = scalar_text(value)
     return "" if text.lower() in _PLACEHOLDERS else text
 

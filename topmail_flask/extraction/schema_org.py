@@ -187,7 +187,8 @@ def plain(text: str) -> str:
             text = _TAG.sub(" ", text)
         if text[:1] == '"' == text[-1:] and text.count('"') == 2 and len(text) > 2:
             text = text[1:-1]
-    return clean(text)
+    text = clean(text)
+    return "" if text.lower() in _NOTHING else text
 
 
 def unescaped(text: str) -> str:
