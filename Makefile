@@ -7,16 +7,24 @@ PORT ?= 5000
 SANDBOX_PORT ?= 8025
 export PORT SANDBOX_PORT
 
-.PHONY: demo test test-lowest dist audit lint types clean
+.PHONY: demo test test-fast test-lowest dist audit lint types screenshots clean
 
 demo: $(VENV)/demo.stamp
 	@exec $(BIN)/python -m example_store.demo
 
+# Everything, also on real servers, in a browser, and with brokers.
 test: $(VENV)/dev.stamp
+	@echo "All tests: about ten minutes on two cores. The same without servers, browser and brokers: make test-fast"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# What is left when servers, browser, brokers, processes and the documentation's commands are left out.
+FAST := $(wildcard tests/test_*.py) $(addprefix tests/,model rules extraction beacon identify golden testing sandbox example_store)
+test-fast: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/pytest $(PYTEST_ARGS) -q $(FAST)
 
 # The oldest versions that setup.cfg allows: the floors of install_requires, installed as they stand.
 LOWEST := $(VENV)-lowest
@@ -29,6 +37,10 @@ $(LOWEST)/lowest.stamp: setup.cfg pyproject.toml
 	sed -n '/^install_requires/,/^$$/s/>=/==/p' setup.cfg > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOWEST)/lowest.txt
 	@touch $@
+
+# The README's pictures, anew.
+screenshots: $(VENV)/dev.stamp
+	PYTHONPATH=. $(BIN)/python release/screenshots.py
 
 dist: $(VENV)/dev.stamp
 	$(BIN)/python release/check.py

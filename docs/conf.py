@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
 
 from sphinx.application import Sphinx
 
 project = "topmail_flask"
 project_copyright = "the authors of topmail_flask"
-release = metadata.version("topmail-flask")
+release = version = metadata.version("topmail-flask")
+declared = configparser.ConfigParser(interpolation=None)
+declared.read(Path(__file__).parent.parent / "setup.cfg", encoding="utf-8")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
+if find_spec("sphinx_copybutton"):
+    extensions.append("sphinx_copybutton")
+    copybutton_prompt_text = "$ "
+    copybutton_only_copy_prompt_lines = True
+    copybutton_line_continuation_character = "\\"
 exclude_patterns = ["_build"]
 nitpicky = True
 show_warning_types = True
@@ -36,12 +46,19 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
-html_title = "topmail_flask"
+html_title = f"topmail_flask {release}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sphinx = False
-html_theme_options = {"sidebar_hide_name": False, "navigation_with_keys": True}
+html_theme_options = {
+    "sidebar_hide_name": False,
+    "navigation_with_keys": True,
+    "source_repository": declared["metadata"]["url"],
+    "source_branch": "main",
+    "source_directory": "docs/",
+    "top_of_page_buttons": ["view", "edit"],
+}
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 

@@ -91,7 +91,9 @@ class TopMail:
         currency: str | None = None,
         shopper: Shopper | str | None = None,
     ) -> None:
-        """Tell TopMail that an order was placed: it ends the flows that the shopper's views began.
+        """Record that an order was placed, as a conversion in TopMail.
+
+        Whether that ends the flows that the shopper's views began is set in TopMail's dashboard.
 
         Call it where the order is certain, as often as you like: an order counts once. Views of the
         shopper that still wait are dropped, with the reason ``purchased``. The request writes one

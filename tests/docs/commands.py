@@ -168,7 +168,7 @@ def _only_checked(words: list[str]) -> str:
     if words[0] == "pip":
         known = {"topmail-flask", "flask", "flask-login", "gunicorn", "pytest", "celery", "gevent"}
         extras = set(metadata.metadata("topmail-flask").get_all("Provides-Extra") or ())
-        for word in words[2:]:
+        for word in (word for word in words[2:] if not word.startswith("--")):
             name, _, extra = word.strip("'\"]").partition("[")
             assert name in known, word
             assert not extra or extra in extras, word

@@ -91,7 +91,7 @@ class TopMailClient:
         return _raised(self.post_view(view.key, view.body_bytes()))
 
     def track_purchase(self, purchase: Purchase) -> Receipt:
-        """Record a purchase, which ends the flows that its shopper's views have begun.
+        """Record a purchase, a conversion of its shopper.
 
         TopMail counts an order once, whoever tells of it: ``Conflict`` says that it knows it.
         """

@@ -26,7 +26,7 @@ class Reason(StrEnum):
     __hash__ = str.__hash__
 
     # Is it the view of a page at all?
-    METHOD = "method", "Only a GET request is a look at a page."
+    METHOD = "method", "Only a GET request is a page view."
     STATUS = "status", "The final answer was not a page: its status is not 200."
     NOT_HTML = (
         "not_html",
@@ -37,7 +37,7 @@ class Reason(StrEnum):
     PARTIAL = (
         "partial",
         "The request asked for a part of a page (htmx, Turbo or XMLHttpRequest).",
-        "Mark the route with @product_page if the part is a look at the product.",
+        "Mark the route with @product_page if the part shows the product.",
     )
     PREFETCH = (
         "prefetch",
