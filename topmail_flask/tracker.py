@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from werkzeug.http import parse_cookie
+
 from topmail_flask.extraction.extract import extract
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, refused
@@ -19,7 +21,12 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
-from topmail_flask.rules.consent import Consent, privacy_signal, refused_by_consent
+from topmail_flask.rules.consent import (
+    Consent,
+    privacy_signal,
+    refused_by_consent,
+    unreadable_banners,
+)
 from topmail_flask.rules.repeats import RepeatWindow, in_sample
 from topmail_flask.rules.requests import refused_fetch_of_page, refused_request, refused_response
 from topmail_flask.rules.robots import robot_kind
@@ -56,6 +63,9 @@ class Delivery(Protocol):
 
     def withdraw(self, shopper: Shopper) -> None:
         """Drop what waits for this shopper."""
+
+    def note_unreadable(self, banners: Iterable[str]) -> None:
+        """Count consent banners whose cookies could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +266,8 @@ class Tracker:
             return None, Reason.HOOK_FAILED
         signal = privacy_signal(environ, self.settings)
         refusal = refused_by_consent(explicit, signal, self.settings)
+        if refusal is Reason.CONSENT_UNREADABLE:
+            self.delivery.note_unreadable(unreadable_banners(parse_cookie(dict(environ))))
         is_refusal = explicit is False or explicit is Reason.CONSENT_UNREADABLE
         if refusal is not None and is_refusal and shopper is not None:
             self.delivery.withdraw(shopper)

@@ -255,3 +255,21 @@ def read(terminal: int) -> bytes:
         pass
     os.close(terminal)
     return b"".join(parts)
+
+
+def test_banners_whose_cookies_cannot_be_read_are_told_by_the_status_and_the_doctor(
+    operated: OperatedStore,
+) -> None:
+    """In another process than the one whose shoppers are refused for it."""
+    browser = operated.app.test_client()
+    browser.set_cookie("osano_consentmanager", "fnUNOGEoqzHFnLfV3b7cWl1nQh2")
+    browser.get("/tea/1")
+    status = operated.told("outbox", "status")
+    assert status["reasons"] == {"consent_unreadable": 1}
+    assert status["unreadable_banners"] == {"Osano": 1}
+    assert "1 Osano: cookies not readable" in operated.run("outbox", "status")
+    findings = operated.told("doctor")["findings"]
+    (finding,) = [one for one in findings if one["check"] == "consent"]
+    assert finding["level"] == "warning"
+    assert "The cookies of Osano could not be read (1 time, the last 0 s ago)" in finding["what"]
+    assert "@topmail.consent" in finding["cure"]

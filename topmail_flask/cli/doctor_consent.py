@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from topmail_flask.cli.doctor_configuration import function_name
 from topmail_flask.cli.doctor_store import Finding, Store, ok, warning
+from topmail_flask.cli.terminal import ago, count_of
 from topmail_flask.rules.consent import BANNERS
 
 # The EU, the EEA, the United Kingdom and Switzerland, as ISO 3166 and the ends of addresses say it.
@@ -27,6 +29,7 @@ _ELSEWHERE_IN_EUROPE = re.compile(
     r"|Samara|Sarajevo|Saratov|Simferopol|Skopje|Tirane|Tiraspol|Ulyanovsk|Uzhgorod|Volgograd"
     r"|Zaporozhye"
 )
+_LATELY = 7 * 86_400.0
 _COUNTRY_SETTINGS = ("COUNTRY", "SHOP_COUNTRY", "STORE_COUNTRY", "DEFAULT_COUNTRY")
 
 
@@ -41,6 +44,12 @@ def consent(store: Store) -> Finding:
         for signal, honored in (("Sec-GPC", settings.honor_gpc), ("DNT", settings.honor_dnt))
         if honored
     )
+    counts, last = store.state.core.delivery.unreadable_banners.read()
+    if counts and reader is None and time.time() - last < _LATELY:
+        when = f"{count_of(sum(counts.values()), 'time')}, the last {ago(time.time() - last)} ago"
+        what = f"The cookies of {', '.join(counts)} could not be read ({when}): no views there."
+        cure = "Answer with @topmail.consent. What cannot be read counts as a refusal."
+        return warning(what, cure)
     what = f"{settings.consent}: {who}; no answer {silence}"
     if signals and settings.consent == "opt-out":
         what += f", unless the browser says {signals}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ class _Sink:
 
     def withdraw(self, shopper: Shopper) -> None:
         """Nothing waits here."""
+
+    def note_unreadable(self, banners: Iterable[str]) -> None:
+        """The page was not looked at by a shopper."""
 
 
 @click.command("inspect")

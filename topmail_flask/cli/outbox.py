@@ -68,10 +68,14 @@ def status_command(as_json: bool) -> None:
     core = core_of(None)
     if core.settings.api_key is None:
         fix = "Set TOPMAIL_API_KEY: every key has an outbox of its own."
-        report = _status(Health("disabled", "no key", fix), Stats(), None)
+        report = _status(Health("disabled", "no key", fix), Stats(), None, {})
     else:
         with outbox() as admin:
-            report = _status(core.health(), core.delivery.stats(), admin)
+            banners, _ = core.delivery.unreadable_banners.read()
+            stats = core.delivery.stats()
+            if banners:
+                stats = stats.with_refusals({Reason.CONSENT_UNREADABLE: sum(banners.values())})
+            report = _status(core.health(), stats, admin, banners)
     click.echo(json.dumps(report) if as_json else _status_text(report))
     if not report["ok"]:
         raise SystemExit(1)
@@ -307,7 +311,9 @@ def _done(work: Work, label: str, *, quiet: bool) -> Counter[str]:
     return total
 
 
-def _status(health: Health, stats: Stats, admin: OutboxAdmin | None) -> dict[str, Any]:
+def _status(
+    health: Health, stats: Stats, admin: OutboxAdmin | None, banners: dict[str, int]
+) -> dict[str, Any]:
     return {
         "ok": health.ok,
         **asdict(health),
@@ -323,6 +329,7 @@ def _status(health: Health, stats: Stats, admin: OutboxAdmin | None) -> dict[str
         "dropped": stats.dropped,
         "pending": stats.pending,
         "reasons": dict(sorted(stats.reasons.items())),
+        "unreadable_banners": banners,
         "dead_letters": admin.kept() if admin else {},
     }
 
@@ -336,6 +343,9 @@ def _status_text(report: dict[str, Any]) -> str:
         lines.append(f"fix:           {report['cure']}")
     if report["outbox"] is None:
         return "\n".join(lines)
+    if report["unreadable_banners"]:
+        banners = ", ".join(f"{n} {name}" for name, n in report["unreadable_banners"].items())
+        lines.append(f"no consent:    {banners}: cookies not readable (see: flask topmail doctor)")
     lines.append(f"outbox:        {report['outbox']} ({report['bytes'] // 1024} KB)")
     if not report["exists"]:
         return "\n".join([*lines, "There is no outbox yet: no view was accepted with this key."])

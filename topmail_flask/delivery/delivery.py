@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from topmail_flask.delivery.entry import Entry, Identities, Told
 from topmail_flask.delivery.files import (
     LEADER_LOCK,
     CachedFlag,
+    SharedCounts,
     account_name,
     app_directory,
     holder,
@@ -87,6 +88,7 @@ class Delivery:
         key, owner = settings.api_key, shop.owner
         self._directory = directory and app_directory(directory, shop.name, key, owner=owner)
         self.learned = CachedFlag(self._directory, "consent")
+        self.unreadable_banners = SharedCounts(self._directory, "unreadable-banners")
         place, durable = self._directory, settings.synchronous == "FULL"
         self._journal = Journal(place, durable=durable, clock=clock) if place else None
         self._ring = RingBuffer()
@@ -134,6 +136,10 @@ class Delivery:
             return Reason.INVALID_PRODUCT
         self._keep(entry)
         return None
+
+    def note_unreadable(self, banners: Iterable[str]) -> None:
+        """Count consent banners whose cookies could not be read, for the doctor and the status."""
+        self.unreadable_banners.add(banners)
 
     def withdraw(self, shopper: Shopper) -> None:
         """Drop what waits for a shopper who has withdrawn consent."""
@@ -210,6 +216,7 @@ class Delivery:
 
     def join(self, moment: float) -> None:
         """Wait for the threads until a moment of the monotonic clock, and let go of the files."""
+        self.unreadable_banners.save()
         self._runner.join(moment)
         self._wiring.save_ring()
         for entry in self._journal.close() if self._journal else []:

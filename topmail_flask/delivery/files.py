@@ -9,7 +9,8 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from weakref import ref
@@ -26,6 +27,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 LEADER_LOCK = "leader.lock"
 NOTE_BYTES = 4096
+COUNTS_INTERVAL, COUNTS_BYTES = 30.0, 65_536
 _BY_EFFECTIVE_IDS = os.access in os.supports_effective_ids
 
 
@@ -346,7 +348,7 @@ def write_note(path: Path, text: bytes) -> None:
     draft.rename(path)
 
 
-def read_note(path: Path) -> tuple[bytes, float]:
+def read_note(path: Path, limit: int = NOTE_BYTES) -> tuple[bytes, float]:
     """The text of a note, and when it was last written or kept fresh (seconds since the epoch);
     empty where there is none, or it is a symbolic link.
     """
@@ -355,7 +357,7 @@ def read_note(path: Path) -> tuple[bytes, float]:
     except OSError:
         return b"", 0.0
     try:
-        return os.read(fd, NOTE_BYTES), os.fstat(fd).st_mtime
+        return os.read(fd, limit), os.fstat(fd).st_mtime
     except OSError:
         return b"", 0.0
     finally:
@@ -389,3 +391,54 @@ class CachedFlag:
             return None
         text, _ = read_note(self._path)
         return {f"{about} {answer}\n".encode(): answer for answer in (True, False)}.get(text)
+
+
+class SharedCounts:
+    """How often something happened in all processes of the app, by name, and when it did last.
+
+    A process adds to the file once in :data:`COUNTS_INTERVAL` seconds at the most: what it counts
+    is not worth a write for each. The file begins anew when it is large.
+
+    :param directory: the app's directory; None: each process counts for itself.
+    :param name: of the file.
+    """
+
+    def __init__(self, directory: Path | None, name: str) -> None:
+        self._path = directory and directory / name
+        self._unwritten: Counter[str] = Counter()
+        self._next_write = 0.0
+
+    def add(self, names: Iterable[str]) -> None:
+        """Count each of these names once. Never raises."""
+        self._unwritten.update(names)
+        now = time.monotonic()
+        if now >= self._next_write:
+            self._next_write = now + COUNTS_INTERVAL
+            self.save()
+
+    def save(self) -> None:
+        """Write what has not been written; it goes on waiting where that is not possible."""
+        if self._path is None or not self._unwritten:
+            return
+        text = "".join(f"{count} {name}\n" for name, count in self._unwritten.items())
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        with suppress(OSError):
+            prepare(self._path.parent)
+            fd = os.open(self._path, flags, 0o600)
+            try:
+                if os.fstat(fd).st_size > COUNTS_BYTES:
+                    os.ftruncate(fd, 0)
+                os.write(fd, text.encode())
+            finally:
+                os.close(fd)
+            self._unwritten.clear()
+
+    def read(self) -> tuple[dict[str, int], float]:
+        """The counts, and when something was last counted (seconds since the epoch)."""
+        counts, last = Counter(self._unwritten), time.time() if self._unwritten else 0.0
+        text, written_at = read_note(self._path, 2 * COUNTS_BYTES) if self._path else (b"", 0.0)
+        for line in text.decode(errors="replace").splitlines():
+            count, _, name = line.partition(" ")
+            if count.isdecimal() and name:
+                counts[name] += int(count)
+        return dict(counts), max(last, written_at if text else 0.0)
