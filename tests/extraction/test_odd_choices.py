@@ -30,6 +30,14 @@ WORDS: dict[str, tuple[str, str]] = {
         page(block(lamp()), title="Details", h1="Shop"),
         "/p/12",
     ),
+    "the heading is a slogan, the name the first below it": (
+        page(block(lamp()), "<h2>Arc Lamp</h2>", title="Buy with us | X", h1="Light for everybody"),
+        "/p/12",
+    ),
+    "the heading is a word for any product": (
+        page(block(lamp()), title="Product details", h1="Product details"),
+        "/p/12",
+    ),
     "the heading is a picture": (
         page(block(lamp()), title="Lichthaus", h1='<img src="/logo.png" alt="Lichthaus">'),
         "/p/12",

@@ -222,3 +222,58 @@ def test_the_vocabulary_before_schema_org_is_read() -> None:
     assert product is not None
     assert (product.id, str(product.price), product.currency) == ("AL-1", "49.90", "EUR")
     assert product.image_url == f"{SHOP}/i/1.jpg"
+
+
+BROKEN: dict[str, tuple[str, tuple[str, str | None]]] = {
+    "what Python prints": (
+        '"sku":"AL-1","brand":None,"inStock":True,"price":49.90',
+        ("AL-1", "49.90"),
+    ),
+    "nothing where a value was": ('"sku":"AL-1","price": ,"brand":""', ("AL-1", None)),
+    "an amount with a comma": ('"sku":"AL-1","price": 49,90', ("AL-1", "49.90")),
+    "an amount with thousands": ('"price": 1 299,00,"sku":"AL-1"', ("AL-1", "1299.00")),
+    "a number that begins with zero": ('"sku": 00123,"price":"49.90"', ("00123", "49.90")),
+    "an amount with its sign": ('"sku":"AL-1","price": 49.90 EUR', ("AL-1", "49.90")),
+    "a template that was not rendered": ('"sku":"AL-1","price": {{ price }}', ("AL-1", None)),
+    "a variable that was not printed": ('"sku": sku,"price":"49.90"', ("arc-lamp", "49.90")),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_a_template_broke_is_read_as_it_is_meant(name: str) -> None:
+    text, expected = BROKEN[name]
+    block_of = f'{{"@type":"Product","name":"Arc Lamp","priceCurrency":"EUR",{text}}}'
+    product = found(page(block(block_of)))
+    assert product is not None
+    assert (product.id, None if product.price is None else str(product.price)) == expected
+
+
+def test_quotes_inside_of_a_text_are_its_own() -> None:
+    text = '{"@type":"Product","name":"Tube 12" "long" black","description":"a "b"","sku":"AL-1"}'
+    product = found(page(block(text), title="", h1=""))
+    assert product is not None
+    assert (product.name, product.sku) == ('Tube 12" "long" black', "AL-1")
+
+
+@pytest.mark.parametrize("prefix", ["", "schema:"])
+def test_rdfa_is_read_like_microdata(prefix: str) -> None:
+    vocabulary = 'prefix="schema: https://schema.org/"' if prefix else 'vocab="https://schema.org/"'
+    html = page(
+        f'<div {vocabulary} typeof="{prefix}Product"><b property="{prefix}name">Arc Lamp</b>'
+        f'<img property="{prefix}image" src="/i/1.jpg"><i property="{prefix}sku">AL-1</i>'
+        f'<p property="{prefix}offers" typeof="{prefix}Offer">'
+        f'<b property="{prefix}price" content="49.90">49,90</b>'
+        f'<meta property="{prefix}priceCurrency" content="EUR"></p></div>',
+        og__title="Arc Lamp",
+    )
+    product = found(html)
+    assert product is not None
+    assert (product.id, product.name, str(product.price)) == ("AL-1", "Arc Lamp", "49.90")
+    assert product.image_url == f"{SHOP}/i/1.jpg"
+
+
+@pytest.mark.parametrize("kind", ["mystore:product", "https://ogp.me/ns/product", "Product"])
+def test_a_type_that_ends_in_product_is_one(kind: str) -> None:
+    tags = {"product__price__amount": "49.90", "product__price__currency": "EUR"}
+    product = found(page(og__type=kind, og__title="Arc Lamp", **tags))
+    assert product is not None

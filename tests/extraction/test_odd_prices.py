@@ -192,6 +192,10 @@ SPECS: dict[str, tuple[list[dict[str, Any]], str | None]] = {
         [eur(price="30.00", validForMemberTier={"name": "Gold"}), eur(price="40.00")],
         "40.00 EUR",
     ),
+    "a price for ten pieces first": (
+        [eur(price="30.00", eligibleQuantity={"minValue": 10}), eur(price="40.00")],
+        "40.00 EUR",
+    ),
     "nothing but a list price": ([eur(price="59.00", priceType="ListPrice")], "59.00 EUR"),
     "nothing but a delivery charge": (
         [{"@type": "DeliveryChargeSpecification", **eur(price="4.90")}],

@@ -54,6 +54,8 @@ _ENDINGS = frozenset(
     p pd dp d prd product item view show detail details index reviews review buy buy-now order
     overview info information description specs specifications features gallery photos images
     questions faq ratings rating print preview quickview quick-view amp share default main home
+    configure customize personalize add-to-cart order-now enquire inquiry ask zoom size-guide
+    shipping accessories related similar video videos manual downloads compatibility
     kaufen bestellen uebersicht beschreibung bewertungen acheter avis comprar opiniones acquista
     recensioni kopen kup koupit
     """.split()  # noqa: SIM905  (a list of words)

@@ -212,12 +212,17 @@ class Words:
         telling = [text for text in self.headings if self._tells(text, entity.name)]
         if not telling:
             return False
-        is_title = self.title_parts in ([text] for text in telling)
-        return not (is_title and any(map(say_it, self._document.subheadings())))
+        below = [_line(text) for text in self._document.subheadings()]
+        if self.title_parts in ([text] for text in telling):  # perhaps the shop's name
+            return not any(map(say_it, below))
+        is_own = any(one.source == "json_ld" and "offers" in one.node for one in entity.members)
+        return not (is_own and below[:1] == [_line(entity.name)])
 
     def _tells(self, heading: str, name: str) -> bool:
         """Whether it says what the page is about: not the shop's name or in other letters."""
         if _squashed(heading) in self._shop or _script(heading) != _script(name):
+            return False
+        if _ANY_PRODUCT.issuperset(heading.split()):
             return False
         rest = [part for part in self.title_parts if part != heading]
         is_shop = len(rest) < len(self.title_parts) and bool(rest)

@@ -259,7 +259,7 @@ def minor_units(currency: str | None) -> int:
 
 def has_small_unit(currency: str | None) -> bool:
     """Whether a US dollar buys a hundred units or more, so that prices run in thousands."""
-    return currency is not None and currency in _SMALL_UNITS
+    return currency is not None and (currency in _SMALL_UNITS or minor_units(currency) == 0)
 
 
 def rounded(amount: Decimal, currency: str | None) -> Decimal:

@@ -26,6 +26,7 @@ from topmail_flask.model.settings import Settings
 SOURCES = (
     Source("json_ld", json_ld.read, json_ld.mentions_product),
     Source("microdata", microdata.read, microdata.mentions_product),
+    Source("rdfa", microdata.read_rdfa, microdata.mentions_rdfa),
     Source("open_graph", open_graph.read, open_graph.mentions_product, Kind.STATEMENT),
     Source("product_tags", open_graph.read_tags, open_graph.mentions_tags, Kind.HINT),
     Source("view_item", view_item.read, view_item.mentions, Kind.HINT),

@@ -209,6 +209,16 @@ _LEADING_COMMA = re.compile(_STRING + r"|([\[{])[\s,]++", re.DOTALL)
 _TRAILING_COMMA = re.compile(_STRING + r"|,(?=[}\]]|\Z)", re.DOTALL)
 _LONE_BACKSLASH = re.compile(r'\\(?!["/bfnrt]|u[0-9a-fA-F]{4})')
 _DOUBLED_QUOTES = re.compile(r'([:\[,]\s{0,20})""([^"\n]{1,1000})""(?=\s{0,20}[,}\]])')
+_LITERAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
+_BARE_VALUE = re.compile(
+    _STRING
+    + r"|:\s{0,50}(\{\{[^{}]{0,200}\}\}|\{%[^%]{0,200}%\}|\d[\d .']{0,12},\d{1,2}(?=\s{0,50}[,}])"
+    + r'|[^\s"{}\[\],:][^"{}\[\],:\n]{0,200}|)(?=\s{0,50}(?:[,}\]]|\Z))',
+    re.DOTALL,
+)
+_INNER_QUOTES = re.compile(
+    r'(:\s{0,20}")([^\n:{}]{0,500}?)(?="\s{0,20}(?:,\s{0,20}"[@\w]{1,40}"\s{0,9}:|,?\s{0,20}[}\]]))'
+)
 _BETWEEN = re.compile(r"[\s,;]*+")
 
 
@@ -289,10 +299,36 @@ def _ladder(text: str) -> Any:
     if '""' in text:
         text = _DOUBLED_QUOTES.sub(r'\1"\2"', text)
         yield "doubled quotes", text
+    text = _BARE_VALUE.sub(_with_value, text)
+    yield "values", text
     if "\\" in text:
         text = text.replace("\\\\", "\0").replace("\\'", "'").replace("\0", "\\\\")
         text = _LONE_BACKSLASH.sub(r"\\\\", text.replace("\\\\", "\0")).replace("\0", "\\\\")
         yield "backslash", text
+    text = _INNER_QUOTES.sub(_with_quotes, text)
+    yield "quotes in a text", text
+
+
+def _with_value(found: re.Match[str]) -> str:
+    """A value that is no JSON: what Python or a template printed, or an amount as people write it.
+
+    A word alone may be a variable that was not printed: it is nothing.
+    """
+    if found[1] is not None:
+        return found[0]
+    value = found[2].strip()
+    if _LITERAL.fullmatch(value):
+        return found[0]
+    if value in ("True", "False"):
+        return ":" + value.lower()
+    is_amount = value[:1] not in "{$@" and any(map(str.isdigit, value))
+    return ":" + (json.dumps(value) if is_amount else "null")
+
+
+def _with_quotes(found: re.Match[str]) -> str:
+    """A text between its first and its last quote, with those inside of it escaped."""
+    inside = found[2].replace('\\"', '"').replace('"', '\\"')
+    return found[1] + inside
 
 
 def _kept(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The microdata of a page (rules R16, R17), in the shape of schema.org nodes.
+"""The microdata of a page, and its RDFa, in the shape of schema.org nodes.
 
 The algorithm is the WHATWG's, with what shops need beyond it: ``content`` counts on any element,
 and a picture is looked for inside a container.
@@ -7,6 +7,7 @@ and a picture is looked for inside a container.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction.document import Document, node_text, positions
@@ -38,6 +39,9 @@ _OFFER_TYPE = re.compile(r"[/:](?:Aggregate)?Offer\Z", re.IGNORECASE)
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
 )
+_RDFA_PRODUCT = re.compile(
+    rb"typeof=[\"']?(?:schema:|https?://schema\.org/)?Product", re.IGNORECASE
+)
 _LOOKED_AT = 2_000
 
 
@@ -48,6 +52,20 @@ def mentions_product(document: Document) -> bool:
         _PRODUCT_TYPE.match(html, at) and b"itemtype" in html[max(0, at - 91) : at].lower()
         for at in names
     )
+
+
+def mentions_rdfa(document: Document) -> bool:
+    """Whether the page declares the vocabulary of schema.org for RDFa, and has a product's type."""
+    names, html = document.once(_schema_org_names), document.html
+    is_declared = any(html[at : at + 1] in (b'"', b"'") for at in names)
+    return is_declared and _RDFA_PRODUCT.search(html) is not None
+
+
+def read_rdfa(document: Document) -> list[Node]:
+    """The top-level items that a page with products among them has in RDFa, in their order."""
+    if not document.once(mentions_rdfa):
+        return []
+    return ItemReader(document.tree, RDFA).roots()
 
 
 def mentions_breadcrumbs(document: Document) -> bool:
@@ -64,7 +82,7 @@ def read(document: Document) -> list[Node]:
 
 def items(document: Document) -> list[Node]:
     """The top-level items of the page, in their order."""
-    return Microdata(document.partial_tree).roots()
+    return ItemReader(document.partial_tree, MICRODATA).roots()
 
 
 def _schema_org_names(document: Document) -> list[int]:
@@ -76,11 +94,32 @@ def _schema_org_names(document: Document) -> list[int]:
     ]
 
 
-class Microdata:
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """The attributes in which items are written.
+
+    :ivar scope: what makes an element an item.
+    :ivar kind: its types.
+    :ivar prop: the properties of the item around it that an element holds.
+    :ivar named: what identifies an item.
+    """
+
+    scope: str
+    kind: str
+    prop: str
+    named: str
+
+
+MICRODATA = Syntax("itemscope", "itemtype", "itemprop", "itemid")
+RDFA = Syntax("typeof", "typeof", "property", "resource")
+
+
+class ItemReader:
     """Reader of one tree."""
 
-    def __init__(self, tree: LexborHTMLParser) -> None:
+    def __init__(self, tree: LexborHTMLParser, syntax: Syntax) -> None:
         self._tree = tree
+        self._syntax = syntax
         self._left = PROPERTY_LIMIT
         self._by_id: dict[str, LexborNode] | None = None
         self._references: set[str] | None = None
@@ -88,9 +127,9 @@ class Microdata:
     def roots(self) -> list[Node]:
         """The top-level items, in the order of the page."""
         roots = []
-        for node in self._tree.css("[itemscope]")[: 4 * ITEM_LIMIT]:
+        for node in self._tree.css(f"[{self._syntax.scope}]")[: 4 * ITEM_LIMIT]:
             attributes = node.attributes
-            if not attributes.get("itemtype") or self._is_part(node):
+            if not attributes.get(self._syntax.kind) or self._is_part(node):
                 continue
             if not _in_noscript(node):
                 roots.append(self._item(node, frozenset()))
@@ -101,14 +140,14 @@ class Microdata:
     def _item(self, scope: LexborNode, above: frozenset[int]) -> Node:
         above |= {scope.mem_id}
         attributes = scope.attributes
-        types = (attributes.get("itemtype") or "").split()
+        types = (attributes.get(self._syntax.kind) or "").split()
         item: Node = {"@type": types}
-        if attributes.get("itemid"):
-            item["@id"] = attributes["itemid"]
+        if attributes.get(self._syntax.named):
+            item["@id"] = attributes[self._syntax.named]
         leads_to = ""
         struck: list[tuple[str, Any]] = []
         for node in self._properties(scope, attributes.get("itemref")):
-            names = [_usual_name(name) for name in _itemprop(node).split() or ("offers",)]
+            names = [_usual_name(name) for name in self._names(node).split() or ("offers",)]
             if names[0] in RELATED - {"itemListElement", "item", "itemOffered"}:
                 continue
             value = self._value(node, names, above)
@@ -142,12 +181,13 @@ class Microdata:
                 continue
             seen.add(node.mem_id)
             attributes = node.attributes
-            if "itemprop" in attributes or (
-                "itemscope" in attributes and _OFFER_TYPE.search(attributes.get("itemtype") or "")
+            if self._syntax.prop in attributes or (
+                self._syntax.scope in attributes
+                and _OFFER_TYPE.search(attributes.get(self._syntax.kind) or "")
             ):  # an offer inside a product is its offer, whether or not it says so
                 self._left -= 1
                 found.append(node)
-            if "itemscope" not in attributes and node.tag not in ("template", "noscript"):
+            if self._syntax.scope not in attributes and node.tag not in ("template", "noscript"):
                 waiting += _children(node)
         return found
 
@@ -156,7 +196,7 @@ class Microdata:
         content = attributes.get("content")
         if content and content.strip():
             return content.strip()
-        if "itemscope" in attributes:
+        if self._syntax.scope in attributes:
             if node.mem_id in above or len(above) >= _NESTING_LIMIT:
                 return None
             return self._item(node, above)
@@ -177,13 +217,16 @@ class Microdata:
                 return value.strip()
         return Seen(node_text(node, is_price="rice" in names[0]))
 
+    def _names(self, node: LexborNode) -> str:
+        return node.attributes.get(self._syntax.prop) or ""
+
     def _is_part(self, node: LexborNode) -> bool:
         """Whether an item is a property of another one.
 
         Some themes write ``itemprop="mainEntity"`` where nothing around it is an item, and nothing
         refers to it: that one is the page's own.
         """
-        if not (names := _itemprop(node).split()):
+        if not (names := self._names(node).split()):
             return False
         if names[0] in RELATED:
             return True
@@ -193,7 +236,9 @@ class Microdata:
                 return False
             attributes = around.attributes
             is_other = around.mem_id != node.mem_id
-            if (is_other and "itemscope" in attributes) or attributes.get("id") in self._referred():
+            if (is_other and self._syntax.scope in attributes) or attributes.get(
+                "id"
+            ) in self._referred():
                 return True
             around = around.parent
         return True
@@ -215,6 +260,7 @@ class Microdata:
 
 
 def _usual_name(name: str) -> str:
+    name = name.removeprefix("schema:")
     return usual_name(_BEFORE_SCHEMA_ORG.get(name, name))
 
 
@@ -225,10 +271,6 @@ def _is_struck(node: LexborNode, scope: LexborNode) -> bool:
             return True
         around = around.parent
     return False
-
-
-def _itemprop(node: LexborNode) -> str:
-    return node.attributes.get("itemprop") or ""
 
 
 def _children(node: LexborNode) -> list[LexborNode]:

@@ -335,8 +335,7 @@ def _to_pay(specs: list[Node], now: float) -> list[Node]:
     found = found or (specs if len(specs) == 1 else [])
     for is_lesser in (
         _is_repeated,
-        lambda spec: "validForMemberTier" in spec,
-        lambda spec: _is_past(spec.get("validThrough"), now),
+        lambda spec: not holds(spec, now),
         lambda spec: bool(_price_types(spec) & _LIST_PRICES),
     ):
         found = [spec for spec in found if not is_lesser(spec)] or found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.schema_org import Node
 
-_PRODUCT_TYPES = frozenset(["product", "og:product", "product.item", "product:product"])
+# And whatever ends in "product": "mystore:product", "https://schema.org/Product".
+_PRODUCT_TYPES = frozenset(["product.item"])
+_LAST_WORD = re.compile(r"[.:/#]")
 # The first family with an amount has the price; its currency is never another family's (R18).
 _SALE = "product:sale_price"
 _PRICE_FAMILIES = (_SALE, "product:price", "og:price")
@@ -46,7 +49,7 @@ class OpenGraph:
     @property
     def is_product(self) -> bool:
         """The page calls itself a product, which some themes do on every page (rule R19)."""
-        return self.type in _PRODUCT_TYPES
+        return self.type in _PRODUCT_TYPES or _LAST_WORD.split(self.type)[-1] == "product"
 
     @property
     def is_listing(self) -> bool:

@@ -16,8 +16,9 @@ class FieldTrace(NamedTuple):
     """Where one field of the product came from.
 
     :ivar field: name of the field, as in :class:`~topmail_flask.Product`.
-    :ivar source: ``declared``, ``template``, ``json_ld``, ``microdata``, ``open_graph``,
-        ``breadcrumbs``, ``canonical`` or ``request``.
+    :ivar source: ``declared``, ``template``, one of ``extraction.extract.SOURCES`` (``json_ld``,
+        ``microdata``, ``rdfa``, ``open_graph``, ``product_tags``, ``view_item``), ``breadcrumbs``,
+        ``canonical`` or ``request``.
     :ivar raw: what stood there, as text of at most 200 characters.
     :ivar value: what became of it, as text.
     """
