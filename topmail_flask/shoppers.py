@@ -47,7 +47,9 @@ def flask_login_shopper(request: Request) -> Shopper | None:
     )
 
 
-RESOLVERS: list[Resolver] = [flask_login_shopper]
+RESOLVERS: list[Resolver] = [
+    flask_login_shopper,
+]
 """Asked one after the other until one knows the shopper. Each is a function of the request that
 returns a :class:`~topmail_flask.Shopper` or None; a ``shopper_loader`` of the shop replaces them.
 """
