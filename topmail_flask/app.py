@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from blinker import NamedSignal
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 from flask.signals import before_render_template, request_finished, template_rendered
 from markupsafe import Markup
 
 from topmail_flask.core import NAME, Core, cached_once
-from topmail_flask.extraction.attributes import are_mapped_at_all
-from topmail_flask.flask_page import FlaskPage
+from topmail_flask.flask_page import FlaskPage, PageReader
 from topmail_flask.guard import guarded
 from topmail_flask.identify.identify import Identify
 from topmail_flask.model.decision import Decision, refused
@@ -39,11 +40,14 @@ class AppState:
         self.purchases = Purchases(self.core)
         self.core.identified = self.identify.shopper
         self.core.reader.is_older_copy = self._is_older_copy
-        self._reads_rows = False  # most signals cost a store more than what is done about them
-        # Signals hold receivers weakly: these attributes keep them for as long as the app lives.
-        self._on_render = self._note_render
-        self._on_rendered = self._note_rendered
-        self._on_finished = self._finished
+        reader = self.core.reader
+        # Signals hold receivers weakly: this keeps them for as long as the app lives. A partial is
+        # one reference to follow; a bound method is made anew each time.
+        self._receivers: tuple[tuple[NamedSignal, Callable[..., None]], ...] = (
+            (before_render_template, partial(PageReader.template_begins, reader)),
+            (template_rendered, partial(PageReader.template_done, reader)),
+            (request_finished, partial(AppState._finished, self)),
+        )
 
     @cached_once
     def beacon(self) -> Beacon:
@@ -64,19 +68,14 @@ class AppState:
             self._served = serve(core.settings, core.name, core.receivers, owner=core.owner)
 
     def _connect(self) -> None:
-        app = self.core.app
-        before_render_template.connect(self._on_render, app)
-        if self._reads_rows:
-            template_rendered.connect(self._on_rendered, app)
-        request_finished.connect(self._on_finished, app)
+        for signal, receiver in self._receivers:
+            signal.connect(receiver, self.core.app)
 
     @contextmanager
     def unwatched(self) -> Iterator[None]:
         """The app answers as if it had no extension, for as long as the block runs."""
-        app = self.core.app
-        before_render_template.disconnect(self._on_render, app)
-        template_rendered.disconnect(self._on_rendered, app)
-        request_finished.disconnect(self._on_finished, app)
+        for signal, receiver in self._receivers:
+            signal.disconnect(receiver, self.core.app)
         try:
             yield
         finally:
@@ -86,42 +85,20 @@ class AppState:
         """Note a product that the shop names in this request; whatever it is, the page goes on."""
         try:
             reader = self.core.reader
-            page = reader.current_page()
-            page.named.append(reader.named(product, page.request, fields))
+            reader.name(reader.current_page(), product, fields)
         except Exception as error:  # noqa: BLE001  as in :func:`guarded`
-            self._note_failure(self.declare, error)
+            self.core.reader.note_failure(None, self.declare, error)
 
     @guarded(Markup(""))
     def beacon_tag(self, product: object = None, **options: Any) -> Markup:
         """The beacon's element of the current page, or nothing."""
         return self.beacon.tag(product, **options)
 
-    def _note_render(self, _app: Flask, template: Any, context: dict[str, Any], **_: Any) -> None:
-        try:
-            is_page = self.core.reader.note_template(template.name or "", context)
-            if is_page and not self._reads_rows and are_mapped_at_all():
-                self._reads_rows = True
-                template_rendered.connect(self._on_rendered, self.core.app)
-        except Exception as error:  # noqa: BLE001  as in :func:`guarded`
-            self._note_failure(self._note_render, error)
-
-    def _note_rendered(self, _app: Flask, context: dict[str, Any], **_: Any) -> None:
-        try:
-            self.core.reader.note_complete(context)
-        except Exception as error:  # noqa: BLE001  as in :func:`guarded`
-            self._note_failure(self._note_rendered, error)
-
     def _finished(self, _app: Flask, response: Response, **_: Any) -> None:
         try:
             self._decide(response)
         except Exception as error:  # noqa: BLE001  as in :func:`guarded`
             self._lose(response, error)
-
-    @guarded(None, is_counted=True)
-    def _note_failure(self, place: Callable[..., object], error: Exception) -> None:
-        """An error before the response is final: what is lost by it is known at the end."""
-        self.guard.swallow(place, error, is_counted=True)
-        self.core.reader.current_page().failed = True
 
     @guarded(None)
     def _lose(self, response: Response, error: Exception) -> None:
@@ -155,7 +132,7 @@ class AppState:
             response.headers.remove("Set-Cookie")
             return page.own(response)
         core = self.core
-        return core.tracker.decide(page, core.shopper_source(page.request), response)
+        return core.tracker.decide(page, core.visitor_of(page), response)
 
     def _is_older_copy(self, page: FlaskPage) -> bool:
         return self.beacon.tells_of(page)

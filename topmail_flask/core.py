@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flask import Flask, Request, current_app
 
-from topmail_flask.flask_page import PageReader
+from topmail_flask.flask_page import FlaskPage, PageReader
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import ConfigurationError
@@ -71,6 +71,7 @@ class Core:
             app, hooks, self.guard, settings, lambda: self.delivery.learned
         )
         self.reader = PageReader(app, settings, hooks.adapters, self.guard)
+        self.reader.may_count = self.may_count
 
     @property
     def name(self) -> str:
@@ -160,6 +161,20 @@ class Core:
     def tells_browser(self) -> bool:
         """Whether pages say what was decided about them."""
         return self.settings.debug_header or self.app.debug
+
+    def visitor_of(self, page: FlaskPage) -> FlaskShopperSource:
+        """Who made the request of a page; asked once."""
+        visitor = page.visitor
+        if visitor is None:
+            visitor = page.visitor = self.shopper_source(page.request)
+        return visitor
+
+    def may_count(self, page: FlaskPage) -> bool:
+        """Whether anybody wants to know what a page shows, before its response is final."""
+        tracker = self.tracker
+        if tracker.refused_request(page.environ, marked=page.marked) is not None:
+            return False
+        return tracker.is_heard() or not self.visitor_of(page).is_surely_nobody()
 
     def shopper_source(self, request: Request) -> FlaskShopperSource:
         """Who made the request; nobody is asked yet."""

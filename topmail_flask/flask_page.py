@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, has_request_context, templating
 from flask import request as current_request
 from jinja2 import Template
 
-from topmail_flask.extraction.attributes import are_mapped_at_all, is_mapped, template_product
+from topmail_flask.extraction.attributes import is_mapped, template_product
 from topmail_flask.extraction.extract import may_hold_product
-from topmail_flask.guard import Guard
+from topmail_flask.guard import Guard, guarded
 from topmail_flask.marking import Mark, call_loader, mark_of
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import InvalidValueError
@@ -27,12 +27,16 @@ from topmail_flask.site_address import server_address, site_address
 
 if TYPE_CHECKING:
     from topmail_flask.extraction.objects import ProductReader
+    from topmail_flask.shoppers import FlaskShopperSource
 
 Adapters = Mapping[type, Callable[[Any], Any]]
 BEACON = b"data-topmail-token="
 _PAGE = "topmail_flask.page"
 _PLAIN_PATH = re.compile(r"[/\w.~-]*", re.ASCII)
 _RENDERING = frozenset({Template.render.__code__, Template.generate.__code__})
+# Where Flask calls it otherwise, a streamed page is read when its response is final.
+_STREAMING = getattr(getattr(templating, "_stream", None), "__code__", None)
+_FRAMES_OF_A_SIGNAL = 3
 
 
 class HookFailedError(InvalidValueError):
@@ -42,86 +46,130 @@ class HookFailedError(InvalidValueError):
         super().__init__("product", "could not be made: a function of the shop raised an error")
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A row whose attributes were expired when the shop named it: the page may load them yet."""
+@dataclass(slots=True)
+class Named:
+    """What the shop named by ``track`` or in a template.
+
+    :ivar found: the product, or why it is none; None for a row of an ORM whose attributes were
+        expired then: the page may load them yet.
+    """
 
     value: object
     fields: Mapping[str, object] | None
+    found: Product | Reason | None
+
+
+@dataclass(slots=True)
+class Shown:
+    """A template that was rendered as a page, and what its variable holds.
+
+    :ivar value: None: nothing that could be a product.
+    :ivar found: what was made of it when the template was done; None: nobody wanted to know yet.
+    """
+
+    template: str
+    context: Mapping[str, Any]
+    value: object | None
+    found: Product | Reason | None = None
 
 
 class FlaskPage(RenderedPage):
     """The page of one Flask request, from the first thing that is known of it.
 
-    :ivar named: what the shop named by ``track`` or in a template, or why it is no product.
-    :ivar templates: name and context of each outermost template that was rendered.
-    :ivar rows: what was read of rows of an ORM when their page was complete, by ``id()``: a commit
-        after that would expire them.
+    :ivar mark: of the request's route.
+    :ivar rendering: context of the template that is at work.
     :ivar own: decides about a request for an address of our own, once its response is final.
     :ivar has_beacon: whether the page was given a beacon in this request.
+    :ivar visitor: who made the request, once somebody asks.
     """
 
-    __slots__ = (
-        "_body",
-        "_reader",
-        "has_beacon",
-        "mark",
-        "named",
-        "own",
-        "request",
-        "response",
-        "rows",
-        "templates",
-    )
+    response: Response | None = None
+    rendering: Mapping[str, Any] | None = None
+    own: Callable[[Response], Decision] | None = None
+    has_beacon = False
+    visitor: FlaskShopperSource | None = None
+    _is_body_noted = False
 
     def __init__(self, reader: PageReader, request: Request) -> None:
-        super().__init__(request.environ, path=request.path, view_args=request.view_args)
-        self._reader = reader
-        self._body: tuple[bytes | None, Reason | None] | None = None
+        self.environ = request.environ
         self.request = request
-        self.response: Response | None = None
-        self.mark: Mark | None = None
-        self.named: list[Product | Reason | Unread] = []
-        self.templates: list[tuple[str, Mapping[str, Any]]] = []
-        self.rows: dict[int, Product | InvalidValueError] = {}
-        self.own: Callable[[Response], Decision] | None = None
-        self.has_beacon = False
+        self._reader = reader
+        self.mark = reader.mark_of(request)
+        self.marked = self.mark is not None
+        self.named: list[Named] = []
+        self.shown: list[Shown] = []
+
+    @property
+    def templates(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The templates that were rendered as pages, in their order."""
+        return [(shown.template, shown.context) for shown in self.shown]
 
     def finish(self, response: Response) -> None:
         """Note the final response."""
+        request = self.request
         self.response = response
+        self.path = request.path
+        self.view_args = request.view_args
+        rule = request.url_rule
+        self.endpoint = None if rule is None else rule.endpoint
         self.note_headers(response.status_code, response.headers)
-        self.mark = self._reader.mark_of(self.request)
-        self.marked = self.mark is not None or bool(self.named)
+        if self.rendering is not None:  # streamed, in a way that was not seen at its beginning
+            self._reader.note_shown(self, "", self.rendering, is_read=False)
 
     def may_show_product(self) -> bool:
         """Whether it pays to read the page: False only if it shows no product."""
-        reader = self._reader
-        if self.marked or any(
-            reader.variable(context, None) is not None for _, context in self.templates
-        ):
+        if self.marked:
             return True
-        html, _ = self.body()
-        return html is None or may_hold_product(html)
+        for shown in self.shown:
+            if shown.value is not None:
+                return True
+        self.note_final_body()
+        return self.html is None or may_hold_product(self.html)
 
     def read(self) -> None:
         """Fill in what the shop named, what the template shows, and the body."""
-        named, shown = self._reader.shown_on(self)
-        refusals = [found for found in (*named, shown) if isinstance(found, Reason)]
-        html, unread = self.body()
-        self.url = self._reader.address(self.request)
-        is_settled = shown is Reason.AMBIGUOUS or Reason.HOOK_FAILED in refusals
-        self.html = None if is_settled else html
-        self.unread = refusals[0] if refusals else unread
-        self.marked = self.mark is not None or bool(named)
-        self.declared = tuple(found for found in named if isinstance(found, Product))
-        self.template_product = shown if isinstance(shown, Product) else None
+        reader, template_product = self._reader, None
+        found: list[Product | Reason | None]
+        if self.marked:
+            found = reader.named_on(self)
+            self.declared = tuple(value for value in found if isinstance(value, Product))
+        else:
+            template_product = reader.template_product(self)
+            found = [template_product]
+        self.url = reader.address(self.request)
+        self.note_final_body()
+        refusals = [value for value in found if isinstance(value, Reason)]
+        if refusals:
+            self.unread = refusals[0]
+            if Reason.AMBIGUOUS in refusals or Reason.HOOK_FAILED in refusals:
+                self.html = None
+        elif isinstance(template_product, Product):
+            self.template_product = template_product
 
-    def body(self) -> tuple[bytes | None, Reason | None]:
-        """The body of an HTML page, not compressed any more; or why it cannot be read."""
-        if self._body is None:
-            self._body = self._read_body()
-        return self._body
+    def note_named(self, product: Product) -> None:
+        """Note that the shop names a product that is read already."""
+        self.named.append(Named(product, None, product))
+        self.marked = True
+
+    def note_final_body(self) -> None:
+        """Note the body of an HTML page, not compressed any more; or why it cannot be read."""
+        if self._is_body_noted:
+            return
+        self._is_body_noted = True
+        response = self.response
+        if response is None or self.mimetype not in HTML:
+            return
+        chunks = response.response
+        if response.direct_passthrough or not isinstance(chunks, (list, tuple)):
+            self.unread = Reason.NO_BODY
+            return
+        # A 304 has its body still: Werkzeug leaves it out when the response is sent.
+        is_plain = len(chunks) == 1 and type(chunks[0]) is bytes
+        body = chunks[0] if is_plain else response.get_data()
+        if self.status == 304 and not body:
+            self.unread = Reason.NO_BODY
+        else:
+            self.note_body(body, self._reader.settings.max_page_bytes)
 
     def is_left_to_beacon(self) -> bool:
         """Whether the visitor gets, or has, an older copy of the page with a beacon on it.
@@ -129,39 +177,30 @@ class FlaskPage(RenderedPage):
         Where a template ran, only a 304 leaves the browser with its own copy: the page of most
         stores is not searched.
         """
-        if self.templates:
+        if self.shown:
             may_be_copy = self.has_beacon and self.status == 304
         else:
             may_be_copy = self.html is not None and BEACON in self.html
         return may_be_copy and self._reader.is_older_copy(self)
-
-    def _read_body(self) -> tuple[bytes | None, Reason | None]:
-        response = self.response
-        if response is None or self.mimetype not in HTML:
-            return None, None
-        if response.direct_passthrough or not response.is_sequence:
-            return None, Reason.NO_BODY
-        # A 304 has its body still: Werkzeug leaves it out when the response is sent.
-        body = response.get_data()
-        if response.status_code == 304 and not body:
-            return None, Reason.NO_BODY
-        self.note_body(body, self._reader.settings.max_page_bytes)
-        return self.html, self.unread
 
 
 class PageReader:
     """Reads pages and products out of what one app's code hands over.
 
     :ivar is_older_copy: whether a page with a beacon comes from a cache; the beacon sets it.
+    :ivar may_count: whether anybody wants to know what a page shows, as far as can be told before
+        its response is final; the core sets it.
     """
 
     def __init__(self, app: Flask, settings: Settings, adapters: Adapters, guard: Guard) -> None:
-        self._app = app
-        self._guard = guard
+        self.guard = guard
         self.settings = settings
+        self._app = app
         self._adapters = adapters
         self._objects: ProductReader | None = None
+        self._marks: dict[object, Mark | None] = {}
         self.is_older_copy: Callable[[FlaskPage], bool] = lambda _: False
+        self.may_count: Callable[[FlaskPage], bool] = lambda _: True
 
     def current_page(self) -> FlaskPage:
         """The page of the current request, made when it is first asked for."""
@@ -176,21 +215,99 @@ class PageReader:
 
     def finished(self, request: Request, response: Response) -> FlaskPage:
         """The page of a request whose response is final."""
-        page = self.page_of(request)
-        del request.environ[_PAGE]  # they would hold each other
+        page: FlaskPage | None = request.environ.pop(_PAGE, None)  # they would hold each other
+        if page is None:
+            page = FlaskPage(self, request)
         page.finish(response)
         return page
 
     def mark_of(self, request: Request) -> Mark | None:
         """The mark of the request's route."""
-        return mark_of(self._app.view_functions.get(request.endpoint or ""))
+        rule = request.url_rule
+        if rule is None:
+            return None
+        view = self._app.view_functions.get(rule.endpoint)
+        try:
+            return self._marks[view]
+        except KeyError:
+            mark = self._marks[view] = mark_of(view)
+            return mark
+
+    def template_begins(
+        self, _app: Flask, template: Template, context: dict[str, Any], **_: Any
+    ) -> None:
+        """Receives ``before_render_template``: of several templates the outermost is the page."""
+        page = None
+        try:
+            if not has_request_context():
+                return
+            page = self.current_page()
+            if page.rendering is not None and is_within_another():
+                return
+            page.rendering = context
+            if is_streamed():
+                page.rendering = None
+                self.note_shown(page, template.name or "", context)
+        except Exception as error:  # noqa: BLE001  as in :func:`~topmail_flask.guard.guarded`
+            self.note_failure(page, self.template_begins, error)
+
+    def template_done(
+        self, _app: Flask, template: Template, context: dict[str, Any], **_: Any
+    ) -> None:
+        """Receives ``template_rendered``: the page's objects are read while they are at hand."""
+        page = None
+        try:
+            if not has_request_context():
+                return
+            page = current_request.environ.get(_PAGE)
+            if page is not None and page.rendering is context:
+                page.rendering = None
+                self.note_shown(page, template.name or "", context)
+        except Exception as error:  # noqa: BLE001  as in :func:`~topmail_flask.guard.guarded`
+            self.note_failure(page, self.template_done, error)
+
+    @guarded(None, is_counted=True)
+    def note_failure(
+        self, page: FlaskPage | None, place: Callable[..., object], error: Exception
+    ) -> None:
+        """An error before the response is final: what is lost by it is known at the end."""
+        self.guard.swallow(place, error, is_counted=True)
+        (page or self.current_page()).failed = True
+
+    def note_shown(
+        self, page: FlaskPage, template: str, context: Mapping[str, Any], *, is_read: bool = True
+    ) -> None:
+        """Note what a template shows, and read it if anybody wants to know.
+
+        Rows of an ORM are read while what the page has shown of them is loaded, objects before
+        the store's ``after_request`` may change them.
+        """
+        mark = page.mark
+        if mark is not None and mark.variable is not None:
+            value = context.get(mark.variable)
+        else:
+            value = template_product(context, self.settings.template_variables)
+        shown = Shown(template, context, value)
+        page.shown.append(shown)
+        if not is_read or not self.may_count(page):
+            return
+        for named in page.named:
+            if not isinstance(named.found, Product) and is_mapped(named.value):
+                named.found = self._made(named.value, page, named.fields)
+        if value is not None and (mark is None or mark.loader is None):
+            self._read(shown, page)
 
     def product_so_far(self) -> Product | Reason:
         """The product of a page whose template is at work, or why there is no single one."""
         page = self.current_page()
-        page.mark = self.mark_of(page.request)
-        named, shown = self.shown_on(page)
-        found = [value for value in (*named, shown) if value is not None]
+        if page.rendering is not None:  # what it shows is read again when it is done
+            self.note_shown(page, "", page.rendering, is_read=False)
+        try:
+            values = self.named_on(page) if page.marked else [self.template_product(page)]
+        finally:
+            if page.rendering is not None:
+                page.shown.pop()
+        found = [value for value in values if value is not None]
         refusals = [value for value in found if isinstance(value, Reason)]
         different = {
             (value.id, value.variant_id): value for value in found if isinstance(value, Product)
@@ -199,51 +316,43 @@ class PageReader:
             return refusals[0] if refusals else Reason.AMBIGUOUS
         return next(iter(different.values()), Reason.NO_PRODUCT)
 
-    def shown_on(
-        self, page: FlaskPage
-    ) -> tuple[list[Product | Reason | None], Product | Reason | None]:
-        """What the shop named, and what the template variable of other pages holds."""
-        named: list[Product | Reason | None] = [
-            self._read(value.value, page, value.fields) if isinstance(value, Unread) else value
-            for value in page.named
+    def name(
+        self, page: FlaskPage, value: object, fields: Mapping[str, object] | None
+    ) -> Product | Reason | None:
+        """Note what the shop names in the middle of a request, as it is now."""
+        found = self._made(value, page, fields)
+        is_expired = not isinstance(found, Product) and is_mapped(value)
+        page.named.append(Named(value, fields, None if is_expired else found))
+        page.marked = True
+        return found
+
+    def named_on(self, page: FlaskPage) -> list[Product | Reason | None]:
+        """What the shop named on a page, in its order, and what its marked route shows."""
+        found: list[Product | Reason | None] = [
+            named.found or self._made(named.value, page, named.fields) for named in page.named
         ]
         if page.mark is not None:
-            return [*named, self._marked(page, page.mark)], None
-        return named, None if named else self._variable_product(page)
+            found.append(self._marked(page, page.mark))
+        return found
 
-    def named(
-        self, value: object, request: Request, fields: Mapping[str, object] | None
-    ) -> Product | Reason | Unread:
-        """What the shop names in the middle of a request, as it is now."""
-        try:
-            return self.product(value, request, fields=fields)
-        except InvalidValueError as error:
-            return Unread(value, fields) if is_mapped(value) else reason_of(error)
-
-    def note_template(self, name: str, context: Mapping[str, Any]) -> bool:
-        """Note that a template begins. Returns whether it is a page, and not a part of one."""
-        page = self.current_page()
-        if page.templates and is_within_another():
-            return False
-        page.templates.append((name, context))
-        return True
-
-    def note_complete(self, context: Mapping[str, Any]) -> None:
-        """Read rows of an ORM while what the page has shown of them is loaded."""
-        page = self.current_page()
-        if not are_mapped_at_all() or all(context is not known for _, known in page.templates):
-            return
-        mark = self.mark_of(page.request)
-        value = self.variable(context, mark)
-        rows = [(row.value, row.fields) for row in page.named if isinstance(row, Unread)]
-        for row, fields in [(value, mark.fields if mark else None), *rows]:
-            if is_mapped(row):
-                try:
-                    page.rows[id(row)] = self.product(
-                        row, page.request, fields=fields, needs_price=mark is None and row is value
-                    )
-                except InvalidValueError as error:
-                    page.rows[id(row)] = error
+    def template_product(self, page: FlaskPage) -> Product | Reason | None:
+        """What the template variable holds: the last page decides; two products are none."""
+        shown = page.shown
+        if len(shown) > 1:
+            shown = [part for part in shown if part.template.rpartition("/")[2][:1] != "_"]
+        elif shown and shown[0].template.rpartition("/")[2][:1] == "_":
+            return None
+        if not shown or shown[-1].value is None:
+            return None
+        last = shown[-1].found or self._read(shown[-1], page)
+        if not isinstance(last, Product):
+            return last if last is Reason.HOOK_FAILED else None
+        for other in shown[:-1]:
+            if other.value is not None and other.value is not shown[-1].value:
+                earlier = other.found or self._read(other, page)
+                if isinstance(earlier, Product) and earlier.id != last.id:
+                    return Reason.AMBIGUOUS
+        return last
 
     def product(
         self,
@@ -275,15 +384,6 @@ class PageReader:
             needs_price=needs_price,
         )
 
-    def _hooked(self, hook: Callable[..., object], *args: Any) -> Any:
-        try:
-            return hook(*args)
-        except InvalidValueError:
-            raise
-        except Exception as error:  # noqa: BLE001  a shop's function may raise anything
-            self._guard.report(args[0] if hook is call_loader else hook, error)
-            raise HookFailedError from None
-
     def address(self, request: Request) -> str:
         """The request's URL on ``TOPMAIL_SITE_URL``, else on ``SERVER_NAME``.
 
@@ -299,41 +399,27 @@ class PageReader:
         server_name = self._app.config["SERVER_NAME"]
         return server_address(request.url, server_name) if server_name else request.url
 
-    def variable(self, context: Mapping[str, Any], mark: Mark | None) -> object | None:
-        """What the template variable of a page holds."""
-        if mark is not None and mark.variable is not None:
-            return context.get(mark.variable)
-        return template_product(context, self.settings.template_variables)
-
     def _marked(self, page: FlaskPage, mark: Mark) -> Product | Reason | None:
         if mark.loader is not None:
             args = mark.loader, page.request.view_args or {}, page.response
             try:
-                found = [self._hooked(call_loader, *args)]
+                value = self._hooked(call_loader, *args)
             except InvalidValueError as error:
                 return reason_of(error)
-        else:
-            found = [self.variable(context, mark) for _, context in page.templates]
-        value = next((value for value in reversed(found) if value is not None), None)
-        return None if value is None else self._read(value, page, mark.fields)
+            return None if value is None else self._made(value, page, mark.fields)
+        for shown in reversed(page.shown):
+            if shown.value is not None:
+                return shown.found or self._read(shown, page)
+        return None
 
-    def _variable_product(self, page: FlaskPage) -> Product | Reason | None:
-        """The last page decides; two different products are none."""
-        contexts = [found for name, found in page.templates if name.rpartition("/")[2][:1] != "_"]
-        found = [self.variable(context, None) for context in contexts]
-        if not found or found[-1] is None:
-            return None
-        last = self._read(found[-1], page, needs_price=True)
-        if not isinstance(last, Product):
-            return last if last is Reason.HOOK_FAILED else None
-        for other in found[:-1]:
-            if other is not None and other is not found[-1]:
-                earlier = self._read(other, page, needs_price=True)
-                if isinstance(earlier, Product) and earlier.id != last.id:
-                    return Reason.AMBIGUOUS
-        return last
+    def _read(self, shown: Shown, page: FlaskPage) -> Product | Reason:
+        mark = page.mark
+        fields = mark.fields if mark else None
+        found = self._made(shown.value, page, fields, needs_price=mark is None)
+        shown.found = found
+        return found
 
-    def _read(
+    def _made(
         self,
         value: object,
         page: FlaskPage,
@@ -341,13 +427,19 @@ class PageReader:
         *,
         needs_price: bool = False,
     ) -> Product | Reason:
-        known = page.rows.get(id(value))
         try:
-            if known is None:
-                return self.product(value, page.request, fields=fields, needs_price=needs_price)
+            return self.product(value, page.request, fields=fields, needs_price=needs_price)
         except InvalidValueError as error:
-            known = error
-        return known if isinstance(known, Product) else reason_of(known)
+            return reason_of(error)
+
+    def _hooked(self, hook: Callable[..., object], *args: Any) -> Any:
+        try:
+            return hook(*args)
+        except InvalidValueError:
+            raise
+        except Exception as error:  # noqa: BLE001  a shop's function may raise anything
+            self.guard.report(args[0] if hook is call_loader else hook, error)
+            raise HookFailedError from None
 
 
 def reason_of(error: InvalidValueError) -> Reason:
@@ -370,5 +462,20 @@ def is_within_another() -> bool:
     while frame is not None:
         if frame.f_code in _RENDERING:
             return True
+        frame = frame.f_back
+    return False
+
+
+def is_streamed() -> bool:
+    """Whether the receiver of ``before_render_template`` that asks is told of a streamed template.
+
+    Its end comes after the response: what it shows can only be read before.
+    """
+    frame = sys._getframe(2)  # noqa: SLF001
+    for _ in range(_FRAMES_OF_A_SIGNAL):
+        if frame.f_code is _STREAMING:
+            return True
+        if frame.f_back is None:
+            return False
         frame = frame.f_back
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,13 +15,15 @@ from topmail_flask.model.reasons import Reason
 HTML = ("text/html", "application/xhtml+xml")
 
 
-@dataclass(slots=True)
 class RenderedPage:
     """A request, what the shop told of its page, and the final response.
 
     :ivar environ: the request as WSGI hands it over; never changed.
     :ivar url: absolute URL of the request on the shop's own site, with its query.
     :ivar path: the URL's path.
+    :ivar endpoint: the route's name, if the framework has such; its blueprint stands before a dot.
+    :ivar view_args: the values that the route took from the URL.
+    :ivar templates: names of the templates that were rendered as pages, each with its context.
     :ivar status: the final status.
     :ivar mimetype: media type of the response, lower-case, without parameters.
     :ivar charset: character set that the Content-Type named, if any.
@@ -30,16 +31,17 @@ class RenderedPage:
     :ivar disposition: the ``Content-Disposition`` header, if there is one.
     :ivar html: the body, undecoded; None when it cannot be read or need not be.
     :ivar unread: why there is no product to tell, if one was to be looked for.
-    :ivar view_args: the values that the route took from the URL.
     :ivar marked: the route is marked, or the shop named the product.
     :ivar failed: an error of our own lost what the shop named, or what the template showed.
     :ivar declared: products named by route, template call or ``track``, in their order.
     :ivar template_product: what the template variable held, or None.
     """
 
-    environ: Mapping[str, Any]
+    # Most pages end before most of these are known: so they begin here, not in __init__.
     url: str = ""
     path: str = ""
+    endpoint: str | None = None
+    view_args: Mapping[str, object] | None = None
     status: int = 200
     mimetype: str = "text/html"
     charset: str | None = None
@@ -47,11 +49,18 @@ class RenderedPage:
     disposition: str | None = None
     html: bytes | None = None
     unread: Reason | None = None
-    view_args: Mapping[str, object] | None = None
     marked: bool = False
     failed: bool = False
     declared: tuple[Product, ...] = ()
     template_product: Product | None = None
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self.environ = environ
+
+    @property
+    def templates(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The templates that were rendered as pages, in their order; none outside of Flask."""
+        return []
 
     def may_show_product(self) -> bool:
         """Whether it pays to read the page: False only if it shows no product."""
@@ -66,19 +75,37 @@ class RenderedPage:
 
     def note_headers(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Note status and headers of the response, each read once."""
+        content_type = None
         # In one pass: to look for a header that is not there makes Werkzeug raise an exception.
-        known = {name.lower(): value for name, value in headers}
+        for name, value in headers:
+            kind = _HEADERS.get(name) or _HEADERS.get(name.lower())
+            if kind is None:
+                continue
+            if kind == "content-type":
+                content_type = value
+            elif kind == "content-encoding":
+                self.encoding = value
+            else:
+                self.disposition = value
         self.status = status
-        self.mimetype, self.charset = media_type(known.get("content-type"))
-        self.encoding = known.get("content-encoding")
-        self.disposition = known.get("content-disposition")
+        self.mimetype, self.charset = media_type(content_type)
 
     def note_body(self, body: bytes, limit: int) -> None:
         """Note the body, not compressed any more; or why it cannot be read.
 
         :param limit: bytes of the page at the most.
         """
-        self.html, self.unread = readable(body, self.encoding, limit)
+        if self.encoding is None and len(body) <= limit:
+            self.html = body
+        else:
+            self.html, self.unread = readable(body, self.encoding, limit)
+
+
+_HEADERS = {
+    name: name.lower()
+    for lower in ("content-type", "content-encoding", "content-disposition")
+    for name in (lower, lower.title())
+}
 
 
 @lru_cache(maxsize=64)

@@ -151,7 +151,7 @@ class Tracker:
         self, page: RenderedPage, visitor: VisitorSource, response: object = None
     ) -> Decision:
         """Decide about a page that passed the request rules; it is read if anybody is there."""
-        if visitor.is_surely_nobody() and not self._is_heard():
+        if visitor.is_surely_nobody() and not self.is_heard():
             _, refusal = self.ask(visitor, page.environ)
             return self.refuse(refusal or Reason.ANONYMOUS)
         page.read()
@@ -159,7 +159,7 @@ class Tracker:
             return self.refuse(Reason.BEACON)
         return self.observe(page, visitor, response)
 
-    def _is_heard(self) -> bool:
+    def is_heard(self) -> bool:
         """Whether the shop is told of each product seen, also of views that do not count."""
         return bool(product_viewed.receivers or view_dropped.receivers or self._shop.is_told())
 

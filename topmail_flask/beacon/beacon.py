@@ -171,7 +171,7 @@ class Beacon:
             named = self._core.reader.product(product, page.request, fields=fields)
         except InvalidValueError as error:
             return reason_of(error)
-        page.named.append(named)
+        page.note_named(named)
         return named
 
     def _listed(
@@ -228,13 +228,9 @@ class Beacon:
         if reason is not None:
             return tracker.refuse(reason)
         url = hit.product.url or asked.url
-        page = RenderedPage(
-            environ=environ,
-            url=url,
-            path=urlsplit(url).path,
-            marked=True,
-            declared=(hit.product,),
-        )
+        page = RenderedPage(environ)
+        page.url, page.path = url, urlsplit(url).path
+        page.marked, page.declared = True, (hit.product,)
         return tracker.decide_about_visitor(page, self._core.shopper_source(asked), response)
 
 
