@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal
-from flask import Flask, Request, Response, current_app
+from flask import Flask, Response, current_app
 from flask import request as current_request
 from flask.signals import before_render_template, request_finished, template_rendered
 from markupsafe import Markup
@@ -40,6 +41,7 @@ class AppState:
         self.purchases = Purchases(self.core)
         self.core.identified = self.identify.shopper
         self.core.reader.is_older_copy = self._is_older_copy
+        self._resumed_in = 0
         reader = self.core.reader
         # Signals hold receivers weakly: this keeps them for as long as the app lives. A partial is
         # one reference to follow; a bound method is made anew each time.
@@ -96,7 +98,26 @@ class AppState:
 
     def _finished(self, _app: Flask, response: Response, **_: Any) -> None:
         try:
-            self._decide(response)
+            core = self.core
+            if self._resumed_in != os.getpid() and core.is_enabled():
+                self._resumed_in = os.getpid()
+                core.delivery.resume()
+            request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+            page = core.reader.finished(request, response)
+            if core.settings.backfill:
+                self.identify.catch_up(page, response)
+            if page.own is None:
+                decision = core.tracker.decide(page, core.visitor_of(page), response)
+            else:
+                # A response of ours may come late: the session in it would undo a newer one.
+                response.headers.remove("Set-Cookie")
+                decision = page.own(response)
+            if core.settings.backfill or self.identify.has_to_do_with(page):
+                self.identify.update_cookies(page, response, decision)
+            # A middleware around this app saw the same request: it leaves it to us.
+            page.request.environ[OBSERVER] = self
+            if core.is_told():
+                self._tell(response, decision)
         except Exception as error:  # noqa: BLE001  as in :func:`guarded`
             self._lose(response, error)
 
@@ -107,32 +128,11 @@ class AppState:
         self.core.tracker.lose()
         self._tell(response, refused(Reason.INTERNAL_ERROR))
 
-    def _decide(self, response: Response) -> None:
-        core = self.core
-        request: Request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-        if core.is_enabled():
-            core.delivery.resume()
-        page = core.reader.finished(request, response)
-        self.identify.catch_up(page, response)
-        decision = self._decision(page, response)
-        self.identify.update_cookies(page, response, decision)
-        # A middleware around this app saw the same request: it leaves it to us.
-        request.environ[OBSERVER] = self
-        self._tell(response, decision)
-
     def _tell(self, response: Response, decision: Decision) -> None:
         for watcher in self.core.watchers:
             watcher(decision)
         if self.core.tells_browser():
             response.headers["X-TopMail"] = decision.header
-
-    def _decision(self, page: FlaskPage, response: Response) -> Decision:
-        if page.own is not None:
-            # A response of ours may come late: the session in it would undo a newer one.
-            response.headers.remove("Set-Cookie")
-            return page.own(response)
-        core = self.core
-        return core.tracker.decide(page, core.visitor_of(page), response)
 
     def _is_older_copy(self, page: FlaskPage) -> bool:
         return self.beacon.tells_of(page)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import time
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.consent import Consent, cookie_banner_consent
 
+_TEXTS = frozenset((str, type(None)))
 Resolver = Callable[[Request], Shopper | None]
 IDENTITY_COOKIE = "topmail_shopper"
 IDENTIFIED = "topmail_flask.named"
@@ -40,11 +42,29 @@ def flask_login_shopper(request: Request) -> Shopper | None:
     email = getattr(user, "email", None)
     if not email:
         return None
-    return Shopper(
-        email=email,
-        first_name=_text(getattr(user, "first_name", None)),
-        last_name=_text(getattr(user, "last_name", None)),
-    )
+    values = email, getattr(user, "first_name", None), getattr(user, "last_name", None)
+    if not _TEXTS.issuperset(map(type, values)):
+        names = (name if isinstance(name, str) else None for name in values[1:])
+        return Shopper(email, None, *names)
+    return _RECENT.get(values) or _RECENT.add(values)
+
+
+class _RecentShoppers(dict[tuple[str, str | None, str | None], Shopper]):
+    """Shoppers as they were made of these texts; begun anew when it is full or half an hour old."""
+
+    _full, _seconds, _until = 2048, 1800.0, 0.0
+
+    def add(self, values: tuple[str, str | None, str | None]) -> Shopper:
+        now = time.monotonic()
+        if len(self) >= self._full or now >= self._until:
+            self.clear()
+            self._until = now + self._seconds
+        email, first_name, last_name = values
+        shopper = self[values] = Shopper(email, None, first_name, last_name)
+        return shopper
+
+
+_RECENT = _RecentShoppers()
 
 
 RESOLVERS: list[Resolver] = [
@@ -62,17 +82,17 @@ def is_somebody_logged_in(request: Request) -> bool:
 
 def is_surely_nobody(request: Request) -> bool:
     """Whether nobody is logged in, as far as can be told without loading a session or a user."""
-    user: Any = g.get("_login_user")
+    user = _loaded_user()
     if user is not None:
         return not user or not user.is_authenticated
-    if not hasattr(current_app, "login_manager"):
-        return True
     environ = request.environ
-    return "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ
+    if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
+        return True
+    return not hasattr(current_app, "login_manager")
 
 
 def _flask_login_user(request: Request) -> Any:
-    user: Any = g.get("_login_user")
+    user = _loaded_user()
     if user is None:
         if is_surely_nobody(request):
             return None
@@ -82,13 +102,15 @@ def _flask_login_user(request: Request) -> Any:
     return user if user and user.is_authenticated else None
 
 
+def _loaded_user() -> Any:
+    """The user whom Flask-Login has loaded in this request, if it has."""
+    # Each look through the proxy would cost 1 us.
+    return vars(g._get_current_object()).get("_login_user")  # noqa: SLF001
+
+
 def may_be_identified(environ: Mapping[str, Any]) -> bool:
     """Whether the store itself may have named the shopper, in this browser or in this request."""
     return IDENTITY_COOKIE in environ.get("HTTP_COOKIE", "") or IDENTIFIED in environ
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 @dataclass(slots=True)
@@ -147,14 +169,18 @@ class FlaskShopperSource:
         loader = self._hooks.shopper_loader
         if loader is not None:
             return Shopper.of(self._app.ensure_sync(loader)())
-        found = (resolver(self._request) for resolver in RESOLVERS)
-        return next((shopper for shopper in found if shopper is not None), None)
+        for resolver in RESOLVERS:
+            shopper = resolver(self._request)
+            if shopper is not None:
+                return shopper
+        return None
 
     def is_surely_nobody(self) -> bool:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
         if (
             self._hooks.shopper_loader is not None
-            or any(resolver is not flask_login_shopper for resolver in RESOLVERS)
+            or RESOLVERS[0] is not flask_login_shopper
+            or len(RESOLVERS) > 1
             or may_be_identified(self._request.environ)
         ):
             return False
@@ -170,7 +196,8 @@ class FlaskShopperSource:
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""
-        return any(self._app.ensure_sync(rule)() for rule in self._hooks.exclude)
+        rules = self._hooks.exclude
+        return bool(rules) and any(self._app.ensure_sync(rule)() for rule in rules)
 
 
 class ConsentFunction:

@@ -14,8 +14,8 @@ from topmail_flask.extraction.extract import extract
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, refused
 from topmail_flask.model.errors import InvalidValueError
-from topmail_flask.model.events import ProductView, Purchase
-from topmail_flask.model.identity import visit_id
+from topmail_flask.model.events import ProductView, Purchase, new_key
+from topmail_flask.model.identity import VISIT_SECONDS, visit_end, visit_id
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -28,11 +28,19 @@ from topmail_flask.rules.consent import (
     unreadable_banners,
 )
 from topmail_flask.rules.repeats import RepeatWindow, in_sample
-from topmail_flask.rules.requests import refused_fetch_of_page, refused_request, refused_response
+from topmail_flask.rules.requests import (
+    UNUSUAL_HEADERS,
+    USUAL_HEADERS,
+    refused_fetch_of_page,
+    refused_request,
+    refused_response,
+)
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.signals import product_viewed, send, view_dropped
 
 BeforeSend = Callable[[ProductView], Any]
+REMEMBERED = 4096
+"""Requests and visits that are judged as one before them; then it begins anew."""
 
 
 class ShopperSource(Protocol):
@@ -112,6 +120,8 @@ class Tracker:
         self._shop = shop
         self._secret = secret
         self._repeats = RepeatWindow(settings.repeat_window, monotonic)
+        self._judged_requests: dict[tuple[Any, ...], Reason | None] = {}
+        self._visits: dict[int, tuple[float, str]] = {}
 
     def refuse(self, reason: Reason) -> Decision:
         """Count a page that is no view, before anything was looked for on it."""
@@ -120,6 +130,20 @@ class Tracker:
 
     def refused_request(self, environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
         """Why this request counts for nothing, whatever its answer shows; or None."""
+        if not UNUSUAL_HEADERS.isdisjoint(environ):
+            return self._refused_request(environ, marked=marked)
+        # Almost every request is one like many before it.
+        like = (marked, environ.get("REQUEST_METHOD"), *map(environ.get, USUAL_HEADERS))
+        try:
+            return self._judged_requests[like]
+        except KeyError:
+            reason = self._refused_request(environ, marked=marked)
+        if len(self._judged_requests) >= REMEMBERED:
+            self._judged_requests = {}
+        self._judged_requests[like] = reason
+        return reason
+
+    def _refused_request(self, environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
         reason = refused_request(environ, marked=marked)
         if reason is None and robot_kind(environ.get("HTTP_USER_AGENT")) in self.settings.robots:
             return Reason.ROBOT
@@ -186,15 +210,16 @@ class Tracker:
                 self._drop(product, None, Reason.INVALID_PRODUCT)
                 reasons.append(Reason.INVALID_PRODUCT)
                 continue
-            send(
-                product_viewed,
-                self._shop.sender,
-                self._shop.guard,
-                view=view,
-                product=view.product,
-                shopper=shopper,
-                response=response,
-            )
+            if product_viewed.receivers:
+                send(
+                    product_viewed,
+                    self._shop.sender,
+                    self._shop.guard,
+                    view=view,
+                    product=view.product,
+                    shopper=shopper,
+                    response=response,
+                )
             accepted = self._hand_over(view)
             if isinstance(accepted, ProductView):
                 views.append(accepted)
@@ -229,9 +254,10 @@ class Tracker:
                 self._drop(view.product, view, accepted)
 
     def _products(self, page: RenderedPage) -> tuple[list[Product], Extraction | None]:
-        declared = list(
-            {(product.id, product.variant_id): product for product in page.declared}.values()
-        )
+        declared: list[Product] = []
+        if page.declared:
+            different = {(product.id, product.variant_id): product for product in page.declared}
+            declared = list(different.values())
         if len(declared) > 1 or (page.html is None and (declared or page.template_product)):
             return declared or [page.template_product], None  # type: ignore[list-item]
         if page.html is None:
@@ -279,15 +305,22 @@ class Tracker:
         at = self.clock()
         session_id = None
         if shopper is not None:
-            agent = environ.get("HTTP_USER_AGENT", "")
-            session_id = visit_id(self._secret, shopper.identity, agent, at)
-        return ProductView(product, shopper, viewed_at=at, session_id=session_id)
+            visit = shopper.identity, environ.get("HTTP_USER_AGENT", "")
+            known = hash(visit)  # an address has no business in a long memory
+            until, session_id = self._visits.get(known, (at, ""))
+            if not until - VISIT_SECONDS <= at < until:
+                session_id = visit_id(self._secret, *visit, at)
+                if len(self._visits) >= REMEMBERED:
+                    self._visits = {}
+                self._visits[known] = visit_end(*visit, at), session_id
+        return ProductView(product, shopper, new_key(), at, session_id)
 
     def _hand_over(self, view: ProductView) -> ProductView | Reason:
         shopper = view.shopper
         if shopper is None:
             return Reason.ANONYMOUS
-        if not in_sample(shopper.identity, self.settings.sample_rate):
+        rate = self.settings.sample_rate
+        if rate < 1 and not in_sample(shopper.identity, rate):
             return Reason.SAMPLED_OUT
         for hook in self._shop.before_send:
             try:

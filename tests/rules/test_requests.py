@@ -1,7 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from topmail_flask.model.reasons import Reason
+from topmail_flask.rules import requests
 from topmail_flask.rules.requests import (
+    UNUSUAL_HEADERS,
+    USUAL_HEADERS,
     refused_fetch_of_page,
     refused_request,
     refused_response,
@@ -234,3 +240,10 @@ def test_a_download_is_no_page() -> None:
         assert answer is Reason.ATTACHMENT
     for value in ("inline", "inline; filename=attachment.html", ""):
         assert refused_response(200, "text/html", value, marked=False, declared=False) is None
+
+
+def test_every_header_that_is_asked_about_is_among_the_usual_or_the_unusual_ones() -> None:
+    """A request is judged like one before it that had the same usual headers and no unusual one."""
+    source = Path(requests.__file__).read_text(encoding="utf-8")
+    asked = set(re.findall(r'"(HTTP_[A-Z_]+)"', source))
+    assert asked == UNUSUAL_HEADERS | set(USUAL_HEADERS)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from topmail_flask.extraction.attributes import (
     PLAIN,
     Place,
     Reader,
+    is_mapped,
     safely_settled,
     text_of,
 )
@@ -281,7 +283,7 @@ class ProductReader:
         )
         if is_lasting:
             known = self._known.get(page)
-            if known is not None and known.is_told_by(Reader(value)):
+            if known is not None and known.is_told_by(value):
                 return known.product
         told: dict[str, object] = {}
         product = read_product(
@@ -296,16 +298,42 @@ class ProductReader:
         if is_lasting and told and _UNCHANGING.issuperset(map(type, told.values())):
             if len(self._known) >= REMEMBERED:
                 self._known = {}
-            self._known[page] = _Known(tuple(told.items()), product)
+            names = tuple(told)
+            raw = _raw_values(value, names)
+            kinds = tuple(map(type, raw or ()))
+            if not _UNCHANGING.issuperset(kinds):
+                raw = None
+            self._known[page] = _Known(tuple(told.items()), names, raw, kinds, product)
         return product
+
+
+def _raw_values(value: object, names: tuple[str, ...]) -> tuple[object, ...] | None:
+    """What an object has under these names, in one step; None where one must ask with care."""
+    cls = type(value)
+    if cls is dict:
+        return tuple(map(value.get, names))  # type: ignore[attr-defined]
+    try:
+        if is_mapped(value) or hasattr(cls, "keys"):
+            return None
+        return tuple(map(getattr, repeat(value), names, repeat(None)))
+    except Exception:  # noqa: BLE001  (a foreign object may raise anything)
+        return None
 
 
 class _Known(NamedTuple):
     told: tuple[tuple[str, object], ...]
+    names: tuple[str, ...]
+    raw: tuple[object, ...] | None
+    kinds: tuple[type, ...]
     product: Product
 
-    def is_told_by(self, reader: Reader) -> bool:
+    def is_told_by(self, value: object) -> bool:
         """Whether an object tells what this product was made of."""
+        if self.raw is not None:
+            raw = _raw_values(value, self.names)
+            # First the types: a foreign object is not compared, and True is not 1.
+            return raw is not None and tuple(map(type, raw)) == self.kinds and raw == self.raw
+        reader = Reader(value)
         for name, before in self.told:
             now = reader.look(name)
             if now is not before and (type(now) is not type(before) or now != before):

@@ -104,31 +104,67 @@ class Identify:
         """Forget who uses this browser."""
         request.environ[IDENTIFIED] = None
 
-    @guarded(None)
     def notice_link(self, *_: object) -> None:
         """At the beginning of every request: see whether it came by a signed link."""
-        query = request.environ.get("QUERY_STRING", "")
-        if _ARGUMENT not in query or request.method not in {"GET", "HEAD"}:
+        try:
+            if _ARGUMENT in request.environ.get("QUERY_STRING", ""):
+                self._notice_link()
+        except Exception as error:  # noqa: BLE001  as in :func:`guarded`, with a frame less
+            self._fail(error)
+
+    @guarded(None)
+    def _fail(self, error: Exception) -> None:
+        self.guard.swallow(self.notice_link, error)
+
+    @guarded(None)
+    def _notice_link(self) -> None:
+        query = request.environ["QUERY_STRING"]
+        if request.method not in {"GET", "HEAD"}:
             return
         token, rest = split_token(query)
         if token is not None:
             location = own_location(request.environ, rest)
             request.routing_exception = Onward(location, partial(self._follow, token))
 
+    @staticmethod
+    def has_to_do_with(page: FlaskPage) -> bool:
+        """Whether a request named its shopper, or has a cookie of ours."""
+        environ = page.environ
+        return _COOKIES in environ.get("HTTP_COOKIE", "") or IDENTIFIED in environ
+
+    @guarded(None)
     def catch_up(self, page: FlaskPage, response: Response) -> None:
         """Send what was seen in this visit, once its shopper is known and consents.
 
         Before the view of this very page is sent: TopMail stamps views when they come. What was
         seen at this page's own address is left out: the page speaks for itself.
         """
-        if self._core.settings.backfill and VISIT_COOKIE in _cookies(page):
-            self._catch_up(page, response)
+        if VISIT_COOKIE not in _cookies(page) or not _may_carry_cookies(page, response):
+            return  # where the list could not be taken off the browser the next response will do
+        core, request = self._core, page.request
+        source, tracker = core.shopper_source(request), core.tracker
+        shopper, refusal = tracker.ask(source, page.environ)
+        if shopper is None or refusal is not None or source.consents(shopper) is not True:
+            return
+        agent = page.environ.get("HTTP_USER_AGENT", "")
+        tracker.catch_up(
+            pending.view(shopper, core.secret, agent)
+            for pending in self._pending(request, tracker.clock())[-core.settings.backfill :]
+            if urlsplit(pending.product.url or "").path != page.path
+        )
+        delete_cookie(self._app, request, response, VISIT_COOKIE)
 
+    @guarded(None)
     def update_cookies(self, page: FlaskPage, response: Response, decision: Decision) -> None:
         """Set and delete cookies, once it is known what became of the page."""
-        is_kept = decision.reason is Reason.ANONYMOUS and self._core.settings.backfill
-        if is_kept or IDENTIFIED in page.environ or _COOKIES in _cookies(page):
-            self._update_cookies(page, response, decision)
+        environ = page.environ
+        if IDENTIFIED in environ:
+            self._remember(environ[IDENTIFIED], page.request, response)
+        elif decision.reason in _REFUSED and _COOKIES in _cookies(page):
+            if _may_carry_cookies(page, response):
+                self._delete_all(page.request, response)
+        elif decision.reason is Reason.ANONYMOUS and self._core.settings.backfill:
+            self._keep_view(page, response, decision)
 
     @guarded(None)
     def _follow(self, token: str) -> None:
@@ -168,34 +204,6 @@ class Identify:
         """Seconds for which the browser remembers it."""
         settings = self._core.settings
         return settings.link_age if identity.by_link else settings.identity_age
-
-    @guarded(None)
-    def _catch_up(self, page: FlaskPage, response: Response) -> None:
-        if not _may_carry_cookies(page, response):
-            return  # the list could not be taken off the browser: the next response will do
-        core, request = self._core, page.request
-        source, tracker = core.shopper_source(request), core.tracker
-        shopper, refusal = tracker.ask(source, page.environ)
-        if shopper is None or refusal is not None or source.consents(shopper) is not True:
-            return
-        agent = page.environ.get("HTTP_USER_AGENT", "")
-        tracker.catch_up(
-            pending.view(shopper, core.secret, agent)
-            for pending in self._pending(request, tracker.clock())[-core.settings.backfill :]
-            if urlsplit(pending.product.url or "").path != page.path
-        )
-        delete_cookie(self._app, request, response, VISIT_COOKIE)
-
-    @guarded(None)
-    def _update_cookies(self, page: FlaskPage, response: Response, decision: Decision) -> None:
-        environ = page.environ
-        if IDENTIFIED in environ:
-            self._remember(environ[IDENTIFIED], page.request, response)
-        elif decision.reason in _REFUSED and _COOKIES in _cookies(page):
-            if _may_carry_cookies(page, response):
-                self._delete_all(page.request, response)
-        elif decision.reason is Reason.ANONYMOUS and self._core.settings.backfill:
-            self._keep_view(page, response, decision)
 
     def _remember(self, identity: Identity | None, request: Request, response: Response) -> None:
         if identity is None:

@@ -51,5 +51,14 @@ def visit_id(secret: bytes, shopper_identity: str, user_agent: str, at: float) -
     :returns: 32 hexadecimal characters.
     """
     browser = f"{shopper_identity}\n{user_agent}"  # no header and no address has a line break
-    shift = crc32(browser.encode("utf-8", "surrogatepass")) % VISIT_SECONDS
-    return digest(secret, "visit", browser, str(int(at + shift) // VISIT_SECONDS))
+    return digest(secret, "visit", browser, str(int(at + _shift(browser)) // VISIT_SECONDS))
+
+
+def visit_end(shopper_identity: str, user_agent: str, at: float) -> float:
+    """When the visit ends whose :func:`visit_id` a view of this moment has."""
+    shift = _shift(f"{shopper_identity}\n{user_agent}")
+    return (int(at + shift) // VISIT_SECONDS + 1) * VISIT_SECONDS - shift
+
+
+def _shift(browser: str) -> int:
+    return crc32(browser.encode("utf-8", "surrogatepass")) % VISIT_SECONDS

@@ -39,6 +39,17 @@ _SHOWS_WHAT_IT_FETCHES = frozenset(
     }
 )
 
+USUAL_HEADERS = (
+    *("HTTP_SEC_FETCH_DEST", "HTTP_SEC_FETCH_MODE", "HTTP_SEC_FETCH_SITE", "HTTP_ACCEPT"),
+    "HTTP_USER_AGENT",
+)
+"""Of the headers that are asked about here, those that a browser sends with every page."""
+UNUSUAL_HEADERS = _SHOWS_WHAT_IT_FETCHES.union(
+    _PREFETCH_HEADERS,
+    ("HTTP_AUTHORIZATION", "HTTP_HX_REQUEST_TYPE", "HTTP_X_REQUESTED_WITH"),
+)
+"""The others. A request without any is judged by its method and :data:`USUAL_HEADERS` alone."""
+
 
 def refused_request(environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
     """Why this request is no view of a page, or None.
