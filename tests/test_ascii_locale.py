@@ -106,6 +106,17 @@ def test_an_outbox_may_have_any_name_in_an_ascii_locale(tmp_path: Path) -> None:
     assert "memory only" not in done.stderr
 
 
+def test_a_store_whose_file_has_any_name_keeps_its_outbox_in_an_ascii_locale(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "läden.py"
+    store.write_text(SHOP.replace('Flask("shop")', "Flask(__name__)") + VISIT, "utf-8")
+    for mode in ("0", "1"):
+        done = run(str(store), str(tmp_path / "outbox"), PYTHONUTF8=mode)
+        assert done.stdout.split() == ["view", "healthy"], done.stderr
+    assert len(list((tmp_path / "outbox").iterdir())) == 1
+
+
 def test_the_commands_print_any_product_in_an_ascii_locale(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP, "utf-8")
     for output in ([], ["--json"]):

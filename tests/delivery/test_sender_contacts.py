@@ -57,6 +57,15 @@ def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(creating_shop:
     assert shop.stats.delivered == 1
 
 
+def test_no_contact_is_created_of_an_address_that_documentation_uses(creating_shop: World) -> None:
+    shop = creating_shop
+    shop.chaos.answers(acts.error(404, "contact_not_found"))
+    shop.look("shopper@example.com")
+    shop.run(5)
+    assert len(shop.chaos.calls) == 1
+    assert shop.stats.reasons == {Reason.CONTACT_NOT_FOUND: 1}
+
+
 def test_a_contact_that_exists_after_all_is_as_good_as_created(creating_shop: World) -> None:
     """F016"""
     shop = creating_shop

@@ -108,9 +108,10 @@ def _sent(core: Core, view: ProductView) -> Receipt | DeliveryError:
     """What became of the view, with the same steps as for a shopper's."""
     with TopMailClient.of(core.settings) as client:
         outcome = client.post_view(view.key, view.body_bytes())
-        creates = core.settings.unknown_contacts == "create"
-        if isinstance(outcome, ContactNotFound) and creates and view.shopper is not None:
-            made = client.post_contact(view.shopper, subscribed=False)
+        shopper, creates = view.shopper, core.settings.unknown_contacts == "create"
+        may_create = creates and shopper is not None and shopper.may_become_contact
+        if isinstance(outcome, ContactNotFound) and may_create and shopper is not None:
+            made = client.post_contact(shopper, subscribed=False)
             if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
                 return made
             outcome = client.post_view(view.key, view.body_bytes())

@@ -64,7 +64,7 @@ class Account:
             or seconds until the next try.
         """
         shopper, creates = told.shopper, self.settings.unknown_contacts == "create"
-        newcomer = shopper if creates and shopper and shopper.email else None
+        newcomer = shopper if creates and shopper and shopper.may_become_contact else None
         if not creates and self._unknown.get(entry.identity, 0.0) > self._monotonic():
             return Reason.CONTACT_NOT_FOUND
         job = Job(Row(entry, tries, 0.0), None if entry.contact_id else newcomer)

@@ -45,8 +45,10 @@ def app_directory(root: Path, app_name: str, api_key: Secret | None, *, owner: b
         new key.
     """
     key = api_key.reveal() if api_key else ""
-    of_owner = _fingerprint(f"{app_name}\0{key[:8]}\0".encode() + owner)
-    of_key = _fingerprint(f"{app_name}\0{key}".encode())
+    # In an ASCII locale a name of a file in other letters has surrogates: its bytes are the same.
+    name = app_name.encode("utf-8", "surrogateescape")
+    of_owner = _fingerprint(name + f"\0{key[:8]}\0".encode() + owner)
+    of_key = _fingerprint(name + f"\0{key}".encode())
     return root / f"{of_owner}-{of_key}"
 
 

@@ -90,7 +90,7 @@ class Reactions:
         if not self._creates or row.entry.contact_id:
             return Job(row)
         shopper = row.told.shopper
-        if shopper is None or shopper.email is None:
+        if shopper is None or not shopper.may_become_contact:
             return Job(row)
         may_create = not history.created and wall >= self._creation_paused_until
         return Job(row, shopper if may_create else None)
