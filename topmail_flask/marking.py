@@ -95,11 +95,15 @@ def call_loader(loader: Loader, view_args: Mapping[str, Any], response: object) 
         parameters = inspect.signature(loader).parameters.values()
     except ValueError:  # some built-in functions do not tell
         parameters = {}.values()
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return loader(**view_args)
     known = {**view_args, "response": response}
-    by_name = [one for one in parameters if one.kind is not one.POSITIONAL_ONLY]
-    named = {one.name: known[one.name] for one in by_name if one.name in known}
+    by_name = [
+        parameter for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY
+    ]
+    named = {
+        parameter.name: known[parameter.name] for parameter in by_name if parameter.name in known
+    }
     if not named and len(view_args) == 1 and (parameters or not by_name):
         return loader(*view_args.values())
     return loader(**named)

@@ -107,10 +107,10 @@ class Tokens:
 
 
 def _values(product: Product) -> dict[str, Any]:
-    told = {name: getattr(product, name) for name in PRODUCT_FIELDS}
+    values = {name: getattr(product, name) for name in PRODUCT_FIELDS}
     return {
         name: f"{value:f}" if isinstance(value, Decimal) else value
-        for name, value in told.items()
+        for name, value in values.items()
         if value is not None
     }
 

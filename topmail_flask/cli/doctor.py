@@ -44,16 +44,16 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
     store = Store(app, state_of(app), home=home, named=named)
     try:
-        told = []
+        results = []
         for name, finding in findings(store):
-            told.append((name, finding))
+            results.append((name, finding))
             if not as_json:
                 click.echo(_text(name, finding), color=colour())
     finally:
         store.close()
-    count = Counter(finding.level for _, finding in told)
+    count = Counter(finding.level for _, finding in results)
     if as_json:
-        click.echo(json.dumps(as_plain(told), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(as_plain(results), indent=2, ensure_ascii=False))
     else:
         warnings = count_of(count[Level.WARNING], "warning")
         click.echo(f"\n{count[Level.OK]} ok, {warnings}, {count_of(count[Level.ERROR], 'error')}")
@@ -61,18 +61,18 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def as_plain(told: list[tuple[str, Finding]]) -> dict[str, object]:
+def as_plain(results: list[tuple[str, Finding]]) -> dict[str, object]:
     """All findings as plain values, for programs."""
     return {
-        "ok": all(finding.level is not Level.ERROR for _, finding in told),
-        "findings": [{"check": name, **asdict(finding)} for name, finding in told],
+        "ok": all(finding.level is not Level.ERROR for _, finding in results),
+        "findings": [{"check": name, **asdict(finding)} for name, finding in results],
     }
 
 
 def _text(name: str, finding: Finding) -> str:
     column = _LEVEL + max(len(name_of(check)) for check in CHECKS) + 2
     level = click.style(f"{finding.level.upper():<{_LEVEL}}", fg=_COLOURS[finding.level], bold=True)
-    lines = [finding.what, *(f"- {one}" for one in finding.details)]
+    lines = [finding.what, *(f"- {detail}" for detail in finding.details)]
     if finding.cure:
         lines.append(f"-> {finding.cure}")
     text = f"\n{' ' * column}".join(wrapped(line, column) for line in lines)

@@ -32,9 +32,9 @@ def reach(store: Store) -> Finding:
         return _not_asked()
     host = urlsplit(store.settings.base_url).netloc
     if isinstance(exchange.outcome, DeliveryError):
-        told = exchange.outcome
-        cure = _NETWORK_CURES.get(told.code, parted(told)[1])
-        return error(f"{host} cannot be reached: {told.code}.", cure)
+        problem = exchange.outcome
+        cure = _NETWORK_CURES.get(problem.code, parted(problem)[1])
+        return error(f"{host} cannot be reached: {problem.code}.", cure)
     took = f"{exchange.took * 1000:.0f} ms"
     if exchange.took > sum(store.settings.timeout) / 2:
         what = f"{host} answered after {took}; TOPMAIL_TIMEOUT is near."
@@ -47,12 +47,12 @@ def access(store: Store) -> Finding:
     exchange = _first(store)
     if exchange is None or isinstance(exchange.outcome, DeliveryError):
         return _not_asked()
-    told = answers.contacts(exchange.outcome)
-    if not isinstance(told, DeliveryError):
+    contacts_found = answers.contacts(exchange.outcome)
+    if not isinstance(contacts_found, DeliveryError):
         return ok("TopMail accepts the key; its workspace is there.")
-    if told.code == "forbidden":
+    if contacts_found.code == "forbidden":
         return ok("TopMail accepts the key. (It may not read contacts; nothing here needs that.)")
-    return _problem(told)
+    return _problem(contacts_found)
 
 
 def tracking(store: Store) -> Finding:
@@ -119,20 +119,20 @@ def _may(store: Store, path: str, what: str) -> Finding:
 def _is_let_in(outcome: Answer | DeliveryError) -> bool:
     if isinstance(outcome, DeliveryError):
         return False
-    told = answers.contacts(outcome)
-    return not isinstance(told, SendingBlocked) or told.code == "forbidden"
+    contacts_found = answers.contacts(outcome)
+    return not isinstance(contacts_found, SendingBlocked) or contacts_found.code == "forbidden"
 
 
 def _not_asked() -> Finding:
     return warning("Not asked: it needs the checks before it.", "Mend what stands above.")
 
 
-def _problem(told: DeliveryError) -> Finding:
-    found = error if isinstance(told, SendingBlocked) else warning
-    return found(*parted(told))
+def _problem(problem: DeliveryError) -> Finding:
+    found = error if isinstance(problem, SendingBlocked) else warning
+    return found(*parted(problem))
 
 
-def parted(told: DeliveryError) -> tuple[str, str]:
+def parted(problem: DeliveryError) -> tuple[str, str]:
     """What happened, and the cure, out of the error's message."""
-    what, _, cure = str(told).partition(". ")
+    what, _, cure = str(problem).partition(". ")
     return f"{what}.", f"{cure or 'Try again later'}."

@@ -95,7 +95,7 @@ def currency(store: Store) -> Finding:
             return ok(f"Prices that name no currency are in {code}.")
         cure = "Set TOPMAIL_CURRENCY to the shop's, e.g. EUR."
         return error(f"TOPMAIL_CURRENCY is {code}, which is no currency of ISO 4217.", cure)
-    products = [one.decision.product for one in store.samples if one.decision.product]
+    products = [sample.decision.product for sample in store.samples if sample.decision.product]
     if products and all(product.currency for product in products):
         return ok("TOPMAIL_CURRENCY is not set; the sampled pages name their own currency.")
     what = "TOPMAIL_CURRENCY is not set: a price that names no currency is not sent."
@@ -141,7 +141,7 @@ def shoppers(store: Store) -> Finding:
 
 def _of_loader(loader: Any) -> Finding:
     name = function_name(loader)
-    wrong = [one for one in _returned_by(loader) if not issubclass(one, (str, Shopper))]
+    wrong = [each for each in _returned_by(loader) if not issubclass(each, (str, Shopper))]
     if wrong:
         what = f"@topmail.shopper_loader: {name}() returns {wrong[0].__qualname__}."
         return error(what, "Return an e-mail address, a topmail_flask.Shopper, or None.")
@@ -158,8 +158,10 @@ def _can_identify(store: Store) -> bool:
 
 def _fix_for(user: type) -> str:
     """How the shopper's address is told where a user has it under another name."""
-    names = {name for one in user.__mro__ for name in (*vars(one), *inspect.get_annotations(one))}
-    names |= {name for one in user.__mro__ for name in _names_set(one)}
+    names = {
+        name for base in user.__mro__ for name in (*vars(base), *inspect.get_annotations(base))
+    }
+    names |= {name for base in user.__mro__ for name in _names_set(base)}
     address = next((name for name in sorted(names) if "mail" in name.lower()), "…")
     return (
         "Write: @topmail.shopper_loader above def shopper(): return "
@@ -206,8 +208,8 @@ def _has_email(user: type) -> bool:
     if hasattr(user, "email") or hasattr(user, "__getattr__"):
         return True
     return any(
-        "email" in inspect.get_annotations(one) or "email" in _names_set(one)
-        for one in user.__mro__
+        "email" in inspect.get_annotations(base) or "email" in _names_set(base)
+        for base in user.__mro__
     )
 
 
@@ -246,10 +248,10 @@ def installed_versions() -> dict[str, str]:
 def _least() -> dict[str, str]:
     """The lowest versions that this package supports, as its own metadata tells."""
     try:
-        told = metadata.requires("topmail-flask") or []
+        required = metadata.requires("topmail-flask") or []
     except metadata.PackageNotFoundError:
         return {}
-    found = (re.match(r"([\w-]+)\s*>=\s*([\d.]+)\s*$", one) for one in told)
+    found = (re.match(r"([\w-]+)\s*>=\s*([\d.]+)\s*$", requirement) for requirement in required)
     return {match[1]: match[2] for match in found if match and match[1] in SHOWN}
 
 

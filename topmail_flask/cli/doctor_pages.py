@@ -32,15 +32,15 @@ def routes(store: Store) -> Finding:
 
 def pages(store: Store) -> Finding:
     """Do product pages show products? Looked at are those named, else some that are linked."""
-    samples = [one for one in store.samples if one.is_meant or one.decision.product]
+    samples = [sample for sample in store.samples if sample.is_meant or sample.decision.product]
     if not samples:
         what = f"No product page is linked from {store.home_path}, so none was looked at."
         return warning(what, "Name some: flask topmail doctor --sample PATH")
-    bad = [one for one in samples if one.decision.product is None]
-    details = tuple(f"{one.address}: {_told(one)}" for one in samples)
+    bad = [sample for sample in samples if sample.decision.product is None]
+    details = tuple(f"{sample.address}: {_told(sample)}" for sample in samples)
     if not bad:
         return ok(f"{len(samples)} looked at; each shows a product.", details=details)
-    reasons = ", ".join(sorted({str(one.decision.reason) for one in bad}))
+    reasons = ", ".join(sorted({str(sample.decision.reason) for sample in bad}))
     what = f"{len(bad)} of {len(samples)} product pages looked at show no product ({reasons})."
     found = error if len(bad) == len(samples) else warning
     return found(what, "Ask: flask topmail inspect PATH", details=details)
@@ -56,8 +56,8 @@ def errors(store: Store) -> Finding:
 
 def ids(store: Store) -> Finding:
     """Are the products' ids of one kind (rule R34)? A mix would make one product two."""
-    told = {one.address: _id_kinds(store, one) for one in store.samples}
-    kinds = {address: found for address, found in told.items() if found}
+    kinds_of = {sample.address: _id_kinds(store, sample) for sample in store.samples}
+    kinds = {address: found for address, found in kinds_of.items() if found}
     if len(kinds) < 2:
         return ok("Fewer than two pages looked at take their ids from structured data.")
     common = frozenset(ID_KINDS).intersection(*kinds.values())
@@ -82,7 +82,7 @@ def _id_kinds(store: Store, sample: Sample) -> frozenset[str]:
     """The kinds of identifiers that the page's id may be; none where the shop itself told it."""
     product, extraction = sample.decision.product, sample.decision.extraction
     traces = extraction.trace.fields if extraction else ()
-    told_by = next((one.source for one in traces if one.field == "id"), "declared")
+    told_by = next((trace.source for trace in traces if trace.field == "id"), "declared")
     if product is None or product.url is None or told_by in ("declared", "template"):
         return frozenset()
     html, _ = store.get(sample.address).html(store.settings.max_page_bytes)
@@ -116,7 +116,9 @@ def cacheability(store: Store) -> Finding:
         cure = "Name another page: flask topmail doctor --home PATH"
         return warning(f"{store.home_path} answers {before.status}: nothing to compare.", cure)
     added = [
-        one for one in _differences(before, again, seen) if one in _differences(after, again, seen)
+        difference
+        for difference in _differences(before, again, seen)
+        if difference in _differences(after, again, seen)
     ]
     if "x-topmail" in added and (store.app.debug or store.settings.debug_header):
         added.remove("x-topmail")
@@ -164,13 +166,13 @@ def _differences(before: Page, again: Page, seen: Page) -> list[str]:
 
 
 def _values(page: Page, name: str) -> list[str]:
-    return sorted(value for one, value in page.headers if one == name)
+    return sorted(value for header, value in page.headers if header == name)
 
 
 def _compressors(store: Store) -> str:
     """Which packages of others change answers after the view, and look like compression."""
-    functions = [one for each in store.app.after_request_funcs.values() for one in each]
-    modules = [str(getattr(one, "__module__", "")).partition(".")[0] for one in functions]
+    functions = [function for each in store.app.after_request_funcs.values() for function in each]
+    modules = [str(getattr(function, "__module__", "")).partition(".")[0] for function in functions]
     known = packages_distributions()
     found = [
         known.get(module, [module])[0]

@@ -54,7 +54,7 @@ class Trace:
 
     def says(self, *options: str) -> bool:
         """Whether one of these options is switched on, in any of the usual spellings."""
-        names = "|".join(re.escape(one).replace("\\-", "[-_]") for one in options)
+        names = "|".join(re.escape(name).replace("\\-", "[-_]") for name in options)
         off = r"(?!\s*[=:]?\s*(?:false|off|0|no|none)\b)"
         option = re.compile(rf"(?<![\w-])(?:--)?(?:{names})(?![\w-]){off}", re.IGNORECASE)
         return option.search(self.text) is not None
@@ -66,16 +66,16 @@ def server(store: Store) -> Finding:
         what = "gevent patches this program after requests and ssl were imported."
         return warning(what, "Call gevent.monkey.patch_all() before every other import.")
     traces = [*_running(store), *_written(store.surroundings)]
-    for one in traces:
-        found = _uwsgi(one, store) if one.server == "uwsgi" else _gunicorn(one)
+    for trace in traces:
+        found = _uwsgi(trace, store) if trace.server == "uwsgi" else _gunicorn(trace)
         if found is not None:
             return found
     if not traces:
         return ok("No server is seen from here: neither running nor in a Procfile or its own file.")
-    told = ", ".join(dict.fromkeys(f"{one.server} ({one.where})" for one in traces))
-    preload = any(one.says("preload", "preload_app") for one in traces)
+    servers = ", ".join(dict.fromkeys(f"{trace.server} ({trace.where})" for trace in traces))
+    preload = any(trace.says("preload", "preload_app") for trace in traces)
     after = "; preloading is fine: threads begin in the workers" if preload else ""
-    return ok(f"{told}{after}.")
+    return ok(f"{servers}{after}.")
 
 
 def _uwsgi(trace: Trace, store: Store) -> Finding | None:
@@ -101,10 +101,10 @@ def _gunicorn(trace: Trace) -> Finding | None:
 def _threads_by_default() -> bool:
     """Whether the uWSGI that is installed runs threads unasked; False: unknown."""
     try:
-        told = metadata.version("uwsgi")
+        version = metadata.version("uwsgi")
     except metadata.PackageNotFoundError:
         return False
-    return tuple(int(part) for part in re.findall(r"\d+", told)[:3]) >= _THREADS_BY_DEFAULT
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3]) >= _THREADS_BY_DEFAULT
 
 
 def _is_patched_late() -> bool:

@@ -103,7 +103,7 @@ def product_pages(
     """
     found = list(_candidates(app, home, base_url))
     if any(is_meant for _, _, is_meant in found):
-        found = [one for one in found if one[2]]
+        found = [candidate for candidate in found if candidate[2]]
     of_route: Counter[str] = Counter()
     chosen = []
     for path, endpoint, is_meant in found:
@@ -115,11 +115,11 @@ def product_pages(
 
 def _candidates(app: Flask, home: str, base_url: str) -> Iterator[tuple[str, str, bool]]:
     """Path, endpoint, and whether the route says that it shows a product."""
-    told = {endpoint: what for _, endpoint, what in routes(app)}
+    views_of = {endpoint: what for _, endpoint, what in routes(app)}
     for path in _paths(home, base_url):
         with app.test_request_context(path, base_url=base_url) as context:
             endpoint, arguments = context.request.endpoint, context.request.view_args
-        what = told.get(endpoint or "", "never")
+        what = views_of.get(endpoint or "", "never")
         is_meant = what.startswith(("marked", "by template:"))
         if endpoint and not what.startswith("never") and (is_meant or arguments):
             yield path, endpoint, is_meant
@@ -168,7 +168,7 @@ class Page:
 
     def header(self, name: str) -> str:
         """The first value of a header, or ""."""
-        return next((value for one, value in self.headers if one == name), "")
+        return next((value for header, value in self.headers if header == name), "")
 
     def html(self, limit: int) -> tuple[bytes | None, Reason | None]:
         """The page as it was before compression, or why the extension cannot read it."""
@@ -276,14 +276,14 @@ class Store:
             headers={"User-Agent": BROWSER, **headers},
             follow_redirects=True,
         ) as response:
-            told = tuple((name.lower(), value) for name, value in response.headers.items())
-            return Page(response.status_code, told, response.get_data())
+            headers_got = tuple((name.lower(), value) for name, value in response.headers.items())
+            return Page(response.status_code, headers_got, response.get_data())
 
     @cached_property
     def samples(self) -> list[Sample]:
         """Product pages, as the extension sees them."""
         if self.named:
-            return [Sample(one, True, self.decide(one)) for one in self.named]
+            return [Sample(address, True, self.decide(address)) for address in self.named]
         html = self.home.html(self.settings.max_page_bytes)[0] or b""
         text = html.decode(errors="replace")
         return product_pages(self.app, text, self.base_url, self.decide)

@@ -30,7 +30,7 @@ _NOBODY = "shopper@example.com"
 class _Sink:
     """Takes views and purchases and keeps none: nothing is sent."""
 
-    def accept(self, told: ProductView | Purchase) -> Reason | None:
+    def accept(self, event: ProductView | Purchase) -> Reason | None:
         """Take it."""
 
     def withdraw(self, shopper: Shopper) -> None:
@@ -66,8 +66,8 @@ def inspect_command(
             decision = look(app, core, str(address), shopper)
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
-    told = _told(decision, anybody=email is None)
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _text(told))
+    report = _report(decision, anybody=email is None)
+    click.echo(json.dumps(report, indent=2, ensure_ascii=False) if as_json else _text(report))
 
 
 def _refuse_foreign(address: str, app: Flask, core: Core) -> None:
@@ -120,7 +120,7 @@ def _of_file(page: Extraction, shopper: Shopper | None) -> Decision:
     return Decision((ProductView(page.product, shopper),), page.product, None, page)
 
 
-def _told(decision: Decision, *, anybody: bool) -> dict[str, Any]:
+def _report(decision: Decision, *, anybody: bool) -> dict[str, Any]:
     """The decision as plain values.
 
     Without a shopper the page is told as if somebody known had seen it: who sees it is not what a
@@ -137,8 +137,8 @@ def _told(decision: Decision, *, anybody: bool) -> dict[str, Any]:
         "sentence": reason.sentence if reason else None,
         "cure": reason.cure if reason else None,
         "fields": _fields(decision),
-        "conflicts": [one._asdict() for one in trace.conflicts] if trace else [],
-        "rejected": [one._asdict() for one in trace.rejected] if trace else [],
+        "conflicts": [conflict._asdict() for conflict in trace.conflicts] if trace else [],
+        "rejected": [rejection._asdict() for rejection in trace.rejected] if trace else [],
         "candidates": list(trace.candidates) if trace else [],
         "would_send": [json.loads(view.body_bytes()) for view in views],
     }
@@ -149,36 +149,40 @@ def _fields(decision: Decision) -> list[dict[str, str]]:
     if product is None:
         return []
     traced = decision.extraction.trace.fields if decision.extraction else ()
-    told = {one.field: {"source": one.source, "raw": one.raw} for one in traced}
+    origins = {field.field: {"source": field.source, "raw": field.raw} for field in traced}
     return [
         {
             "field": name,
             "value": str(value),
-            **told.get(name, {"source": "declared or template", "raw": str(value)}),
+            **origins.get(name, {"source": "declared or template", "raw": str(value)}),
         }
         for name in PRODUCT_FIELDS
         if (value := getattr(product, name)) is not None
     ]
 
 
-def _text(told: dict[str, Any]) -> str:
-    lines = [f"decision: {told['decision']}"]
-    if told["reason"]:
-        lines += [f"reason:   {told['reason']}: {told['sentence']}"]
-        lines += [f"cure:     {told['cure']}"] if told["cure"] else []
-    if told["fields"]:
-        width = max(len(row["source"]) for row in told["fields"])
+def _text(report: dict[str, Any]) -> str:
+    lines = [f"decision: {report['decision']}"]
+    if report["reason"]:
+        lines += [f"reason:   {report['reason']}: {report['sentence']}"]
+        lines += [f"fix:      {report['cure']}"] if report["cure"] else []
+    if report["fields"]:
+        width = max(len(row["source"]) for row in report["fields"])
         lines += ["", f"{'field':<12}{'source':<{width + 2}}value"]
         lines += [
             f"{row['field']:<12}{row['source']:<{width + 2}}{row['value']}"
             + (f"   (from {row['raw']!r})" if row["raw"] != row["value"] else "")
-            for row in told["fields"]
+            for row in report["fields"]
         ]
-    for one in told["conflicts"]:
-        kept, other = f"{one['source']} {one['value']!r}", one["other_source"]
-        lines.append(f"conflict: {one['field']}: {kept}, but {other} {one['other_value']!r}")
-    lines += [f"rejected: {one['what']}: {one['why']}" for one in told["rejected"]]
-    lines += [f"candidate: {name}" for name in told["candidates"]]
-    for body in told["would_send"]:
+    for conflict in report["conflicts"]:
+        kept, other = f"{conflict['source']} {conflict['value']!r}", conflict["other_source"]
+        lines.append(
+            f"conflict: {conflict['field']}: {kept}, but {other} {conflict['other_value']!r}"
+        )
+    lines += [
+        f"rejected: {rejection['what']}: {rejection['why']}" for rejection in report["rejected"]
+    ]
+    lines += [f"candidate: {name}" for name in report["candidates"]]
+    for body in report["would_send"]:
         lines += ["", "would send: " + json.dumps(body, indent=2, ensure_ascii=False)]
     return "\n".join(lines)

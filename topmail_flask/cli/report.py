@@ -92,9 +92,9 @@ def _parts(app: Flask, core: Core) -> dict[str, Any]:
 def settings_shown(settings: Settings) -> dict[str, Any]:
     """The settings that the shop chose, by their names in the configuration, without secrets."""
     return {
-        f"{PREFIX}{one.name.upper()}": _shown(one.name, value)
-        for one in fields(settings)
-        if (value := getattr(settings, one.name)) != one.default
+        f"{PREFIX}{field.name.upper()}": _shown(field.name, value)
+        for field in fields(settings)
+        if (value := getattr(settings, field.name)) != field.default
     }
 
 
@@ -111,8 +111,8 @@ def _hooks(core: Core) -> dict[str, Any]:
         "shopper_loader": hooks.shopper_loader and function_name(hooks.shopper_loader),
         "consent": hooks.consent and function_name(hooks.consent),
         "product_adapter": [function_name(model) for model in hooks.adapters],
-        "before_send": [function_name(one) for one in hooks.before_send],
-        "exclude": [function_name(one) for one in hooks.exclude],
+        "before_send": [function_name(hook) for hook in hooks.before_send],
+        "exclude": [function_name(rule) for rule in hooks.exclude],
     }
 
 

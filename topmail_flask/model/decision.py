@@ -31,10 +31,10 @@ class FieldTrace(NamedTuple):
 
 def traced(product: Product, source: str) -> list[FieldTrace]:
     """One entry for each field of a product that the shop named itself."""
-    told = [(name, getattr(product, name)) for name in PRODUCT_FIELDS]
+    values = [(name, getattr(product, name)) for name in PRODUCT_FIELDS]
     return [
         FieldTrace(name, source, str(value)[:200], str(value))
-        for name, value in told
+        for name, value in values
         if value is not None
     ]
 

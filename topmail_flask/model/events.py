@@ -64,8 +64,8 @@ class ProductView:
 
         :raises InvalidValueError: nobody knows the shopper.
         """
-        told: dict[str, str | int | float] = json.loads(self.body_bytes())
-        return told
+        body: dict[str, str | int | float] = json.loads(self.body_bytes())
+        return body
 
     def body_bytes(self) -> bytes:
         """:meth:`body` as the bytes that are sent, the same on every attempt.
@@ -88,12 +88,12 @@ class ProductView:
 
         :raises InvalidValueError: the body is not that of a view.
         """
-        told = {name: body.get(_SENT_AS.get(name, name)) for name in PRODUCT_FIELDS}
+        values = {name: body.get(_SENT_AS.get(name, name)) for name in PRODUCT_FIELDS}
         known_by = {name: body[name] for name in ("email", "contact_id") if name in body}
         shopper = Shopper(**known_by)  # type: ignore[arg-type]  # checked at birth
         session_id = body.get("session_id")
         return cls(
-            product=Product(**told),  # type: ignore[arg-type]  # checked at birth
+            product=Product(**values),  # type: ignore[arg-type]  # checked at birth
             shopper=shopper,
             key=key,
             viewed_at=viewed_at,
@@ -193,11 +193,11 @@ class Purchase:
         :raises InvalidValueError: the body is not that of a purchase.
         """
         known_by = {name: body[name] for name in ("email", "contact_id") if name in body}
-        told = {name: body.get(name) for name in ("order_id", "revenue", "currency")}
+        values = {name: body.get(name) for name in ("order_id", "revenue", "currency")}
         return cls(
             shopper=Shopper(**known_by),  # type: ignore[arg-type]  # checked at birth
             bought_at=bought_at,
-            **told,  # type: ignore[arg-type]  # checked at birth
+            **values,  # type: ignore[arg-type]  # checked at birth
         )
 
     def __repr__(self) -> str:

@@ -209,12 +209,12 @@ def integer(low: int, high: int) -> Check:
 
 
 def timeout(value: Any) -> Timeout:
-    one = seconds(0.01, 60)
+    limit = seconds(0.01, 60)
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise ValueError("must be seconds, or a pair: (to connect, to wait for an answer)")
-        return one(value[0]), one(value[1])
-    return one(value), one(value)
+        return limit(value[0]), limit(value[1])
+    return limit(value), limit(value)
 
 
 def names(value: Any) -> tuple[str, ...]:
@@ -451,14 +451,14 @@ class Settings:
     ca: str | None = setting(None, ca_bundle, "File of CA certificates instead of certifi's.")
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if value is one.default:
+        for declared in fields(self):
+            value = getattr(self, declared.name)
+            if value is declared.default:
                 continue
             try:
-                object.__setattr__(self, one.name, one.metadata["check"](value))
+                object.__setattr__(self, declared.name, declared.metadata["check"](value))
             except ValueError as error:
-                raise ConfigurationError(f"{PREFIX}{one.name.upper()} {error}") from None
+                raise ConfigurationError(f"{PREFIX}{declared.name.upper()} {error}") from None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -476,7 +476,7 @@ class Settings:
 
     @classmethod
     def _of(cls, config: Mapping[str, Any]) -> Settings:
-        known = {PREFIX + one.name.upper(): one for one in fields(cls)}
+        known = {PREFIX + declared.name.upper(): declared for declared in fields(cls)}
         chosen: dict[str, Any] = {}
         for key, value in config.items():
             if not isinstance(key, str) or not key.startswith(PREFIX):

@@ -58,16 +58,16 @@ class Shopper:
                 object.__setattr__(self, field, text or None)
 
     @classmethod
-    def of(cls, told: object) -> Shopper | None:
+    def of(cls, who: object) -> Shopper | None:
         """The shopper that a shop's function told: a Shopper, an e-mail address, or None.
 
         :raises InvalidValueError: text that is no address.
         :raises TypeError: anything else.
         """
-        if isinstance(told, str):
-            return cls(email=told) if told.strip() else None
-        if told is None or isinstance(told, Shopper):
-            return told
+        if isinstance(who, str):
+            return cls(email=who) if who.strip() else None
+        if who is None or isinstance(who, Shopper):
+            return who
         raise TypeError("who the shopper is, is told by a Shopper, an e-mail address or None")
 
     @property

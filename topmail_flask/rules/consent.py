@@ -174,7 +174,7 @@ def _klaro(value: str) -> bool | None:
     Klaro keeps the shop's own names of *services*, no categories. Where none of these three is
     asked about, a refusal of any service counts as one, and consent to others is none to this.
     """
-    choices = {name: one for name, one in _json(value).items() if isinstance(one, bool)}
+    choices = {name: choice for name, choice in _json(value).items() if isinstance(choice, bool)}
     return _of_services(choices)
 
 
@@ -188,7 +188,8 @@ def _of_services(choices: Mapping[str, bool]) -> bool | None:
 def _cookieyes(value: str) -> bool | None:
     """``consentid:…,consent:yes,action:yes,necessary:yes,…,advertisement:no``, in any order."""
     fields = {
-        name.strip(): one.strip().lower() for name, one in re.findall(r"([\w ]+):([^,]*)", value)
+        name.strip(): choice.strip().lower()
+        for name, choice in re.findall(r"([\w ]+):([^,]*)", value)
     }
     words = {"yes": True, "no": False, "": None}
     advertisement = _one_of(fields.get("advertisement", fields.get("consent")), words)
@@ -212,13 +213,13 @@ def _usercentrics(value: str) -> bool | None:
     content = _json(value)
     google = content.get("gcm")
     if isinstance(google, dict):
-        told = google.get("adPersonalization", google.get("adStorage"))
-        return _one_of(told, {"granted": True, "denied": False})
+        answer = google.get("adPersonalization", google.get("adStorage"))
+        return _one_of(answer, {"granted": True, "denied": False})
     services = content.get("services", content.get("consent", {}))
     if not isinstance(services, list):
         raise ValueError("no services")
-    told = [one.get("status") for one in services if isinstance(one, dict)]
-    return False if False in told else None
+    answer = [service.get("status") for service in services if isinstance(service, dict)]
+    return False if False in answer else None
 
 
 def _tcf(value: str) -> bool | None:
@@ -241,7 +242,9 @@ def _tarteaucitron(value: str) -> bool | None:
     found = re.findall(r"!([^!=]+)=(\w+)", value)
     if not found:
         raise ValueError("no services")
-    return _of_services({name: one == "true" for name, one in found if one in ("true", "false")})
+    return _of_services(
+        {name: choice == "true" for name, choice in found if choice in ("true", "false")}
+    )
 
 
 def _orestbida(value: str) -> bool | None:

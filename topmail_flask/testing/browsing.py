@@ -40,16 +40,16 @@ def browse_as(
     """
     known = Shopper.of(shopper)
     browser = client.test_client() if isinstance(client, Flask) else copy.copy(client)
-    told: dict[str, Any] = dict(browser.environ_base)
+    environ: dict[str, Any] = dict(browser.environ_base)
     if known is not None:
-        told[SHOPPER] = known
+        environ[SHOPPER] = known
     if robot:
-        told["HTTP_USER_AGENT"] = ROBOT if robot is True else robot
+        environ["HTTP_USER_AGENT"] = ROBOT if robot is True else robot
     if prefetch:
-        told["HTTP_SEC_PURPOSE"] = "prefetch"
+        environ["HTTP_SEC_PURPOSE"] = "prefetch"
     if consent is not None:
-        told[CONSENT] = consent
-    browser.environ_base = told
+        environ[CONSENT] = consent
+    browser.environ_base = environ
     return browser
 
 

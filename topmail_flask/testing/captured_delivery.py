@@ -32,22 +32,22 @@ class CapturedDelivery(Delivery):
         self._accepted = 0
         self._orders: set[str] = set()
 
-    def accept(self, told: Told) -> Reason | None:
-        if isinstance(told, Purchase) and told.key in self._orders:
+    def accept(self, event: Told) -> Reason | None:
+        if isinstance(event, Purchase) and event.key in self._orders:
             return Reason.KNOWN_ORDER  # the outbox finds that out; here nothing goes there
-        refusal = self.onward.accept(told) if self.onward else None
+        refusal = self.onward.accept(event) if self.onward else None
         if refusal is None:
-            self.keep(told)
+            self.keep(event)
         return refusal
 
-    def keep(self, told: Told) -> None:
+    def keep(self, event: Told) -> None:
         """Tell this capture, and each around it, of a view or a purchase."""
         self._accepted += 1
-        if isinstance(told, Purchase):
-            self._orders.add(told.key)
-        self._tell(told)
+        if isinstance(event, Purchase):
+            self._orders.add(event.key)
+        self._tell(event)
         if self._outer is not None:
-            self._outer.keep(told)
+            self._outer.keep(event)
 
     def withdraw(self, shopper: Shopper) -> None:
         if self.onward is not None:

@@ -60,16 +60,16 @@ class CapturedViews(Sequence[ProductView]):
     @property
     def refusals(self) -> list[Refusal]:
         """Every page, and every product of one, that is no view, oldest first."""
-        return [one for one in self._recording.told if isinstance(one, Refusal)]
+        return [record for record in self._recording.records if isinstance(record, Refusal)]
 
     @property
     def purchases(self) -> list[Purchase]:
         """The purchases that were accepted, oldest first."""
-        return [one.purchase for one in self._recording.told if isinstance(one, Bought)]
+        return [record.purchase for record in self._recording.records if isinstance(record, Bought)]
 
     def clear(self) -> None:
         """Forget what was captured. A repeat stays one: for that, advance the clock."""
-        self._recording.told.clear()
+        self._recording.records.clear()
 
     def browse_as(
         self,
@@ -111,7 +111,7 @@ class CapturedViews(Sequence[ProductView]):
         found = wrong.count([])
         if found != times:
             wanted = described(product_id, shopper, expected)
-            nearly = [f"Nearly: {', '.join(one)}." for one in wrong if one]
+            nearly = [f"Nearly: {', '.join(words)}." for words in wrong if words]
             head = f"{_views(found)} {wanted}; expected {times}."
             raise AssertionError("\n".join([head, *nearly, self.story()]))
 
@@ -140,14 +140,16 @@ class CapturedViews(Sequence[ProductView]):
         if found:
             raise AssertionError(f"{_views(found)} {wanted}; expected none.\n{self.story()}")
         refused = [
-            one.reason
-            for one in self.refusals
-            if product_id is None or one.product is None or one.product.id == str(product_id)
+            refusal.reason
+            for refusal in self.refusals
+            if product_id is None
+            or refusal.product is None
+            or refusal.product.id == str(product_id)
         ]
         if because is not None and because not in refused:
             head = f"No view {wanted}, but none was refused as {because} either."
             raise AssertionError(f"{head}\n{self.story()}")
-        if not self._recording.told:
+        if not self._recording.records:
             raise AssertionError(f"No view {wanted}, and no wonder.\n{self.story()}")
 
     def assert_purchased(
@@ -166,21 +168,23 @@ class CapturedViews(Sequence[ProductView]):
         :raises AssertionError: the failure; its text lists every purchase, view and refusal.
         """
         __tracebackhide__ = True
-        found = [one for one in self.purchases if one.order_id == str(order_id)]
+        found = [purchase for purchase in self.purchases if purchase.order_id == str(order_id)]
         wanted = {"revenue": revenue, "currency": currency}
-        wrong = [word for one in found for word in purchase_differences(one, shopper, wanted)]
+        wrong = [
+            word for purchase in found for word in purchase_differences(purchase, shopper, wanted)
+        ]
         if wrong or not found:
             head = f"The purchase of {str(order_id)!r} " + (", ".join(wrong) or "was not recorded")
             raise AssertionError(f"{head}.\n{self.story()}")
 
     def story(self) -> str:
         """Every view and every refusal, in their order, for people."""
-        return story(self._recording.told)
+        return story(self._recording.records)
 
     def _views(
         self, product_id: object = None, shopper: Shopper | str | None = None
     ) -> list[ProductView]:
-        views = [one.view for one in self._recording.told if isinstance(one, Taken)]
+        views = [record.view for record in self._recording.records if isinstance(record, Taken)]
         return [
             view
             for view in views

@@ -123,5 +123,5 @@ def _shown(value: object) -> str:
 
 
 def _guess(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, [str(one) for one in known], n=1)
+    near = difflib.get_close_matches(word, [str(name) for name in known], n=1)
     return f": did you mean {near[0]!r}?" if near else ""

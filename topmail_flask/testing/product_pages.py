@@ -72,7 +72,7 @@ def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterato
     elif decision.reason not in (None, Reason.SAMPLED_OUT):
         yield f"no view: {explained(decision.reason)}"
     trace = decision.extraction.trace if decision.extraction else NOTHING
-    made_of_address = any(one[:2] == ("id", "request") for one in trace.fields)
+    made_of_address = any(traced[:2] == ("id", "request") for traced in trace.fields)
     if made_of_address and "id" in require and not core_of(client.application).settings.id_from:
         yield _NO_ID
     products = [view.product for view in decision.views]

@@ -70,31 +70,31 @@ Recorded = Taken | Refusal | Bought | NotBought
 class Recording:
     """Listens where the extension tells what it decided.
 
-    :ivar told: oldest first.
+    :ivar records: oldest first.
     """
 
     def __init__(self) -> None:
-        self.told: list[Recorded] = []
+        self.records: list[Recorded] = []
 
-    def accept(self, told: ProductView | Purchase) -> None:
+    def accept(self, event: ProductView | Purchase) -> None:
         """Note a view or a purchase."""
         page = _page()
-        accepted = Bought(page, told) if isinstance(told, Purchase) else Taken(page, told)
-        self.told.append(accepted)
+        accepted = Bought(page, event) if isinstance(event, Purchase) else Taken(page, event)
+        self.records.append(accepted)
 
     def refuse_purchase(self, order_id: object, reason: Reason) -> None:
         """Note a purchase that is not recorded."""
-        self.told.append(NotBought(_page(), str(order_id), reason))
+        self.records.append(NotBought(_page(), str(order_id), reason))
 
     def decide(self, decision: Decision) -> None:
         """Note a page without a product; those of other pages are told one by one."""
         if decision.reason is not None and decision.product is None:
             trace = decision.extraction.trace if decision.extraction else NOTHING
-            self.told.append(Refusal(_page(), decision.reason, None, trace))
+            self.records.append(Refusal(_page(), decision.reason, None, trace))
 
     def drop(self, _app: object, *, product: Product, reason: Reason, **_: object) -> None:
         """Note a product that is no view."""
-        self.told.append(Refusal(_page(), reason, product))
+        self.records.append(Refusal(_page(), reason, product))
 
 
 def _page() -> str:

@@ -17,9 +17,9 @@ _NOTHING = (
 )
 
 
-def story(told: Iterable[Recorded]) -> str:
+def story(records: Iterable[Recorded]) -> str:
     """Every view, every purchase and every refusal, in their order."""
-    lines = [line for one in told for line in (f"  {one.page}", *_outcome(one))]
+    lines = [line for record in records for line in (f"  {record.page}", *_outcome(record))]
     return "\n".join(["What the app was asked for:", *lines]) if lines else _NOTHING
 
 
@@ -49,19 +49,19 @@ def explained(reason: Reason) -> str:
     return f"{reason}. {reason.sentence}" + (f" Cure: {reason.cure}" if reason.cure else "")
 
 
-def _outcome(one: Recorded) -> list[str]:
-    if isinstance(one, Bought):
-        return [f"    purchase {purchased(one.purchase)}"]
-    if isinstance(one, NotBought):
-        return [f"    no purchase of {one.order_id!r}: {explained(one.reason)}"]
-    if isinstance(one, Taken):
-        return [f"    view of {_product(one.view.product)}, by {name_of(one.view.shopper)}"]
-    of = f" of {_product(one.product)}" if one.product else ""
-    lines = [f"    no view{of}: {one.reason}. {one.reason.sentence}"]
-    if one.reason.cure:
-        lines.append(f"    cure: {one.reason.cure}")
-    lines += [f"    rejected: {what} {why}" for what, why in one.trace.rejected]
-    lines += [f"    candidate: {name}" for name in one.trace.candidates]
+def _outcome(record: Recorded) -> list[str]:
+    if isinstance(record, Bought):
+        return [f"    purchase {purchased(record.purchase)}"]
+    if isinstance(record, NotBought):
+        return [f"    no purchase of {record.order_id!r}: {explained(record.reason)}"]
+    if isinstance(record, Taken):
+        return [f"    view of {_product(record.view.product)}, by {name_of(record.view.shopper)}"]
+    of = f" of {_product(record.product)}" if record.product else ""
+    lines = [f"    no view{of}: {record.reason}. {record.reason.sentence}"]
+    if record.reason.cure:
+        lines.append(f"    fix: {record.reason.cure}")
+    lines += [f"    rejected: {what} {why}" for what, why in record.trace.rejected]
+    lines += [f"    candidate: {name}" for name in record.trace.candidates]
     return lines
 
 
