@@ -96,6 +96,7 @@ class _Intake:
     _contacts: dict[str, str] = field(default_factory=dict)
     _purchases: dict[str, float] = field(default_factory=dict)
     _withdrawn: dict[str, tuple[float, Reason]] = field(default_factory=dict)
+    _withdrawn_ahead: dict[str, tuple[float, Reason]] = field(default_factory=dict)
     _known: dict[str, tuple[float, str]] = field(default_factory=dict)
     _seen: dict[str, tuple[float, str]] = field(default_factory=dict)
     _refused: Counter[Reason] = field(default_factory=Counter)
@@ -104,8 +105,13 @@ class _Intake:
         """Imports lines, in this order."""
         headed = self._headed(lines)
         self._look_up([heading for heading, _ in headed])
+        # First what a clock that was ahead says of views before it: those that are in the table.
+        ahead = [each for each in headed if each[0].kind != "view" and self._is_ahead(each[0])]
+        for heading, line in ahead:
+            self._take_from_ahead(heading, line)
         for heading, line in headed:
-            self._take(heading, line)
+            if heading.kind == "view" or not self._is_ahead(heading):
+                self._take(heading, line)
         self._insert()
         count_dropped(self.connection, Reason.TORN, self.torn, accepted=self.torn)
         for reason, amount in self._refused.items():
@@ -148,9 +154,29 @@ class _Intake:
         for identity, at, reason in self.connection.execute(query, known):
             self._withdrawn[identity] = at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN)
 
+    def _is_ahead(self, heading: Heading) -> bool:
+        return heading.at > self.now + MOST_AHEAD
+
+    def _take_from_ahead(self, heading: Heading, line: bytes) -> None:
+        """A withdrawal or a purchase whose time nobody knows: it is no mark for what comes later
+        than this import, and of what comes with it only for what its own clock has dated.
+        """
+        kind, key, at, identity, repeat, _ = heading
+        if kind == "withdrawal":
+            drop_waiting(self.connection, identity, self.now, self.dropped)
+            self._withdrawn_ahead[identity] = at, Reason.CONSENT_WITHDRAWN
+        elif not repeat or self._counts(heading, line):
+            self._drop_views(identity, self.now)
+            self._withdrawn_ahead[identity] = at, Reason.PURCHASED
+            self._rows.append((key, self.now, identity, line, True))
+
     def _take(self, heading: Heading, line: bytes) -> None:
         kind, key, at, identity, repeat, is_open = heading
-        if at > self.now + MOST_AHEAD:  # its clock was ahead: it is no later than this import
+        if self._is_ahead(heading):  # it is no later than this import
+            ended = self._withdrawn_ahead.get(identity)
+            if ended and at <= ended[0]:
+                self._drop(line, ended[1])
+                return
             at = self.now
         if kind == "withdrawal":
             self._insert()
@@ -173,12 +199,15 @@ class _Intake:
     def _end_browsing(self, identity: str, at: float) -> None:
         """Drops the views before a purchase, also those still on their way from other journals."""
         self._insert()
-        query = f"SELECT id, line FROM waiting WHERE identity = ? AND at <= ? AND NOT {IS_PURCHASE}"  # noqa: S608
-        views = self.connection.execute(query, (identity, at)).fetchall()
-        remove(self.connection, views, Reason.PURCHASED, self.dropped)
+        self._drop_views(identity, at)
         last = self._purchases[identity] = max(at, self._purchases.get(identity, at))
         query = "INSERT OR REPLACE INTO purchases VALUES (?, ?)"
         self.connection.execute(query, (identity, last))
+
+    def _drop_views(self, identity: str, at: float) -> None:
+        query = f"SELECT id, line FROM waiting WHERE identity = ? AND at <= ? AND NOT {IS_PURCHASE}"  # noqa: S608
+        views = self.connection.execute(query, (identity, at)).fetchall()
+        remove(self.connection, views, Reason.PURCHASED, self.dropped)
 
     def _counts(self, heading: Heading, line: bytes) -> bool:
         last = self._seen.get(heading.repeat) or self._known.get(heading.repeat)
@@ -273,14 +302,23 @@ def count_dropped(
     add(connection, {"accepted": accepted, "dropped": amount, f"reason:{reason}": amount})
 
 
+def drop_waiting(
+    connection: sqlite3.Connection,
+    identity: str,
+    at: float,
+    dropped: Dropped,
+    reason: Reason = Reason.CONSENT_WITHDRAWN,
+) -> None:
+    """Drops what waits for an identity until a time."""
+    query = "SELECT id, line FROM waiting WHERE identity = ? AND at <= ?"
+    remove(connection, connection.execute(query, (identity, at)).fetchall(), reason, dropped)
+
+
 def withdraw(
     connection: sqlite3.Connection, identity: str, at: float, reason: Reason, dropped: Dropped
 ) -> None:
     """Drops what waits for an identity, and what is still on its way from other journals."""
-    gone = connection.execute(
-        "SELECT id, line FROM waiting WHERE identity = ? AND at <= ?", (identity, at)
-    ).fetchall()
-    remove(connection, gone, reason, dropped)
+    drop_waiting(connection, identity, at, dropped, reason)
     connection.execute(
         "INSERT OR REPLACE INTO withdrawals VALUES (?, ?, ?)", (identity, at, reason)
     )
