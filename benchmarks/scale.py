@@ -81,7 +81,7 @@ def publishing(messages: int) -> float | None:
 
     from celery import Celery
 
-    from topmail_flask.delivery.publisher import Publisher
+    from topmail_flask.delivery.celery import Publisher
 
     for port, url in (5672, "amqp://guest:guest@127.0.0.1:5672//"), (6379, "redis://127.0.0.1"):
         try:

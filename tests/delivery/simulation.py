@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.delivery.chaos import Chaos, chaos_server
+from topmail_flask.delivery.attempt import Job, Outcome, attempt
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.contacts import Job, Outcome, attempt
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
+from topmail_flask.delivery.policy import Quota
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.retries import Quota
 from topmail_flask.delivery.sender import Lot, Sender
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.ledger import Health, Stats

@@ -18,7 +18,7 @@ from tests.delivery.brokers import LIMIT, VISIBILITY_TIMEOUT, Broker, broker
 from tests.delivery.celery_store import EMAIL, create_app
 from tests.delivery.waiting import until
 from topmail_flask.core import core_of
-from topmail_flask.delivery.publisher import Publisher
+from topmail_flask.delivery.celery import Publisher
 from topmail_flask.sandbox import Sandbox
 
 

@@ -17,7 +17,7 @@ from tests.delivery.brokers import Broker, broker
 from tests.delivery.chaos import Chaos, error, status
 from tests.delivery.views import EMAIL, view_of
 from topmail_flask.delivery import celery as delivery
-from topmail_flask.delivery.accounts import Account
+from topmail_flask.delivery.celery import Account
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.model.events import ProductView

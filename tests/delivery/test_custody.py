@@ -14,8 +14,7 @@ from redis import Redis
 from tests.delivery.brokers import LIMIT, PORTS, VISIBILITY_TIMEOUT, Broker, broker
 from tests.delivery.celery_store import EMAIL
 from tests.delivery.waiting import until
-from topmail_flask.delivery.custody import Custody
-from topmail_flask.delivery.publisher import Publisher
+from topmail_flask.delivery.celery import Publisher, UnackedCopies
 from topmail_flask.sandbox import Sandbox
 
 
@@ -38,11 +37,11 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture
-def custody(there: Broker) -> Iterator[Custody]:
+def custody(there: Broker) -> Iterator[UnackedCopies]:
     with Celery("shop", set_as_current=False) as celery:
         celery.config_from_object(there.config())
         with celery.connection_for_write() as connection:
-            yield Custody(connection.default_channel, "account")
+            yield UnackedCopies(connection.default_channel, "account")
 
 
 def is_swept(there: Broker, redis: Redis) -> bool:
@@ -73,14 +72,14 @@ def _passed(redis: Redis, there: Broker) -> bool:
     return bool(time.time() > last + 1.2 * VISIBILITY_TIMEOUT)
 
 
-def test_a_long_queue_is_no_loss(custody: Custody) -> None:
+def test_a_long_queue_is_no_loss(custody: UnackedCopies) -> None:
     for number in range(5):
         custody.keep(f"key-{number}", f"line-{number}", 1000.0 + number)
     assert custody.end("key-0") is None
 
 
 def test_only_what_is_older_than_the_patience_is_lost_and_one_worker_looks(
-    custody: Custody,
+    custody: UnackedCopies,
 ) -> None:
     custody.keep("lost", "line", 1000.0)
     custody.keep("waits", "line", 1002.0)
@@ -91,7 +90,7 @@ def test_only_what_is_older_than_the_patience_is_lost_and_one_worker_looks(
     assert custody.lost(before) == [], "another worker looks for lost views just now"
 
 
-def test_a_view_that_has_ended_already_tells_nothing(custody: Custody) -> None:
+def test_a_view_that_has_ended_already_tells_nothing(custody: UnackedCopies) -> None:
     assert custody.end("never kept") is None
 
 

@@ -18,6 +18,7 @@ from tests.delivery.entry_making import (
     total,
 )
 from topmail_flask.delivery.admin import Choice, OutboxUnavailable
+from topmail_flask.delivery.claiming import UnknownContact
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.model.events import ProductView
@@ -62,10 +63,10 @@ def test_a_replayed_error_is_sent_again_under_a_new_key_and_any_other_under_its_
 def test_a_retried_view_is_not_refused_again_by_what_was_remembered(tmp_path: Path) -> None:
     directory = tmp_path / "box"
     books = with_letters(directory, Reason.CONTACT_NOT_FOUND, entry(1))
-    books.remember_unknown("ada")
+    books.remember_unknown("ada", UnknownContact(1, NOW + 60))
     hand = operator(directory)
     total(hand.retry(hand.find("dead", ALL)))
-    assert books.unknown_contacts(["ada"]) == set()
+    assert books.unknown_contacts(["ada"]) == {}
     hand.close()
     books.close()
 

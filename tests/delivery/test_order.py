@@ -1,4 +1,4 @@
-"""The views of one shopper arrive in the order in which they were looked at; shoppers take turns."""
+"""Views of one shopper arrive in the order in which they were looked at; shoppers take turns."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.delivery.entry_making import NOW, Clock, contact_id_of, entry, fill, operator, outbox
+from topmail_flask.delivery.claiming import UnknownContact
 from topmail_flask.model.reasons import Reason
 
 
@@ -12,13 +13,13 @@ def test_contacts_and_pauses_are_remembered_for_every_process(tmp_path: Path) ->
     clock = Clock()
     books, other = outbox(tmp_path / "box", clock), outbox(tmp_path / "box", clock)
     books.remember_contact("ada", "c-1")
-    books.remember_unknown("bob")
+    books.remember_unknown("bob", UnknownContact(1, NOW + 60))
     books.pause(NOW + 300, "unauthorized")
     fill(books, [entry(1)])
     books.delivered(books.claim(1)[0])
     fill(books, [entry(2, at=NOW - 9)])
     assert contact_id_of(other, "ada") == "c-1"
-    assert other.unknown_contacts(["ada", "bob"]) == {"bob"}
+    assert other.unknown_contacts(["ada", "bob"]) == {"bob": UnknownContact(1, NOW + 60)}
     assert contact_id_of(other, "bob") is None
     standing = other.state()
     assert (standing.paused_until, standing.pause_reason) == (NOW + 300, "unauthorized")
@@ -26,7 +27,8 @@ def test_contacts_and_pauses_are_remembered_for_every_process(tmp_path: Path) ->
     books.resume()
     clock.now += 3601
     assert other.state().paused_until is None
-    assert other.unknown_contacts(["bob"]) == set()
+    books.forget_unknown("bob")
+    assert other.unknown_contacts(["bob"]) == {}
     books.close()
     other.close()
 

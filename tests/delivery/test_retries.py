@@ -8,8 +8,15 @@ from email.utils import format_datetime
 import pytest
 from urllib3 import HTTPHeaderDict
 
-from topmail_flask.delivery.pauses import Pace, Pause, until_tomorrow
-from topmail_flask.delivery.retries import Quota, backoff, quota, retry_after
+from topmail_flask.delivery.policy import (
+    Pace,
+    Pause,
+    Quota,
+    backoff,
+    quota,
+    retry_after,
+    until_tomorrow,
+)
 from topmail_flask.model.errors import RateLimited, RetryLater, SendingBlocked, SuspiciousAnswer
 
 NOW = 1_760_000_000.0

@@ -27,22 +27,54 @@ def creating_shop(tmp_path: Path) -> Iterator[World]:
         yield one
 
 
-def test_an_unknown_contact_costs_one_call_an_hour(shop: World) -> None:
-    """F014, F107"""
-    shop.chaos.answers(acts.error(404, "contact_not_found"))
-    shop.look("nobody@shop.example")
-    shop.run(5)
+def test_an_unknown_contact_is_asked_for_again_after_1_5_and_30_minutes(shop: World) -> None:
+    """F014, F107: what is looked at meanwhile is held, for the contact may be made."""
+    shop.chaos.otherwise = acts.error(404, "contact_not_found")
+    begin = shop.passed
+    for number in range(9):
+        shop.look("nobody@shop.example", f"p{number}")
+        shop.run(1)
+    assert (shop.stats.dead, shop.stats.pending) == (1, 8)
+    assert [reason for _, reason in shop.dropped] == [Reason.CONTACT_NOT_FOUND]
+    assert shop.outbox.pending() == 0  # nothing to wait for
+    assert shop.health.ok
+    shop.run(3000)
+    calls = [round((call.at - shop.begin - begin) / 60) for call in shop.chaos.views]
+    assert calls == [0, 1, 6, 36]
+    assert (shop.stats.dead, shop.stats.pending) == (9, 0)
+
+
+def test_from_then_on_it_is_asked_for_once_an_hour_with_its_next_view(shop: World) -> None:
+    """F107"""
+    shop.chaos.otherwise = acts.error(404, "contact_not_found")
+    for number in range(9):
+        shop.look("nobody@shop.example", f"p{number}")
+    shop.run(HOUR)
+    asked = len(shop.chaos.views)
     shop.look("nobody@shop.example")
     shop.look("ada@shop.example")
-    shop.run(5)
-    assert len(shop.chaos.calls) == 2
-    assert (shop.stats.dead, shop.stats.delivered) == (2, 1)
-    assert shop.stats.reasons[Reason.CONTACT_NOT_FOUND] == 2
-    assert [reason for _, reason in shop.dropped] == [Reason.CONTACT_NOT_FOUND] * 2
-    shop.run(HOUR)
+    shop.run(30)
+    assert len(shop.chaos.views) == asked + 1
+    shop.run(2 * HOUR)
+    assert len(shop.chaos.views) == asked + 1
     shop.look("nobody@shop.example")
+    shop.run(30)
+    assert len(shop.chaos.views) == asked + 2
+
+
+def test_a_contact_that_is_made_meanwhile_gets_the_held_views_within_a_minute(shop: World) -> None:
+    shop.chaos.answers(acts.error(404, "contact_not_found"))
+    first = shop.look("new@shop.example", "first")
     shop.run(5)
-    assert len(shop.chaos.calls) == 3
+    for product in "abc":
+        shop.look("new@shop.example", product)
+        shop.run(1)
+    assert shop.chaos.keys == [first]
+    shop.run(61)
+    assert [view.product.id for view, _ in shop.delivered] == ["a", "b", "c"]
+    shop.look("new@shop.example", "d")
+    shop.run(5)
+    assert shop.delivered[-1][0].product.id == "d"
 
 
 def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(creating_shop: World) -> None:
@@ -86,6 +118,30 @@ def test_creation_that_helps_nothing_ends(creating_shop: World) -> None:
     shop.run(HOUR)
     assert len(shop.chaos.calls) == 4
     assert shop.stats.reasons == {Reason.CONTACT_NOT_FOUND: 1}
+
+
+def test_an_answer_that_is_repeated_for_a_key_is_asked_for_under_another(
+    creating_shop: World,
+) -> None:
+    """An API that stores its answers by key, that it does not know the contact included."""
+    shop = creating_shop
+    contacts: set[str] = set()
+    stored: dict[str, acts.Act] = {}
+
+    def answer(exchange: acts.Exchange) -> None:
+        email = json.loads(exchange.seen.body)["email"]
+        if exchange.path.endswith("/contacts"):
+            contacts.add(email)
+            acts.ok(exchange)
+            return
+        act = acts.ok if email in contacts else acts.error(404, "contact_not_found")
+        stored.setdefault(exchange.seen.key, act)(exchange)
+
+    shop.chaos.otherwise = answer
+    shop.look("new@shop.example")
+    shop.run(5)
+    assert shop.stats.delivered == 1
+    assert len({call.sha for call in shop.chaos.views}) == 1
 
 
 def test_a_full_plan_stops_creations_and_nothing_else(creating_shop: World) -> None:

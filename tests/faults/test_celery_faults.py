@@ -22,7 +22,7 @@ from tests.faults.injection import Points
 from tests.faults.store import ADDRESS
 from topmail_flask import Product, ProductView, Settings, Shopper
 from topmail_flask.delivery import celery as delivery
-from topmail_flask.delivery.accounts import Account
+from topmail_flask.delivery.celery import Account
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.sandbox import Sandbox

@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import missing
 from tests.faults.store import ADDRESS
 from topmail_flask import Product, ProductView, RetryLater, Shopper
+from topmail_flask.delivery.attempt import Job, Outcome
 from topmail_flask.delivery.claiming import Row
-from topmail_flask.delivery.contacts import Job, Outcome
 from topmail_flask.delivery.entry import Entry
 
 pytestmark = pytest.mark.timeout(300)  # hundreds of stores, on a busy machine

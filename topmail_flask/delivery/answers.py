@@ -19,7 +19,7 @@ from typing import Any
 import requests
 import urllib3
 
-from topmail_flask.delivery.retries import retry_after
+from topmail_flask.delivery.policy import retry_after
 from topmail_flask.model.errors import (
     CallRejected,
     Conflict,

@@ -17,7 +17,7 @@ the worker holds the tasks that wait; Celery's ``worker_eta_task_limit`` bounds 
 
 RabbitMQ loses nothing, whatever is killed. Celery's Redis transport takes a task off the list
 before it notes that a worker has it: a ``kill -9`` of the worker in that moment loses the task. On
-Redis a copy is therefore kept until the task has ended, see :mod:`topmail_flask.delivery.custody`.
+Redis a copy is therefore kept until the task has ended, see :class:`UnackedCopies`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,33 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from functools import cached_property
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from celery import shared_task
 from celery.exceptions import Reject
 from celery.signals import worker_process_shutdown
 
-from topmail_flask.delivery.accounts import Account
-from topmail_flask.delivery.contacts import Job, Outcome
-from topmail_flask.delivery.entry import Entry
-from topmail_flask.delivery.notices import logger
-from topmail_flask.delivery.publisher import TASK, Publisher
+from topmail_flask.delivery.attempt import Job, Outcome, attempt
+from topmail_flask.delivery.claiming import Row, UnknownContact
+from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.entry import Entry, Told
+from topmail_flask.delivery.notices import Notices, logger
+from topmail_flask.delivery.policy import BLOCKED_PROBE_INTERVAL, Pace, backoff
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.model.errors import RateLimited, SendingBlocked
+from topmail_flask.delivery.sender import outcome_of
+from topmail_flask.model.errors import (
+    CallRejected,
+    Conflict,
+    ContactNotFound,
+    RateLimited,
+    RetryLater,
+    SendingBlocked,
+)
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Receipt
@@ -214,3 +226,286 @@ def _served(account: str) -> Account | None:
     others = list(_accounts.values())
     same_app = [one for one in others if one.app == app]
     return next(iter(same_app + [one for one in others if one.key == key]), None)
+
+
+MOST_UNKNOWN = 10_000
+
+
+class Account:
+    """Sends views of one app, one call at a time in each thread. Between calls, each process of a
+    worker keeps the pause that TopMail asked it for, and for an hour who TopMail does not know.
+
+    :param name: as :func:`~topmail_flask.delivery.files.app_directory` names the app and its key.
+    :param receivers: told what became of each view.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        receivers: Receivers,
+        *,
+        dice: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.app, _, self.key = name.partition("-")
+        self.settings = settings
+        self.receivers = receivers
+        self._dice = dice
+        self._clock = clock
+        self._monotonic = monotonic
+        self._client: TopMailClient | None = None
+        self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
+        self._notices = Notices()
+        self._unknown: dict[str, UnknownContact] = {}
+
+    def pause(self) -> float:
+        """Seconds for which no call may be made."""
+        return self._pace.wait_of_pause(self._monotonic())
+
+    def send(self, entry: Entry, told: Told, tries: int) -> Receipt | Reason | Entry | float:
+        """Make one attempt.
+
+        :param tries: attempts before this one.
+        :returns: the receipt; or why the view will never be sent; or what to send instead, at once;
+            or seconds until the next try.
+        """
+        shopper, creates = told.shopper, self.settings.unknown_contacts == "create"
+        newcomer = shopper if creates and shopper and shopper.may_become_contact else None
+        known = self._unknown.get(entry.identity)
+        if known and not creates and known.ask_at > self._monotonic():
+            return Reason.CONTACT_NOT_FOUND
+        job = Job(Row(entry, tries, 0.0), None if entry.contact_id else newcomer)
+        outcome = outcome_of(self._attempt, job)
+        error, now = outcome.result, self._monotonic()
+        if isinstance(error, Receipt):
+            self._pace.answered(now)
+            self._unknown.pop(entry.identity, None)
+            return error
+        if isinstance(error, ContactNotFound) and entry.contact_id:
+            self._pace.answered(now)
+            return entry.by_address()
+        if isinstance(error, CallRejected):
+            self._pace.answered(now)
+            unknown = outcome.refused or isinstance(error, ContactNotFound)
+            self._note(f"{entry.kind} {entry.key} was refused for good: {error.code}.", now)
+            if unknown:
+                self._remember_unknown(entry.identity, now)
+            return Reason.CONTACT_NOT_FOUND if unknown else Reason.REJECTED
+        again = backoff(tries + 1, self._dice())
+        if isinstance(error, (Conflict, CallRejected)):
+            self._pace.answered(now)
+        elif outcome.refused:
+            again = max(again, BLOCKED_PROBE_INTERVAL)
+        else:
+            self._pace.failed(error, now, self._clock())
+            self._note(f"views are sent later: {error}", now)
+        asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
+        return max(again, asked, self._pace.wait_of_pause(now))
+
+    def _remember_unknown(self, identity: str, now: float) -> None:
+        if len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown.clear()
+        known = self._unknown.get(identity)
+        self._unknown[identity] = UnknownContact.after(known.refusals + 1 if known else 1, now)
+
+    def _attempt(self, job: Job) -> Outcome:
+        if self._client is None:
+            self._client = TopMailClient.of(self.settings)
+        return attempt(self._client, job)
+
+    def _note(self, sentence: str, now: float) -> None:
+        self._notices.note("celery", sentence)
+        self._notices.speak(now)
+
+
+TASK = "topmail_flask.send"
+CONFIRM_TIMEOUT = 10.0
+Result = TypeVar("Result")
+# Monitors and logs show a task's arguments by these texts; the real ones name a shopper.
+_HIDDEN = {"argsrepr": "('…')", "kwargsrepr": "{}"}
+
+
+class Publisher:
+    """Hands tasks to the broker and returns when it has confirmed that it keeps them.
+
+    RabbitMQ confirms each message; Redis answers that it has it, and keeps a copy until :meth:`end`
+    (see :class:`UnackedCopies`). It may be used by many threads, and by no forked
+    child.
+
+    :param app: the Celery app.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._idle: deque[Any] = deque()
+
+    def publish(
+        self, account: str, line: str, *, key: str, retries: int = 0, countdown: float = 0.0
+    ) -> None:
+        """Publish the task of one view.
+
+        :raises Exception: any of the broker's libraries; the broker may have the task all the same.
+        """
+
+        def publish(connection: Any) -> None:
+            if self.keeps_copies:
+                turn = time.time() + countdown
+                self._custody(connection, account).keep(key, line, turn)
+            self._send(connection, account, line, key, retries, countdown)
+
+        try:
+            self._connected(publish)
+        except Exception:  # noqa: BLE001  # the connection may have been cut while it was not used
+            self._connected(publish)
+
+    @cached_property
+    def keeps_copies(self) -> bool:
+        """Whether :meth:`end` is to be told of each view: on Redis."""
+        return bool(self._app.connection_for_write().transport.driver_type == "redis")
+
+    def end(self, account: str, key: str) -> None:
+        """A view has come to an end; views whose tasks were lost before it are published again.
+
+        :raises Exception: any of the broker's libraries; then the view is sent again under its key.
+        """
+
+        def end(connection: Any) -> list[tuple[str, str]]:
+            custody = self._custody(connection, account)
+            before = custody.end(key)
+            return [] if before is None else custody.lost(before)
+
+        for lost, line in self._connected(end):
+            self.publish(account, line, key=lost)
+
+    def close(self) -> None:
+        """Close the connections that nobody is using."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connected(self, act: Callable[[Any], Result]) -> Result:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connection()
+        try:
+            result = act(connection)
+        except BaseException:
+            _abandon(connection)
+            raise
+        self._idle.append(connection)
+        return result
+
+    def _send(
+        self, connection: Any, account: str, line: str, key: str, retries: int, countdown: float
+    ) -> None:
+        self._app.send_task(
+            TASK,
+            (account, line),
+            task_id=key,
+            retries=retries,
+            countdown=countdown or None,
+            connection=connection,
+            serializer="json",
+            retry=False,
+            ignore_result=True,
+            add_to_parent=False,
+            mandatory=True,
+            confirm_timeout=CONFIRM_TIMEOUT,
+            **_HIDDEN,
+        )
+
+    @staticmethod
+    def _custody(connection: Any, account: str) -> UnackedCopies:
+        return UnackedCopies(connection.default_channel, account)
+
+    def _connection(self) -> Any:
+        connection = self._app.connection_for_write()
+        if connection.transport.driver_type == "amqp":
+            options = {"confirm_publish": True, "read_timeout": CONFIRM_TIMEOUT}
+        else:
+            options = {"socket_timeout": CONFIRM_TIMEOUT, "socket_connect_timeout": 4.0}
+        connection.transport_options |= {"max_retries": 1, **options}
+        return connection
+
+
+def _abandon(connection: Any) -> None:
+    """Close a connection that may be broken, without a word to the other side."""
+    with suppress(Exception):
+        amqp = connection.transport.driver_type == "amqp"
+        (connection.collect if amqp else connection.close)()
+
+
+SWEEP_SECONDS = 30
+"""Seconds for which nobody else looks for lost views once somebody does."""
+SWEEP_LIMIT = 100
+KEPT_SECONDS = 7 * 86_400
+"""Seconds after the last view of an app from which on Redis forgets what it kept of it."""
+
+
+class UnackedCopies:
+    """The copies of one app's views that Redis keeps beside Celery's queue until they have ended.
+
+    Celery's Redis transport takes a task off its list before it notes that a worker has it
+    (``BRPOP``, then ``HSET unacked``; https://github.com/celery/kombu/issues/305): a worker that is
+    killed in between takes the task along. So a second copy stays here until the task has come to
+    an end. The queue is first in, first out: where a copy is much older than a task that was just
+    worked off, its own task is lost and is published again, under its key. Nothing is taken for
+    lost because the queue is long, or because nobody works it off.
+
+    :param channel: of Celery's connection to Redis.
+    :param account: names the app and its key; its tasks go through one queue.
+    :ivar patience: seconds after which a copy is old: the transport's ``visibility_timeout``, after
+        which Celery hands out again what it knows a worker to have.
+    """
+
+    def __init__(self, channel: Any, account: str) -> None:
+        # Not the channel's own client: which commands it prefixes depends on kombu's version.
+        from redis import Redis  # noqa: PLC0415  # not installed where RabbitMQ is used
+
+        self._redis: Any = Redis(connection_pool=channel.client.connection_pool)
+        self._lines = f"{channel.global_keyprefix}topmail_flask.held.{account}"
+        self._times = f"{self._lines}.times"
+        self._sweep = f"{self._lines}.sweep"
+        self.patience = float(channel.visibility_timeout)
+
+    def keep(self, key: str, line: str, at: float) -> None:
+        """Keep a view that is about to be published.
+
+        :param at: when its turn comes at the earliest, in seconds since the epoch.
+        """
+        with self._redis.pipeline(transaction=False) as steps:
+            steps.hset(self._lines, key, line)
+            steps.zadd(self._times, {key: at})
+            steps.expire(self._lines, KEPT_SECONDS)
+            steps.expire(self._times, KEPT_SECONDS)
+            steps.execute()
+
+    def end(self, key: str) -> float | None:
+        """The view has come to an end.
+
+        :returns: None; or, where others are lost, the time before which they were kept.
+        """
+        with self._redis.pipeline(transaction=False) as steps:
+            steps.zscore(self._times, key)
+            steps.zrem(self._times, key)
+            steps.hdel(self._lines, key)
+            steps.zrange(self._times, 0, 0, withscores=True)
+            turn, _, _, oldest = steps.execute()
+        if turn is None or not oldest:
+            return None
+        before = float(turn) - self.patience
+        return before if oldest[0][1] < before else None
+
+    def lost(self, before: float) -> list[tuple[str, str]]:
+        """Key and line of views whose tasks are gone; to be published again.
+
+        :param before: what :meth:`end` returned. Nothing is told while somebody else has been told.
+        """
+        if not self._redis.set(self._sweep, 1, nx=True, ex=SWEEP_SECONDS):
+            return []
+        keys = self._redis.zrangebyscore(self._times, "-inf", f"({before}", 0, SWEEP_LIMIT)
+        names = [key.decode() for key in keys]
+        lines = self._redis.hmget(self._lines, names) if names else []
+        return [(key, line.decode()) for key, line in zip(names, lines, strict=True) if line]

@@ -19,6 +19,9 @@ from topmail_flask.model.shopper import Shopper
 LEASE = 60.0
 LONGEST_WAIT = 3600.0
 """Seconds; a row that is due later was given its time by a clock that has jumped (fault F101)."""
+ASK_AGAIN_AFTER = (60.0, 300.0, 1800.0, 3600.0)
+"""Seconds after which TopMail is asked again for a contact that it did not know, the first time and
+from then on. Views that come meanwhile are held, but for the last."""
 LATE_AFTER, MOST_LATE = 900.0, 20
 """Of one shopper only the newest views are sent once some have waited for so many seconds."""
 _AMONG = "IN (SELECT value FROM json_each(?))"
@@ -59,6 +62,28 @@ class Row:
     def is_tried(self) -> bool:
         """Whether it is due at once when it is given back, and does not wait for a turn."""
         return self.attempts > 0 or self.entry.kind == "purchase"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownContact:
+    """A contact that TopMail did not know.
+
+    :ivar refusals: how often it has said so in a row.
+    :ivar ask_at: when it is asked again, with the next view; in seconds since the epoch.
+    """
+
+    refusals: int
+    ask_at: float
+
+    @classmethod
+    def after(cls, refusals: int, now: float) -> UnknownContact:
+        """What is remembered after so many refusals."""
+        return cls(refusals, now + ASK_AGAIN_AFTER[min(refusals, len(ASK_AGAIN_AFTER)) - 1])
+
+    @property
+    def is_held(self) -> bool:
+        """Whether views wait until then, because the contact may be created meanwhile."""
+        return self.refusals < len(ASK_AGAIN_AFTER)
 
 
 class Choice:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from topmail_flask.delivery import answers
 from topmail_flask.delivery.answers import Answer
-from topmail_flask.delivery.retries import Quota, quota
+from topmail_flask.delivery.policy import Quota, quota
 from topmail_flask.delivery.transport import Transport
 from topmail_flask.model.errors import Conflict, DeliveryError, InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase, new_key

@@ -1,4 +1,6 @@
-"""Entries come in: repeats and what has become needless stay out, and the oldest make room."""
+"""Entries come in: repeats and what has become needless stay out, the oldest make room, and what
+is too old to be of use goes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ Dropped = list[DroppedLine]
 EVICTED_AT_ONCE = 200
 SMALL_SHARE = 20
 """Views that any shopper may have waiting before theirs make room for those of others."""
+MOST_CONTACTS = 2000
 MEMORY_ROWS, MEMORY_BYTES = 10_000, 8 * 1024 * 1024
+LONGEST_CALLS = 60.0
+"""Seconds that a view has to come to an end that was sent just before its time was over."""
 MOST_AHEAD = 1.0
 """Seconds by which a time may be in the future: all processes of a machine have one clock."""
 _AMONG = "IN (SELECT value FROM json_each(?))"
@@ -378,3 +383,41 @@ def used_bytes(connection: sqlite3.Connection) -> int:
         for name in ("page_count", "freelist_count", "page_size")
     )
     return int((pages - free) * size)
+
+
+def set_times_right(connection: sqlite3.Connection, now: float) -> None:
+    """Ends what a clock that was ahead has put into the future."""
+    late = now + MOST_AHEAD
+    connection.execute("UPDATE waiting SET at = ? WHERE tried = 0 AND at > ?", (now, late))
+    connection.execute("DELETE FROM purchases WHERE at > ?", (late,))
+    connection.execute("DELETE FROM withdrawals WHERE at > ?", (late,))
+
+
+def expire(connection: sqlite3.Connection, before: float, limit: int) -> Dropped:
+    """Gives up what is older than ``before``; what is being sent has the time of a lease more."""
+    query = "SELECT id, line FROM waiting WHERE tried = ? AND at <= ? LIMIT ?"
+    rows = connection.execute(query, (0, before, limit)).fetchall()
+    if len(rows) < limit:
+        rows += connection.execute(query, (1, before - LONGEST_CALLS, limit - len(rows))).fetchall()
+    dropped: Dropped = []
+    remove(connection, rows, Reason.EXPIRED, dropped)
+    return dropped
+
+
+def purge(connection: sqlite3.Connection, now: float, settings: Settings) -> None:
+    """Deletes what is too old to be of use (fault F160)."""
+    set_times_right(connection, now)
+    for statement, age in (
+        ("DELETE FROM dead WHERE died_at < ?", settings.dead_letter_age),
+        (f"DELETE FROM repeats WHERE NOT {IS_PURCHASE} AND at < ?", settings.repeat_window),  # noqa: S608
+        ("DELETE FROM repeats WHERE at < ?", max(settings.repeat_window, settings.max_age)),
+        ("DELETE FROM withdrawals WHERE at < ?", settings.max_age),
+        ("DELETE FROM purchases WHERE at < ?", settings.max_age),
+    ):
+        connection.execute(statement, (now - age,))
+    connection.execute("DELETE FROM contacts WHERE until < ?", (now,))
+    connection.execute("DELETE FROM unknown_contacts WHERE ask_at < ?", (now - settings.max_age,))
+    connection.execute(
+        "DELETE FROM contacts WHERE rowid <= (SELECT max(rowid) FROM contacts) - ?",
+        (MOST_CONTACTS,),
+    )

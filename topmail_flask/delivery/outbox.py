@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from topmail_flask.delivery.claiming import (
+    ASK_AGAIN_AFTER,
     LEASE,
     LONGEST_WAIT,
     Choice,
     Row,
+    UnknownContact,
     delete,
     kill,
     number,
@@ -29,16 +31,17 @@ from topmail_flask.delivery.claiming import (
 from topmail_flask.delivery.entry import CONTACT_ID, Entry
 from topmail_flask.delivery.health import DeliveryState
 from topmail_flask.delivery.importing import (
-    MOST_AHEAD,
     Dropped,
     ImportReport,
     Limits,
     count_dropped,
     entries_of,
+    expire,
     forget_segments,
     import_lines,
     import_portions,
-    remove,
+    purge,
+    set_times_right,
 )
 from topmail_flask.delivery.repair import OutboxFile, adopt, discard_set_aside
 from topmail_flask.delivery.schema import IS_PURCHASE, add, note
@@ -50,7 +53,6 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
 CONTACT_SECONDS = 7 * 86_400.0
-MOST_CONTACTS = 2000
 DRAINED_BYTES, SHRINK_INTERVAL = 768 * 1024, 5.0
 LONGEST_LOG = 16 * 1024 * 1024
 TRIES_TO_COUNT = 10
@@ -236,18 +238,27 @@ class Outbox:
         self._end(row, "delivered", None)
 
     def retry(
-        self, row: Row, due: float, *, counts: bool = True, failing_since: float | None = None
+        self,
+        row: Row,
+        due: float,
+        *,
+        counts: bool = True,
+        renewed: Entry | None = None,
+        failing_since: float | None = None,
     ) -> None:
         """To be sent again at ``due``, in seconds since the epoch; later views of its shopper wait.
 
         :param counts: whether this was an attempt.
+        :param renewed: what is to be sent from now on, under another key.
+        :param failing_since: see :class:`~topmail_flask.delivery.claiming.Row`.
         """
         query = (
-            "UPDATE waiting SET tried = 1, due = ?, attempts = attempts + ?, failing_since = ? "
-            "WHERE key = ? AND (due = ? OR tried = 0)"
+            "UPDATE waiting SET tried = 1, due = ?, attempts = attempts + ?, failing_since = ?, "
+            "line = COALESCE(?, line) WHERE key = ? AND (due = ? OR tried = 0)"
         )
         # Nothing changes if the lease has ended and somebody else has the row.
-        values = due, counts, failing_since, row.entry.key, row.lease
+        line = renewed and renewed.to_line()
+        values = due, counts, failing_since, line, row.entry.key, row.lease
         self._give_back(row, query, values)
 
     def release(self, rows: Iterable[Row]) -> None:
@@ -281,7 +292,7 @@ class Outbox:
         """Gives up what waits longer than ``TOPMAIL_MAX_AGE``; at most ``limit`` a call."""
         before = (self._clock() if now is None else now) - self._settings.max_age
         with suppress(Fault):
-            dropped = self.file.run(partial(_expire, before=before, limit=limit))
+            dropped = self.file.run(partial(expire, before=before, limit=limit))
             return [entry for entry, _ in entries_of(dropped)]
         return []
 
@@ -327,20 +338,36 @@ class Outbox:
         """Forgets its id, which TopMail does not know any more."""
         self._remember(identity, None, 0.0)
 
-    def unknown_contacts(self, identities: Iterable[str]) -> set[str]:
-        """Those of which TopMail said lately that it does not know them."""
+    def unknown_contacts(self, identities: Iterable[str]) -> dict[str, UnknownContact]:
+        """Those of which TopMail said that it does not know them."""
+        query = f"SELECT identity, refusals, ask_at FROM unknown_contacts WHERE identity {_AMONG}"  # noqa: S608
+        with suppress(Fault):
+            rows = self.file.rows(query, (json.dumps(list(identities)),))
+            return {identity: UnknownContact(*known) for identity, *known in rows}
+        return {}
+
+    def remember_unknown(self, identity: str, unknown: UnknownContact) -> None:
+        """Remembers that TopMail does not know it, and when to ask again."""
         query = (
-            "SELECT identity FROM contacts WHERE contact_id IS NULL AND until > ? "  # noqa: S608
-            f"AND identity {_AMONG}"
+            "INSERT OR REPLACE INTO unknown_contacts SELECT ?, ?, ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM withdrawals WHERE identity = ?)"
+        )
+        self._do(query, identity, unknown.refusals, unknown.ask_at, identity)
+
+    def forget_unknown(self, identity: str) -> None:
+        """TopMail knows it now."""
+        self._do("DELETE FROM unknown_contacts WHERE identity = ?", identity)
+
+    def held(self) -> int:
+        """Views that wait until TopMail is asked again for their contact."""
+        query = (
+            "SELECT COUNT(*) FROM waiting WHERE identity IN (SELECT identity "  # noqa: S608
+            f"FROM unknown_contacts WHERE ask_at > ? AND refusals < ?) AND NOT {IS_PURCHASE}"
         )
         with suppress(Fault):
-            asked = json.dumps(list(identities))
-            return {known for (known,) in self.file.rows(query, (self._clock(), asked))}
-        return set()
-
-    def remember_unknown(self, identity: str, seconds: float = LONGEST_WAIT) -> None:
-        """Remembers that TopMail does not know it."""
-        self._remember(identity, None, seconds)
+            asked = self._clock(), len(ASK_AGAIN_AFTER)
+            return sum(count for (count,) in self.file.rows(query, asked))
+        return 0
 
     # What is told of it
 
@@ -377,7 +404,11 @@ class Outbox:
         waiting: list[float | None] = []
         with suppress(Fault):
             noted = dict(self.file.rows("SELECT name, value FROM notes"))
-            oldest = self.file.rows("SELECT at FROM waiting ORDER BY id LIMIT 1")
+            oldest = self.file.rows(
+                "SELECT at FROM waiting WHERE identity NOT IN (SELECT identity FROM "
+                "unknown_contacts WHERE ask_at > ?) ORDER BY id LIMIT 1",
+                (self._clock(),),
+            )
             waiting = [number(at) for (at,) in oldest]
             starts = dict(self.file.rows("SELECT name, start FROM segments"))
         waiting.append(self._journals.oldest(starts) if self._journals else None)
@@ -390,8 +421,10 @@ class Outbox:
         )
 
     def pending(self) -> int:
-        """Views that wait in the outbox and in the journals."""
-        return self.stats().pending
+        """Views that wait in the outbox and in the journals to be sent as soon as that is possible:
+        those that are held for a contact that TopMail does not know are not among them.
+        """
+        return self.stats().pending - self.held()
 
     # Its upkeep
 
@@ -399,7 +432,7 @@ class Outbox:
         """To be called once a minute: deletes what was kept long enough, frees the space."""
         now, settings = self._clock(), self._settings
         with suppress(Fault):
-            self.file.run(partial(_purge, now=now, settings=settings))
+            self.file.run(partial(purge, now=now, settings=settings))
         if self.file.path is not None:
             discard_set_aside(self.file.path, now - settings.dead_letter_age)
         if self._journals is not None:
@@ -490,7 +523,9 @@ class Outbox:
             "INSERT OR REPLACE INTO contacts SELECT ?, ?, ? "
             "WHERE NOT EXISTS (SELECT 1 FROM withdrawals WHERE identity = ?)"
         )
-        values = identity, contact_id, self._clock() + seconds, identity
+        self._do(query, identity, contact_id, self._clock() + seconds, identity)
+
+    def _do(self, query: str, *values: object) -> None:
         self._changes.append(_Change(partial(_execute, query=query, values=values)))
         self.write()
 
@@ -527,20 +562,12 @@ class Outbox:
 
 
 def _begin_lead(connection: sqlite3.Connection, now: float) -> None:
-    _set_right(connection, now)
+    set_times_right(connection, now)
     connection.execute(
         f"UPDATE waiting SET tried = attempts > 0 OR {IS_PURCHASE}, due = 0 "  # noqa: S608  # our text
         "WHERE tried = 1 AND due > ? AND due <= ?",
         (now, now + LEASE),
     )
-
-
-def _set_right(connection: sqlite3.Connection, now: float) -> None:
-    """Ends what a clock that was ahead has put into the future."""
-    late = now + MOST_AHEAD
-    connection.execute("UPDATE waiting SET at = ? WHERE tried = 0 AND at > ?", (now, late))
-    connection.execute("DELETE FROM purchases WHERE at > ?", (late,))
-    connection.execute("DELETE FROM withdrawals WHERE at > ?", (late,))
 
 
 def _write(connection: sqlite3.Connection, changes: Iterable[_Change]) -> None:
@@ -555,35 +582,6 @@ def _write(connection: sqlite3.Connection, changes: Iterable[_Change]) -> None:
         gone = connection.execute(query, (json.dumps(list(taken)),))
         add(connection, {"delivered": gone.rowcount})
         note(connection, "last_success", max(taken.values()))
-
-
-def _expire(connection: sqlite3.Connection, before: float, limit: int) -> Dropped:
-    """Gives up what is older than ``before``; what is being sent has the time of a lease more."""
-    query = "SELECT id, line FROM waiting WHERE tried = ? AND at <= ? LIMIT ?"
-    rows = connection.execute(query, (0, before, limit)).fetchall()
-    if len(rows) < limit:
-        rows += connection.execute(query, (1, before - LEASE, limit - len(rows))).fetchall()
-    dropped: Dropped = []
-    remove(connection, rows, Reason.EXPIRED, dropped)
-    return dropped
-
-
-def _purge(connection: sqlite3.Connection, now: float, settings: Settings) -> None:
-    """Deletes what is too old to be of use (fault F160)."""
-    _set_right(connection, now)
-    for statement, age in (
-        ("DELETE FROM dead WHERE died_at < ?", settings.dead_letter_age),
-        (f"DELETE FROM repeats WHERE NOT {IS_PURCHASE} AND at < ?", settings.repeat_window),  # noqa: S608
-        ("DELETE FROM repeats WHERE at < ?", max(settings.repeat_window, settings.max_age)),
-        ("DELETE FROM withdrawals WHERE at < ?", settings.max_age),
-        ("DELETE FROM purchases WHERE at < ?", settings.max_age),
-    ):
-        connection.execute(statement, (now - age,))
-    connection.execute("DELETE FROM contacts WHERE until < ?", (now,))
-    connection.execute(
-        "DELETE FROM contacts WHERE rowid <= (SELECT max(rowid) FROM contacts) - ?",
-        (MOST_CONTACTS,),
-    )
 
 
 def _execute(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> None:

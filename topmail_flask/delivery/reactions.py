@@ -6,12 +6,16 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from topmail_flask.delivery.claiming import Row
-from topmail_flask.delivery.contacts import Job, Outcome
+from topmail_flask.delivery.attempt import Job, Outcome
+from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.pauses import BLOCKED_PROBE_INTERVAL, Pace, until_tomorrow
-from topmail_flask.delivery.retries import backoff
+from topmail_flask.delivery.policy import (
+    BLOCKED_PROBE_INTERVAL,
+    Pace,
+    backoff,
+    until_tomorrow,
+)
 from topmail_flask.model.errors import (
     CallRejected,
     Conflict,
@@ -27,6 +31,8 @@ from topmail_flask.model.shopper import Receipt
 
 CONFLICTS_TO_DIE = 4
 SAME_ERRORS_TO_DIE = 5
+LONGEST_FAILING = 600.0
+"""Seconds for which a view that fails while others pass may keep back its shopper's later views."""
 MOST_HISTORIES = 10_000
 LONGEST_WAIT_FOR_CREATION = 3000.0
 """Seconds; the outbox takes a row that is due in more than an hour for one of a wrong clock."""
@@ -37,10 +43,11 @@ class _History:
     """What is remembered of a view that was tried: lost with the leader, which only asks more."""
 
     conflicts: int = 0
-    created: bool = False
     same_errors: int = 0
     error: str = ""
     successes_before: int = 0
+    failing_since: float | None = None
+    successes_then: int = 0
 
 
 class Reactions:
@@ -66,34 +73,35 @@ class Reactions:
         self._creates = settings.unknown_contacts == "create"
         self._dice = dice
         self._histories: dict[str, _History] = {}
-        self._unknown: set[str] = set()
+        self._unknown: dict[str, UnknownContact] = {}
         self._contacts: dict[str, str] = {}
         self._creation_paused_until = 0.0
         self._successes = 0
 
     def look_up(self, rows: Iterable[Row]) -> None:
         """Read at once what is known of the contacts of claimed rows."""
-        if not self._creates:
+        if not self._creates and rows:
             self._unknown = self._outbox.unknown_contacts({row.entry.identity for row in rows})
 
-    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason:
-        """What to do for a claimed row, or why it needs no call."""
+    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason | None:
+        """What to do for a claimed row, or why it needs no call; None: it waits again."""
         if withdrawn:
             return Reason.CONSENT_WITHDRAWN
-        history = self._histories.get(row.entry.key)
-        if history is None:
-            # A guest who was unknown an hour ago may be a contact since this checkout.
-            is_view = row.entry.kind == "view"
-            if is_view and not self._creates and row.entry.identity in self._unknown:
+        unknown = self._unknown.get(row.entry.identity)
+        # A guest who was unknown a moment ago may be a contact since this checkout.
+        if unknown and row.entry.kind == "view" and row.entry.key not in self._histories:
+            if wall < unknown.ask_at and unknown.is_held:
+                self._outbox.retry(row, unknown.ask_at, counts=False)
+                return None
+            if wall < unknown.ask_at:
                 return Reason.CONTACT_NOT_FOUND
-            history = self._begin(row)
+        self._history(row)
         if not self._creates or row.entry.contact_id:
             return Job(row)
         shopper = row.told.shopper
         if shopper is None or not shopper.may_become_contact:
             return Job(row)
-        may_create = not history.created and wall >= self._creation_paused_until
-        return Job(row, shopper if may_create else None)
+        return Job(row, shopper if wall >= self._creation_paused_until else None)
 
     def settle(self, outcome: Outcome, now: float, wall: float) -> Receipt | Reason | None:
         """Settle a view. Returns the receipt, or why it will never be sent, or None: later.
@@ -107,6 +115,8 @@ class Reactions:
             self._successes += 1
             self._outbox.delivered(row)
             self._remember_contact(row, result.contact_id)
+            if self._unknown.pop(row.entry.identity, None) is not None:
+                self._outbox.forget_unknown(row.entry.identity)
             self._histories.pop(row.entry.key, None)
             return result
         if isinstance(result, ContactNotFound) and row.entry.contact_id:
@@ -150,13 +160,12 @@ class Reactions:
         if isinstance(error, ContactNotFound) or (
             outcome.refused and isinstance(error, CallRejected)
         ):
-            if outcome.created and not self._history(row).created:
-                self._history(row).created = True
+            if self._creates and wall < self._creation_paused_until:
                 return None
-            if self._waits_for_creation(row, wall):
-                return None
-            self._outbox.remember_unknown(row.entry.identity)
-            self._unknown.add(row.entry.identity)
+            known = self._unknown.get(row.entry.identity)
+            unknown = UnknownContact.after(known.refusals + 1 if known else 1, wall)
+            self._unknown[row.entry.identity] = unknown
+            self._outbox.remember_unknown(row.entry.identity, unknown)
             return Reason.CONTACT_NOT_FOUND
         if isinstance(error, CallRejected):
             named = f" (fields: {', '.join(error.fields)})" if error.fields else ""
@@ -171,7 +180,27 @@ class Reactions:
             history = self._history(row)
             history.conflicts += 1
             return Reason.REJECTED if history.conflicts >= CONFLICTS_TO_DIE else None
-        return Reason.REPLAYED_ERROR if self._replayed(row, error) else None
+        if isinstance(error, (RateLimited, SendingBlocked)):
+            return None
+        if self._replayed(row, error):
+            return Reason.REPLAYED_ERROR
+        return self._reason_after_long_failing(row, error, wall)
+
+    def _reason_after_long_failing(
+        self, row: Row, error: DeliveryError, wall: float
+    ) -> Reason | None:
+        """Why a view is given up that goes on to fail while TopMail takes those of others."""
+        history = self._history(row)
+        nobody_passed = self._successes == history.successes_then
+        if history.failing_since is None or nobody_passed:  # it may be the same for everybody
+            history.failing_since = wall
+        history.successes_then = self._successes
+        if wall - history.failing_since < LONGEST_FAILING:
+            return None
+        self._notices.note(
+            "failing", f"{row.entry.kind} {row.entry.key} failed for ten minutes: {error.code}."
+        )
+        return Reason.REPLAYED_ERROR if error.status else Reason.REJECTED
 
     def _replayed(self, row: Row, error: DeliveryError) -> bool:
         """Whether TopMail repeats one stored error for this key, while it takes other views."""
@@ -187,7 +216,7 @@ class Reactions:
 
     def _try_later(self, outcome: Outcome, error: DeliveryError, now: float, wall: float) -> None:
         row = outcome.job.row
-        creation_waits = isinstance(error, ContactNotFound) and self._waits_for_creation(row, wall)
+        creation_waits = isinstance(error, ContactNotFound)
         if isinstance(error, SendingBlocked) and outcome.refused:
             self._pause_creation(error, wall)
             creation_waits = True
@@ -196,7 +225,7 @@ class Reactions:
             due = min(self._creation_paused_until, wall + LONGEST_WAIT_FOR_CREATION)
             self._outbox.retry(row, due, counts=False)
             return
-        if isinstance(error, (Conflict, ContactNotFound)):
+        if isinstance(error, Conflict):
             self._pace.answered(now)
         else:
             self._pace.failed(error, now, wall)
@@ -206,12 +235,8 @@ class Reactions:
             return
         asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
         wait = max(backoff(row.attempts + 1, self._dice()), asked)
-        self._outbox.retry(row, wall + wait, counts=True)
-
-    def _waits_for_creation(self, row: Row, wall: float) -> bool:
-        return (
-            self._creates and not self._history(row).created and wall < self._creation_paused_until
-        )
+        since = self._history(row).failing_since
+        self._outbox.retry(row, wall + wait, renewed=outcome.renewed, failing_since=since)
 
     def _pause_creation(self, error: SendingBlocked, wall: float) -> None:
         limited = error.code == "limit_reached"
@@ -225,5 +250,5 @@ class Reactions:
     def _begin(self, row: Row) -> _History:
         if len(self._histories) > MOST_HISTORIES:
             self._histories.clear()
-        history = self._histories[row.entry.key] = _History()
+        history = self._histories[row.entry.key] = _History(failing_since=row.failing_since)
         return history

@@ -16,18 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from topmail_flask.delivery.attempt import Attempt, Job, Outcome, attempt
 from topmail_flask.delivery.claiming import Row
-from topmail_flask.delivery.contacts import Attempt, Job, Outcome, attempt
 from topmail_flask.delivery.files import siblings
 from topmail_flask.delivery.importing import entries_of
 from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.notices import Notices, logger
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.pauses import RATE_LIMITED, Pace, Pause
+from topmail_flask.delivery.policy import RATE_LIMITED, Pace, Pause, Quota
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.retries import Quota
 from topmail_flask.model.errors import CallRejected, Conflict, RetryLater
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -443,7 +442,10 @@ class Sender:
                     break
                 row = rows.popleft()
                 job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row))
-                if isinstance(job, Reason):
+                if job is None:  # it waits again, and so do the shopper's later views
+                    self.outbox.release(rows)
+                    rows.clear()
+                elif isinstance(job, Reason):
                     self._begin_batch(now)
                     self._ended.append((row, self._reactions.give_up(row, job)))
                 else:

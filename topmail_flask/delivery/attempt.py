@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError
 from topmail_flask.model.shopper import Receipt, Shopper
 
@@ -29,15 +30,15 @@ class Outcome:
 
     :ivar result: the receipt, or the error of the last call.
     :ivar calls: how many calls it took.
-    :ivar created: the contact exists now, and still TopMail does not know it.
     :ivar refused: it was the creation of the contact that failed.
+    :ivar renewed: what was sent under another key in the end; None: the row's own entry.
     """
 
     job: Job
     result: Receipt | DeliveryError
     calls: int = 1
-    created: bool = False
     refused: bool = False
+    renewed: Entry | None = None
 
 
 Attempt = Callable[[Job], Outcome]
@@ -46,25 +47,32 @@ CONFLICTS_OF_AN_ORDER = 3
 
 
 def attempt(client: TopMailClient, job: Job) -> Outcome:
-    """Send it; create its contact and send it again, if need be and if asked for."""
-    result = _post(client, job)
+    """Send it; create its contact and send it again, if need be and if asked for.
+
+    Where the contact is there and the answer is as before, TopMail may answer so to that key for as
+    long as it remembers it: one more call, under another key, finds that out.
+    """
+    result = _post(client, job.row, job.row.entry)
     if job.newcomer is None or not isinstance(result, ContactNotFound):
         return Outcome(job, result)
     made = client.post_contact(job.newcomer, subscribed=False)
     if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
         return Outcome(job, made, calls=2, refused=True)
-    result = _post(client, job)
-    return Outcome(job, result, calls=3, created=isinstance(result, ContactNotFound))
+    result = _post(client, job.row, job.row.entry)
+    if not isinstance(result, ContactNotFound):
+        return Outcome(job, result, calls=3)
+    renewed = job.row.entry.as_renewed()
+    return Outcome(job, _post(client, job.row, renewed), calls=4, renewed=renewed)
 
 
-def _post(client: TopMailClient, job: Job) -> Receipt | DeliveryError:
-    key, body = job.row.entry.sent_key, job.row.entry.sent_body
-    if job.row.entry.kind != "purchase":
+def _post(client: TopMailClient, row: Row, entry: Entry) -> Receipt | DeliveryError:
+    key, body = entry.sent_key, entry.sent_body
+    if entry.kind != "purchase":
         return client.post_view(key, body)
     told = client.post_conversion(key, body)
     # The key is the order's: who used it, with whatever revenue, has told of this very order. Only
     # TopMail's being busy with it right now must not be taken for that.
     known = isinstance(told, Conflict) and (
-        told.code == "duplicate" or job.row.attempts >= CONFLICTS_OF_AN_ORDER
+        told.code == "duplicate" or row.attempts >= CONFLICTS_OF_AN_ORDER
     )
     return Receipt(None, None, None, None) if known else told
