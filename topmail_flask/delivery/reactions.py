@@ -95,7 +95,6 @@ class Reactions:
                 return None
             if wall < unknown.ask_at:
                 return Reason.CONTACT_NOT_FOUND
-        self._history(row)
         if not self._creates or row.entry.contact_id:
             return Job(row)
         shopper = row.told.shopper
