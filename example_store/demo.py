@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,8 @@ from example_store.factory import create_app
 HOST = "127.0.0.1"
 PATIENCE = 20.0
 """Seconds that the sandbox may take to answer."""
+LOOKS_EVERY = 0.5
+"""Seconds between two looks at whether it still runs."""
 
 
 class CannotStart(Exception):
@@ -35,7 +37,8 @@ class CannotStart(Exception):
 def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        # By another thread: a handler runs in the midst of stop.wait(), which may hold the lock.
+        signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
     try:
         _run_until(stop)
     except CannotStart as problem:
@@ -46,40 +49,66 @@ def main() -> int:
 
 
 def _run_until(stop: threading.Event) -> None:
-    sandbox_port, shop_port = _port("SANDBOX_PORT", 8025), _port("PORT", 5000)
-    if sandbox_port == shop_port:
-        raise CannotStart(f"PORT and SANDBOX_PORT are both {shop_port}: give them two ports.")
-    with _sandbox(sandbox_port, stop), _shop(shop_port, sandbox_port):
+    shop_port, sandbox_port = _ports()
+    with _sandbox(sandbox_port, stop) as sandbox, _shop(shop_port, sandbox_port):
         if not stop.is_set():
             _say_what_to_do(f"http://{HOST}:{shop_port}", f"http://{HOST}:{sandbox_port}")
-        stop.wait()
+        while not stop.wait(LOOKS_EVERY):
+            if sandbox.poll() is not None:
+                _say_that_it_is_gone(sandbox.returncode, sandbox_port)
+                stop.wait()
 
 
-def _port(variable: str, default: int) -> int:
-    """The port that a variable asks for, if it is a free one."""
+def _ports() -> tuple[int, int]:
+    """The shop's port and the sandbox's, if both are free."""
+    wanted = {"PORT": _number("PORT", 5000), "SANDBOX_PORT": _number("SANDBOX_PORT", 8025)}
+    shop_port, sandbox_port = wanted.values()
+    if shop_port == sandbox_port:
+        cure = _cure({**wanted, "SANDBOX_PORT": _next_free(sandbox_port, wanted)})
+        raise CannotStart(f"PORT and SANDBOX_PORT are both {shop_port}: give them two: {cure}")
+    problems = {name: _problem_of(port) for name, port in wanted.items()}
+    if any(problems.values()):
+        free = {
+            name: _next_free(port, wanted) if problems[name] else port
+            for name, port in wanted.items()
+        }
+        said = " ".join(problem for problem in problems.values() if problem)
+        raise CannotStart(f"{said} Stop what listens there, or choose others: {_cure(free)}")
+    return shop_port, sandbox_port
+
+
+def _number(variable: str, default: int) -> int:
     text = os.environ.get(variable) or str(default)
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
         raise CannotStart(f"{variable} must be a number from 1 to 65535, and is {text!r}.")
-    port = int(text)
+    return int(text)
+
+
+def _problem_of(port: int) -> str | None:
     with socket.socket() as probe:
         # As the servers themselves do: a port whose last connections are closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except PermissionError:
-            raise CannotStart(
-                f"Port {port} is not for everyone: set {variable} above 1023."
-            ) from None
+            return f"Port {port} is not for everyone: take one above 1023."
         except OSError:
-            cure = f"{variable}={port + 1 if port < 65535 else port - 1} make demo"
-            raise CannotStart(
-                f"Port {port} is taken. Stop what listens there, or choose another: {cure}"
-            ) from None
-    return port
+            return f"Port {port} is taken."
+    return None
+
+
+def _next_free(port: int, wanted: Mapping[str, int]) -> int:
+    later = (other for other in range(max(port, 1023) + 1, 65536) if other not in wanted.values())
+    return next((other for other in later if _problem_of(other) is None), port)
+
+
+def _cure(ports: Mapping[str, int]) -> str:
+    """The line to type, with both variables: who changes one port has often changed the other."""
+    return " ".join([*(f"{name}={port}" for name, port in ports.items()), "make demo"])
 
 
 @contextmanager
-def _sandbox(port: int, stop: threading.Event) -> Iterator[None]:
+def _sandbox(port: int, stop: threading.Event) -> Iterator[subprocess.Popen[bytes]]:
     contacts = ",".join(shopper.email for shopper in DEMO_SHOPPERS if shopper.is_contact)
     command = [sys.executable, "-m", "topmail_flask.sandbox", "--port", str(port)]
     child = subprocess.Popen(  # noqa: S603  the command is our own
@@ -90,7 +119,7 @@ def _sandbox(port: int, stop: threading.Event) -> Iterator[None]:
     )
     try:
         _wait_until_it_answers(child, port, stop)
-        yield
+        yield child
     finally:
         child.terminate()
         try:
@@ -147,6 +176,20 @@ def _shop(port: int, sandbox_port: int) -> Iterator[None]:
         server.server_close()
 
 
+def _say_that_it_is_gone(status: int, port: int) -> None:
+    contacts = ",".join(shopper.email for shopper in DEMO_SHOPPERS if shopper.is_contact)
+    print(  # noqa: T201
+        f"""
+  The sandbox has ended (status {status}). The shop goes on, and keeps what it cannot send.
+  To have the sandbox back, in a second terminal:
+
+    {sys.executable} -m topmail_flask.sandbox --port {port} --contacts {contacts}
+""",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def _say_what_to_do(shop: str, sandbox: str) -> None:
     known, stranger = DEMO_SHOPPERS[0], DEMO_SHOPPERS[-1]
     print(  # noqa: T201
@@ -158,9 +201,9 @@ def _say_what_to_do(shop: str, sandbox: str) -> None:
   2. Log in to the shop: {shop}/log-in
      {known.email} with the password {known.password}
   3. Look at a product. The view is on the sandbox's page within a second;
-     the same product again within a minute counts as one look.
+     the same product again within a minute counts as one view.
   4. Log in as {stranger.email} ({stranger.password}), who is no contact there:
-     each look is refused with contact_not_found, as the account page tells.
+     each view is refused with contact_not_found, as the account page says.
 
   No view? The X-TopMail header of each page says why.
   Ctrl-C stops both.

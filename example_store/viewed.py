@@ -67,6 +67,12 @@ def forget_views(response: Response) -> None:
         response.delete_cookie(COOKIE, httponly=True, samesite="Lax")
 
 
+def forget_views_of(customer: Customer) -> None:
+    """The shop forgets what a customer viewed: after a no."""
+    db.session.execute(delete(ViewedProduct).where(ViewedProduct.customer_id == customer.id))
+    db.session.commit()
+
+
 def latest_views(customer: Customer, limit: int = 12) -> Sequence[ViewedProduct]:
     """A customer's last views, repeats and all, for the account page."""
     mine = db.select(ViewedProduct).filter_by(customer_id=customer.id)

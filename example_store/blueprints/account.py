@@ -20,6 +20,8 @@ blueprint = Blueprint("account", __name__)
 
 @blueprint.route("/log-in", methods=["GET", "POST"])
 def log_in() -> str | Response:
+    if current_user.is_authenticated:
+        return redirect(own_path(request.args.get("next", "")) or url_for("account.account"))
     form = LogInForm(next=request.args.get("next", ""))
     if form.validate_on_submit():
         customer = db.session.scalar(db.select(Customer).filter_by(email=form.email.data))
@@ -31,6 +33,9 @@ def log_in() -> str | Response:
 
 @blueprint.route("/register", methods=["GET", "POST"])
 def register() -> str | Response:
+    if current_user.is_authenticated:
+        flash("You have an account, and are logged in.", "done")
+        return redirect(url_for("account.account"))
     form = RegisterForm()
     if not form.validate_on_submit():
         return render_template("register.html", form=form)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from example_store.consent import ANSWERS, keep_answer
 from example_store.own_paths import own_path
 from example_store.tracking import topmail
-from example_store.viewed import forget_views
+from example_store.viewed import forget_views, forget_views_of
 
 blueprint = Blueprint("cookies", __name__, url_prefix="/cookies")
 
@@ -30,6 +31,8 @@ def answer() -> Response:
     else:
         topmail.forget()
         forget_views(leads_back)
+        if current_user.is_authenticated:
+            forget_views_of(current_user)
         flash("All right. We do not remember what you look at.", "done")
     keep_answer(leads_back, agreed=agreed)
     return leads_back

@@ -54,3 +54,33 @@ def test_choosing_a_size_on_a_product_page_is_a_look_at_it(page: Page, store: St
     views = store.sandbox.wait_for_views(2)
     chosen = page.locator("input[name=sku]:checked").get_attribute("value")
     assert [view.get("variant_id") for view in views] == [None, chosen]
+
+
+def test_the_headline_has_the_price_of_the_chosen_variant(page: Page, store: Store) -> None:
+    page.goto(f"{store.url}/products/stoneware-mug")
+    headline = page.locator("#headline-price")
+    expect(headline).to_have_text("from €24.00")
+
+    page.locator("fieldset label", has_text="Ink").click()
+    expect(headline).to_have_text("€26.00")
+    page.locator("fieldset label", has_text="Sand").click()
+    expect(headline).to_have_text("€24.00")
+
+
+def test_a_quick_view_on_a_phone_shows_the_whole_picture(page: Page, store: Store) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{store.url}/shop/ceramics")
+    page.get_by_role("link", name="Quick view of Bud vase").click()
+    picture = page.get_by_role("dialog").locator("img")
+    expect(picture).to_be_in_viewport(ratio=1)
+    assert picture.evaluate("it => getComputedStyle(it).objectFit") == "contain"
+    expect(page.get_by_role("link", name="See the whole page")).to_be_in_viewport(ratio=1)
+
+
+def test_a_message_keeps_its_distance_from_what_follows(page: Page, store: Store) -> None:
+    store.log_in(page)
+    message = page.get_by_role("status").locator(".notice").bounding_box()
+    hero = page.locator(".hero").bounding_box()
+    assert message is not None
+    assert hero is not None
+    assert hero["y"] - (message["y"] + message["height"]) >= 12

@@ -87,3 +87,17 @@ def test_log_in_never_leads_to_another_site(browser: Browser, elsewhere: str) ->
 @pytest.mark.parametrize("path", ["/log-in", "/register", "/log-out", "/basket/add", "/checkout"])
 def test_a_form_without_its_token_is_refused(browser: Browser, path: str) -> None:
     assert browser.send_without_token(path).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/register", "/log-in"])
+def test_who_is_logged_in_is_not_asked_for_an_account_again(browser: Browser, path: str) -> None:
+    browser.log_in(NORA)
+    page = browser.open(path)
+    assert page.request.path == "/account"
+    assert "Hello, Nora" in page.text
+
+
+def test_a_log_in_page_that_is_opened_late_leads_on(browser: Browser) -> None:
+    browser.log_in(NORA)
+    assert browser.open("/log-in", next="/basket").request.path == "/basket"
+    assert browser.open("/log-in", next="//elsewhere.example/").request.path == "/account"

@@ -85,7 +85,12 @@ def test_an_order_is_stored_at_the_price_of_the_day_and_empties_the_basket(shop:
     assert "<dd>€31.90</dd>" in order
     assert "Lindenstraat 3, 9000 Gent, Belgium" in order
     assert "Nothing in it yet" in browser.open("/basket").text
-    assert "€31.90" in browser.open("/account").text
+    account = browser.open("/account").text
+    assert "€31.90" in account
+    assert ">1 piece<" in account
+    browser.put_in_basket("/products/stoneware-mug", "LR-101-INK", quantity="2")
+    browser.send("/checkout", "/checkout", **ADDRESS)
+    assert ">2 pieces<" in browser.open("/account").text
 
 
 def test_a_guest_can_buy_and_see_the_order(browser: Browser) -> None:

@@ -83,3 +83,24 @@ def test_an_answer_that_is_none_is_refused(browser: Browser, said: str) -> None:
 def test_the_answer_leads_to_no_other_site(browser: Browser) -> None:
     answered = browser.send("/", "/cookies/", answer="yes", next="//elsewhere.example/")
     assert answered.request.path == "/cookies/"
+
+
+def test_after_a_no_the_account_remembers_nothing_and_says_why(
+    tracked_shop: Flask, sandbox: Sandbox
+) -> None:
+    browser, elsewhere = Browser(tracked_shop), Browser(tracked_shop)
+    browser.log_in(NORA)
+    browser.open(MUG)
+    sandbox.wait_for_views(1)
+    assert "Stoneware mug" in browser.open("/account").text
+    browser.answer("no")
+    browser.open(VASE)
+    page = browser.open("/account").text
+    assert "You asked us not to remember what you look at" in page
+    assert 'href="/cookies/"' in page
+    for name in ("Stoneware mug", "Bud vase", "Look at something you like"):
+        assert name not in page
+    elsewhere.log_in(NORA)
+    assert "Stoneware mug" not in elsewhere.open("/account").text
+    browser.answer("yes")
+    assert "Look at something you like" in browser.open("/account").text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -91,19 +92,58 @@ def look(shop: str) -> None:
     browser.close()
 
 
-@pytest.mark.parametrize("variable", ["PORT", "SANDBOX_PORT"])
-def test_a_taken_port_is_one_line_with_the_cure(tmp_path: Path, variable: str) -> None:
-    with socket.socket() as squatter:
-        squatter.bind(("127.0.0.1", 0))
-        squatter.listen()
-        taken = squatter.getsockname()[1]
-        ports = {"PORT": free_port(), "SANDBOX_PORT": free_port(), variable: taken}
+def test_a_sandbox_that_dies_is_said_with_the_line_that_brings_it_back(tmp_path: Path) -> None:
+    shop, sandbox = free_port(), free_port()
+    with demo(shop, sandbox, tmp_path) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        line = ""
+        while "Ctrl-C stops both" not in line:
+            line = running.stdout.readline()
+            assert line, running.communicate()[1]
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text("ascii")
+        os.kill(int(children.split()[0]), signal.SIGKILL)
+        said = ""
+        while "--contacts" not in said:
+            line = running.stderr.readline()
+            assert line, "the demo has ended"
+            said += line
+        assert "The sandbox has ended (status -9)." in said
+        assert f"-m topmail_flask.sandbox --port {sandbox} " in said
+        assert is_open(shop)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(LIMIT) == 0
+
+
+@pytest.mark.parametrize("taken", [["PORT"], ["SANDBOX_PORT"], ["PORT", "SANDBOX_PORT"]])
+def test_taken_ports_are_one_line_with_a_cure_that_works(tmp_path: Path, taken: list[str]) -> None:
+    ports = {"PORT": free_port(), "SANDBOX_PORT": free_port()}
+    with contextlib.ExitStack() as squatters:
+        for variable in taken:
+            squatter = squatters.enter_context(socket.socket())
+            squatter.bind(("127.0.0.1", ports[variable]))
+            squatter.listen()
         with demo(ports["PORT"], ports["SANDBOX_PORT"], tmp_path) as running:
             _, complaint = running.communicate(timeout=LIMIT)
+        assert running.returncode == 1
+        assert complaint.count("\n") == 1
+        for variable in taken:
+            assert f"Port {ports[variable]} is taken" in complaint
+        cure = re.search(r"PORT=(\d+) SANDBOX_PORT=(\d+) make demo\n$", complaint)
+        assert cure is not None
+        offered = {"PORT": int(cure[1]), "SANDBOX_PORT": int(cure[2])}
+        for variable, port in offered.items():
+            assert (port == ports[variable]) is (variable not in taken)
+            assert not is_open(port)
+
+
+def test_one_port_for_both_is_one_line_with_a_cure(tmp_path: Path) -> None:
+    port = free_port()
+    with demo(port, port, tmp_path) as running:
+        _, complaint = running.communicate(timeout=LIMIT)
     assert running.returncode == 1
     assert complaint.count("\n") == 1
-    assert f"Port {taken} is taken" in complaint
-    assert f"{variable}=" in complaint
+    assert re.search(rf"PORT={port} SANDBOX_PORT=(?!{port} )\d+ make demo$", complaint.strip())
 
 
 @pytest.mark.parametrize("port", ["http", "0", "99999", "-1"])

@@ -1,4 +1,4 @@
-// Two conveniences; every page works without them.
+// Three conveniences; every page works without them.
 "use strict";
 
 const dialog = document.getElementById("quick-view");
@@ -54,4 +54,10 @@ document.addEventListener("click", (event) => {
     document.getElementById("password").value = person.dataset.password;
     document.getElementById("password").form.querySelector("button").focus();
   }
+});
+
+/* The price at the top of a product page is that of the chosen variant. */
+document.addEventListener("change", ({ target }) => {
+  const headline = document.getElementById("headline-price");
+  if (headline && target.matches("input[name=sku][data-price]")) headline.textContent = target.dataset.price;
 });
