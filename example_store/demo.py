@@ -53,10 +53,11 @@ def _run_until(stop: threading.Event) -> None:
     with _sandbox(sandbox_port, stop) as sandbox, _shop(shop_port, sandbox_port):
         if not stop.is_set():
             _say_what_to_do(f"http://{HOST}:{shop_port}", f"http://{HOST}:{sandbox_port}")
-        while not stop.wait(LOOKS_EVERY):
-            if sandbox.poll() is not None:
+        is_gone = False
+        while not stop.wait(LOOKS_EVERY):  # for ever, a signal that comes just before is missed
+            if not is_gone and sandbox.poll() is not None:
+                is_gone = True
                 _say_that_it_is_gone(sandbox.returncode, sandbox_port)
-                stop.wait()
 
 
 def _ports() -> tuple[int, int]:

@@ -106,7 +106,9 @@ def sandbox_command(
         for number in (signal.SIGINT, signal.SIGTERM):  # a script's "&" has Ctrl-C ignored
             signal.signal(number, signal.default_int_handler)
         click.echo(_what_to_do(sandbox, host))
-        threading.Event().wait()
+        ended = threading.Event()
+        while not ended.wait(0.5):  # for ever, a signal that comes just before is missed
+            pass
     except KeyboardInterrupt:
         click.echo("  The sandbox has stopped.")
     finally:
