@@ -142,6 +142,16 @@ def overflow(scene: Scene) -> None:
     ask(scene, "drain", "--timeout", "0.5", repeat_window=0, max_rows=100)
 
 
+def lost(scene: Scene) -> None:
+    shop = scene.shop()
+    shop.get("/tea")
+    scene.sandbox.inject_faults(outage=True)
+    ask(scene, "drain", "--timeout", "0.5")
+    for file in scene.directory.rglob("outbox.sqlite3*"):
+        file.unlink()
+    ask(scene, "drain", "--timeout", "0.5")
+
+
 def torn(scene: Scene) -> None:
     shop = scene.shop(repeat_window=0)
     for _ in range(3):
@@ -252,6 +262,7 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.SUPERSEDED: superseded,
     Reason.EXPIRED: expired,
     Reason.OVERFLOW: overflow,
+    Reason.LOST: lost,
     Reason.TORN: torn,
     Reason.INVALID_ROW: damaged_row,
     Reason.UNDELIVERED: in_memory_only,

@@ -124,7 +124,7 @@ class Leader:
     def _lead(self, lock: HeldFile | None) -> None:
         self.sender = sender = self._open_sender()
         if lock is None:
-            sender.outbox.keep_in_memory(self._refusal)
+            sender.outbox.file.keep_in_memory(self._refusal)
         recheck_at = self._monotonic() + RECHECK_INTERVAL
         faults, self._accepted, heartbeat_at = 0, True, 0.0
         try:

@@ -54,6 +54,7 @@ from topmail_flask.model.settings import Settings
 
 CONTACT_SECONDS = 7 * 86_400.0
 DRAINED_BYTES, SHRINK_INTERVAL = 768 * 1024, 5.0
+LEDGER_INTERVAL = 1.0
 LONGEST_LOG = 16 * 1024 * 1024
 TRIES_TO_COUNT = 10
 _AMONG = "IN (SELECT value FROM json_each(?))"
@@ -112,7 +113,8 @@ class Outbox:
         self._batches = 0
         self._leased: dict[str, float] = {}
         self._superseded: Dropped = []
-        self._shrink_at = 0.0
+        self._shrink_at = self._log_checked_at = 0.0
+        self._ledger_kept_at = float("-inf")
         self._seen_version: tuple[int, int] | None = None
 
     @property
@@ -120,17 +122,9 @@ class Outbox:
         """Why nothing is kept on disk, or ""."""
         return self.file.degraded
 
-    def keep_in_memory(self, why: str) -> None:
-        """Use no file, for want of the lead; see :meth:`leave_memory`."""
-        self.file.keep_in_memory(why)
-
     def leave_memory(self) -> bool:
         """Whether all that was in memory is in the directory now; then this is to be closed."""
         return self.write() and self.file.leave_memory()
-
-    def unsaved(self) -> list[Entry]:
-        """What waits in memory only, and is lost when this is closed."""
-        return self.file.unsaved()
 
     # What comes in
 
@@ -157,6 +151,7 @@ class Outbox:
                 self._turns.arrived(report.arrived)
                 if self.file.in_memory:
                     return replace(report, more=more)  # the journals keep them until a file does
+                self._look_after_file()
                 if removed := self._journals.finish(imported):
                     self.file.run(partial(forget_segments, names=removed))
                 return replace(report, more=more)
@@ -314,7 +309,23 @@ class Outbox:
         except Fault:
             return False
         del self._changes[: len(todo)]
+        self._look_after_file()
         return True
+
+    def _look_after_file(self) -> None:
+        now = self._monotonic()
+        if now >= self._ledger_kept_at + LEDGER_INTERVAL:
+            self._ledger_kept_at = now
+            self.file.keep_ledger()
+        if now >= self._log_checked_at + SHRINK_INTERVAL:
+            self._log_checked_at = now
+            self._bound_log()
+
+    def _bound_log(self) -> None:
+        """While somebody reads the log cannot begin anew: goes on in a new file in time."""
+        if self.file.current.log_size > LONGEST_LOG and not self.file.current.shrink():
+            with suppress(Fault):
+                self.file.start_afresh()
 
     # What is remembered of contacts and pauses, for the next leader and for others
 
@@ -454,6 +465,7 @@ class Outbox:
     def close(self) -> None:
         """Closes the file. The next call opens it again."""
         self.write()
+        self.file.keep_ledger()
         self.file.close()
         self._turns = Turns()
 

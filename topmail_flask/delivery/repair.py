@@ -7,6 +7,7 @@ that lost its name while it was open. While the directory is refused, the rows a
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -22,7 +23,14 @@ from typing import Any, TypeVar
 
 from topmail_flask.delivery import schema
 from topmail_flask.delivery.entry import Entry
-from topmail_flask.delivery.files import LEADER_LOCK, hold, prepare, refusal
+from topmail_flask.delivery.files import (
+    LEADER_LOCK,
+    hold,
+    prepare,
+    read_note,
+    refusal,
+    write_note,
+)
 from topmail_flask.delivery.schema import ENDS, FILE_NAME, add, name_outbox, note, notes
 from topmail_flask.delivery.segments import SUFFIX, inhabited
 from topmail_flask.delivery.sqlite_file import (
@@ -40,6 +48,7 @@ RETRY_INTERVAL = 5.0
 MEMORY_IMPORTS = 500
 ROWS_AT_ONCE = 200
 STEP = 4
+LEDGER = "ledger"
 DAMAGED, SALVAGED, WHOLE = "damaged", "corrupt", "-whole"
 SUFFIXES = ("-wal", "-shm", "")  # the log first: it must never meet another file's name
 _BESIDE = re.compile(r"outbox-v(\d{1,9})\.sqlite3\Z")
@@ -79,6 +88,7 @@ class OutboxFile:
         self._retry_at = 0.0
         self._trusted = False
         self._looked_at = 0
+        self._kept_ledger: dict[str, Any] = {}
 
     def _named(self, name: str) -> SqliteFile:
         path = (self.directory or Path()) / name
@@ -220,6 +230,18 @@ class OutboxFile:
             if file is not None:
                 file.close()
 
+    def keep_ledger(self) -> None:
+        """Keeps the ledger beside the file as well: should that vanish while nobody has it open,
+        the next one goes on with the counts, and counts what waited as lost.
+        """
+        if self.current is not self._disk or not self._disk.connections:
+            return
+        with suppress(Fault, OSError, NewerSchema):
+            ledger = self._disk.read(ledger_of)
+            if ledger != self._kept_ledger:
+                write_note(self._disk.path.with_name(LEDGER), json.dumps(ledger).encode())  # type: ignore[union-attr]  # a file on disk has one
+                self._kept_ledger = ledger
+
     def start_afresh(self) -> None:
         """Goes on with a new file: somebody who reads the old one keeps its log from ending.
 
@@ -229,6 +251,11 @@ class OutboxFile:
         if disk is None or disk.path is None or self.degraded:
             return
         self._set_aside(disk, WHOLE)
+        _log.warning(
+            "TopMail: a reader of %s does not end, so that its write-ahead log cannot; the outbox "
+            "goes on in a new file.",
+            disk.path,
+        )
         self.run(lambda _: None)
 
     def _leave_memory_in_time(self) -> None:
@@ -320,6 +347,10 @@ class OutboxFile:
                 discard(path)
             else:
                 rename(path, Path(str(path).replace(f".{DAMAGED}-", f".{SALVAGED}-")))
+        text, _ = read_note(disk.path.with_name(LEDGER))
+        if text:
+            with disk.transaction() as connection:
+                count_vanished(connection, text)
         self._looked_at = changed_at
 
     def _aside(self, path: Path, condition: str = "") -> Path:
@@ -384,6 +415,32 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
     else:
         _balance(source, target, waiting)
     return waiting
+
+
+def ledger_of(connection: sqlite3.Connection) -> dict[str, Any]:
+    """The ledger of a file, with the file's name and how many wait in it."""
+    (waiting,) = connection.execute("SELECT COUNT(*) FROM waiting").fetchone()
+    counts = dict(connection.execute("SELECT name, n FROM counts"))
+    return {"outbox": outbox_name(connection), "waiting": waiting, "counts": counts}
+
+
+def count_vanished(target: sqlite3.Connection, ledger: bytes) -> None:
+    """Goes on with the ledger of a file that is gone, of which nothing else could be saved."""
+    try:
+        kept = json.loads(ledger)
+        name, waiting = str(kept["outbox"]), int(kept["waiting"])
+        counts = {str(key): int(value) for key, value in kept["counts"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return
+    known = notes(target)
+    if name and name != known.get("outbox") and f"absorbed:{name}" not in known:
+        note(target, f"absorbed:{name}", 1)
+        add(target, counts)
+        add(target, {"dropped": waiting, f"reason:{Reason.LOST}": waiting})
+        if waiting:
+            _log.warning(
+                "TopMail: the outbox file is gone; %d views that waited are lost.", waiting
+            )
 
 
 def outbox_name(source: sqlite3.Connection) -> str:
@@ -461,6 +518,7 @@ def _empty(source: sqlite3.Connection) -> None:
     try:
         for table in ("waiting", "dead", "counts"):
             source.execute(f"DELETE FROM {table}")  # noqa: S608  # our names
+        note(source, f"absorbed:{outbox_name(source)}", 1)
         name_outbox(source)  # what comes into it from now on was not absorbed before
         source.execute("COMMIT")
     except BaseException:

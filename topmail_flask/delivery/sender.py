@@ -312,7 +312,7 @@ class Sender:
         self._settle(self._monotonic())
         self._write()
         self._release([job.row for job in self._threads.under_way])
-        for entry in self.outbox.unsaved():
+        for entry in self.outbox.file.unsaved():
             self._ring.put(entry)
         self.outbox.close()
 

@@ -216,7 +216,7 @@ class SqliteFile:
             with unforked(), translated():
                 return self._open(makes=makes)
         except Fault as fault:
-            if fault.kind == "unusable":
+            if fault.kind in ("unusable", "full"):
                 raise OSError(f"{self.path} cannot be opened: {fault}") from None
             raise
 

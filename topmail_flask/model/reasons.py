@@ -178,6 +178,7 @@ class Reason(StrEnum):
         "More views waited than the outbox holds; the oldest was dropped.",
         "See flask topmail outbox status: why is nothing sent?",
     )
+    LOST = "lost", "The outbox file was deleted while no process of the store had it open."
     TORN = "torn", "A line of the journal was damaged, as by a power cut."
     INVALID_ROW = "invalid_row", "A row of the outbox is not a view; it was not sent."
     UNDELIVERED = (
