@@ -68,7 +68,7 @@ def test_what_memory_gives_back_keeps_the_form_that_it_may_have_been_sent_in(
     """A leader in memory ends, and what it had is brought into the books of the next."""
     memory = outbox(None)
     fill(memory, [entry(1)])
-    (unsaved,) = memory.unsaved()
+    (unsaved,) = memory.file.unsaved()
     memory.close()
     books, written = outbox(tmp_path / "box"), journal(tmp_path / "box")
     books.remember_contact("ada", "c-1")
