@@ -1,0 +1,73 @@
+"""A directory that takes nothing: every process tells it, with its path and the cure."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.chaos import Chaos
+from tests.delivery.programs import Machine
+
+TELLING = """
+health = delivery.health()
+say(health.state); say(health.reason); say(health.cure)
+"""
+
+
+def linked(outbox: Path) -> None:
+    outbox.with_name("elsewhere").mkdir()
+    outbox.symlink_to(outbox.with_name("elsewhere"))
+
+
+def a_file(outbox: Path) -> None:
+    outbox.write_text("in the way")
+
+
+def of_everybody(outbox: Path) -> None:
+    outbox.mkdir()
+    outbox.chmod(0o777)
+
+
+@pytest.mark.parametrize("harm", [linked, a_file, of_everybody])
+@pytest.mark.parametrize("first", ["", "look(1)\ntime.sleep(0.2)\n"])
+def test_health_tells_of_it_also_where_no_view_was_accepted(
+    tmp_path: Path, chaos: Chaos, harm: Callable[[Path], None], first: str
+) -> None:
+    outbox = tmp_path / "outbox"
+    harm(outbox)
+    machine = Machine(outbox, chaos.base_url)
+    process = machine.start(first + TELLING, delivery="worker")
+    out, log = process.communicate(timeout=40)
+    state, reason, cure = out.splitlines()
+    assert state == "degraded"
+    assert str(outbox) in reason
+    assert cure.endswith(".")
+    if first:
+        assert str(outbox) in log
+
+
+def test_a_read_only_file_system_is_told_with_its_path(tmp_path: Path, chaos: Chaos) -> None:
+    """F082: root may write anywhere but there."""
+    probe = ["unshare", "-m", "mount", "-t", "tmpfs", "-o", "ro", "none", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("root mounts a read-only file system")
+    outbox = tmp_path / "outbox"
+    outbox.mkdir(mode=0o700)
+    machine = Machine(outbox, chaos.base_url)
+    mounted = (
+        "import ctypes, os\n"
+        "libc = ctypes.CDLL(None)\n"
+        "assert libc.unshare(0x20000) == 0\n"
+        "assert libc.mount(b'none', b'/', None, 0x44000, None) == 0\n"
+        f"assert libc.mount(b'none', {str(outbox).encode()!r}, b'tmpfs', 1, b'mode=700') == 0\n"
+    )
+    try:
+        state, reason, cure = machine.run(mounted + TELLING, delivery="worker").splitlines()
+    finally:
+        machine.stop()
+    assert (state, str(outbox) in reason) == ("degraded", True)
+    assert "TOPMAIL_OUTBOX" in cure
