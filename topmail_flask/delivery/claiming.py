@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -20,8 +21,8 @@ LEASE = 60.0
 LONGEST_WAIT = 3600.0
 """Seconds; a row that is due later was given its time by a clock that has jumped (fault F101)."""
 ASK_AGAIN_AFTER = (60.0, 300.0, 1800.0, 3600.0)
-"""Seconds after which TopMail is asked again for a contact that it did not know, the first time and
-from then on. Views that come meanwhile are held, but for the last."""
+"""Seconds after which TopMail is asked again for a contact that it did not know: after the first
+three refusals with the views that are kept for it, from then on with its next view."""
 LATE_AFTER, MOST_LATE = 900.0, 20
 """Of one shopper only the newest views are sent once some have waited for so many seconds."""
 _AMONG = "IN (SELECT value FROM json_each(?))"
@@ -69,7 +70,8 @@ class UnknownContact:
     """A contact that TopMail did not know.
 
     :ivar refusals: how often it has said so in a row.
-    :ivar ask_at: when it is asked again, with the next view; in seconds since the epoch.
+    :ivar ask_at: when it is asked for again, in seconds since the epoch. Views that come before are
+        dead letters at once.
     """
 
     refusals: int
@@ -79,11 +81,6 @@ class UnknownContact:
     def after(cls, refusals: int, now: float) -> UnknownContact:
         """What is remembered after so many refusals."""
         return cls(refusals, now + ASK_AGAIN_AFTER[min(refusals, len(ASK_AGAIN_AFTER)) - 1])
-
-    @property
-    def is_held(self) -> bool:
-        """Whether views wait until then, because the contact may be created meanwhile."""
-        return self.refusals < len(ASK_AGAIN_AFTER)
 
 
 class Choice:
@@ -202,6 +199,29 @@ def kill(connection: sqlite3.Connection, key: str, reason: Reason, now: float) -
     )
     gone = delete(connection, key)
     add(connection, {"dead": gone, f"reason:{reason}": gone})
+
+
+def give_back(connection: sqlite3.Connection, identities: Sequence[str], oldest: float) -> None:
+    """Has the newest dead letters of contacts that were unknown wait again, each for another call.
+
+    :param oldest: time of the oldest view that may still be sent.
+    """
+    query = (
+        "SELECT id, key, at, line, attempts FROM dead WHERE identity = ? AND reason = ? "
+        "AND at > ? ORDER BY at DESC, id DESC LIMIT ?"
+    )
+    for identity in identities:
+        asked = identity, Reason.CONTACT_NOT_FOUND, oldest, MOST_LATE
+        for row_id, key, at, line, attempts in connection.execute(query, asked).fetchall():
+            with suppress(ValueError, TypeError):
+                renewed = Entry.from_line(line).as_renewed().to_line()
+                connection.execute(
+                    "INSERT OR IGNORE INTO waiting (key, at, identity, line, attempts) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (key, at, identity, renewed, max(attempts, 1)),
+                )
+                connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
+                add(connection, {"dead": -1, f"reason:{Reason.CONTACT_NOT_FOUND}": -1})
 
 
 def delete(connection: sqlite3.Connection, key: str) -> int:

@@ -25,6 +25,7 @@ from topmail_flask.delivery.claiming import (
     Row,
     UnknownContact,
     delete,
+    give_back,
     kill,
     number,
 )
@@ -63,6 +64,10 @@ _LEDGER = """
 SELECT 'count', name, n FROM counts
 UNION ALL SELECT 'waiting', '', COUNT(*) FROM waiting
 UNION ALL SELECT 'segment', name, start FROM segments
+"""
+_TO_ASK_AGAIN = """
+SELECT identity FROM unknown_contacts AS unknown WHERE ask_at <= ? AND refusals < ? AND EXISTS (
+    SELECT 1 FROM dead WHERE dead.identity = unknown.identity AND reason = ?) LIMIT 100
 """
 _NEXT_SHOPPERS = """
 WITH RECURSIVE shopper (identity) AS (
@@ -369,16 +374,16 @@ class Outbox:
         """TopMail knows it now."""
         self._do("DELETE FROM unknown_contacts WHERE identity = ?", identity)
 
-    def held(self) -> int:
-        """Views that wait until TopMail is asked again for their contact."""
-        query = (
-            "SELECT COUNT(*) FROM waiting WHERE identity IN (SELECT identity "  # noqa: S608
-            f"FROM unknown_contacts WHERE ask_at > ? AND refusals < ?) AND NOT {IS_PURCHASE}"
-        )
+    def ask_again(self) -> None:
+        """To be called every few seconds: gives back the views of contacts who may have been made
+        since TopMail did not know them.
+        """
         with suppress(Fault):
-            asked = self._clock(), len(ASK_AGAIN_AFTER)
-            return sum(count for (count,) in self.file.rows(query, asked))
-        return 0
+            asked = self._clock(), len(ASK_AGAIN_AFTER), str(Reason.CONTACT_NOT_FOUND)
+            if identities := [name for (name,) in self.file.rows(_TO_ASK_AGAIN, asked)]:
+                oldest = self._clock() - self._settings.max_age
+                self.file.run(partial(give_back, identities=identities, oldest=oldest))
+                self._turns.arrived(identities)
 
     # What is told of it
 
@@ -415,11 +420,7 @@ class Outbox:
         waiting: list[float | None] = []
         with suppress(Fault):
             noted = dict(self.file.rows("SELECT name, value FROM notes"))
-            oldest = self.file.rows(
-                "SELECT at FROM waiting WHERE identity NOT IN (SELECT identity FROM "
-                "unknown_contacts WHERE ask_at > ?) ORDER BY id LIMIT 1",
-                (self._clock(),),
-            )
+            oldest = self.file.rows("SELECT at FROM waiting ORDER BY id LIMIT 1")
             waiting = [number(at) for (at,) in oldest]
             starts = dict(self.file.rows("SELECT name, start FROM segments"))
         waiting.append(self._journals.oldest(starts) if self._journals else None)
@@ -432,10 +433,8 @@ class Outbox:
         )
 
     def pending(self) -> int:
-        """Views that wait in the outbox and in the journals to be sent as soon as that is possible:
-        those that are held for a contact that TopMail does not know are not among them.
-        """
-        return self.stats().pending - self.held()
+        """Views that wait in the outbox and in the journals."""
+        return self.stats().pending
 
     # Its upkeep
 

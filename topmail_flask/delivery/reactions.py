@@ -81,20 +81,23 @@ class Reactions:
     def look_up(self, rows: Iterable[Row]) -> None:
         """Read at once what is known of the contacts of claimed rows."""
         if not self._creates and rows:
-            self._unknown = self._outbox.unknown_contacts({row.entry.identity for row in rows})
+            if len(self._unknown) >= MOST_HISTORIES:
+                self._unknown.clear()
+            identities = {row.entry.identity for row in rows}
+            found = self._outbox.unknown_contacts(identities)
+            for identity in identities - found.keys():
+                self._unknown.pop(identity, None)
+            self._unknown |= found
 
-    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason | None:
-        """What to do for a claimed row, or why it needs no call; None: it waits again."""
+    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason:
+        """What to do for a claimed row, or why it needs no call."""
         if withdrawn:
             return Reason.CONSENT_WITHDRAWN
         unknown = self._unknown.get(row.entry.identity)
         # A guest who was unknown a moment ago may be a contact since this checkout.
-        if unknown and row.entry.kind == "view" and row.entry.key not in self._histories:
-            if wall < unknown.ask_at and unknown.is_held:
-                self._outbox.retry(row, unknown.ask_at, counts=False)
-                return None
-            if wall < unknown.ask_at:
-                return Reason.CONTACT_NOT_FOUND
+        is_new_view = row.entry.kind == "view" and row.entry.key not in self._histories
+        if is_new_view and unknown and wall < unknown.ask_at:
+            return Reason.CONTACT_NOT_FOUND
         if not self._creates or row.entry.contact_id:
             return Job(row)
         shopper = row.told.shopper
@@ -161,6 +164,8 @@ class Reactions:
         ):
             if self._creates and wall < self._creation_paused_until:
                 return None
+            if self._creates:
+                return Reason.CONTACT_NOT_FOUND
             known = self._unknown.get(row.entry.identity)
             unknown = UnknownContact.after(known.refusals + 1 if known else 1, wall)
             self._unknown[row.entry.identity] = unknown

@@ -40,6 +40,7 @@ BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
 """Seconds between two imports, while views come in and otherwise."""
 BUSY_FOR = 10.0
 TIDY_INTERVAL = 60.0
+ASK_INTERVAL = 5.0
 BATCH_SECONDS, BATCH_OUTCOMES = 0.02, 64
 """How long an outcome may wait for others to be written with it, and for how many."""
 
@@ -258,7 +259,7 @@ class Sender:
         self._claimed: dict[str, deque[Row]] = {}
         """By shopper, in the order of their turns."""
         self._claims = max(1, min(LOT_VIEWS * settings.senders, int(settings.rate)))
-        self._import_at = self._tidy_at = self._claim_at = self._check_at = 0.0
+        self._import_at = self._tidy_at = self._claim_at = self._check_at = self._ask_at = 0.0
         self._imported_at = float("-inf")
         self._leads = False
         self._busy_until = 0.0
@@ -283,6 +284,10 @@ class Sender:
             self._import_at = min(self._import_at, self._imported_at + BUSY_INTERVAL)
         if self._more or now >= self._import_at:
             self._import(now)
+        if now >= self._ask_at:
+            self._ask_at = now + ASK_INTERVAL
+            self.outbox.ask_again()
+            self._claim_at = min(self._claim_at, now)
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_INTERVAL
             self._tidy(now)
@@ -358,7 +363,7 @@ class Sender:
         for row, end in ended:
             if isinstance(end, Receipt):
                 self._receivers.delivered(row.told, end)
-            else:
+            elif end is not Reason.CONTACT_NOT_FOUND or not row.entry.renewed:  # not told before
                 self._receivers.dropped(row.told, end)
 
     def _import(self, now: float) -> None:
@@ -442,10 +447,7 @@ class Sender:
                     break
                 row = rows.popleft()
                 job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row))
-                if job is None:  # it waits again, and so do the shopper's later views
-                    self.outbox.release(rows)
-                    rows.clear()
-                elif isinstance(job, Reason):
+                if isinstance(job, Reason):
                     self._begin_batch(now)
                     self._ended.append((row, self._reactions.give_up(row, job)))
                 else:
