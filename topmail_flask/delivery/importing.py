@@ -388,17 +388,20 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 def set_times_right(connection: sqlite3.Connection, now: float) -> None:
     """Ends what a clock that was ahead has put into the future."""
     late = now + MOST_AHEAD
-    connection.execute("UPDATE waiting SET at = ? WHERE tried = 0 AND at > ?", (now, late))
+    query = "UPDATE waiting SET at = ? WHERE id IN (SELECT id FROM waiting WHERE at > ?)"
+    connection.execute(query, (now, late))
     connection.execute("DELETE FROM purchases WHERE at > ?", (late,))
     connection.execute("DELETE FROM withdrawals WHERE at > ?", (late,))
 
 
 def expire(connection: sqlite3.Connection, before: float, limit: int) -> Dropped:
     """Gives up what is older than ``before``; what is being sent has the time of a lease more."""
-    query = "SELECT id, line FROM waiting WHERE tried = ? AND at <= ? LIMIT ?"
-    rows = connection.execute(query, (0, before, limit)).fetchall()
-    if len(rows) < limit:
-        rows += connection.execute(query, (1, before - LONGEST_CALLS, limit - len(rows))).fetchall()
+    query = (
+        "SELECT id, line FROM waiting WHERE id IN (SELECT id FROM waiting WHERE at <= ? LIMIT ?) "
+        "AND (tried = 0 OR at <= ?)"
+    )
+    asked = before, limit, before - LONGEST_CALLS
+    rows = connection.execute(query, asked).fetchall()
     dropped: Dropped = []
     remove(connection, rows, Reason.EXPIRED, dropped)
     return dropped

@@ -23,7 +23,6 @@ CREATE TABLE waiting (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, at REAL NOT NULL, identity TEXT NOT NULL,
     line BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, tried INTEGER NOT NULL DEFAULT 0,
     due REAL NOT NULL DEFAULT 0);
-CREATE INDEX waiting_fresh ON waiting (at) WHERE tried = 0;
 CREATE INDEX waiting_due ON waiting (due) WHERE tried = 1;
 CREATE TABLE dead (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, at REAL NOT NULL, identity TEXT NOT NULL,
@@ -49,6 +48,7 @@ TABLES = frozenset(
 _ADDED = """
 ALTER TABLE waiting ADD COLUMN failing_since REAL;
 DROP INDEX IF EXISTS waiting_identity;
+DROP INDEX IF EXISTS waiting_fresh;
 CREATE INDEX waiting_turn ON waiting (identity, at);
 CREATE TABLE unknown_contacts (
     identity TEXT PRIMARY KEY, refusals INTEGER NOT NULL, ask_at REAL NOT NULL);

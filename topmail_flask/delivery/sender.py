@@ -41,7 +41,7 @@ BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
 BUSY_FOR = 10.0
 TIDY_INTERVAL = 60.0
 ASK_INTERVAL = 5.0
-BATCH_SECONDS, BATCH_OUTCOMES = 0.02, 64
+BATCH_SECONDS, BATCH_OUTCOMES = 0.05, 128
 """How long an outcome may wait for others to be written with it, and for how many."""
 
 
@@ -258,7 +258,7 @@ class Sender:
         self._ended: list[tuple[Row, Receipt | Reason]] = []
         self._claimed: dict[str, deque[Row]] = {}
         """By shopper, in the order of their turns."""
-        self._claims = max(1, min(LOT_VIEWS * settings.senders, int(settings.rate)))
+        self._claims = max(1, min(LOT_VIEWS * max(4, settings.senders), int(settings.rate)))
         self._import_at = self._tidy_at = self._claim_at = self._check_at = self._ask_at = 0.0
         self._imported_at = float("-inf")
         self._leads = False
