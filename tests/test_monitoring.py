@@ -78,7 +78,7 @@ def test_a_store_under_test_is_not_called_healthy(operated: OperatedStore) -> No
     topmail = TopMail(app)
     app.register_blueprint(monitoring, url_prefix="/topmail")
     said = app.test_cli_runner().invoke(args=["topmail", "outbox", "status"])
-    assert said.output.startswith("state:      disabled"), said.output
+    assert said.output.startswith("status:        disabled"), said.output
     assert topmail.health(app).state == asked(app)[1]["state"] == "disabled"
 
 

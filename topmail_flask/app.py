@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -132,7 +133,15 @@ class AppState:
         for watcher in self.core.watchers:
             watcher(decision)
         if self.core.tells_browser():
-            response.headers["X-TopMail"] = decision.header
+            response.headers["X-TopMail"] = decision.header + self._held(decision)
+
+    def _held(self, decision: Decision) -> str:
+        shopper = decision.views[0].shopper if decision.views else None
+        until = self.core.delivery.held_until(shopper) if shopper else None
+        if until is None:
+            return ""
+        seconds = max(0.0, until - time.time())
+        return f"; held={Reason.CONTACT_NOT_FOUND}; asked_again_in={seconds:.0f}"
 
     def _is_older_copy(self, page: FlaskPage) -> bool:
         return self.beacon.tells_of(page)

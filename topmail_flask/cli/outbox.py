@@ -331,6 +331,7 @@ def _status(
         "reasons": dict(sorted(stats.reasons.items())),
         "unreadable_banners": banners,
         "dead_letters": admin.kept() if admin else {},
+        "held": admin.held() if admin else 0,
     }
 
 
@@ -362,6 +363,11 @@ def _status_text(report: dict[str, Any]) -> str:
     lines += [f"not sent:      {number} {reason}" for reason, number in report["reasons"].items()]
     kept = ", ".join(f"{number} {reason}" for reason, number in report["dead_letters"].items())
     lines += [f"dead letters:  {kept} (see: flask topmail outbox list)"] if kept else []
+    if report["held"]:
+        lines.append(
+            f"held:          {report['held']} for contacts that TopMail does not know: it is asked "
+            "again after 1, 5 and 30 minutes"
+        )
     return "\n".join(lines)
 
 

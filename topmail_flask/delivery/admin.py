@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.files import prepare
 from topmail_flask.delivery.importing import (
@@ -332,6 +333,20 @@ class OutboxAdmin:
         """How many dead dead are kept, by reason; the most frequent first."""
         query = "SELECT reason, COUNT(*) FROM dead GROUP BY reason ORDER BY COUNT(*) DESC, reason"
         return dict(self.rows(query))
+
+    def held(self) -> int:
+        """How many dead letters are sent without a retry once TopMail knows their contact: it is
+        asked for again after 1, 5 and 30 minutes.
+        """
+        query = (
+            "SELECT COUNT(*) FROM dead WHERE reason = ? AND identity IN "
+            "(SELECT identity FROM unknown_contacts WHERE refusals < ?)"
+        )
+        try:
+            asked = str(Reason.CONTACT_NOT_FOUND), len(ASK_AGAIN_AFTER)
+            return sum(count for (count,) in self.rows(query, asked))
+        except OutboxUnavailable:  # a file of the version before has no such table
+            return 0
 
     def listed(self, table: Table, choice: Choice, limit: int) -> list[EntrySummary]:
         """The newest of the chosen entries, without addresses."""

@@ -172,6 +172,16 @@ class Delivery:
             now=self._clock(),
         )
 
+    def held_until(self, shopper: Shopper) -> float | None:
+        """When TopMail is asked again for a shopper whom it does not know, in seconds since the
+        epoch; None: it is not known to be so. Reads a file.
+        """
+        if not self._enabled:
+            return None
+        identity = self._identities.of(shopper)
+        unknown = self._outbox().unknown_contacts([identity]).get(identity)
+        return unknown.ask_at if unknown and unknown.ask_at > self._clock() else None
+
     def led_by(self) -> int:
         """The id of another process that sends, or 0; to be asked after :meth:`close` (F199)."""
         return (holder(self._directory / LEADER_LOCK) if self._directory else None) or 0
