@@ -243,7 +243,8 @@ class Delivery:
         self._ended = False
 
     def _keep(self, entry: Entry) -> None:
-        self._wiring.save_ring()
+        if len(self._ring):
+            self._wiring.save_ring()
         if self._journal is None or not self._journal.append(entry):
             for dropped in self._ring.put(entry):
                 self._receivers.dropped(dropped, Reason.OVERFLOW)

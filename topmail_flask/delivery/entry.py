@@ -14,6 +14,7 @@ from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.shopper import Shopper
 
 BODY_LIMIT = 64 * 1024
+_REMEMBERED = 4096
 BODY = b',"body":'
 CONTACT_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # neither quotes nor backslashes
 KINDS = ("view", "purchase", "withdrawal")
@@ -179,21 +180,6 @@ class Entry:
 
     def to_line(self) -> bytes:
         """One line of JSON with a checksum at its end and the body's own bytes in it."""
-        return summed(self._checked_text())
-
-    @classmethod
-    def from_line(cls, line: bytes) -> Entry:
-        """The entry of a line.
-
-        :raises ValueError: the line is torn or damaged.
-        """
-        head, _, body = text_of(line).partition(BODY)
-        try:
-            return cls(**json.loads(f"{head.decode()}}}"), body=b"" if body == b"null" else body)
-        except TypeError:
-            raise ValueError("the line is not an entry") from None
-
-    def _checked_text(self) -> bytes:
         names = ""
         if self.first_name or self.last_name:
             first, last = json.dumps(self.first_name), json.dumps(self.last_name)
@@ -206,7 +192,19 @@ class Entry:
             f'{{"kind":"{self.kind}","key":"{self.key}","at":{self.at!r},'
             f'"identity":"{self.identity}","repeat":"{self.repeat}"{names},"body":'
         )
-        return head.encode() + (self.body or b"null")
+        return summed(head.encode() + (self.body or b"null"))
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Entry:
+        """The entry of a line.
+
+        :raises ValueError: the line is torn or damaged.
+        """
+        head, _, body = text_of(line).partition(BODY)
+        try:
+            return cls(**json.loads(f"{head.decode()}}}"), body=b"" if body == b"null" else body)
+        except TypeError:
+            raise ValueError("the line is not an entry") from None
 
     def __repr__(self) -> str:
         return f"<Entry {self.kind} {self.key}>"
@@ -239,29 +237,35 @@ class Identities:
         person = b"topmail_shopper"
         key = hashlib.blake2b(secret, digest_size=32, person=person).digest()
         self._keyed = hashlib.blake2b(digest_size=16, key=key)
+        self._known: dict[int, str] = {}
 
     def of(self, shopper: Shopper) -> str:
         """Tells the shopper from every other."""
-        return self._digest(shopper.identity)
-
-    def repeat(self, identity: str, view: ProductView) -> str:
-        """The same for two views of one product and variant by one shopper."""
-        return self._digest(f"{identity}\0{view.product.id}\0{view.product.variant_id or ''}")
+        identity = shopper.identity
+        name = hash(identity)  # an address has no business in a long memory
+        known = self._known.get(name)
+        if known is None:
+            digest = self._keyed.copy()  # with the key read already: half of the cost
+            digest.update(identity.encode())
+            if len(self._known) >= _REMEMBERED:
+                self._known = {}
+            known = self._known[name] = digest.hexdigest()
+        return known
 
     def entry(self, told: Told) -> Entry:
         """The entry of a view or a purchase.
 
         :raises ValueError: it cannot be one, or nobody knows the shopper of the view.
         """
+        shopper = told.shopper
+        if shopper is None:
+            raise ValueError("nobody knows the shopper")
         if isinstance(told, Purchase):
-            return Entry.of_purchase(told, identity=self.of(told.shopper))
-        identity = self.of(told.shopper) if told.shopper else ""
-        return Entry.of_view(told, identity=identity, repeat=self.repeat(identity, told))
-
-    def _digest(self, text: str) -> str:
-        digest = self._keyed.copy()  # with the key read already: half of the cost
-        digest.update(text.encode())
-        return digest.hexdigest()
+            return Entry.of_purchase(told, identity=self.of(shopper))
+        identity, product = self.of(shopper), told.product
+        repeat = self._keyed.copy()
+        repeat.update(f"{identity}\0{product.id}\0{product.variant_id or ''}".encode())
+        return Entry.of_view(told, identity=identity, repeat=repeat.hexdigest())
 
 
 _HEADING = re.compile(

@@ -160,7 +160,8 @@ class Runner:
     def accepted(self) -> None:
         """A view was accepted: the leader should know, and there should be one. Never waits."""
         if self._is_elsewhere:
-            self._wiring.save_ring()
+            if len(self._wiring.ring):
+                self._wiring.save_ring()
             return
         if self._pid != os.getpid():
             self.reset_after_fork()
