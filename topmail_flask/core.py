@@ -152,21 +152,28 @@ class Core:
     def is_enabled(self) -> bool:
         """Whether views may be sent: there is a key, and no test is running unless it asks."""
         key, enabled = self.settings.api_key, self.settings.enabled
-        return key is not None and (not self.app.testing if enabled is None else enabled)
+        if key is None:
+            return False
+        return not self.app.config["TESTING"] if enabled is None else enabled
 
     def is_told(self) -> bool:
         """Whether anybody wants to know more of views that are not sent than their number."""
-        return bool(self.watchers or self.settings.backfill or self.tells_browser())
+        settings = self.settings
+        return bool(
+            self.watchers or settings.backfill or settings.debug_header or self.app.config["DEBUG"]
+        )
 
     def tells_browser(self) -> bool:
         """Whether pages say what was decided about them."""
-        return self.settings.debug_header or self.app.debug
+        return self.settings.debug_header or bool(self.app.config["DEBUG"])
 
     def visitor_of(self, page: FlaskPage) -> FlaskShopperSource:
         """Who made the request of a page; asked once."""
         visitor = page.visitor
         if visitor is None:
-            visitor = page.visitor = self.shopper_source(page.request)
+            visitor = page.visitor = self.source_type(
+                self.app, self.hooks, page.request, self.consent.ask, self.identified
+            )
         return visitor
 
     def may_count(self, page: FlaskPage) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response, has_request_context, templating
+from flask import Flask, Request, Response, templating
 from flask import request as current_request
 from jinja2 import Template
 
@@ -136,8 +136,10 @@ class FlaskPage(RenderedPage):
         else:
             template_product = reader.template_product(self)
             found = [template_product]
-        self.url = reader.address(self.request)
-        self.note_final_body()
+        if not self.url:
+            self.url = reader.address(self.request)
+        if not self._is_body_noted:
+            self.note_final_body()
         refusals = [value for value in found if isinstance(value, Reason)]
         if refusals:
             self.unread = refusals[0]
@@ -239,10 +241,14 @@ class PageReader:
         """Receives ``before_render_template``: of several templates the outermost is the page."""
         page = None
         try:
-            if not has_request_context():
-                return
-            page = self.current_page()
-            if page.rendering is not None and is_within_another():
+            try:
+                request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+            except RuntimeError:
+                return  # a mail that is written outside of a request, say
+            page = request.environ.get(_PAGE)
+            if page is None:
+                page = request.environ[_PAGE] = FlaskPage(self, request)
+            elif page.rendering is not None and is_within_another():
                 return
             page.rendering = context
             if is_streamed():
@@ -257,9 +263,11 @@ class PageReader:
         """Receives ``template_rendered``: the page's objects are read while they are at hand."""
         page = None
         try:
-            if not has_request_context():
+            try:
+                request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+            except RuntimeError:
                 return
-            page = current_request.environ.get(_PAGE)
+            page = request.environ.get(_PAGE)
             if page is not None and page.rendering is context:
                 page.rendering = None
                 self.note_shown(page, template.name or "", context)
@@ -414,10 +422,16 @@ class PageReader:
 
     def _read(self, shown: Shown, page: FlaskPage) -> Product | Reason:
         mark = page.mark
-        fields = mark.fields if mark else None
-        found = self._made(shown.value, page, fields, needs_price=mark is None)
-        shown.found = found
-        return found
+        try:
+            shown.found = self.product(
+                shown.value,
+                page.request,
+                fields=mark.fields if mark else None,
+                needs_price=mark is None,
+            )
+        except InvalidValueError as error:
+            shown.found = reason_of(error)
+        return shown.found
 
     def _made(
         self,

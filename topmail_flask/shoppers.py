@@ -82,7 +82,8 @@ def is_somebody_logged_in(request: Request) -> bool:
 
 def is_surely_nobody(request: Request) -> bool:
     """Whether nobody is logged in, as far as can be told without loading a session or a user."""
-    user = _loaded_user()
+    # Each look through the proxy would cost 1 us.
+    user: Any = vars(g._get_current_object()).get("_login_user")  # noqa: SLF001
     if user is not None:
         return not user or not user.is_authenticated
     environ = request.environ
@@ -92,7 +93,7 @@ def is_surely_nobody(request: Request) -> bool:
 
 
 def _flask_login_user(request: Request) -> Any:
-    user = _loaded_user()
+    user: Any = vars(g._get_current_object()).get("_login_user")  # noqa: SLF001  as above
     if user is None:
         if is_surely_nobody(request):
             return None
@@ -100,12 +101,6 @@ def _flask_login_user(request: Request) -> Any:
 
         user = current_user
     return user if user and user.is_authenticated else None
-
-
-def _loaded_user() -> Any:
-    """The user whom Flask-Login has loaded in this request, if it has."""
-    # Each look through the proxy would cost 1 us.
-    return vars(g._get_current_object()).get("_login_user")  # noqa: SLF001
 
 
 def may_be_identified(environ: Mapping[str, Any]) -> bool:
@@ -181,7 +176,8 @@ class FlaskShopperSource:
             self._hooks.shopper_loader is not None
             or RESOLVERS[0] is not flask_login_shopper
             or len(RESOLVERS) > 1
-            or may_be_identified(self._request.environ)
+            or IDENTIFIED in self._request.environ
+            or IDENTITY_COOKIE in self._request.environ.get("HTTP_COOKIE", "")
         ):
             return False
         self._is_nobody = is_surely_nobody(self._request)

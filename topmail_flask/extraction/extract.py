@@ -51,15 +51,12 @@ class RecentPages:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._answers: dict[Hashable, Extraction] = {}
-
-    def answer(self, key: Hashable) -> Extraction | None:
-        return self._answers.get(key)
+        self.answers: dict[Hashable, Extraction] = {}
 
     def remember(self, key: Hashable, extraction: Extraction) -> None:
-        if len(self._answers) >= self._limit:
-            self._answers = {}
-        self._answers[key] = extraction
+        if len(self.answers) >= self._limit:
+            self.answers = {}
+        self.answers[key] = extraction
 
 
 _RECENT = RecentPages(256)
@@ -105,7 +102,7 @@ def extract(
             if is_named_once and "?" not in url
             else None
         )
-        silent = _SILENT.answer(seen) if seen else None
+        silent = _SILENT.answers.get(seen) if seen else None
         if silent is not None:
             return silent
         document = Document(in_utf8(html, charset), url)
@@ -175,7 +172,7 @@ class _Question:
         blocks = self.document.once(json_ld.blocks_of)
         is_short = blocks and sum(map(len, blocks)) <= _REMEMBERED_BYTES
         key = self._key(blocks) if is_short else None
-        known = _RECENT.answer(key) if key else None
+        known = _RECENT.answers.get(key) if key else None
         if known is not None:
             return known
         page = StructuredPage(self.document, SOURCES, self.settings, self.currency, self.now)
