@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +84,19 @@ def test_the_doctor_tells_of_an_error_of_ours(shop: Shop) -> None:
     assert level == "error"
     assert "raised ZeroDivisionError" in what
     assert "Update topmail-flask" in what
+
+
+def test_every_process_of_the_machine_knows_of_an_error_of_ours(tmp_path: Path) -> None:
+    config = {"TOPMAIL_API_KEY": KEY, "TOPMAIL_OUTBOX": str(tmp_path), "TOPMAIL_DELIVERY": "worker"}
+    failed, other = make_shop(config, shopper=ADDRESS), make_shop(config, shopper=ADDRESS)
+    failed.app.add_url_rule("/cup", "cup", lambda: render_template_string("x", product=TEA))
+    assert other.topmail.health(other.app).ok
+    with failing(Tracker.decide):
+        failed.get("/cup")
+    health = other.topmail.health(other.app)
+    assert health.state == "degraded"
+    assert "internal_error" in health.reason
+    assert other.reasons == {}
 
 
 def test_behind_the_middleware_it_is_told_as_well() -> None:

@@ -63,6 +63,7 @@ class Core:
         self.settings = settings
         self.hooks = hooks
         self.guard = Guard()
+        self.guard.share, self.guard.shared = self._note_trouble, self._trouble
         self.watchers: list[Callable[[Decision], None]] = []
         self.identified: Resolver = lambda _: None
         self.source_type = FlaskShopperSource
@@ -148,6 +149,12 @@ class Core:
                 is_told=self.is_told,
             ),
         )
+
+    def _note_trouble(self, what: str) -> None:
+        self.delivery.note_trouble(what)
+
+    def _trouble(self) -> str:
+        return self.delivery.trouble()
 
     def is_enabled(self) -> bool:
         """Whether views may be sent: there is a key, and no test is running unless it asks."""

@@ -36,15 +36,20 @@ class Guard:
     :ivar strict: errors are raised instead; the testing kit sets it.
     :ivar raised: those errors: the app may keep to itself what reaches it.
     :ivar lost: views that are not sent because of an error of our own.
+    :ivar share: tells the other processes of the machine of an error of our own.
+    :ivar shared: the last one that any of them told of within the last hour, or "".
     """
 
     def __init__(self) -> None:
         self.strict = False
         self.raised: list[Exception] = []
         self.lost = 0
+        self.share: Callable[[str], None] = lambda _: None
+        self.shared: Callable[[], str] = lambda: ""
         self._logged: dict[tuple[str, str], float] = {}
         self._places: set[str] = set()
         self._last: tuple[str, float] | None = None
+        self._share_at = 0.0
 
     def report(self, function: Callable[..., object], error: Exception) -> None:
         """Log that a function of the shop raised ``error``, without its message.
@@ -78,7 +83,11 @@ class Guard:
             self.lost += 1
         place = getattr(function, "__qualname__", type(function).__name__)
         what = f"{place} raised {type(error).__name__}"
-        self._last = what, time.monotonic()
+        now = time.monotonic()
+        self._last = what, now
+        if now >= self._share_at:
+            self._share_at = now + _SECONDS_BETWEEN_EQUAL_LINES
+            self.share(what)
         if place not in self._places:
             self._places.add(place)
             log.warning(
@@ -89,9 +98,9 @@ class Guard:
             )
 
     def trouble(self) -> str:
-        """The error of our own of the last hour, or ""."""
+        """The error of our own of the last hour, in any process of the machine, or ""."""
         if self._last is None or time.monotonic() - self._last[1] > RECENT:
-            return ""
+            return self.shared()
         return self._last[0]
 
     def judge(self, health: Health) -> Health:

@@ -151,6 +151,7 @@ class TopMailMiddleware:
             receivers=receivers,
             celery=lambda: celery,
         )
+        self.guard.share, self.guard.shared = self._delivery.note_trouble, self._delivery.trouble
         self._tracker = Tracker(
             self.settings,
             self._delivery,

@@ -36,13 +36,19 @@ class UnheardOfError(Exception):
 
 KINDS: tuple[type[Exception], ...] = (ValueError, RecursionError, MemoryError, UnheardOfError)
 # The shop, Flask, Jinja or the WSGI server call these: nothing of ours stands before them to
-# catch an error. They hand on to the fence, and that is all they do.
+# catch an error. They hand on to the guard, and that is all they do; or all of their body stands in
+# a try of its own: a function less in each request of a store.
 ENTRANCES = {
     "guard:guarded.<locals>.decorate.<locals>.guarded_method",
     "extension:TopMail.track",
     "extension:TopMail.track_purchase",
     "extension:_topmail_product",
     "app:state_of",
+    "app:AppState.declare",
+    "app:AppState._finished",
+    "flask_page:PageReader.template_begins",
+    "flask_page:PageReader.template_done",
+    "identify.identify:Identify.notice_link",
 }
 ENTRANCES_OF_THE_MIDDLEWARE = {
     "guard:guarded.<locals>.decorate.<locals>.guarded_method",

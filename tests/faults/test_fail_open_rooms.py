@@ -25,6 +25,7 @@ BROWSER = {"HTTP_USER_AGENT": "Firefox/140.0", "HTTP_SEC_FETCH_SITE": "same-orig
 ENTRANCES = {
     "identify.links:Onward.get_response",
     "routes:_OwnRoutes.answer",
+    "identify.identify:Identify.notice_link",
 }
 OWN, END = "<h1>Green tea</h1>", "<footer>the store's own</footer>"
 TAGS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,12 @@ from topmail_flask.delivery.files import (
     account_name,
     app_directory,
     holder,
+    prepare,
+    read_note,
     seconds_since_heartbeat,
     siblings,
     why_unusable,
+    write_note,
 )
 from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal, RingBuffer
@@ -39,6 +43,9 @@ if TYPE_CHECKING:
     from topmail_flask.delivery.outbox import Outbox
 
 FLUSH_INTERVAL = 0.02
+_TROUBLE = "internal-error"
+_TROUBLE_LIMIT = 200
+_TROUBLE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,23 @@ class Delivery:
     def note_unreadable(self, banners: Iterable[str]) -> None:
         """Count consent banners whose cookies could not be read, for the doctor and the status."""
         self.unreadable_banners.add(banners)
+
+    def note_trouble(self, what: str) -> None:
+        """Tell the other processes of the machine what went wrong in this one before delivery."""
+        if self._enabled and self._directory is not None:
+            with suppress(OSError):
+                prepare(self._directory)
+                write_note(
+                    self._directory / _TROUBLE, what[:_TROUBLE_LIMIT].encode("ascii", "replace")
+                )
+
+    def trouble(self) -> str:
+        """What any process of the machine told of within the last hour, or ""."""
+        if not self._enabled or self._directory is None:
+            return ""
+        text, at = read_note(self._directory / _TROUBLE)
+        is_recent = abs(self._clock() - at) < _TROUBLE_SECONDS
+        return text[:_TROUBLE_LIMIT].decode("ascii", "replace") if is_recent else ""
 
     def withdraw(self, shopper: Shopper) -> None:
         """Drop what waits for a shopper who has withdrawn consent."""
