@@ -20,7 +20,7 @@ from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.policy import Quota
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import Lot, Sender
+from topmail_flask.delivery.sender import Chance, Intake, Lot, Sender
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.product import Product
@@ -100,11 +100,8 @@ class World:
                 lambda view, receipt: self.delivered.append((view, receipt)),
                 lambda view, reason: self.dropped.append((view, reason)),
             ),
-            directory=self.directory,
-            journal=self.journal,
-            clock=self.clock,
-            monotonic=self.monotonic,
-            dice=self.random.random,
+            Intake(self.directory, self.journal),
+            Chance(self.clock, self.monotonic, self.random.random),
         )
 
     def look(self, shopper: str = "ada@shop.example", product: str = "") -> str:

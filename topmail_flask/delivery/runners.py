@@ -102,7 +102,7 @@ class Wiring:
     def _open_sender(self, wakeup: Wakeup) -> Sender:
         from topmail_flask.delivery.client import TopMailClient  # noqa: PLC0415  # loaded above
         from topmail_flask.delivery.outbox import Outbox  # noqa: PLC0415
-        from topmail_flask.delivery.sender import Sender, SenderThreads  # noqa: PLC0415
+        from topmail_flask.delivery.sender import Chance, Intake, Sender, SenderThreads  # noqa: PLC0415
 
         settings, receivers = self.settings, self.receivers
         if settings.delivery == "celery":
@@ -119,11 +119,8 @@ class Wiring:
             threads,
             settings,
             receivers,
-            directory=self.directory,
-            journal=self.journal,
-            ring=self.ring,
-            clock=self.clock,
-            monotonic=self.monotonic,
+            Intake(self.directory, self.journal, self.ring),
+            Chance(self.clock, self.monotonic),
         )
 
     def _while_waiting(self) -> None:

@@ -215,15 +215,35 @@ def outcome_of(attempt: Attempt, job: Job) -> Outcome:
     return Outcome(job, RetryLater(f"unexpected_{kind}"))
 
 
+@dataclass(frozen=True)
+class Intake:
+    """Where views come from beside the outbox.
+
+    :ivar directory: of the outbox; None: in memory.
+    :ivar journal: this process's own journal, if it has one.
+    :ivar ring: what this process holds in memory.
+    """
+
+    directory: Path | None = None
+    journal: Journal | None = None
+    ring: RingBuffer = field(default_factory=RingBuffer)
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Clocks and dice, for a test to move."""
+
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    dice: Callable[[], float] = random.random
+
+
 class Sender:
     """Moves views from the journals over the outbox to TopMail.
 
     Only the thread that leads calls it.
 
-    :param directory: of the outbox; None: in memory.
     :param receivers: told what became of each view.
-    :param journal: this process's own journal, if it has one.
-    :param ring: what this process holds in memory.
     """
 
     def __init__(
@@ -232,23 +252,18 @@ class Sender:
         threads: Threads,
         settings: Settings,
         receivers: Receivers,
-        *,
-        directory: Path | None = None,
-        journal: Journal | None = None,
-        ring: RingBuffer | None = None,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-        dice: Callable[[], float] = random.random,
+        intake: Intake | None = None,
+        chance: Chance | None = None,
     ) -> None:
+        intake, chance = intake or Intake(), chance or Chance()
         self.outbox = outbox
         self._threads = threads
         self._senders = settings.senders
         self._receivers = receivers
-        self._directory = directory
-        self._journal = journal
-        self._ring = RingBuffer() if ring is None else ring
-        self._clock = clock
-        self._monotonic = monotonic
+        self._directory = intake.directory
+        self._journal = intake.journal
+        self._ring = intake.ring
+        self._clock, self._monotonic, dice = chance.clock, chance.monotonic, chance.dice
         self._notices = Notices()
         self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
         self._reactions = Reactions(outbox, self._pace, self._notices, settings, dice=dice)
@@ -267,8 +282,8 @@ class Sender:
         self._pause: Pause | None = None
         state = outbox.state()
         if state.pause_reason == RATE_LIMITED and state.paused_until is not None:
-            wait = min(max(0.0, state.paused_until - clock()), 900.0)
-            self._pace.hold(Pause(monotonic() + wait, RATE_LIMITED))
+            wait = min(max(0.0, state.paused_until - self._clock()), 900.0)
+            self._pace.hold(Pause(self._monotonic() + wait, RATE_LIMITED))
         elif state.pause_reason:
             outbox.resume()  # a new leader tries at once
 
