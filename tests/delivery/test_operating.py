@@ -46,7 +46,9 @@ def test_a_replayed_error_is_sent_again_under_a_new_key_and_any_other_under_its_
     hand = operator(directory)
     chosen = hand.find("dead", Choice(keys=("key-1", "key-3", "no-such-key")))
     assert total(hand.retry(chosen))["retried"] == 2
-    rows = {row.told.product.id: row for row in books.claim(9) if isinstance(row.told, ProductView)}
+    rows = {
+        row.event.product.id: row for row in books.claim(9) if isinstance(row.event, ProductView)
+    }
     assert set(rows) == {"p1", "p3"}
     assert rows["p3"].entry.key == "key-3"
     assert rows["p1"].entry.key not in ("key-1", "key-2")

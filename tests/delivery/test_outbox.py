@@ -43,8 +43,8 @@ def test_a_claimed_view_carries_the_very_bytes_that_were_accepted(tmp_path: Path
     import_all(books)
     (row,) = books.claim(5)
     assert row.entry == entry(1)
-    assert isinstance(row.told, ProductView)
-    assert row.told.product.id == "p1"
+    assert isinstance(row.event, ProductView)
+    assert row.event.product.id == "p1"
     assert row.attempts == 0
     books.close()
 
@@ -64,7 +64,7 @@ def test_a_purchase_is_no_view(tmp_path: Path) -> None:
     bought = Purchase("7", Shopper(email=EMAIL), bought_at=NOW)
     fill(books, [Entry.of_purchase(bought, identity="ada")])
     (row,) = books.claim(1)
-    assert row.told == bought
+    assert row.event == bought
     assert row.entry.body == bought.body_bytes()
     books.close()
 

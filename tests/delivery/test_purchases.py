@@ -200,7 +200,7 @@ def test_dead_views_from_before_a_purchase_are_left_alone_by_a_retry(tmp_path: P
     ends = total(hand.retry(hand.find("dead", Choice())))
     assert (ends["retried"], ends["bought"]) == (1, 1)
     (row,) = books.claim(9)
-    assert isinstance(row.told, Purchase)
+    assert isinstance(row.event, Purchase)
     assert row.entry.key != bought().key  # TopMail repeats an error under the old one
     books.close()
 

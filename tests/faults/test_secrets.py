@@ -78,7 +78,7 @@ def test_what_waits_for_delivery_shows_nobody() -> None:  # F163
     view = ProductView(Product("1", "Tea", url="https://shop.example/tea"), shopper)
     entry = Entry.of_view(view, identity="digest", repeat="")
     row = Row(entry, attempts=0, lease=0.0)
-    assert row.told == view
+    assert row.event == view
     job = Job(row, shopper)
     told = "".join(map(repr, (shopper, view, entry, row, job, Outcome(job, RetryLater("lost")))))
     assert [word for word in SECRET_WORDS if word in told] == []

@@ -86,31 +86,30 @@ def contacts(answer: Answer) -> list[Contact] | DeliveryError:
     found = _content(answer, list)
     if isinstance(found, DeliveryError):
         return found
-    return [one for each in found if isinstance(each, dict) and (one := _contact(each))]
+    return [contact for each in found if isinstance(each, dict) and (contact := _contact(each))]
 
 
-def _contact(told: dict[str, Any]) -> Contact | None:
-    name, subscribed = _text(told.get("id")), told.get("subscribed")
+def _contact(fields: dict[str, Any]) -> Contact | None:
+    name, subscribed = _text(fields.get("id")), fields.get("subscribed")
     if name is None:
         return None
     known = subscribed if isinstance(subscribed, bool) else None
-    return Contact(name, _text(told.get("email")), known)
+    return Contact(name, _text(fields.get("email")), known)
 
 
 def _content(answer: Answer, kind: type[Any] = dict) -> Any:
     """What ``data`` holds, or the error."""
     if not 200 <= answer.status < 300:
         return reaction(answer)
-    told = _json_object(answer)
-    found = told.get("data")
+    found = _json_object(answer).get("data")
     return found if isinstance(found, kind) else _suspicious(answer)
 
 
 def reaction(answer: Answer) -> DeliveryError:
     """The error of an answer that is no success."""
     status, error = answer.status, _json_object(answer).get("error")
-    told = error if isinstance(error, dict) else {}
-    text = told.get("code")
+    error_fields = error if isinstance(error, dict) else {}
+    text = error_fields.get("code")
     code = text if isinstance(text, str) and _CODE.match(text) else ""
     if status == 429:
         wait = retry_after(answer.headers, time.time())
@@ -132,7 +131,7 @@ def reaction(answer: Answer) -> DeliveryError:
         return SendingBlocked(code, status=status, cure=_CURES[code])
     if status == 409:
         return Conflict(code or "conflict", status=status, cure="The key is in use; try later")
-    path = told.get("path")
+    path = error_fields.get("path")
     fields = (path,) if isinstance(path, str) and _FIELD.match(path) else ()
     cure = f"Field: {path}" if fields else ""
     return CallRejected(code or "rejected", status=status, fields=fields, cure=cure)
@@ -146,10 +145,10 @@ def _suspicious(answer: Answer) -> SuspiciousAnswer:
 def _json_object(answer: Answer) -> dict[str, Any]:
     """The body, if it is a JSON object; else an empty one."""
     try:
-        told = json.loads(answer.body or b"")
+        content = json.loads(answer.body or b"")
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _text(value: object) -> str | None:

@@ -69,10 +69,10 @@ def _post(client: TopMailClient, row: Row, entry: Entry) -> Receipt | DeliveryEr
     key, body = entry.sent_key, entry.sent_body
     if entry.kind != "purchase":
         return client.post_view(key, body)
-    told = client.post_conversion(key, body)
+    result = client.post_conversion(key, body)
     # The key is the order's: who used it, with whatever revenue, has told of this very order. Only
     # TopMail's being busy with it right now must not be taken for that.
-    known = isinstance(told, Conflict) and (
-        told.code == "duplicate" or row.attempts >= CONFLICTS_OF_AN_ORDER
+    known = isinstance(result, Conflict) and (
+        result.code == "duplicate" or row.attempts >= CONFLICTS_OF_AN_ORDER
     )
-    return Receipt(None, None, None, None) if known else told
+    return Receipt(None, None, None, None) if known else result

@@ -39,7 +39,7 @@ from celery.signals import worker_process_shutdown
 from topmail_flask.delivery.attempt import Job, Outcome, attempt
 from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.entry import Entry, Told
+from topmail_flask.delivery.entry import Entry, Event
 from topmail_flask.delivery.notices import Notices, logger
 from topmail_flask.delivery.policy import BLOCKED_PROBE_INTERVAL, Pace, backoff
 from topmail_flask.delivery.receivers import Receivers
@@ -153,7 +153,7 @@ def _send(task: Any, account: str, line: str) -> bool:
     served = _served(account)
     try:
         entry = Entry.from_line(line.encode())
-        told = entry.told()
+        event = entry.event()
     except ValueError:
         logger.warning("TopMail: a task of %s is damaged and was given up.", TASK)
         return True
@@ -163,18 +163,18 @@ def _send(task: Any, account: str, line: str) -> bool:
         return False
     wall = time.time()
     if wall - entry.at > served.settings.max_age:
-        served.receivers.dropped(told, Reason.EXPIRED)
+        served.receivers.dropped(event, Reason.EXPIRED)
         return True
     wait = served.pause()
     if wait:
         _again(task, account, line, entry.key, wait)
         return False
-    end = served.send(entry, told, task.request.retries)
+    end = served.send(entry, event, task.request.retries)
     if isinstance(end, Receipt):
-        served.receivers.delivered(told, end)
+        served.receivers.delivered(event, end)
         return True
     if isinstance(end, Reason):
-        served.receivers.dropped(told, end)
+        served.receivers.dropped(event, end)
         return True
     if isinstance(end, Entry):
         _again(task, account, end.to_line().decode(), entry.key, 0.0)
@@ -224,8 +224,8 @@ def _served(account: str) -> Account | None:
         return _accounts[account]
     app, _, key = account.partition("-")
     others = list(_accounts.values())
-    same_app = [one for one in others if one.app == app]
-    return next(iter(same_app + [one for one in others if one.key == key]), None)
+    same_app = [account for account in others if account.app == app]
+    return next(iter(same_app + [account for account in others if account.key == key]), None)
 
 
 MOST_UNKNOWN = 10_000
@@ -264,14 +264,14 @@ class Account:
         """Seconds for which no call may be made."""
         return self._pace.wait_of_pause(self._monotonic())
 
-    def send(self, entry: Entry, told: Told, tries: int) -> Receipt | Reason | Entry | float:
+    def send(self, entry: Entry, event: Event, tries: int) -> Receipt | Reason | Entry | float:
         """Make one attempt.
 
         :param tries: attempts before this one.
         :returns: the receipt; or why the view will never be sent; or what to send instead, at once;
             or seconds until the next try.
         """
-        shopper, creates = told.shopper, self.settings.unknown_contacts == "create"
+        shopper, creates = event.shopper, self.settings.unknown_contacts == "create"
         newcomer = shopper if creates and shopper and shopper.may_become_contact else None
         known = self._unknown.get(entry.identity)
         if known and not creates and known.ask_at > self._monotonic():

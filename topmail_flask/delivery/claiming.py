@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from topmail_flask.delivery.entry import Entry, Told
+from topmail_flask.delivery.entry import Entry, Event
 from topmail_flask.delivery.importing import Dropped, remove
 from topmail_flask.delivery.schema import IS_PURCHASE, add
 from topmail_flask.model.reasons import Reason
@@ -50,14 +50,14 @@ class Row:
     failing_since: float | None = None
 
     @cached_property
-    def told(self) -> Told:
+    def event(self) -> Event:
         """The view or purchase that the body tells."""
-        return self.entry.told()
+        return self.entry.event()
 
     @property
     def shopper(self) -> Shopper | None:
         """Whose view or purchase it is."""
-        return self.told.shopper
+        return self.event.shopper
 
     @property
     def is_tried(self) -> bool:

@@ -139,19 +139,19 @@ class TopMailClient:
         """Create a contact; the error is returned. :class:`Conflict` says that it exists."""
         if shopper.email is None:
             raise InvalidValueError("email", "is missing: a contact is created by its address")
-        told: dict[str, str | bool] = {"email": shopper.email, "subscribed": subscribed}
+        fields: dict[str, str | bool] = {"email": shopper.email, "subscribed": subscribed}
         for name in ("first_name", "last_name"):
             value = getattr(shopper, name)
             if value is not None:
-                told[name] = value
-        body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+                fields[name] = value
+        body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
         answer = self._exchange("POST", "/contacts", body, new_key())
         return answer if isinstance(answer, DeliveryError) else answers.contact(answer)
 
     def take_quota(self) -> Quota | None:
         """What the last answer said about the rate limit; once."""
-        told, self._quota = self._quota, None
-        return told
+        quota, self._quota = self._quota, None
+        return quota
 
     def _recorded(self, path: str, key: str, body: bytes) -> Receipt | DeliveryError:
         if not _KEY.match(key):
@@ -161,11 +161,13 @@ class TopMailClient:
 
     def _found(self, email: str) -> Contact | DeliveryError | None:
         answer = self._exchange("GET", f"/contacts?search={quote(email, safe='')}&limit=1000")
-        told = answer if isinstance(answer, DeliveryError) else answers.contacts(answer)
-        if isinstance(told, DeliveryError):
-            return told
+        found = answer if isinstance(answer, DeliveryError) else answers.contacts(answer)
+        if isinstance(found, DeliveryError):
+            return found
         wanted = email.casefold()
-        return next((one for one in told if (one.email or "").casefold() == wanted), None)
+        return next(
+            (contact for contact in found if (contact.email or "").casefold() == wanted), None
+        )
 
     def _exchange(
         self, method: str, path: str, body: bytes | None = None, key: str | None = None

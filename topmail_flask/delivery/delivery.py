@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.delivery import lifecycle
-from topmail_flask.delivery.entry import Entry, Identities, Told
+from topmail_flask.delivery.entry import Entry, Event, Identities
 from topmail_flask.delivery.files import (
     LEADER_LOCK,
     CachedFlag,
@@ -126,7 +126,7 @@ class Delivery:
         if self._enabled:
             self._wake()
 
-    def accept(self, told: Told) -> Reason | None:
+    def accept(self, event: Event) -> Reason | None:
         """Take over a view, or a purchase, which drops the views of its shopper that wait.
 
         Never raises, and waits for one write to a file at the most.
@@ -135,10 +135,10 @@ class Delivery:
         """
         if not self._enabled:
             return Reason.DISABLED
-        if told.shopper is None:
+        if event.shopper is None:
             return Reason.ANONYMOUS
         try:
-            entry = self._identities.entry(told)
+            entry = self._identities.entry(event)
         except ValueError:
             return Reason.INVALID_PRODUCT
         self._keep(entry)

@@ -25,7 +25,7 @@ _VIEW_FIELDS = frozenset(PRODUCT_FIELDS) - {"id", "name", "url"} | {
     *("product_id", "product_name", "product_url", "email", "contact_id", "session_id"),
 }
 _PURCHASE_FIELDS = frozenset({"email", "contact_id", "type", "order_id", "revenue", "currency"})
-Told = ProductView | Purchase
+Event = ProductView | Purchase
 """What TopMail can be told of."""
 
 
@@ -116,10 +116,10 @@ class Entry:
         """The bytes to send, the same on every attempt."""
         if not self.contact_id:
             return self.body
-        told = json.loads(self.body)
-        told.pop("email", None)
-        told = {"contact_id": self.contact_id} | told
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+        fields = json.loads(self.body)
+        fields.pop("email", None)
+        fields = {"contact_id": self.contact_id} | fields
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
     @property
     def names_address(self) -> bool:
@@ -139,7 +139,7 @@ class Entry:
 
         :raises ValueError: the entry is not one of a view, or its body was tampered with.
         """
-        view = self.told()
+        view = self.event()
         if not isinstance(view, ProductView):
             raise ValueError("an entry is not that of a view")
         return view
@@ -158,25 +158,25 @@ class Entry:
             raise ValueError(f"an entry's body is not that of a {self.kind}")
         return body
 
-    def told(self) -> Told:
+    def event(self) -> Event:
         """The view or the purchase that this entry was made of.
 
         :raises ValueError: the entry is one of neither, or its body was tampered with.
         """
         body = self.check_body()
-        told: Told
+        event: Event
         if self.kind == "view":
-            told = ProductView.from_body(body, key=self.key, viewed_at=self.at)
+            event = ProductView.from_body(body, key=self.key, viewed_at=self.at)
         else:
-            told = Purchase.from_body(body, bought_at=self.at)
-        if told.shopper is None or not (self.first_name or self.last_name):
-            return told
+            event = Purchase.from_body(body, bought_at=self.at)
+        if event.shopper is None or not (self.first_name or self.last_name):
+            return event
         named = replace(
-            told.shopper,
+            event.shopper,
             first_name=self.first_name or None,
             last_name=self.last_name or None,
         )
-        return replace(told, shopper=named)
+        return replace(event, shopper=named)
 
     def to_line(self) -> bytes:
         """One line of JSON with a checksum at its end and the body's own bytes in it."""
@@ -252,20 +252,20 @@ class Identities:
             known = self._known[name] = digest.hexdigest()
         return known
 
-    def entry(self, told: Told) -> Entry:
+    def entry(self, event: Event) -> Entry:
         """The entry of a view or a purchase.
 
         :raises ValueError: it cannot be one, or nobody knows the shopper of the view.
         """
-        shopper = told.shopper
+        shopper = event.shopper
         if shopper is None:
             raise ValueError("nobody knows the shopper")
-        if isinstance(told, Purchase):
-            return Entry.of_purchase(told, identity=self.of(shopper))
-        identity, product = self.of(shopper), told.product
+        if isinstance(event, Purchase):
+            return Entry.of_purchase(event, identity=self.of(shopper))
+        identity, product = self.of(shopper), event.product
         repeat = self._keyed.copy()
         repeat.update(f"{identity}\0{product.id}\0{product.variant_id or ''}".encode())
-        return Entry.of_view(told, identity=identity, repeat=repeat.hexdigest())
+        return Entry.of_view(event, identity=identity, repeat=repeat.hexdigest())
 
 
 _HEADING = re.compile(
@@ -295,16 +295,16 @@ def heading_of(line: bytes) -> Heading:
     :raises ValueError: the line is torn or damaged.
     """
     text = text_of(line)
-    told = _HEADING.match(text)
-    if told is None or len(text) > BODY_LIMIT + _NAMES_LIMIT:  # perhaps another version wrote it
+    found = _HEADING.match(text)
+    if found is None or len(text) > BODY_LIMIT + _NAMES_LIMIT:  # perhaps another version wrote it
         entry = Entry.from_line(line)
         is_open = entry.contact_id is None
         return Heading(entry.kind, entry.key, entry.at, entry.identity, entry.repeat, is_open)
-    kind, key, at, identity, repeat = told.groups()
+    kind, key, at, identity, repeat = found.groups()
     when = float(at)
     if not 0 <= when < 1e11:
         raise ValueError("an entry's time is not one")
-    is_open = text.find(b',"contact_id":', told.end() - 1, text.find(BODY, told.end() - 1)) < 0
+    is_open = text.find(b',"contact_id":', found.end() - 1, text.find(BODY, found.end() - 1)) < 0
     return Heading(kind.decode(), key.decode(), when, identity.decode(), repeat.decode(), is_open)
 
 

@@ -100,7 +100,7 @@ class Reactions:
             return Reason.CONTACT_NOT_FOUND
         if not self._creates or row.entry.contact_id:
             return Job(row)
-        shopper = row.told.shopper
+        shopper = row.event.shopper
         if shopper is None or not shopper.may_become_contact:
             return Job(row)
         return Job(row, shopper if wall >= self._creation_paused_until else None)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from topmail_flask.delivery.entry import Entry, Told
+from topmail_flask.delivery.entry import Entry, Event
 from topmail_flask.delivery.notices import logger
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.reasons import Reason
@@ -65,7 +65,7 @@ class Receivers:
             self._warn("consent", error)
             return False
 
-    def delivered(self, view: Told, receipt: Receipt) -> None:
+    def delivered(self, view: Event, receipt: Receipt) -> None:
         """TopMail took it."""
         if self._on_delivered is None or not isinstance(view, ProductView):
             return
@@ -75,7 +75,7 @@ class Receivers:
         except Exception as error:  # noqa: BLE001  # a receiver of the shop
             self._warn("view_delivered", error)
 
-    def dropped(self, view: Told | Entry, reason: Reason) -> None:
+    def dropped(self, view: Event | Entry, reason: Reason) -> None:
         """What was accepted will not be sent."""
         if self._on_dropped is None:
             return

@@ -377,9 +377,9 @@ class Sender:
             return
         for row, end in ended:
             if isinstance(end, Receipt):
-                self._receivers.delivered(row.told, end)
+                self._receivers.delivered(row.event, end)
             elif end is not Reason.CONTACT_NOT_FOUND or not row.entry.renewed:  # not told before
-                self._receivers.dropped(row.told, end)
+                self._receivers.dropped(row.event, end)
 
     def _import(self, now: float) -> None:
         if self._journal is not None:

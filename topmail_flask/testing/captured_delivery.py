@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from topmail_flask.delivery.delivery import Delivery, Shop
-from topmail_flask.delivery.entry import Told
+from topmail_flask.delivery.entry import Event
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
@@ -23,7 +23,7 @@ class CapturedDelivery(Delivery):
     """
 
     def __init__(
-        self, settings: Settings, tell: Callable[[Told], None], outer: Delivery | None
+        self, settings: Settings, tell: Callable[[Event], None], outer: Delivery | None
     ) -> None:
         super().__init__(replace(settings, api_key=None), Shop("captured", b"captured"), None)
         self.onward: Delivery | None = None
@@ -32,7 +32,7 @@ class CapturedDelivery(Delivery):
         self._accepted = 0
         self._orders: set[str] = set()
 
-    def accept(self, event: Told) -> Reason | None:
+    def accept(self, event: Event) -> Reason | None:
         if isinstance(event, Purchase) and event.key in self._orders:
             return Reason.KNOWN_ORDER  # the outbox finds that out; here nothing goes there
         refusal = self.onward.accept(event) if self.onward else None
@@ -40,7 +40,7 @@ class CapturedDelivery(Delivery):
             self.keep(event)
         return refusal
 
-    def keep(self, event: Told) -> None:
+    def keep(self, event: Event) -> None:
         """Tell this capture, and each around it, of a view or a purchase."""
         self._accepted += 1
         if isinstance(event, Purchase):
