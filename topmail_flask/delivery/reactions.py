@@ -34,6 +34,8 @@ SAME_ERRORS_TO_DIE = 5
 LONGEST_FAILING = 600.0
 """Seconds for which a view that fails while others pass may keep back its shopper's later views."""
 MOST_HISTORIES = 10_000
+WRITTEN_AFTER = 1.0
+"""Seconds after which what was learnt is in the outbox, if it takes anything."""
 LONGEST_WAIT_FOR_CREATION = 3000.0
 """Seconds; the outbox takes a row that is due in more than an hour for one of a wrong clock."""
 
@@ -74,16 +76,23 @@ class Reactions:
         self._dice = dice
         self._histories: dict[str, _History] = {}
         self._unknown: dict[str, UnknownContact] = {}
+        self._learnt_at: dict[str, float] = {}
         self._contacts: dict[str, str] = {}
         self._creation_paused_until = 0.0
         self._successes = 0
 
-    def look_up(self, rows: Iterable[Row]) -> None:
-        """Read at once what is known of the contacts of claimed rows."""
+    def look_up(self, rows: Iterable[Row], wall: float) -> None:
+        """Read at once what is known of the contacts of claimed rows, except of those about whom
+        something was learnt a moment ago: that may not be written yet.
+        """
         if not self._creates and rows:
             if len(self._unknown) >= MOST_HISTORIES:
                 self._unknown.clear()
-            identities = {row.entry.identity for row in rows}
+            lately = {
+                name for name, at in self._learnt_at.items() if 0 <= wall - at < WRITTEN_AFTER
+            }
+            self._learnt_at = {name: self._learnt_at[name] for name in lately}
+            identities = {row.entry.identity for row in rows} - lately
             found = self._outbox.unknown_contacts(identities)
             for identity in identities - found.keys():
                 self._unknown.pop(identity, None)
@@ -118,6 +127,7 @@ class Reactions:
             self._outbox.delivered(row)
             self._remember_contact(row, result.contact_id)
             if self._unknown.pop(row.entry.identity, None) is not None:
+                self._learnt_at[row.entry.identity] = wall
                 self._outbox.forget_unknown(row.entry.identity)
             self._histories.pop(row.entry.key, None)
             return result
@@ -169,6 +179,7 @@ class Reactions:
             known = self._unknown.get(row.entry.identity)
             unknown = UnknownContact.after(known.refusals + 1 if known else 1, wall)
             self._unknown[row.entry.identity] = unknown
+            self._learnt_at[row.entry.identity] = wall
             self._outbox.remember_unknown(row.entry.identity, unknown)
             return Reason.CONTACT_NOT_FOUND
         if isinstance(error, CallRejected):

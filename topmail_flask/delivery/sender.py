@@ -433,7 +433,7 @@ class Sender:
             self._claimed.clear()
             for row in self.outbox.still_waiting(rows):
                 self._claimed.setdefault(row.entry.identity, deque()).append(row)
-            self._reactions.look_up(rows)
+            self._reactions.look_up(rows, self._clock())
         if now >= self._claim_at and not self._more:
             if not self._claimed:
                 self._check_at = now + LOT_SECONDS
@@ -443,7 +443,7 @@ class Sender:
                 self._claimed.setdefault(row.entry.identity, deque()).append(row)
             if len(rows) < self._claims:
                 self._claim_at = now + IDLE_INTERVAL
-            self._reactions.look_up(rows)
+            self._reactions.look_up(rows, self._clock())
             if (superseded := self.outbox.take_superseded()) and self._receivers.listen:
                 self._receivers.all_dropped(entries_of(superseded))
 
