@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from flask.signals import before_render_template, request_finished, template_ren
 from markupsafe import Markup
 
 from topmail_flask.core import NAME, Core, cached_once
+from topmail_flask.delivery.files import HAS_LOCKS
 from topmail_flask.flask_page import FlaskPage, PageReader
 from topmail_flask.guard import guarded
 from topmail_flask.identify.identify import Identify
@@ -30,6 +32,13 @@ from topmail_flask.shoppers import Hooks
 
 if TYPE_CHECKING:
     from topmail_flask.beacon.beacon import Beacon
+
+
+log = logging.getLogger("topmail_flask")
+WITHOUT_LOCKS = (
+    "TopMail: this system has no file locks (Windows), so views are kept in memory only: what is "
+    "not sent when the process ends is lost. For development that is enough."
+)
 
 
 class AppState:
@@ -62,6 +71,8 @@ class AppState:
     def watch(self) -> None:
         """Look at the app's pages from now on."""
         core = self.core
+        if not HAS_LOCKS and core.settings.outbox != ":memory:":
+            log.warning(WITHOUT_LOCKS)
         core.app.url_value_preprocessor(self.identify.notice_link)
         self._connect()
         add_own_routes(core, self._own_view)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flask import Flask, Request, current_app
 
+from topmail_flask.delivery.files import HAS_LOCKS
 from topmail_flask.flask_page import FlaskPage, PageReader
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision
@@ -104,7 +105,7 @@ class Core:
     def outbox_root(self) -> Path | None:
         """Where the directories of this app's files are; None: nothing is kept on disk."""
         directory = self.settings.outbox or str(Path(self.app.instance_path) / "topmail")
-        return None if directory == ":memory:" else Path(directory)
+        return Path(directory) if directory != ":memory:" and HAS_LOCKS else None
 
     @cached_once
     def delivery(self) -> Delivery:

@@ -51,8 +51,10 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
     core = core_of(app)
     if not core.is_enabled():
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
-    if core.settings.outbox == ":memory:":
-        raise click.ClickException("nothing waits on this machine: TOPMAIL_OUTBOX is :memory:")
+    if core.outbox_root is None:
+        raise click.ClickException(
+            "nothing waits on this machine: TOPMAIL_OUTBOX is :memory:, or the system has no locks"
+        )
     if core.settings.delivery == "worker":
         core.settings = replace(core.settings, delivery="background")
     with _told_to_end() as ended:

@@ -269,9 +269,10 @@ def outboxes() -> Iterator[list[OutboxAdmin]]:
     core = core_of(None)
     if core.settings.api_key is None:
         raise click.ClickException("Set TOPMAIL_API_KEY: every key has an outbox of its own.")
-    if core.settings.outbox == ":memory:":
+    if core.outbox_root is None:
         raise click.ClickException(
-            "TOPMAIL_OUTBOX is :memory:. Only the store's own processes know what waits: "
+            "TOPMAIL_OUTBOX is :memory:, or the system has no locks. "
+            "Only the store's own processes know what waits: "
             "ask topmail.stats() and topmail.health() there."
         )
     admins = core.delivery.admins()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import time
 import zipfile
@@ -72,7 +73,7 @@ def _parts(app: Flask, core: Core) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "versions": {
             **installed_versions(),
-            "system": f"{os.uname().sysname} {os.uname().release}",
+            "system": f"{platform.system()} {platform.release()}",
         },
         "settings": settings_shown(core.settings),
         "hooks": _hooks(core),

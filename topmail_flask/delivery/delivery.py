@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from topmail_flask.delivery import lifecycle
 from topmail_flask.delivery.entry import Entry, Event, Identities
 from topmail_flask.delivery.files import (
+    HAS_LOCKS,
     LEADER_LOCK,
     CachedFlag,
     SharedCounts,
@@ -93,6 +94,7 @@ class Delivery:
         self._identities = Identities(shop.secret)
         self._enabled = settings.api_key is not None and settings.enabled is not False
         key, owner = settings.api_key, shop.owner
+        directory = directory if HAS_LOCKS else None
         self._directory = directory and app_directory(directory, shop.name, key, owner=owner)
         self.learned = CachedFlag(self._directory, "consent")
         self.unreadable_banners = SharedCounts(self._directory, "unreadable-banners")

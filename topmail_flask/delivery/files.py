@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import stat
 import struct
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,6 +17,12 @@ from weakref import ref
 
 from topmail_flask.model.settings import Secret
 
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is kept on the disk there
+    HAS_LOCKS = False
+else:
+    HAS_LOCKS = True
 # SQLite's write-ahead log needs memory shared by all its users, and POSIX locks that hold.
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -28,6 +34,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 LEADER_LOCK = "leader.lock"
 NOTE_BYTES = 4096
 COUNTS_INTERVAL, COUNTS_BYTES = 30.0, 65_536
+_OWN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _BY_EFFECTIVE_IDS = os.access in os.supports_effective_ids
 
 
@@ -252,7 +259,7 @@ def hold(path: Path) -> HeldFile | None:
     file = HeldFile(path, -1, inode_of(status))
     if not file.claim():
         return None
-    file.fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    file.fd = os.open(path, os.O_RDWR | _OWN)
     if not lock(file.fd) or not file.in_place:
         file.release()
         return None
@@ -266,7 +273,7 @@ def _make(path: Path) -> None:
     if os.path.lexists(path):
         return
     draft = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(3).hex()}")
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _OWN, 0o600))
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -289,7 +296,10 @@ def lock(fd: int) -> bool:
     return True
 
 
-_FLOCK = "hhqqi4x"  # struct flock of Linux on 64 bits
+# struct flock on 64 bits (fcntl.h): its format, and where its type, whence and process are.
+_FLOCK, _TYPE, _WHENCE, _PID = (
+    ("hhqqi4x", 0, 1, 4) if sys.platform == "linux" else ("qqihh4x", 3, 4, 2)  # macOS, FreeBSD
+)
 
 
 def holder(path: Path) -> int | None:
@@ -299,19 +309,21 @@ def holder(path: Path) -> int | None:
     To be asked by a process that does not hold it: the closing of the file would drop the lock.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | _OWN)
     except OSError:
         return None
     try:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
-        if kind == fcntl.F_UNLCK:
+        fields = [0] * 5
+        fields[_TYPE], fields[_WHENCE] = fcntl.F_WRLCK, os.SEEK_SET
+        answer = fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, *fields))
+        fields = list(struct.unpack(_FLOCK, answer))
+        if fields[_TYPE] == fcntl.F_UNLCK:
             return None
     except OSError:
         return None
     finally:
         os.close(fd)
-    return max(int(pid), 0)
+    return max(fields[_PID], 0)
 
 
 def seconds_since_heartbeat(path: Path, locks: Path = Path("/proc/locks")) -> float | None:
@@ -341,7 +353,7 @@ def write_note(path: Path, text: bytes) -> None:
     :raises OSError: it cannot be written.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | _OWN
     fd = os.open(draft, flags, 0o600)
     try:
         os.write(fd, text)
@@ -355,7 +367,7 @@ def read_note(path: Path, limit: int = NOTE_BYTES) -> tuple[bytes, float]:
     empty where there is none, or it is a symbolic link.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | _OWN)
     except OSError:
         return b"", 0.0
     try:
@@ -423,7 +435,7 @@ class SharedCounts:
         if self._path is None or not self._unwritten:
             return
         text = "".join(f"{count} {name}\n" for name, count in self._unwritten.items())
-        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | _OWN
         with suppress(OSError):
             prepare(self._path.parent)
             fd = os.open(self._path, flags, 0o600)

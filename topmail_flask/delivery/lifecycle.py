@@ -45,6 +45,8 @@ def _watch_forks() -> None:
     global _watching  # noqa: PLW0603  # once per process
     if not _watching:
         _watching = True
+        if not hasattr(os, "register_at_fork"):
+            return  # Windows: there are no forks
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
         )

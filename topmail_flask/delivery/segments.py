@@ -19,7 +19,7 @@ CHUNK = 256 * 1024
 OPEN_AT_ONCE, BYTES_AT_ONCE = 128, 1024 * 1024
 UNBORN_SECONDS = 60.0
 ABANDONED = b"\x18\n"
-_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Segment(HeldFile):
