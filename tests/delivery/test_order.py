@@ -132,3 +132,44 @@ def test_the_shop_hears_of_superseded_views(tmp_path: Path) -> None:
         told = [json.loads(call.body)["product_id"] for call in shop.chaos.views]
         assert list(dict.fromkeys(told))[-20:] == [f"p{number:02}" for number in range(10, 30)]
         assert shop.stats.delivered == 20
+
+
+def test_a_view_that_fails_on_its_own_keeps_its_shoppers_others_back_for_ten_minutes(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path) as shop:
+        bad = shop.look("ann@shop.example", "bad")
+        later = shop.look("ann@shop.example", "later")
+
+        def resets(exchange: acts.Exchange) -> None:
+            (acts.reset if exchange.seen.key == bad else acts.ok)(exchange)
+
+        shop.chaos.otherwise = resets
+        ended = 0.0
+        while later not in shop.chaos.keys and shop.passed < 3000:
+            shop.look(f"other{shop.passed}@shop.example")
+            shop.run(20)
+            ended = shop.passed
+        assert 500 <= ended <= 640
+        assert (shop.stats.dead, shop.stats.pending) == (1, 0)
+        assert arrived_products(shop, "ann@shop.example") == ["later"]
+
+
+def arrived_products(shop: World, email: str) -> list[str]:
+    return [
+        view.product.id
+        for view, _ in shop.delivered
+        if view.shopper is not None and view.shopper.email == email
+    ]
+
+
+def test_an_outage_is_no_failure_of_a_views_own(tmp_path: Path) -> None:
+    with world(tmp_path) as shop:
+        shop.chaos.otherwise = acts.reset
+        for number in range(5):
+            shop.look(f"shopper{number}@shop.example")
+        shop.run(3600)
+        assert shop.stats.pending == 5
+        shop.chaos.otherwise = acts.ok
+        shop.run(400)
+        assert shop.stats.delivered == 5

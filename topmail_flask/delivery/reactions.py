@@ -49,7 +49,8 @@ class _History:
     error: str = ""
     successes_before: int = 0
     failing_since: float | None = None
-    successes_then: int = 0
+    successes_then: int = -1
+    successes_lately: int = 0
 
 
 class Reactions:
@@ -208,9 +209,10 @@ class Reactions:
         history = self._history(row)
         nobody_passed = self._successes == history.successes_then
         if history.failing_since is None or nobody_passed:  # it may be the same for everybody
-            history.failing_since = wall
-        history.successes_then = self._successes
-        if wall - history.failing_since < LONGEST_FAILING:
+            history.failing_since, history.successes_then = wall, self._successes
+        others_pass = self._successes > history.successes_lately
+        history.successes_lately = self._successes
+        if wall - history.failing_since < LONGEST_FAILING or not others_pass:
             return None
         self._notices.note(
             "failing", f"{row.entry.kind} {row.entry.key} failed for ten minutes: {error.code}."
@@ -251,7 +253,10 @@ class Reactions:
         asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
         wait = max(backoff(row.attempts + 1, self._dice()), asked)
         since = self._history(row).failing_since
-        self._outbox.retry(row, wall + wait, renewed=outcome.renewed, failing_since=since)
+        due = wall + wait
+        if since is not None:  # when it is over, one more attempt decides
+            due = min(due, max(since + LONGEST_FAILING, wall + 1.0))
+        self._outbox.retry(row, due, renewed=outcome.renewed, failing_since=since)
 
     def _pause_creation(self, error: SendingBlocked, wall: float) -> None:
         limited = error.code == "limit_reached"
