@@ -73,9 +73,13 @@ def test_a_robot_is_a_robot_although_its_product_could_not_be_read(shop: Shop) -
     assert answer.headers["X-TopMail"] == "none; reason=robot"
 
 
-def test_the_doctor_tells_of_an_error_of_ours(shop: Shop) -> None:
+def test_the_doctor_tells_of_an_error_of_ours(tmp_path: Path) -> None:
     app = Flask("shop")
-    app.config |= {"TOPMAIL_API_KEY": KEY, "TOPMAIL_BASE_URL": "http://127.0.0.1:1/"}
+    app.config |= {
+        "TOPMAIL_API_KEY": KEY,
+        "TOPMAIL_BASE_URL": "http://127.0.0.1:1/",
+        "TOPMAIL_OUTBOX": str(tmp_path),
+    }
     TopMail(app)
     app.add_url_rule("/", "home", lambda: "<a href='/cup'>")
     app.add_url_rule("/cup", "cup", lambda: render_template_string("x", product=TEA))

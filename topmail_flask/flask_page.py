@@ -297,7 +297,7 @@ class PageReader:
             value = template_product(context, self.settings.template_variables)
         shown = Shown(template, context, value)
         page.shown.append(shown)
-        if not is_read or not self.may_count(page):
+        if not is_read or (value is None and not page.named) or not self.may_count(page):
             return
         for named in page.named:
             if not isinstance(named.found, Product) and is_mapped(named.value):
