@@ -1,6 +1,7 @@
-"""Shoppers in a closed loop: ``python -m benchmarks.load PORT SECONDS COOKIE...``
+"""Shoppers in a closed loop: ``python -m benchmarks.load PORT SECONDS first|seen COOKIE...``
 
-Prints the pages a second, and p50 and p99 in ms, as JSON. Nobody sees a product twice.
+Prints the pages a second, and p50 and p99 in ms, as JSON. ``first``: no product is shown twice, so
+each page is the first of its product that the process makes; ``seen``: 50 products take turns.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ ASKED = (
 )
 
 
+PRODUCTS = 50
+
+
 def shop(port: int, end: float, number: int, cookie: str, took: list[float]) -> None:
     link = socket.create_connection(("127.0.0.1", port))
     at = number * 1_000_000
     while time.perf_counter() < end:
         at += 1
         start = time.perf_counter()
-        link.sendall((ASKED % (at, CHROME, cookie)).encode())
+        product = at if sys.argv[3] == "first" else at % PRODUCTS
+        link.sendall((ASKED % (product, CHROME, cookie)).encode())
         received = link.recv(65536)
         head, _, body = received.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
@@ -43,7 +48,7 @@ def main() -> None:
     start = time.perf_counter()
     shoppers = [
         threading.Thread(target=shop, args=(port, start + seconds, number, cookie, took))
-        for number, cookie in enumerate(sys.argv[3:], 1)
+        for number, cookie in enumerate(sys.argv[4:], 1)
     ]
     for one in shoppers:
         one.start()
