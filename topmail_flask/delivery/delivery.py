@@ -120,7 +120,7 @@ class Delivery:
         """Go on with what earlier processes left behind; to be called with each request."""
         if self._enabled and self._resumed_in != os.getpid():
             self._resumed_in = os.getpid()
-            if self._directory and (self._directory.exists() or siblings(self._directory)):
+            if self._directory and (os.path.exists(self._directory) or siblings(self._directory)):
                 self._wake()
 
     def follow(self) -> None:

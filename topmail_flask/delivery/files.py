@@ -74,7 +74,7 @@ def siblings(directory: Path) -> list[Path]:
         found = sorted({*directory.parent.glob(f"{app}-*"), *directory.parent.glob(f"*-{key}")})
     except OSError:
         return []
-    return [path for path in found if path != directory and path.is_dir()]
+    return [path for path in found if path != directory and os.path.isdir(path)]
 
 
 def prepare(directory: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> None:
@@ -111,7 +111,7 @@ def why_unusable(directory: Path) -> str:
             prepare(directory)  # all is there: it only checks
         elif os.path.lexists(directory.parent):
             _check(directory.parent)
-        existing = next(path for path in (directory, *directory.parents) if path.exists())
+        existing = next(path for path in (directory, *directory.parents) if os.path.exists(path))
         if not os.access(existing, os.W_OK | os.X_OK, effective_ids=_BY_EFFECTIVE_IDS):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:

@@ -124,7 +124,7 @@ def listed(directory: Path) -> list[Path]:
     """The segments in a directory, the oldest first; none where there is no readable directory."""
     try:
         names = [name for name in os.listdir(directory) if name.endswith(SUFFIX)]
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except OSError:
         return []
     return [directory / name for name in sorted(names)]
 

@@ -142,7 +142,7 @@ class SqliteFile:
                 # Only what this process has open still shows what waits.
                 with self._lock:
                     return work(self._connections[0])
-            if self.path is None or not self.path.exists():
+            if self.path is None or not os.path.exists(self.path):
                 raise Fault("missing")
             # A mere reader leaves nothing open: with gevent every request is a thread of its own.
             with closing(self._opened(makes=False)) as connection:
@@ -171,7 +171,7 @@ class SqliteFile:
     @property
     def exists(self) -> bool:
         """Whether there is anything to read, without making it."""
-        return self.path is None or self.path.exists() or bool(self.connections)
+        return self.path is None or os.path.exists(self.path) or bool(self.connections)
 
     def shrink(self) -> bool:
         """Gives free pages back to the disk, and empties the write-ahead log.
@@ -226,7 +226,7 @@ class SqliteFile:
             prepare(path.parent)
             for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
                 check_file(name)
-            if makes and not path.exists():
+            if makes and not os.path.exists(path):
                 _make(path)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw" if path else ":memory:",
@@ -277,7 +277,7 @@ def leading(directory: Path) -> Iterator[None]:
     :raises Fault: ``busy``: another process leads.
     """
     lock = directory / LEADER_LOCK
-    own = held_here(lock) if lock.exists() else None
+    own = held_here(lock) if os.path.exists(lock) else None
     if (held := own or hold(lock)) is None:
         raise Fault("busy")
     try:
@@ -290,7 +290,7 @@ def leading(directory: Path) -> Iterator[None]:
 def _make(path: Path) -> None:
     """Makes an empty file, never beside the log of another one: SQLite would take that for its."""
     with leading(path.parent):
-        if not path.exists():
+        if not os.path.exists(path):
             for suffix in ("-wal", "-shm"):
                 Path(f"{path}{suffix}").unlink(missing_ok=True)
         with suppress(FileExistsError):
