@@ -86,7 +86,7 @@ def test_a_used_up_quota_is_waited_for_before_it_is_refused(shop: World) -> None
     shop.look("a@shop.example")
     shop.look("b@shop.example")
     shop.run(60)
-    assert shop.times()[1] >= 33
+    assert shop.times()[1] >= 32.999  # the header names microseconds
     assert shop.stats.delivered == 2
 
 
