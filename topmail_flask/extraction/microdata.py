@@ -39,6 +39,7 @@ _OFFER_TYPE = re.compile(r"[/:](?:Aggregate)?Offer\Z", re.IGNORECASE)
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
 )
+_DECLARED = re.compile(rb"(?:vocab|prefix)\s{0,3}=[^<>]{0,50}\Z", re.IGNORECASE)
 _RDFA_PRODUCT = re.compile(
     rb"typeof=[\"']?(?:schema:|https?://schema\.org/)?Product", re.IGNORECASE
 )
@@ -57,7 +58,7 @@ def mentions_product(document: Document) -> bool:
 def mentions_rdfa(document: Document) -> bool:
     """Whether the page declares the vocabulary of schema.org for RDFa, and has a product's type."""
     names, html = document.once(_schema_org_names), document.html
-    is_declared = any(html[at : at + 1] in (b'"', b"'") for at in names)
+    is_declared = any(_DECLARED.search(html, max(0, at - 60), at) for at in names)
     return is_declared and _RDFA_PRODUCT.search(html) is not None
 
 

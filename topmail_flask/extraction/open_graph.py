@@ -15,8 +15,6 @@ _LAST_WORD = re.compile(r"[.:/#]")
 # The first family with an amount has the price; its currency is never another family's (R18).
 _SALE = "product:sale_price"
 _PRICE_FAMILIES = (_SALE, "product:price", "og:price")
-_LOOKED_AT = 2_000
-_TAG_LIMIT = 400
 _TEXTS = {
     "product:retailer_item_id": "retailer_id",
     "product:item_group_id": "inProductGroupWithID",
@@ -108,21 +106,16 @@ class OpenGraph:
 
 
 def mentions_product(document: Document) -> bool:
-    """Whether an ``og:type`` of the page is a product."""
+    """Whether the page has the metas of a product that say more of it than its type."""
+    html = document.once(_marked)
+    return html.rfind(b"price:amount") >= 0 or html.rfind(b"retailer_item_id") >= 0
+
+
+def _marked(document: Document) -> bytes:
+    """The head, if it has metas of OpenGraph, else the whole page."""
     html = document.html
-    end = len(html)
-    for _ in range(_LOOKED_AT):
-        end = html.rfind(b"og:type", 0, end)
-        if end < 0:
-            return False
-        start = html.rfind(b"<", max(0, end - _TAG_LIMIT), end)
-        closing = html.find(b">", end, end + _TAG_LIMIT)
-        if start < 0:
-            continue
-        tag = html[start : closing if closing >= 0 else end + _TAG_LIMIT]
-        if b"product" in tag.lower():
-            return True
-    return True
+    end = max(html.find(b"</head"), 0)
+    return html[:end] if html.rfind(b"og:", 0, end) >= 0 else html
 
 
 def read(document: Document) -> list[Node]:
@@ -132,8 +125,11 @@ def read(document: Document) -> list[Node]:
 
 
 def mentions_tags(document: Document) -> bool:
-    """Whether the page has the price metas of a product's page."""
-    return b"product:price:amount" in document.html
+    """Whether the page has an id of the shop and a price among its metas."""
+    html = document.once(_marked)
+    return document.once(mentions_product) and (
+        html.rfind(b"retailer_item_id") >= 0 and html.rfind(b"price:amount") >= 0
+    )
 
 
 def read_tags(document: Document) -> list[Node]:
@@ -145,8 +141,7 @@ def read_tags(document: Document) -> list[Node]:
 def metas_of(document: Document) -> OpenGraph:
     """The metas of OpenGraph: those of the head, or wherever they stand if it has no og:type."""
     head = document.head
-    is_mentioned = document.once(mentions_product) or document.once(mentions_tags)
-    if head.holds(b"og:type") or head.holds(b"product:price:") or not is_mentioned:
+    if head.holds(b"og:type") or head.holds(b"product:") or not document.once(mentions_product):
         return read_metas(head.metas())
     return read_metas(document.body_metas())  # a page without a head of its own, say
 

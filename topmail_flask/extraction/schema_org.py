@@ -99,7 +99,7 @@ RELATED = frozenset(
 )
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
-_NOTHING = frozenset(["none", "null", "undefined", "nan"])
+_NOTHING = frozenset(["none", "null", "undefined", "nan", "n/a", "-", "–", "—"])
 # Text of a template that was not rendered, as template languages mark it.
 _UNRENDERED = re.compile(
     r"\{\{[^{}]{0,200}\}\}|\{%[^%]{0,200}%\}|[$#]\{[^{}]{0,200}\}|<%[^%]{0,200}%>"
