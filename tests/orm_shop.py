@@ -34,9 +34,10 @@ class Article(Base):
     category: Mapped[Category] = relationship(back_populates="products")
 
 
-def orm_shop(place: Path) -> tuple[Shop, SQLAlchemy, list[str]]:
+def orm_shop(place: Path, **settings: str) -> tuple[Shop, SQLAlchemy, list[str]]:
     """A shop with two teas in a database, and the list of the statements that run from now on."""
     config = {"TOPMAIL_CURRENCY": "EUR", "TOPMAIL_IMAGE_BASE": "/media/"}
+    config |= {f"TOPMAIL_{name.upper()}": value for name, value in settings.items()}
     shop = make_shop(config, shopper="ann@shop.example")
     shop.app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{place}/shop.db"
     db = SQLAlchemy(model_class=Base)

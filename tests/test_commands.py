@@ -87,7 +87,7 @@ def test_inspect_says_why_a_page_does_not_count_and_what_to_do() -> None:
         assert told(shop, path)["reason"] == reason
     output = run(shop, "inspect", "/about").output
     assert "No product was found" in output
-    assert "fix:      Mark the route with @product_page" in output
+    assert "fix:      Mark the view with @product_page" in output
 
 
 def test_inspect_reads_a_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.cli.examined import told
 from tests.faults.injection import failing
 from tests.shop import TEA, Shop, make_shop
 from topmail_flask import TopMail, TopMailMiddleware
-from topmail_flask.extraction.objects import read_product
+from topmail_flask.extraction.product_reader import ProductReader
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.tracker import Tracker
 
@@ -39,7 +39,9 @@ def shop() -> Shop:
 
 
 @pytest.mark.parametrize(
-    "place", [robot_kind, read_product, Tracker.decide, Tracker.ask], ids=lambda one: one.__name__
+    "place",
+    [robot_kind, ProductReader.guess, Tracker.decide, Tracker.ask],
+    ids=lambda one: one.__name__,
 )
 def test_a_view_that_our_error_lost_has_a_reason_everywhere(
     shop: Shop, caplog: pytest.LogCaptureFixture, place: Callable[..., object]
@@ -68,7 +70,7 @@ def test_a_page_without_a_product_is_no_internal_error(shop: Shop) -> None:
 
 
 def test_a_robot_is_a_robot_although_its_product_could_not_be_read(shop: Shop) -> None:
-    with failing(read_product):
+    with failing(ProductReader.guess):
         answer = shop.get("/cup", headers={"User-Agent": "Googlebot/2.1"})
     assert answer.headers["X-TopMail"] == "none; reason=robot"
 

@@ -53,7 +53,7 @@ def test_a_commit_before_or_after_the_page_loses_no_view(tmp_path: Path, marked:
 def test_a_row_tracked_before_or_after_a_commit_is_read_once_it_is_loaded(
     tmp_path: Path, early: bool
 ) -> None:
-    shop, db, statements = orm_shop(tmp_path)
+    shop, db, statements = orm_shop(tmp_path, product_url="https://tea.example/p/{id}")
 
     @shop.app.get("/quick")
     def quick() -> Response:
@@ -65,5 +65,6 @@ def test_a_row_tracked_before_or_after_a_commit_is_read_once_it_is_loaded(
             shop.topmail.track(found)
         return jsonify(name=found.name if found else "")
 
-    assert only_look(shop, "/quick").id == "1"
+    seen = only_look(shop, "/quick")
+    assert (seen.id, seen.url) == ("1", "https://tea.example/p/1")
     assert len(statements) == 2

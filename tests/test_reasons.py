@@ -8,16 +8,18 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Response, render_template_string
+from flask import Response, g, jsonify, render_template_string
 
 from tests.beacon.visitor import show, tag_of_age
 from tests.delivery import chaos as acts
 from tests.delivery.simulation import world
 from tests.faults.injection import failing
 from tests.scene import ADDRESS, Scene, ask, bought
+from tests.shop import TEA
 from topmail_flask import ProductView, Reason, product_page
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.sandbox import Sandbox
@@ -54,6 +56,27 @@ def two_products() -> str:
     for number in (1, 2):
         render_template_string("x", product={"id": number, "name": "Tea", "price": 1})
     return "<p>"
+
+
+def shown_at(rule: str) -> Callable[[Scene], object]:
+    def scene_of(scene: Scene) -> None:
+        shop = scene.shop()
+        shop.app.add_url_rule(
+            rule, "show", lambda number: render_template_string("x", product={**TEA, "id": number})
+        )
+        shop.get(rule.replace("<number>", "7"))
+
+    return scene_of
+
+
+def staff(scene: Scene) -> None:
+    shop = scene.shop()
+
+    @shop.app.before_request
+    def log_in() -> None:
+        g.user = SimpleNamespace(email=ADDRESS, is_admin=True)
+
+    shop.get("/tea")
 
 
 def front_page(scene: Scene) -> None:
@@ -249,6 +272,10 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.COUNTED: beacon(0),
     Reason.BEACON: page_with_old_beacon,
     Reason.BEACON_EXPIRED: beacon(8 * 86_400),
+    Reason.STAFF: staff,
+    Reason.NO_PAGE: visit(product_page(lambda: TEA)(lambda: jsonify(TEA))),
+    Reason.BACK_OFFICE: shown_at("/admin/teas/<number>"),
+    Reason.BUYING: shown_at("/teas/<number>/buy"),
     Reason.BEACON_REFUSED: beacon(60, "no such kind"),
     Reason.INVALID_PURCHASE: bought(""),
     Reason.KNOWN_ORDER: bought("A-7", "A-7"),

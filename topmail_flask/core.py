@@ -74,6 +74,7 @@ class Core:
         )
         self.reader = PageReader(app, settings, hooks.adapters, self.guard)
         self.reader.may_count = self.may_count
+        self.reader.is_asked = lambda: bool(self.watchers)
 
     @property
     def name(self) -> str:

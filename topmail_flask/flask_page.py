@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from flask import Flask, Request, Response, templating
 from flask import request as current_request
 from jinja2 import Template
 
-from topmail_flask.extraction.attributes import is_mapped, template_product
+from topmail_flask.extraction.attributes import VARIABLES, template_product
 from topmail_flask.extraction.extract import may_hold_product
+from topmail_flask.extraction.orm_rows import is_mapped, unflushed
+from topmail_flask.extraction.page_purpose import doubt_about, has_listing
 from topmail_flask.guard import Guard, guarded
 from topmail_flask.marking import Mark, call_loader, mark_of
-from topmail_flask.model.decision import Decision
-from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.decision import Decision, GuessedProduct, Rejected
+from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -26,7 +29,7 @@ from topmail_flask.page import HTML, RenderedPage
 from topmail_flask.site_address import server_address, site_address
 
 if TYPE_CHECKING:
-    from topmail_flask.extraction.objects import ProductReader
+    from topmail_flask.extraction.product_reader import ProductReader
     from topmail_flask.shoppers import FlaskShopperSource
 
 Adapters = Mapping[type, Callable[[Any], Any]]
@@ -70,7 +73,7 @@ class Shown:
     template: str
     context: Mapping[str, Any]
     value: object | None
-    found: Product | Reason | None = None
+    found: Product | GuessedProduct | Reason | None = None
 
 
 class FlaskPage(RenderedPage):
@@ -118,7 +121,7 @@ class FlaskPage(RenderedPage):
 
     def may_show_product(self) -> bool:
         """Whether it pays to read the page: False only if it shows no product."""
-        if self.marked:
+        if self.marked or self._reader.is_asked():
             return True
         for shown in self.shown:
             if shown.value is not None:
@@ -129,9 +132,11 @@ class FlaskPage(RenderedPage):
     def read(self) -> None:
         """Fill in what the shop named, what the template shows, and the body."""
         reader, template_product = self._reader, None
-        found: list[Product | Reason | None]
+        found: list[Any]
         if self.marked:
-            found = reader.named_on(self)
+            found = list(reader.named_on(self))
+            if self.mimetype not in HTML or "HTTP_HX_REQUEST" in self.environ:
+                found = [reader.with_page(value, self) for value in found]
             self.declared = tuple(value for value in found if isinstance(value, Product))
         else:
             template_product = reader.template_product(self)
@@ -145,7 +150,7 @@ class FlaskPage(RenderedPage):
             self.unread = refusals[0]
             if Reason.AMBIGUOUS in refusals or Reason.HOOK_FAILED in refusals:
                 self.html = None
-        elif isinstance(template_product, Product):
+        elif isinstance(template_product, GuessedProduct):
             self.template_product = template_product
 
     def note_named(self, product: Product) -> None:
@@ -189,6 +194,7 @@ class FlaskPage(RenderedPage):
 class PageReader:
     """Reads pages and products out of what one app's code hands over.
 
+    :ivar is_asked: whether somebody looks at one page to know why it is no view.
     :ivar is_older_copy: whether a page with a beacon comes from a cache; the beacon sets it.
     :ivar may_count: whether anybody wants to know what a page shows, as far as can be told before
         its response is final; the core sets it.
@@ -201,6 +207,7 @@ class PageReader:
         self._adapters = adapters
         self._objects: ProductReader | None = None
         self._marks: dict[object, Mark | None] = {}
+        self.is_asked: Callable[[], bool] = lambda: False
         self.is_older_copy: Callable[[FlaskPage], bool] = lambda _: False
         self.may_count: Callable[[FlaskPage], bool] = lambda _: True
 
@@ -311,7 +318,9 @@ class PageReader:
         if page.rendering is not None:  # what it shows is read again when it is done
             self.note_shown(page, "", page.rendering, is_read=False)
         try:
-            values = self.named_on(page) if page.marked else [self.template_product(page)]
+            guess = None if page.marked else self.template_product(page)
+            alone = guess.product if isinstance(guess, GuessedProduct) else guess
+            values = self.named_on(page) if page.marked else [alone]
         finally:
             if page.rendering is not None:
                 page.shown.pop()
@@ -343,54 +352,93 @@ class PageReader:
             found.append(self._marked(page, page.mark))
         return found
 
-    def template_product(self, page: FlaskPage) -> Product | Reason | None:
+    def template_product(self, page: FlaskPage) -> GuessedProduct | Reason | None:
         """What the template variable holds: the last page decides; two products are none."""
         shown = page.shown
         if len(shown) > 1:
             shown = [part for part in shown if part.template.rpartition("/")[2][:1] != "_"]
         elif shown and shown[0].template.rpartition("/")[2][:1] == "_":
             return None
-        if not shown or shown[-1].value is None:
+        if not shown:
+            return None
+        if shown[-1].value is None:
+            if self.is_asked():
+                page.remarks += (self._missing_variable(shown[-1], page, None),)
             return None
         last = shown[-1].found or self._read(shown[-1], page)
-        if not isinstance(last, Product):
+        if not isinstance(last, GuessedProduct):
             return last if last is Reason.HOOK_FAILED else None
         for other in shown[:-1]:
             if other.value is not None and other.value is not shown[-1].value:
                 earlier = other.found or self._read(other, page)
-                if isinstance(earlier, Product) and earlier.id != last.id:
+                if isinstance(earlier, GuessedProduct) and earlier.product.id != last.product.id:
                     return Reason.AMBIGUOUS
         return last
 
     def product(
-        self,
-        value: object,
-        request: Request,
-        *,
-        fields: Mapping[str, object] | None = None,
-        needs_price: bool = False,
+        self, value: object, request: Request, *, fields: Mapping[str, object] | None = None
     ) -> Product:
         """The product that an object of the shop stands for.
 
         :raises InvalidValueError: it stands for none.
         """
-        for kind in type(value).__mro__ if self._adapters else ():
-            if kind in self._adapters:
-                value = self._hooked(self._app.ensure_sync(self._adapters[kind]), value)
-                needs_price = False
-                break
-        if self._objects is None:
-            # What reads prices is loaded with the first product, not at the start of the store.
-            from topmail_flask.extraction.objects import ProductReader  # noqa: PLC0415
+        if self._adapters:
+            value, _ = self._adapted(value)
+        objects = self._objects or self._load_objects()
+        return objects.read(value, self.address(request), request.view_args or {}, fields=fields)
 
-            self._objects = ProductReader(self.settings)
-        return self._objects.read(
-            value,
-            self.address(request),
-            request.view_args or {},
-            fields=fields,
-            needs_price=needs_price,
-        )
+    def _guess(self, shown: Shown, request: Request) -> GuessedProduct:
+        """The product of a template variable that nobody marked.
+
+        :raises InvalidValueError: it is none.
+        """
+        objects, value = self._objects or self._load_objects(), shown.value
+        address, arguments = self.address(request), request.view_args or {}
+        if self._adapters:
+            adapted, is_adapted = self._adapted(value)
+            if is_adapted:  # the shop's word
+                return GuessedProduct(objects.read(adapted, address, arguments), is_certain=True)
+        guess = objects.guess(value, address, arguments)
+        rule = request.url_rule.rule if request.url_rule is not None else None
+        path = request.path if rule is not None and "<path:" in rule else ""
+        doubt = doubt_about(rule, request.endpoint, path)
+        if doubt.reason is None:
+            return guess
+        needs_sign = doubt.needs_sign and not has_listing(shown.context)
+        return replace(guess, doubt=doubt.reason, needs_sign=needs_sign)
+
+    def _adapted(self, value: object) -> tuple[object, bool]:
+        """What the shop's adapter makes of an object; it may query, but flushes nothing."""
+        for kind in type(value).__mro__:
+            if kind in self._adapters:
+                with unflushed(value):
+                    adapter = self._app.ensure_sync(self._adapters[kind])
+                    return self._hooked(adapter, value), True
+        return value, False
+
+    def _load_objects(self) -> ProductReader:
+        # What reads prices is loaded with the first product, not at the start of the store.
+        from topmail_flask.extraction.product_reader import ProductReader  # noqa: PLC0415
+
+        self._objects = ProductReader(self.settings)
+        return self._objects
+
+    def with_page(self, product: Product | Reason | None, page: FlaskPage) -> object:
+        """A product of a response that is no whole page, with the address of its own page."""
+        if not isinstance(product, Product) or not is_same_path(product.url, page):
+            return product
+        made = self.settings.product_url
+        try:
+            if isinstance(made, str):
+                values = {"id": product.id, "sku": product.sku, "variant_id": product.variant_id}
+                parts = {name: quote(value or "", safe="") for name, value in values.items()}
+                return replace(product, url=made.format(**parts))
+            address = None if made is None else self._hooked(made, product)
+            if address is not None:
+                return replace(product, url=urljoin(self.address(page.request), address))
+        except InvalidValueError as error:
+            return reason_of(error)
+        return product if page.mimetype in HTML else Reason.NO_PAGE
 
     def address(self, request: Request) -> str:
         """The request's URL on ``TOPMAIL_SITE_URL``, else on ``SERVER_NAME``.
@@ -417,34 +465,52 @@ class PageReader:
             return None if value is None else self._made(value, page, mark.fields)
         for shown in reversed(page.shown):
             if shown.value is not None:
-                return shown.found or self._read(shown, page)
+                found = shown.found or self._read(shown, page)
+                return found.product if isinstance(found, GuessedProduct) else found
+        if page.shown:
+            page.remarks += (self._missing_variable(page.shown[-1], page, mark.variable),)
         return None
 
-    def _read(self, shown: Shown, page: FlaskPage) -> Product | Reason:
+    def _read(self, shown: Shown, page: FlaskPage) -> Product | GuessedProduct | Reason:
         mark = page.mark
         try:
-            shown.found = self.product(
-                shown.value,
-                page.request,
-                fields=mark.fields if mark else None,
-                needs_price=mark is None,
-            )
+            if mark is None:
+                shown.found = self._guess(shown, page.request)
+            else:
+                shown.found = self.product(shown.value, page.request, fields=mark.fields)
         except InvalidValueError as error:
+            page.remarks += (remark_on(error, self._name_of(shown, mark)),)
             shown.found = reason_of(error)
         return shown.found
 
     def _made(
-        self,
-        value: object,
-        page: FlaskPage,
-        fields: Mapping[str, object] | None = None,
-        *,
-        needs_price: bool = False,
+        self, value: object, page: FlaskPage, fields: Mapping[str, object] | None = None
     ) -> Product | Reason:
         try:
-            return self.product(value, page.request, fields=fields, needs_price=needs_price)
+            return self.product(value, page.request, fields=fields)
         except InvalidValueError as error:
+            page.remarks += (remark_on(error, "product"),)
             return reason_of(error)
+
+    def _name_of(self, shown: Shown, mark: Mark | None) -> str:
+        if mark is not None and mark.variable is not None:
+            return mark.variable
+        names = (*VARIABLES, *self.settings.template_variables)
+        return next((name for name in names if shown.context.get(name) is shown.value), "product")
+
+    def _missing_variable(self, shown: Shown, page: FlaskPage, wanted: str | None) -> Rejected:
+        """What a template was given, where none of it is called as the product should be."""
+        products = []
+        if self.is_asked():  # else nothing is looked for in what is called otherwise
+            for name, value in shown.context.items():
+                if name in _USUAL_VARIABLES or name[:1] == "_" or callable(value):
+                    continue
+                try:
+                    self._guess(Shown(shown.template, shown.context, value), page.request)
+                except InvalidValueError:
+                    continue
+                products.append(name)
+        return names_in(shown.context, wanted, products)
 
     def _hooked(self, hook: Callable[..., object], *args: Any) -> Any:
         try:
@@ -460,11 +526,47 @@ def reason_of(error: InvalidValueError) -> Reason:
     """The reason that a product could not be read."""
     if isinstance(error, HookFailedError):
         return Reason.HOOK_FAILED
-    if error.problem == "is missing":
+    if isinstance(error, IncompleteError):
         return Reason.INCOMPLETE
     if error.field == "id" and error.problem.startswith("is longer"):
         return Reason.ID_TOO_LONG
     return Reason.INVALID_PRODUCT
+
+
+def is_same_path(address: str | None, page: FlaskPage) -> bool:
+    """Whether an address is that of the request itself, whatever its query."""
+    return address is None or unquote(urlsplit(address).path).endswith(page.path)
+
+
+def remark_on(error: InvalidValueError, name: str) -> Rejected:
+    """Why a template variable, or what the shop named, is no product."""
+    cure = error.cure if isinstance(error, IncompleteError) else ""
+    what = name if error.field == "product" else f"{name}.{error.field}"
+    return Rejected(what, error.problem, cure)
+
+
+_USUAL_VARIABLES = frozenset(["request", "session", "g", "config", "current_user", "csrf_token"])
+
+
+def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]) -> Rejected:
+    """What a template was given, where none of it is called as the product should be.
+
+    :param wanted: the name that a mark gives.
+    :param products: those of its names that hold what looks like a product.
+    """
+    names = [name for name in context if name not in _USUAL_VARIABLES and name[:1] != "_"][:20]
+    listed = ", ".join(names) or "no variable"
+    listed += f" ({products[0]} looks like a product)" if products else ""
+    product = products[0] if products else "..."
+    for name in (wanted,) if wanted else VARIABLES:
+        if name and isinstance(context.get(name), (list, tuple)):
+            cure = f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'
+            return Rejected(name, "is a list or tuple: a product has names", cure)
+    if wanted is not None:
+        why = f"has no variable {wanted}, which @product_page names; it was given: {listed}"
+        return Rejected("template", why, f'@product_page("{product}"): name the variable that is.')
+    cure = f'@product_page("{product}") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["{product}"].'
+    return Rejected("template", f"has no variable product or item; it was given: {listed}", cure)
 
 
 def is_within_another() -> bool:

@@ -6,18 +6,23 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import application_uri, request_uri
 
 from werkzeug.http import parse_cookie
+from werkzeug.wsgi import ClosingIterator
 
 from topmail_flask.delivery.delivery import Delivery
 from topmail_flask.delivery.delivery import Shop as DeliveringShop
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.runners import serve
+from topmail_flask.extraction.product_reader import ProductReader
 from topmail_flask.guard import Guard, guarded
+from topmail_flask.model.decision import Decision, Rejected, refused
+from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
@@ -41,6 +46,7 @@ class _Callables:
     shopper: Callable[[Environ], object] | None
     consent: Callable[[Environ], bool | None] | None
     exclude: Callable[[Environ], object] | None
+    product: Callable[[Environ], object] | None = None
 
 
 class EnvironShopperSource:
@@ -64,10 +70,17 @@ class EnvironShopperSource:
         answer = ask(self._environ)
         return answer if answer is None else bool(answer)
 
+    def is_staff(self) -> bool:
+        """The environ does not tell."""
+        return False
+
     def is_excluded(self) -> bool:
         """Whether the shop leaves this request out."""
         ask = self._callables.exclude
         return ask is not None and bool(ask(self._environ))
+
+
+_UNDECIDED = refused(Reason.STATUS)
 
 
 @dataclass(slots=True)
@@ -76,10 +89,15 @@ class _Visit:
     page: RenderedPage
     environ: Environ
     refusal: Reason | None = Reason.STATUS
+    decision: Decision = _UNDECIDED
+    is_followed: bool = True
+
+
+_NO_PAGE = RenderedPage({})
 
 
 class TopMailMiddleware:
-    """Product views of any WSGI application, by the structured data of its pages.
+    """Product views of any WSGI application, by what it names or its pages' structured data.
 
     .. code-block:: python
 
@@ -87,6 +105,7 @@ class TopMailMiddleware:
             get_wsgi_application(),
             api_key="tm_live_…",
             shopper=lambda environ: environ.get("shop.email"),
+            product=lambda environ: environ.get("shop.product"),
             site_url="https://shop.example",
         )
 
@@ -95,8 +114,9 @@ class TopMailMiddleware:
     not wait for is no view. The signals' sender is the middleware. A Flask app inside that has a
     :class:`~topmail_flask.TopMail` of its own tells of its pages itself.
 
-    The callables get the request's environ as the application left it, so a Django middleware may
-    say who the shopper is by ``request.META["shop.email"] = request.user.email``. They run after
+    The callables get the request's environ as the application left it, so a Django view may say who
+    the shopper is by ``request.META["shop.email"] = request.user.email``, and which product its
+    page shows by ``request.META["shop.product"] = product``. They run after
     the application's answer is complete and before the server closes it. One that raises costs the
     view, never the page.
 
@@ -106,13 +126,18 @@ class TopMailMiddleware:
     :param consent: ``environ -> True | False | None`` (no decision yet: return False there if the
         shop needs an opt-in), or the policy, ``"opt-in"`` or ``"opt-out"``: then the cookies of
         common cookie banners are read.
+    :param product: ``environ -> product | None``: what the page shows, for pages without structured
+        data: a :class:`~topmail_flask.Product`, a mapping, or an object with ``id`` and ``name``.
+        Of a row of an object mapper only what is loaded is read. None: the page itself tells.
     :param exclude: ``environ -> bool``: whether the shop leaves this request out.
     :param before_send: takes each view before it is sent; returns it, a changed one, or None.
     :param celery: the Celery app that views are handed to with ``delivery="celery"``. Its worker
         has to make this middleware as well, with the same application and key.
     :param settings: the settings of :class:`~topmail_flask.model.settings.Settings` by their
         names in lower case, without ``TOPMAIL_``. ``outbox`` is ``instance/topmail`` below the
-        working directory, unless given. Set ``site_url``: the Host header is the visitor's.
+        working directory, unless given. Set ``site_url``: the Host header is the visitor's. With
+        ``debug_header=True`` each page is held back until it is complete, so that its headers can
+        say what was decided.
     :raises ConfigurationError: a setting is unknown or wrong.
     """
 
@@ -124,6 +149,7 @@ class TopMailMiddleware:
         shopper: Callable[[Environ], object] | None = None,
         consent: Callable[[Environ], bool | None] | str | None = None,
         exclude: Callable[[Environ], object] | None = None,
+        product: Callable[[Environ], object] | None = None,
         before_send: Callable[[ProductView], ProductView | None] | None = None,
         celery: object = None,
         **settings: Any,
@@ -135,7 +161,8 @@ class TopMailMiddleware:
         )
         self.wsgi_app = wsgi_app
         self.guard = Guard()
-        self._callables = _Callables(shopper, reader, exclude)
+        self._callables = _Callables(shopper, reader, exclude, product)
+        self._objects = ProductReader(self.settings)
         key = self.settings.api_key
         # Without a key nothing is sent: no other process has to come to the same digests.
         secret = key.reveal().encode() if key else os.urandom(16)
@@ -165,12 +192,50 @@ class TopMailMiddleware:
         )
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        tap = self._begin(environ)
-        if tap is None:
+        visit = self._begin(environ)
+        if visit is None or not (visit.is_followed or self.settings.debug_header):
             return self.wsgi_app(environ, start_response)
+        if self.settings.debug_header:
+            return self._with_header(visit, start_response)
+        tap = ResponseTap(partial(self._room, visit), partial(self._finish, visit))
         result = self.wsgi_app(environ, self._starting(tap, start_response) or start_response)
         tapped = self._around(tap, result, environ.get("wsgi.file_wrapper"))
         return result if tapped is None else tapped
+
+    def _with_header(self, visit: _Visit, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The response with the decision in its headers; a page is held back for it."""
+        chunks: list[bytes] = []
+        started: list[tuple[Any, ...]] = []
+
+        def start(*response: Any) -> Callable[[bytes], object]:
+            started[:] = [response]
+            return chunks.append
+
+        def begin() -> None:
+            status, headers, *error = started[0]
+            start_response(status, [*headers, ("X-TopMail", visit.decision.header)], *error)
+
+        result: Iterable[bytes]
+        if visit.is_followed:
+            tap = ResponseTap(partial(self._room, visit), partial(self._finish, visit))
+            result = self.wsgi_app(visit.environ, self._starting(tap, start) or start)
+            result = self._around(tap, result, None) or result
+        else:
+            result = self.wsgi_app(visit.environ, start)
+        close = getattr(result, "close", lambda: None)
+        try:
+            iterator = iter(result)
+            chunks += islice(iterator, 1)
+            if not visit.is_followed or visit.refusal is not None:
+                begin()
+                return ClosingIterator(chain(chunks, iterator), close)
+            chunks += iterator
+        except BaseException:
+            close()
+            raise
+        close()
+        begin()
+        return chunks
 
     def stats(self) -> Stats:
         """Counts of views; they always balance."""
@@ -195,17 +260,17 @@ class TopMailMiddleware:
         self._delivery.close()
 
     @guarded(None)
-    def _begin(self, environ: Environ) -> ResponseTap | None:
+    def _begin(self, environ: Environ) -> _Visit | None:
         if OBSERVER in environ:
             return None
         environ[OBSERVER] = self
         self._delivery.resume()
         reason = self._tracker.refused_request(environ, marked=False)
         if reason is not None:
-            self._tracker.refuse(reason)
-            return None
-        visit = _Visit(RenderedPage(dict(environ)), environ)
-        return ResponseTap(partial(self._room, visit), partial(self._finish, visit))
+            return _Visit(
+                _NO_PAGE, environ, reason, self._tracker.refuse(reason), is_followed=False
+            )
+        return _Visit(RenderedPage(dict(environ)), environ)
 
     @guarded(None)
     def _starting(
@@ -227,6 +292,7 @@ class TopMailMiddleware:
         visit.refusal = refused_response(
             page.status, page.mimetype, page.disposition, marked=False, declared=False
         )
+        visit.decision = refused(visit.refusal or Reason.NO_BODY)
         return 0 if visit.refusal else self.settings.max_page_bytes
 
     @guarded(None)
@@ -234,7 +300,7 @@ class TopMailMiddleware:
         if visit.environ.get(OBSERVER) is not self:
             return
         if visit.refusal is not None or not tap.complete:
-            self._tracker.refuse(visit.refusal or Reason.NO_BODY)
+            visit.decision = self._tracker.refuse(visit.refusal or Reason.NO_BODY)
             return
         page, asked = visit.page, visit.page.environ
         body = tap.body
@@ -244,7 +310,27 @@ class TopMailMiddleware:
             page.note_body(body, self.settings.max_page_bytes)
         page.url = self._address(visit)
         page.path = asked.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
-        self._tracker.observe(page, EnvironShopperSource(visit.environ, self._callables))
+        try:
+            self._note_product(visit)
+        except InvalidValueError as error:
+            page.remarks += (Rejected("product", f"{error.field} {error.problem}"),)
+            page.unread = Reason.INCOMPLETE
+        except Exception as error:  # noqa: BLE001  the shop's function may raise anything
+            self.guard.report(self._callables.product, error)
+            page.html, page.unread = None, Reason.HOOK_FAILED
+        source = EnvironShopperSource(visit.environ, self._callables)
+        visit.decision = self._tracker.observe(page, source)
+
+    def _note_product(self, visit: _Visit) -> None:
+        """Note the product that the application names.
+
+        :raises InvalidValueError: what it names is none.
+        """
+        ask = self._callables.product
+        value = ask(visit.environ) if ask is not None else None
+        if value is not None:
+            visit.page.declared = (self._objects.read(value, visit.page.url, {}),)
+            visit.page.marked = True
 
     def _address(self, visit: _Visit) -> str:
         environ = dict(visit.page.environ)

@@ -9,6 +9,7 @@ from typing import Any
 from werkzeug.http import parse_options_header
 
 from topmail_flask.extraction.encodings import readable
+from topmail_flask.model.decision import GuessedProduct, Rejected
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 
@@ -34,7 +35,8 @@ class RenderedPage:
     :ivar marked: the route is marked, or the shop named the product.
     :ivar failed: an error of our own lost what the shop named, or what the template showed.
     :ivar declared: products named by route, template call or ``track``, in their order.
-    :ivar template_product: what the template variable held, or None.
+    :ivar template_product: what a template variable that nobody marked held, or None.
+    :ivar remarks: why what was shown or named is no product, with the cure.
     """
 
     # Most pages end before most of these are known: so they begin here, not in __init__.
@@ -52,7 +54,8 @@ class RenderedPage:
     marked: bool = False
     failed: bool = False
     declared: tuple[Product, ...] = ()
-    template_product: Product | None = None
+    template_product: GuessedProduct | None = None
+    remarks: tuple[Rejected, ...] = ()
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self.environ = environ

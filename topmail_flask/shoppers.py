@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flask import Flask, Request, current_app, g
+from flask import Flask, Request, current_app, g, session
 
 from topmail_flask.delivery.files import CachedFlag
 from topmail_flask.delivery.receivers import OfShopper
+from topmail_flask.extraction.attributes import Reader
 from topmail_flask.guard import Guard
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.settings import Settings
@@ -30,23 +32,77 @@ IDENTIFIED = "topmail_flask.named"
 """Key of the environ: whom this very request named, or None once the shop forgot who it was."""
 
 
-def flask_login_shopper(request: Request) -> Shopper | None:
-    """Flask-Login's ``current_user`` with its ``email``, or None: nobody is logged in.
+_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+\Z")
+_STAFF_MARKS = ("is_admin", "is_staff", "is_superuser")
 
-    A request without a cookie and without ``Authorization`` belongs to nobody unless the view
-    itself has logged somebody in; its session is not touched.
+
+def flask_login_shopper(request: Request) -> Shopper | None:
+    """Flask-Login's ``current_user`` with its address, or None: nobody is logged in.
+
+    The address is the user's ``email``, ``mail`` or ``email_address``, or a ``username`` that is
+    one. A request without a cookie and without ``Authorization`` belongs to nobody unless the view
+    itself has logged somebody in; its session is not touched. Flask-Security is found by this, too.
 
     :raises InvalidValueError: the user's address cannot be one.
     """
-    user = _flask_login_user(request)
-    email = getattr(user, "email", None)
-    if not email:
+    return shopper_of(_flask_login_user(request))
+
+
+def jwt_shopper(_: Request) -> Shopper | None:
+    """The user or the identity of the token that flask-jwt-extended has verified for the view."""
+    if "_jwt_extended_jwt" not in g:
         return None
-    values = email, getattr(user, "first_name", None), getattr(user, "last_name", None)
-    if not _TEXTS.issuperset(map(type, values)):
-        names = (name if isinstance(name, str) else None for name in values[1:])
-        return Shopper(email, None, *names)
-    return _RECENT.get(values) or _RECENT.add(values)
+    import flask_jwt_extended  # noqa: PLC0415  only shops with flask-jwt-extended have it
+
+    try:
+        user = flask_jwt_extended.get_current_user()
+    except RuntimeError:  # the shop looks no users up
+        user = None
+    claims = flask_jwt_extended.get_jwt()
+    return shopper_of(user) or shopper_of(claims) or shopper_of(claims.get("sub"))
+
+
+def g_user_shopper(_: Request) -> Shopper | None:
+    """The user that a ``before_request`` function of the shop has put on ``g.user``."""
+    return shopper_of(g.get("user"))
+
+
+def session_shopper(request: Request) -> Shopper | None:
+    """``session["user"]``, or ``session["email"]``, if there is an address in it."""
+    if not _may_have_session(request):
+        return None
+    return shopper_of(session.get("user")) or shopper_of(session.get("email"))
+
+
+RESOLVERS: list[Resolver] = [flask_login_shopper, jwt_shopper, g_user_shopper, session_shopper]
+"""Asked one after the other until one knows the shopper. Each is a function of the request that
+returns a :class:`~topmail_flask.Shopper` or None; a ``shopper_loader`` of the shop replaces them.
+"""
+_OWN_RESOLVERS = frozenset(RESOLVERS)
+BUILT_IN_RESOLVERS = len(RESOLVERS)
+
+
+def shopper_of(user: object) -> Shopper | None:
+    """The shopper that a user, the claims of a token or an address stands for.
+
+    :raises InvalidValueError: what is called an e-mail address cannot be one.
+    """
+    if user is None or isinstance(user, str):
+        return Shopper(user) if user and _ADDRESS.match(user) else None
+
+    def value_of(name: str) -> Any:
+        found = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+        return None if callable(found) else found
+
+    for name in ("email", "mail", "email_address", "username"):
+        address = value_of(name)
+        if address and (name == "email" or (isinstance(address, str) and _ADDRESS.match(address))):
+            values = address, value_of("first_name"), value_of("last_name")
+            if not _TEXTS.issuperset(map(type, values)):
+                names = (text if isinstance(text, str) else None for text in values[1:])
+                return Shopper(address, None, *names)
+            return _RECENT.get(values) or _RECENT.add(values)
+    return None
 
 
 class _RecentShoppers(dict[tuple[str, str | None, str | None], Shopper]):
@@ -67,14 +123,6 @@ class _RecentShoppers(dict[tuple[str, str | None, str | None], Shopper]):
 _RECENT = _RecentShoppers()
 
 
-RESOLVERS: list[Resolver] = [
-    flask_login_shopper,
-]
-"""Asked one after the other until one knows the shopper. Each is a function of the request that
-returns a :class:`~topmail_flask.Shopper` or None; a ``shopper_loader`` of the shop replaces them.
-"""
-
-
 def is_somebody_logged_in(request: Request) -> bool:
     """Whether Flask-Login knows the visitor, with or without an address."""
     return _flask_login_user(request) is not None
@@ -83,7 +131,30 @@ def is_somebody_logged_in(request: Request) -> bool:
 def is_surely_nobody(request: Request) -> bool:
     """Whether nobody is logged in, as far as can be told without loading a session or a user."""
     # Each look through the proxy would cost 1 us.
-    user: Any = vars(g._get_current_object()).get("_login_user")  # noqa: SLF001
+    here = vars(g._get_current_object())  # noqa: SLF001
+    if "user" in here or "_jwt_extended_jwt" in here:
+        return False
+    return _is_nobody_for_flask_login(request) and not _may_have_session(request)
+
+
+def is_staff() -> bool:
+    """Whether the user of this request is one of the shop's own; only what is loaded is asked."""
+    for place in ("_login_user", "user"):
+        user = g.get(place)
+        if user is not None:
+            reader = Reader(user)
+            if any(reader.get(mark) is True for mark in _STAFF_MARKS):
+                return True
+    return False
+
+
+def _may_have_session(request: Request) -> bool:
+    cookies = request.environ.get("HTTP_COOKIE")
+    return cookies is not None and current_app.config["SESSION_COOKIE_NAME"] in cookies
+
+
+def _is_nobody_for_flask_login(request: Request) -> bool:
+    user: Any = vars(g._get_current_object()).get("_login_user")  # noqa: SLF001  as above
     if user is not None:
         return not user or not user.is_authenticated
     environ = request.environ
@@ -95,7 +166,7 @@ def is_surely_nobody(request: Request) -> bool:
 def _flask_login_user(request: Request) -> Any:
     user: Any = vars(g._get_current_object()).get("_login_user")  # noqa: SLF001  as above
     if user is None:
-        if is_surely_nobody(request):
+        if _is_nobody_for_flask_login(request):
             return None
         from flask_login import current_user  # noqa: PLC0415  only shops with Flask-Login have it
 
@@ -174,8 +245,7 @@ class FlaskShopperSource:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
         if (
             self._hooks.shopper_loader is not None
-            or RESOLVERS[0] is not flask_login_shopper
-            or len(RESOLVERS) > 1
+            or not _OWN_RESOLVERS.issuperset(RESOLVERS)
             or IDENTIFIED in self._request.environ
             or IDENTITY_COOKIE in self._request.environ.get("HTTP_COOKIE", "")
         ):
@@ -189,6 +259,10 @@ class FlaskShopperSource:
             has_cookies = "HTTP_COOKIE" in self._request.environ
             return cookie_banner_consent(self._request.cookies) if has_cookies else None
         return self._ask_consent(shopper)
+
+    def is_staff(self) -> bool:
+        """Whether the user who is logged in works for the shop."""
+        return is_staff()
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""

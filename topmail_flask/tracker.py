@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from werkzeug.http import parse_cookie
 
 from topmail_flask.extraction.extract import extract
 from topmail_flask.guard import Guard
-from topmail_flask.model.decision import Decision, Extraction, refused
+from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace, refused
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase, new_key
 from topmail_flask.model.identity import VISIT_SECONDS, visit_end, visit_id
@@ -38,6 +39,9 @@ from topmail_flask.rules.requests import (
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.signals import product_viewed, send, view_dropped
 
+log = logging.getLogger("topmail_flask")
+MANY_UNKNOWN = 100
+_LOG_IN_COOKIES = ("session", "remember_token", "access_token")
 BeforeSend = Callable[[ProductView], Any]
 REMEMBERED = 4096
 """Requests and visits that are judged as one before them; then it begins anew."""
@@ -54,6 +58,9 @@ class ShopperSource(Protocol):
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""
+
+    def is_staff(self) -> bool:
+        """Whether the user who is logged in works for the shop."""
 
 
 class VisitorSource(ShopperSource, Protocol):
@@ -119,6 +126,7 @@ class Tracker:
         self.clock = clock
         self._shop = shop
         self._secret = secret
+        self._unknown: int | None = 0  # None: somebody was known, or it was said
         self._repeats = RepeatWindow(settings.repeat_window, monotonic)
         self._judged_requests: dict[tuple[Any, ...], Reason | None] = {}
         self._visits: dict[int, tuple[float, str]] = {}
@@ -202,6 +210,7 @@ class Tracker:
             for product in products:
                 self._drop(product, None, refusal)
             return Decision(product=products[0], reason=refusal, extraction=extraction)
+        self._note_unknown(shopper, page.environ)
         views, reasons = [], []
         for product in products:
             try:
@@ -258,10 +267,15 @@ class Tracker:
         if page.declared:
             different = {(product.id, product.variant_id): product for product in page.declared}
             declared = list(different.values())
-        if len(declared) > 1 or (page.html is None and (declared or page.template_product)):
-            return declared or [page.template_product], None  # type: ignore[list-item]
+        guess = page.template_product
+        if len(declared) > 1 or (page.html is None and declared):
+            return declared, None
         if page.html is None:
-            return [], None
+            if guess is not None and (guess.doubt is None or guess.needs_sign):
+                return [guess.product], None
+            return [], Extraction(
+                None, guess.doubt if guess else None, Trace(rejected=page.remarks)
+            )
         extraction = extract(
             page.html,
             page.url,
@@ -271,7 +285,9 @@ class Tracker:
             charset=page.charset,
             view_args=page.view_args,
         )
-        return ([extraction.product] if extraction.product else []), extraction
+        if extraction.product is None:
+            return [], _remarked(extraction, page.remarks)
+        return [extraction.product], extraction
 
     def ask(
         self, visitor: ShopperSource, environ: Mapping[str, Any]
@@ -283,6 +299,8 @@ class Tracker:
                 return None, Reason.EXCLUDED
             asked = visitor.shopper
             shopper = visitor.shopper()
+            if shopper is not None and self.settings.exclude_staff and visitor.is_staff():
+                return None, Reason.STAFF
             asked = visitor.consents
             explicit = visitor.consents(shopper)
         except InvalidValueError:
@@ -298,6 +316,23 @@ class Tracker:
         if refusal is not None and is_refusal and shopper is not None:
             self.delivery.withdraw(shopper)
         return shopper, refusal
+
+    def _note_unknown(self, shopper: Shopper | None, environ: Mapping[str, Any]) -> None:
+        """Say once in the log that nobody is ever known, which looks like a store at work."""
+        if self._unknown is None:
+            return
+        if shopper is not None:
+            self._unknown = None
+        elif any(name in environ.get("HTTP_COOKIE", "") for name in _LOG_IN_COOKIES):
+            self._unknown += 1
+            if self._unknown >= MANY_UNKNOWN:
+                self._unknown = None
+                log.warning(
+                    "TopMail: %s product pages were shown to visitors with a session or log-in "
+                    "cookie, and nobody of them is known: no view is sent. If shoppers log in, "
+                    "register @topmail.shopper_loader; flask topmail doctor says more.",
+                    MANY_UNKNOWN,
+                )
 
     def _view(
         self, product: Product, shopper: Shopper | None, environ: Mapping[str, Any]
@@ -352,3 +387,14 @@ class Tracker:
             product=product,
             reason=reason,
         )
+
+
+def _remarked(extraction: Extraction, remarks: tuple[Rejected, ...]) -> Extraction:
+    """The same, with what is wrong with the variable that could have held the product."""
+    if not remarks:
+        return extraction
+    trace = replace(extraction.trace, rejected=(*remarks, *extraction.trace.rejected))
+    reason = extraction.reason
+    if reason is Reason.NO_PRODUCT and remarks[0].what != "template":
+        reason = Reason.INCOMPLETE
+    return replace(extraction, trace=trace, reason=reason)

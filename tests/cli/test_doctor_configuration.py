@@ -113,7 +113,7 @@ class WithInit:
 
 
 class WithoutAddress:
-    mail = ""
+    phone = ""
 
 
 def load_column(user_id: str) -> WithColumn | None:

@@ -116,7 +116,10 @@ def test_a_products_own_url_moves_to_the_configured_site() -> None:
         (SimpleNamespace(url="/a.jpg"), {}, "https://shop.test/a.jpg"),
         ({"url": "/a.jpg"}, {}, "https://shop.test/a.jpg"),
         (SimpleNamespace(url=lambda: "/a.jpg"), {}, None),
-        (["/a.jpg"], {}, None),
+        (["/a.jpg"], {}, "https://shop.test/a.jpg"),
+        ([], {}, None),
+        (["", {"src": "/b.jpg"}], {}, "https://shop.test/b.jpg"),
+        ("/a.jpg, /b.jpg", {}, "https://shop.test/a.jpg"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -99,6 +99,7 @@ CHECKS: tuple[Check, ...] = (
     pages.compression,
     pages.routes,
     pages.pages,
+    pages.prices,
     pages.ids,
     pages.errors,
     configuration.versions,

@@ -12,6 +12,8 @@ from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask import Flask
+
 from topmail_flask.cli.doctor_store import Finding, Store, error, ok, warning
 from topmail_flask.extraction.currencies import is_active
 from topmail_flask.identify.sealing import FOR_COOKIES
@@ -19,7 +21,7 @@ from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.settings import PREFIX, Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
-from topmail_flask.shoppers import RESOLVERS, flask_login_shopper
+from topmail_flask.shoppers import BUILT_IN_RESOLVERS, RESOLVERS
 
 _FIX = (
     "Write: @topmail.shopper_loader above def shopper(): return the e-mail address of whoever "
@@ -121,8 +123,11 @@ def shoppers(store: Store) -> Finding:
         return _of_loader(loader)
     login = getattr(store.app, "login_manager", None)
     if login is None:
-        if any(resolver is not flask_login_shopper for resolver in RESOLVERS):
+        if len(RESOLVERS) > BUILT_IN_RESOLVERS:
             return ok("A resolver of the store tells who is logged in.")
+        place = _place_of_user(store.app)
+        if place:
+            return ok(f"{place} tells who is logged in, where it holds an e-mail address.")
         what = "Nothing tells who is logged in: no @topmail.shopper_loader, and no Flask-Login."
         if _can_identify(store):
             return warning(what, f"{_FIX} (Visitors named by topmail.identify() are known.)")
@@ -146,6 +151,30 @@ def _of_loader(loader: Any) -> Finding:
         what = f"@topmail.shopper_loader: {name}() returns {wrong[0].__qualname__}."
         return error(what, "Return an e-mail address, a topmail_flask.Shopper, or None.")
     return ok(f"@topmail.shopper_loader: {name}().")
+
+
+_ADDRESS_NAMES = ("email", "mail", "email_address")
+
+
+def _place_of_user(app: Flask) -> str:
+    """Where the store's own functions keep the user, as far as their code tells."""
+    if "flask-jwt-extended" in app.extensions:
+        return "The token of flask-jwt-extended"
+    functions: list[Any] = [*app.view_functions.values()]
+    for hooks in app.before_request_funcs.values():
+        functions += hooks
+    for function in functions:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is None:
+            continue
+        names, texts = set(code.co_names), {one for one in code.co_consts if isinstance(one, str)}
+        if {"g", "user"} <= names:
+            return f"g.user, of {function_name(function)}(),"
+        if "session" in names:
+            for key in ("user", "email"):
+                if key in texts:
+                    return f'session["{key}"], of {function_name(function)}(),'
+    return ""
 
 
 def _can_identify(store: Store) -> bool:
@@ -205,11 +234,12 @@ def _returned_by(function: Any) -> list[type]:
 
 def _has_email(user: type) -> bool:
     """Whether users have an ``email``, as far as their class tells."""
-    if hasattr(user, "email") or hasattr(user, "__getattr__"):
+    if any(hasattr(user, name) for name in (*_ADDRESS_NAMES, "__getattr__")):
         return True
     return any(
-        "email" in inspect.get_annotations(base) or "email" in _names_set(base)
+        name in inspect.get_annotations(base) or name in _names_set(base)
         for base in user.__mro__
+        for name in _ADDRESS_NAMES
     )
 
 

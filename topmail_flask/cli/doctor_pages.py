@@ -9,7 +9,10 @@ from importlib.metadata import packages_distributions
 from topmail_flask.cli.doctor_configuration import function_name
 from topmail_flask.cli.doctor_store import Finding, Page, Sample, Store, error, ok, warning
 from topmail_flask.cli.routes import routes as told_routes
+from topmail_flask.extraction.document import in_utf8
 from topmail_flask.extraction.extract import extract
+from topmail_flask.extraction.shown_price import price_fault
+from topmail_flask.model.decision import NOTHING, Trace
 from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import ID_KINDS
@@ -43,7 +46,36 @@ def pages(store: Store) -> Finding:
     reasons = ", ".join(sorted({str(sample.decision.reason) for sample in bad}))
     what = f"{len(bad)} of {len(samples)} product pages looked at show no product ({reasons})."
     found = error if len(bad) == len(samples) else warning
-    return found(what, "Ask: flask topmail inspect PATH", details=details)
+    fixes = [one.cure for sample in bad for one in _trace_of(sample).rejected if one.cure]
+    return found(what, fixes[0] if fixes else "Ask: flask topmail inspect PATH", details=details)
+
+
+def prices(store: Store) -> Finding:
+    """Is the price that would be sent the one that the page shows?"""
+    faults = {}
+    count = 0
+    for sample in store.samples:
+        product, trace = sample.decision.product, _trace_of(sample)
+        if product is None:
+            continue
+        count += product.price is not None
+        found = next((one for one in trace.rejected if one.what == "price"), None)
+        if found is None and product.price is not None:
+            html, _ = store.get(sample.address).html(store.settings.max_page_bytes)
+            found = price_fault(in_utf8(html), product) if html is not None else None
+        if found is not None:
+            faults[sample.address] = found
+    if not faults:
+        return ok(f"{count} prices looked at; no page contradicts its own.")
+    details = tuple(f"{address}: {fault.why}" for address, fault in faults.items())
+    fix = next((fault.cure for fault in faults.values() if fault.cure), "")
+    what = f"On {len(faults)} product pages looked at the object's price is not the one shown."
+    return warning(what, fix or 'Say which: @product_page(fields={"price": ...})', details=details)
+
+
+def _trace_of(sample: Sample) -> Trace:
+    extraction = sample.decision.extraction
+    return extraction.trace if extraction else NOTHING
 
 
 def errors(store: Store) -> Finding:
@@ -73,7 +105,8 @@ def ids(store: Store) -> Finding:
 def _told(sample: Sample) -> str:
     product = sample.decision.product
     if product is None:
-        return str(sample.decision.reason)
+        faults = [f": {one.what} {one.why}. {one.cure}" for one in _trace_of(sample).rejected[:1]]
+        return f"{sample.decision.reason}{''.join(faults)}"
     price = f"{product.price} {product.currency}" if product.price is not None else "no price"
     return f"{product.id}, {price}"
 

@@ -16,15 +16,18 @@ from flask.cli import with_appcontext
 from topmail_flask.core import Core, core_of
 from topmail_flask.extraction.extract import extract
 from topmail_flask.guard import Guard
-from topmail_flask.model.decision import Decision, Extraction
+from topmail_flask.model.decision import Decision, Extraction, Trace
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView, Purchase
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.signals import product_viewed, view_dropped
 from topmail_flask.tracker import Shop, Tracker
 
 _NOBODY = "shopper@example.com"
+_ASSUMED = "that a known shopper looks at it who agreed to be tracked; --as EMAIL asks as somebody"
+_OF_THE_PRODUCT = (Reason.NO_PRODUCT, Reason.INCOMPLETE, Reason.INVALID_PRODUCT)
 
 
 class _Sink:
@@ -105,7 +108,9 @@ def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decis
     decisions: list[Decision] = []
     core.watchers.append(decisions.append)
     try:
-        app.test_client().get(path, base_url=base).close()
+        # The shop's own receivers are not to hear of a page that nobody looks at.
+        with product_viewed.muted(), view_dropped.muted():
+            app.test_client().get(path, base_url=base).close()
     finally:
         core.watchers.remove(decisions.append)
         core.tracker, core.hooks, core.settings = kept
@@ -133,15 +138,22 @@ def _report(decision: Decision, *, anybody: bool) -> dict[str, Any]:
     reason = None if views else decision.reason
     return {
         "decision": "view" if views else "none",
+        "assumed": _ASSUMED if views and not decision.views else None,
         "reason": str(reason) if reason else None,
         "sentence": reason.sentence if reason else None,
-        "cure": reason.cure if reason else None,
+        "cure": _cure(reason, trace) if reason else None,
         "fields": _fields(decision),
         "conflicts": [conflict._asdict() for conflict in trace.conflicts] if trace else [],
         "rejected": [rejection._asdict() for rejection in trace.rejected] if trace else [],
         "candidates": list(trace.candidates) if trace else [],
         "would_send": [json.loads(view.body_bytes()) for view in views],
     }
+
+
+def _cure(reason: Reason, trace: Trace | None) -> str:
+    """What to write: as the page's own fault says, else as such faults are cured in general."""
+    known = [rejected.cure for rejected in trace.rejected if rejected.cure] if trace else []
+    return known[0] if known and reason in _OF_THE_PRODUCT else reason.cure
 
 
 def _fields(decision: Decision) -> list[dict[str, str]]:
@@ -163,6 +175,7 @@ def _fields(decision: Decision) -> list[dict[str, str]]:
 
 def _text(report: dict[str, Any]) -> str:
     lines = [f"decision: {report['decision']}"]
+    lines += [f"assumed:  {report['assumed']}"] if report["assumed"] else []
     if report["reason"]:
         lines += [f"reason:   {report['reason']}: {report['sentence']}"]
         lines += [f"fix:      {report['cure']}"] if report["cure"] else []
@@ -179,9 +192,10 @@ def _text(report: dict[str, Any]) -> str:
         lines.append(
             f"conflict: {conflict['field']}: {kept}, but {other} {conflict['other_value']!r}"
         )
-    lines += [
-        f"rejected: {rejection['what']}: {rejection['why']}" for rejection in report["rejected"]
-    ]
+    for rejection in report["rejected"]:
+        lines.append(f"rejected: {rejection['what']}: {rejection['why']}")
+        if rejection["cure"] and rejection["cure"] != report["cure"]:
+            lines.append(f"fix:      {rejection['cure']}")
     lines += [f"candidate: {name}" for name in report["candidates"]]
     for body in report["would_send"]:
         lines += ["", "would send: " + json.dumps(body, indent=2, ensure_ascii=False)]

@@ -12,9 +12,11 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
+from werkzeug.routing import Rule
 
 from topmail_flask.core import core_of
 from topmail_flask.extraction.attributes import VARIABLES
+from topmail_flask.extraction.page_purpose import doubt_about
 from topmail_flask.marking import Mark, mark_of
 from topmail_flask.routes import BLUEPRINT
 
@@ -54,17 +56,24 @@ def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
         elif rule.endpoint.rpartition(".")[2] == "static":
             yield rule.rule, rule.endpoint, "never: files"
         else:
-            yield rule.rule, rule.endpoint, _what(view, names)
+            yield rule.rule, rule.endpoint, _what(view, names, rule)
 
 
-def _what(view: Callable[..., Any], names: tuple[str, ...]) -> str:
+def _what(view: Callable[..., Any], names: tuple[str, ...], rule: Rule) -> str:
     mark = mark_of(view)
     if mark is not None:
         return f"marked: {_source(mark)}"
     handed_over = _template_variables(view)
-    for name in names:
-        if name in handed_over:
-            return f"by template: {name}"
+    found = next((name for name in names if name in handed_over), None)
+    doubt = doubt_about(rule.rule, rule.endpoint)
+    if found and doubt.reason is not None:
+        if not doubt.needs_sign:
+            return (
+                f"never by template: {found} ({doubt.reason}: {doubt.word}); mark it if it should"
+            )
+        return f"by template: {found}, unless it is a listing or a form (warning: {doubt.word})"
+    if found:
+        return f"by template: {found}"
     if "**" in handed_over:
         return f"by template, if it is handed {' or '.join(names)}; else by structured data"
     return "by structured data only"

@@ -2,19 +2,27 @@
 
 Whatever an attribute does when it is read (raise, recurse, query a database, call ``url_for``), the
 shop's page must not feel it. So no object is iterated, compared, copied, printed or dumped: an
-attribute is asked for by name, alone, and only plain values leave this module. Of a row that
-SQLAlchemy maps only what is loaded is read: what the page has shown is. Anything else would cost
-the shop a query each, flush what is pending, or raise ``DetachedInstanceError``.
+attribute is asked for by name, alone, and only plain values leave this module. Rows of
+object mappers are read as :mod:`~topmail_flask.extraction.orm_rows` does.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
+
+from topmail_flask.extraction.orm_rows import (
+    REFUSED,
+    QueryRefusedError,
+    loaded_only,
+    mapper_of,
+    may_compute,
+    printed,
+    unflushed,
+)
 
 VARIABLES = ("product", "item")
 # Values that are no product whatever they are called; looking at them would cost every page.
@@ -22,6 +30,7 @@ _NO_PRODUCTS = frozenset((str, int, float, bool, Decimal, list, tuple, set, froz
 LONGEST_TEXT = 2_000
 PLAIN = frozenset((str, int, float, Decimal, bool, UUID))
 _NO_TEXT = (int, float, Decimal, bytes, bytearray, memoryview, tuple, BaseException)
+WOULD_QUERY = "would query the database"
 Place = str | int | Callable[..., object]
 
 
@@ -43,7 +52,8 @@ class Reader:
 
     :param target: any object, mapping or row.
     :param queries: it may query a database: only for what the shop mapped by name.
-    :ivar failure: the type of the last error that an attribute raised, or None.
+    :ivar failure: the type of the last error that an attribute raised, :data:`WOULD_QUERY`, or
+        None.
     """
 
     __slots__ = ("_get", "_queries", "failure", "target")
@@ -58,14 +68,20 @@ class Reader:
         except Exception as error:  # noqa: BLE001  (a foreign object may raise anything)
             self.failure = type(error).__name__
 
-    def look(self, name: str) -> object:
+    def get(self, name: str) -> object:
         """The value of one attribute or key; None if there is none, or none that is a value."""
         try:
             value = self._get(name)
             if value is None or type(value) in PLAIN:
                 return value
+            if value is REFUSED:
+                self.failure = WOULD_QUERY
+                return None
             return settled(value)
         except (AttributeError, LookupError):
+            return None
+        except QueryRefusedError:
+            self.failure = WOULD_QUERY
             return None
         except Exception as error:  # noqa: BLE001  (a foreign object may raise anything)
             self.failure = type(error).__name__
@@ -74,21 +90,31 @@ class Reader:
     def at(self, place: Place) -> object:
         """What the shop mapped: an attribute, a key, a path of both, an index, or a callable.
 
-        A method that is named is called; a callable gets the whole object.
+        A method that is named is called; a callable gets the whole object. It may query, but what
+        is pending in the row's session is not written.
         """
         try:
-            if isinstance(place, str):
-                value = self._get(place)
-                if value is None and "." in place:
-                    value = self._path(place)
-                if callable(value) and not is_undefined(value):
-                    value = value()
-            else:
-                value = place(self.target) if callable(place) else self.target[place]  # type: ignore[index]
-            return settled(value)
+            with unflushed(self.target):
+                if isinstance(place, str):
+                    value = self._get(place)
+                    if value is None and "." in place:
+                        value = self._path(place)
+                    if callable(value) and not is_undefined(value):
+                        value = value()
+                else:
+                    value = place(self.target) if callable(place) else self.target[place]  # type: ignore[index]
+                return settled(value)
         except Exception as error:  # noqa: BLE001  (a foreign object may raise anything)
             self.failure = type(error).__name__
             return None
+
+    def related(self, value: object) -> Reader:
+        """A reader of an object that this one gave."""
+        return Reader(value)
+
+    def text(self) -> str | None:
+        """How the object itself is written, if its class says so."""
+        return text_of(self.target)
 
     def _path(self, path: str) -> object:
         first, _, rest = path.partition(".")
@@ -97,18 +123,25 @@ class Reader:
             return value
         return Reader(settled(value), queries=self._queries)._path(rest)  # noqa: SLF001  (itself)
 
-    def _way(self, target: object) -> Callable[[str], object]:
-        cls = type(target)
+    def _way(self, target: Any) -> Callable[[str], object]:
+        cls: Any = type(target)
         if cls is dict:
-            return target.get  # type: ignore[attr-defined, no-any-return]
-        if not self._queries and is_mapped(target):
-            return loaded_only(target)
+            return target.get  # type: ignore[no-any-return]
+        if not self._queries:
+            mapper = mapper_of(cls)
+            if mapper is not None:
+                return loaded_only(target, mapper)
         if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
             return self._key if hasattr(cls, "get") else self._item
-        return self._attribute
+        return self._attribute if self._queries else self._unasked_attribute
 
     def _attribute(self, name: str) -> object:
         return getattr(self.target, name, None)
+
+    def _unasked_attribute(self, name: str) -> object:
+        if may_compute(self.target, name, None):
+            return getattr(self.target, name, None)
+        return REFUSED
 
     def _key(self, name: str) -> object:
         # Not by [name]: a defaultdict would grow.
@@ -160,50 +193,5 @@ def text_of(value: object) -> str | None:
     elif value is None or isinstance(value, _NO_TEXT) or type(value).__str__ is object.__str__:
         return None
     else:
-        text = str.__str__(str(value))
+        text = str.__str__(printed(value))
     return text[:LONGEST_TEXT].strip() or None
-
-
-class QueryRefusedError(Exception):
-    """An attribute wanted to query the database."""
-
-
-def are_mapped_at_all() -> bool:
-    """Whether the shop uses SQLAlchemy's mapper."""
-    return "sqlalchemy.orm" in sys.modules
-
-
-def is_mapped(target: object) -> bool:
-    """Whether it is an instance of a class that SQLAlchemy maps."""
-    return "_sa_instance_state" in getattr(target, "__dict__", ())
-
-
-def loaded_only(target: Any) -> Callable[[str], object]:
-    """Reads attributes of ``target`` that are loaded, and properties as far as those suffice."""
-    own: dict[str, object] = target.__dict__
-    state: Any = own["_sa_instance_state"]
-
-    def look(name: str) -> object:
-        if name in own:
-            return getattr(target, name)
-        if not hasattr(type(target), name) or name in state.unloaded:
-            return None
-        return _without_queries(state.session, target, name)
-
-    return look
-
-
-def _without_queries(session: Any, target: object, name: str) -> object:
-    event: Any = sys.modules.get("sqlalchemy.event")
-    if session is None or event is None:
-        return getattr(target, name, None)
-    event.listen(session, "do_orm_execute", _refuse)
-    try:
-        with session.no_autoflush:
-            return getattr(target, name, None)
-    finally:
-        event.remove(session, "do_orm_execute", _refuse)
-
-
-def _refuse(_: object) -> None:
-    raise QueryRefusedError

@@ -17,7 +17,24 @@ from topmail_flask.extraction.choose import Choice
 from topmail_flask.extraction.document import Document, in_utf8
 from topmail_flask.extraction.page import Kind, Source, StructuredPage
 from topmail_flask.extraction.products import Entity
-from topmail_flask.model.decision import Extraction, FieldTrace, Rejected, Trace, traced
+from topmail_flask.extraction.template_product import (
+    NOTHING_ASKED,
+    PageSays,
+    Said,
+    Verdicts,
+    as_shown,
+    ask_page,
+)
+from topmail_flask.model.decision import (
+    Conflict,
+    Extraction,
+    FieldTrace,
+    GuessedProduct,
+    Rejected,
+    ShopPrice,
+    Trace,
+    traced,
+)
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import ID_LIMIT, Product
 from topmail_flask.model.reasons import Reason
@@ -60,7 +77,8 @@ class RecentPages:
 
 
 _RECENT = RecentPages(256)
-_SILENT = RecentPages(2048)
+_VERDICTS = Verdicts()
+_SAID = Said()
 
 
 def extract(
@@ -69,7 +87,7 @@ def extract(
     *,
     currency: str | None = None,
     declared: Product | None = None,
-    template_product: Product | None = None,
+    template_product: Product | GuessedProduct | None = None,
     settings: Settings | None = None,
     charset: str | None = None,
     view_args: Mapping[str, object] | None = None,
@@ -77,64 +95,57 @@ def extract(
 ) -> Extraction:
     """The product that a page shows, or the reason why there is none. Never raises.
 
-    A declared product, else one of the template, *is* the product : the page's
-    structured data only fills its gaps, and only where it describes the same product. Without
-    either, JSON-LD, microdata and OpenGraph tell it, in this order.
+    A declared product, else one of the template, *is* the product: the page's structured data only
+    fills its gaps, and only where it describes the same product. Without either, JSON-LD, microdata
+    and OpenGraph tell it, in this order. About the price of a template's product, which nobody
+    named as the product, the page has the last word: see
+    :mod:`~topmail_flask.extraction.template_product`.
 
     :param html: the page, decoded or as bytes.
     :param url: absolute URL of the request, with its query, on the shop's own site.
     :param currency: ISO 4217 code of prices that name none; instead of the setting.
     :param declared: the product that the shop named for this page.
-    :param template_product: the product of the template variable.
+    :param template_product: the product of a template variable that nobody marked.
     :param settings: the shop's settings; None: the defaults.
     :param charset: character set that the Content-Type named.
     :param view_args: the values that the route took from the URL; one may choose a variant.
     :param now: the time, in seconds since the epoch, by which offers begin and end.
     """
     settings = settings or _DEFAULTS
+    guess = _guess(template_product)
     try:
-        base = declared or template_product
+        document = Document(in_utf8(html, charset), url)
         # A page that had nothing to add to this product is not searched for it again: markup of
         # a product would make it longer. (What a query holds is not kept.)
-        is_named_once = base is not None and (declared is None or template_product is None)
-        seen = (
-            (url, len(html), base, declared is None, charset)
-            if is_named_once and "?" not in url
-            else None
-        )
-        silent = _SILENT.answers.get(seen) if seen else None
-        if silent is not None:
-            return silent
-        document = Document(in_utf8(html, charset), url)
-        if not any(document.once(source.mentions) for source in SOURCES):
-            if base is None:
-                packed = document.html.startswith(_COMPRESSED)
-                return Extraction(None, Reason.ENCODED if packed else Reason.NO_PRODUCT)
-            if base.url is not None and is_named_once:
-                source = "template" if declared is None else "declared"
-                alone = Extraction(base, None, Trace(tuple(traced(base, source))))
-                if seen:
-                    _SILENT.remember(seen, alone)
-                return alone
-            document = Document(b"", url)
-        now = time.time() if now is None else now
-        chosen = arguments(url, view_args, settings.variant_args)
-        return _Question(
+        is_named_once = (declared is None) != (guess is None)
+        key = (url, len(document.html), declared, guess) if is_named_once else None
+        known = _VERDICTS.get(key, document.html) if key and "?" not in url else None
+        if known is not None:
+            return known
+        question = _Question(
             document,
             settings,
             currency or settings.currency,
-            now,
-            chosen,
+            time.time() if now is None else now,
+            arguments(url, view_args, settings.variant_args),
             declared,
-            template_product,
-        ).answer()
+            guess,
+        )
+        return question.verdict(key if "?" not in url else None)
     except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
         why = Rejected("page", f"could not be read: {type(error).__name__}")
-        return Extraction(
-            declared or template_product,
-            None if declared or template_product else Reason.NO_PRODUCT,
-            Trace(rejected=(why,)),
-        )
+        base = declared or (guess.product if guess else None)
+        return Extraction(base, None if base else Reason.NO_PRODUCT, Trace(rejected=(why,)))
+
+
+def _guess(template_product: Product | GuessedProduct | None) -> GuessedProduct | None:
+    """A template's product with the prices that it may mean."""
+    if not isinstance(template_product, Product):
+        return template_product
+    price, currency = template_product.price, template_product.currency
+    if price is None or currency is None:
+        return GuessedProduct(template_product)
+    return GuessedProduct(template_product, (ShopPrice(price, currency, "price"),))
 
 
 def may_hold_product(html: bytes) -> bool:
@@ -165,7 +176,58 @@ class _Question:
     now: float
     chosen: frozenset[str]
     declared: Product | None
-    template_product: Product | None
+    guess: GuessedProduct | None
+
+    @property
+    def template_product(self) -> Product | None:
+        return None if self.guess is None else self.guess.product
+
+    def verdict(self, key: Hashable | None) -> Extraction:
+        """The page's product, or why there is none.
+
+        :param key: under which it is remembered, if the page adds nothing to what the shop named.
+        """
+        is_silent = not any(self.document.once(source.mentions) for source in SOURCES)
+        extraction = self._alone() if is_silent else self.answer()
+        if self.guess is None or self.declared is not None:
+            if is_silent and key and extraction.product is not None:
+                _VERDICTS.keep(key, extraction, self.document.html, NOTHING_ASKED)
+            return extraction
+        says = self._ask_page(self.guess, extraction, is_silent=is_silent)
+        extraction = as_shown(extraction, says, self.guess)
+        if is_silent and key:
+            _VERDICTS.keep(key, extraction, self.document.html, says)
+        return extraction
+
+    def _alone(self) -> Extraction:
+        """What a page without structured data leaves of what the shop named."""
+        base = self.declared or self.template_product
+        if base is None:
+            is_packed = self.document.html.startswith(_COMPRESSED)
+            return Extraction(None, Reason.ENCODED if is_packed else Reason.NO_PRODUCT)
+        if base.url is not None and (self.declared is None or self.guess is None):
+            source = "template" if self.declared is None else "declared"
+            return Extraction(base, None, Trace(tuple(traced(base, source))))
+        return replace(self, document=Document(b"", self.document.url)).answer()
+
+    def _ask_page(
+        self, guess: GuessedProduct, extraction: Extraction, *, is_silent: bool
+    ) -> PageSays:
+        if not is_silent:
+            if guess.doubt is not None and replace(self, guess=None).answer().product is not None:
+                guess = replace(guess, doubt=None)
+            has_price = any(
+                field.field == "price" and field.source != "template"
+                for field in extraction.trace.fields
+            )
+            return ask_page(self.document, guess, has_price=has_price)
+        known = _SAID.get((self.document.url, guess))
+        if known is not None and known.is_proved and known.still_in(self.document.html):
+            return known
+        says = ask_page(self.document, guess, has_price=False)
+        if "?" not in self.document.url:
+            _SAID.keep((self.document.url, guess), says)
+        return says
 
     def answer(self) -> Extraction:
         """The page's product; that of a page with the same head and JSON-LD is remembered."""
@@ -258,10 +320,13 @@ def complete(
     if second is not None and second.id == product.id:
         product = _filled(product, second, "template", told_fields)
     assembly = _told(product, page, chosen)
+    conflicts = list(assembly.conflicts) if assembly is not None else []
     if assembly is not None:
         told: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
         problems: dict[str, str] = {}
         found = Product.from_fields(told, problems)
+        if source == "template" and found.price is not None:
+            product = _page_priced(product, found, told_fields, conflicts, assembly)
         product = _filled(product, found, "", told_fields, assembly.fields)
         rejected += [Rejected(*one) for one in (*assembly.problems, *problems.items())]
     elif page.entities:
@@ -276,12 +341,33 @@ def complete(
     rejected += [Rejected(what, why) for what, why in page.document.notes]
     trace = Trace(
         tuple(told_fields),
-        tuple(assembly.conflicts) if assembly is not None else (),
+        tuple(conflicts),
         tuple(rejected),
         related=tuple(page.found.related),
         repairs=tuple(page.document.repairs),
     )
     return Extraction(product, None, trace)
+
+
+def _page_priced(
+    product: Product,
+    found: Product,
+    told_fields: list[FieldTrace],
+    conflicts: list[Conflict],
+    assembly: Assembly,
+) -> Product:
+    """The product with the price that its page tells, amount and currency as a pair."""
+    price = next((field for field in assembly.fields if field.field == "price"), None)
+    source = price.source if price else "page"
+    if product.price is not None and (product.price, product.currency) != (
+        found.price,
+        found.currency,
+    ):
+        pairs = [f"{one.price} {one.currency}" for one in (found, product)]
+        conflicts.append(Conflict("price", source, pairs[0], "template", pairs[1]))
+    told_fields[:] = [one for one in told_fields if one.field not in ("price", "currency")]
+    told_fields += [one for one in assembly.fields if one.field in ("price", "currency")]
+    return replace(product, price=found.price, currency=found.currency)
 
 
 def _filled(

@@ -1,17 +1,11 @@
-"""The product that an object of the shop stands for: a template variable, a row, a mapping.
-
-A store shows the same products again and again. What is made of an object depends on the values of
-the attributes that are asked for, and which attribute is asked for next on those before it. So when
-all of them are the same as the last time, on the same page, it is the same product.
-"""
+"""The product that an object of the shop stands for: a template variable, a row, a mapping."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
-from itertools import repeat
 from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -22,10 +16,10 @@ from topmail_flask.extraction.addresses import (
     unchecked_page_address,
 )
 from topmail_flask.extraction.attributes import (
-    PLAIN,
+    LONGEST_TEXT,
+    WOULD_QUERY,
     Place,
     Reader,
-    is_mapped,
     safely_settled,
     text_of,
 )
@@ -36,21 +30,24 @@ from topmail_flask.extraction.currencies import (
     rounded,
     sane,
 )
+from topmail_flask.extraction.field_names import folded, names_of, other_names, shape_of
 from topmail_flask.extraction.prices import Price, machine_amount, read_price
-from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
+from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 
 T = TypeVar("T")
-# "_id" is how MongoDB calls it (an addition to rule T4).
-_IDS = ("id", "product_id", "_id", "pk", "uuid", "slug")
-_NAMES = ("name", "title", "product_name")
-_PRICES = ("price", "unit_price", "base_price", "regular_price")
-_CURRENCIES = ("currency", "currency_code")
-_IMAGES = ("image_url", "image", "img_url", "picture", "image_1", "first_img", "thumbnail")
-_CATEGORIES = ("category", "category_name")
-_BRANDS = ("brand", "brand_name", "manufacturer", "vendor")
 _SEQUENCES = (list, tuple, set, frozenset)
+_MOST_PICTURES = 10
+# A price of less than this part of the highest is an amount off, or a part of the price.
+_LEAST_SHARE = 5
+_PICTURE_NAMES = (
+    *("url", "src", "image_url", "image", "path", "file", "filename", "image_file"),
+    *("image_path", "href", "original", "full", "large"),
+)
+_SEVERAL = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)\s*,", re.IGNORECASE)
+_QUOTED = re.compile(r"""\[\s*["']([^"']+)""")
 
 
 def read_product(
@@ -62,48 +59,56 @@ def read_product(
     fields: Mapping[str, object] | None = None,
     needs_price: bool = False,
     rejected: dict[str, str] | None = None,
-    asking: Callable[[object], Reader] = Reader,
 ) -> Product:
-    """The product that an object, mapping or row of the shop stands for (rules T2 to T8).
+    """The product that an object, mapping or row of the shop stands for.
 
-    Attributes are read from a fixed list of names, one by one. Of an object that SQLAlchemy maps
-    only what is loaded is read, so that no query runs; what ``fields`` names may query.
+    Attributes are read by known names, one by one. Of a row of an object mapper only what is loaded
+    is read, so that no query runs; what ``fields`` names may query.
 
     :param page_url: the request's URL; paths are joined with it.
     :param view_args: the route's arguments; one of them is the id of an object without any.
     :param fields: for odd objects: maps a field of :class:`~topmail_flask.Product` to an attribute
-        or key, an index, a dotted path, or a callable that takes the object (rule T8). A field
-        that is mapped is not looked for elsewhere.
-    :param needs_price: without a price it is no product (rule T2), though the price may be left
-        out in the end because its currency is unknown.
+        or key, an index, a dotted path, or a callable that takes the object. A field that is mapped
+        is not looked for elsewhere.
+    :param needs_price: without a price it is no product, though the price may be left out in the
+        end because its currency is unknown.
     :param rejected: receives, for each field that could not be used, why.
-    :param asking: how an object's attributes are asked for that were not mapped.
-    :raises InvalidValueError: no product, because its id, name or needed price is missing or wrong;
-        ``.field`` says which.
+    :raises IncompleteError: no product, because its id, name or needed price is missing.
+    :raises InvalidValueError: no product, because one of them is wrong; ``.field`` says which.
     """
     if type(value) is Product:
         return value if value.url else replace(value, url=page_address(page_url, settings))
-    reader = _ObjectReader(value, settings, page_url, fields, rejected, asking)
-    return reader.product(view_args, needs_price)
+    page = ShownOn(settings, page_url, view_args)
+    guess = ObjectReader(value, page, fields, Reader).guess(needs_price=needs_price)
+    if rejected is not None:
+        rejected.update((what, why) for what, why, _ in guess.rejected)
+    return guess.product
 
 
-class _ObjectReader:
+class ShownOn(NamedTuple):
+    """Where an object is shown."""
+
+    settings: Settings
+    url: str
+    view_args: Mapping[str, object]
+
+
+class ObjectReader:
     """One object being read."""
 
     def __init__(
         self,
         value: object,
-        settings: Settings,
-        page_url: str,
+        page: ShownOn,
         fields: Mapping[str, object] | None,
-        rejected: dict[str, str] | None,
         asking: Callable[[object], Reader],
     ) -> None:
         self._fields = fields or {}
-        self._settings = settings
-        self._page_url = page_url
-        self._page = unchecked_page_address(page_url, settings)
-        self._rejected: dict[str, str] = {} if rejected is None else rejected
+        self._settings = page.settings
+        self._page = page
+        self._address = unchecked_page_address(page.url, page.settings)
+        self._rejected: dict[str, str] = {}
+        self._pictures: list[str] = []
         value = safely_settled(value)
         if (
             issubclass(type(value), _SEQUENCES)
@@ -113,48 +118,57 @@ class _ObjectReader:
             raise InvalidValueError("product", "is a sequence: map its places with fields={...}")
         self._reader = asking(value)
         self._mapped = Reader(value, queries=True) if self._fields else self._reader
+        self._names = names_of(value, shape_of(value))
 
-    def product(self, view_args: Mapping[str, object], needs_price: bool) -> Product:
-        """The product that the object stands for."""
-        identifier = self._first("id", _IDS, _identifier)
-        values: dict[str, object] = {
-            "id": _route_identifier(view_args) if identifier is None else identifier,
-            "name": self._first("name", _NAMES, text_of),
-        }
+    def guess(self, *, needs_price: bool) -> GuessedProduct:
+        """The product that the object stands for, and what its page may say otherwise."""
+        values: dict[str, object] = {"id": self._first("id", _identifier)}
+        if values["id"] is None and "id" not in self._fields:
+            values["id"] = _route_identifier(self._page.view_args)
+        values["name"] = self._first("name", text_of)
         for field in ("id", "name"):
             if values[field] is None:
-                raise InvalidValueError(field, "is missing")
-        price = self._price()
+                raise self._missing(field)
+        currency = self._first("currency", _currency_value)
+        price, prices = self._prices(currency)
         if price is not None:
             values["price"], values["currency"] = price.amount, price.currency
             if price.amount is None:
                 self._rejected["price"] = "is no plausible price"
         elif needs_price:
-            raise InvalidValueError("price", "is missing")
-        values["variant_id"] = self._first("variant_id", (), _identifier)
-        values["sku"] = self._first("sku", ("sku",), _identifier)
-        values["category"] = self._first("category", _CATEGORIES, _label)
-        values["brand"] = self._first("brand", _BRANDS, _label)
-        values["image_url"] = self._first("image_url", _IMAGES, self._image)
-        values["url"] = self._first("url", ("url",), self._own_address) or self._address(values)
-        return Product.from_fields(values, self._rejected)
+            raise self._missing("price")
+        values["variant_id"] = self._first("variant_id", _identifier)
+        values["sku"] = self._first("sku", _identifier)
+        values["category"] = self._first("category", self._category)
+        values["brand"] = self._first("brand", self._label)
+        values["image_url"] = self._first("image_url", self._image, "image")
+        values["url"] = self._first("url", self._own_address) or self._clean_address(values)
+        product = Product.from_fields(values, self._rejected)
+        rejected = tuple(Rejected(what, why) for what, why in self._rejected.items())
+        pictures = tuple(dict.fromkeys(self._pictures))[:_MOST_PICTURES]
+        return GuessedProduct(product, tuple(prices), pictures, rejected=rejected)
 
     def _first(
-        self, field: str, names: tuple[str, ...], use: Callable[[object], T | None]
+        self, field: str, use: Callable[[object], T | None], names: str | None = None
     ) -> T | None:
         """The first usable value of a field: where the shop said, else under the known names."""
         if field in self._fields:
             found = self._mapped.at(cast(Place, self._fields[field]))
             return self._used(field, self._mapped, found, use)
+        return next((used for _, used in self._each(names or field, field, use)), None)
+
+    def _each(
+        self, names: str, field: str, use: Callable[[object], T | None]
+    ) -> Iterator[tuple[str, T]]:
+        """Every usable value under the known names, with its name."""
         reader = self._reader
-        for name in names:
-            value = reader.look(name)
+        for name in self._names.get(names, ()):
+            value = reader.get(name)
             if value is None and reader.failure is None:
                 continue
             used = self._used(field, reader, value, use)
             if used is not None:
-                return used
-        return None
+                yield name, used
 
     def _used(
         self, field: str, reader: Reader, value: object, use: Callable[[object], T | None]
@@ -169,48 +183,156 @@ class _ObjectReader:
             used, failure = None, type(error).__name__
         if used is not None:
             self._rejected.pop(field, None)
+        elif failure == WOULD_QUERY:
+            self._rejected.setdefault(field, WOULD_QUERY)
         elif failure is not None:
             self._rejected.setdefault(field, f"could not be read ({failure})")
         return used
 
-    def _price(self) -> Price | None:
-        currency = self._first("currency", _CURRENCIES, _currency_value)
+    def _prices(self, currency: str | None) -> tuple[Price | None, list[ShopPrice]]:
+        """The price of the object alone, and all that it may mean."""
 
         def amount(value: object) -> Price | None:
             return read_money(value, currency, self._settings)
 
-        price = self._first("price", _PRICES, amount)
-        if "price" not in self._fields:
-            sale = self._first("price", ("sale_price",), amount)
+        def cents(value: object) -> Price | None:
+            return read_money(value, currency, self._settings, in_minor=True)
+
+        if "price" in self._fields:
+            return self._first("price", amount), []
+        full = [*self._each("price", "price", amount), *self._each("cents", "price", cents)]
+        sale = [*self._each("sale", "price", amount), *self._each("sale_cents", "price", cents)]
+        doubtful = list(self._each("doubtful_sale", "price", amount))
+        best = full[0][1] if full else None
+        for at, (_, price) in enumerate((*sale, *doubtful)):
+            if not price.amount:
+                continue
             if (
-                sale is not None
-                and sale.amount
-                and (price is None or price.amount is None or sale.amount < price.amount)
+                best is None
+                or best.amount is None
+                or (
+                    price.amount < best.amount
+                    and (at < len(sale) or price.amount * _LEAST_SHARE >= best.amount)
+                )
             ):
-                price = sale
-        return price
+                best = price
+        prices = [
+            ShopPrice(price.amount, price.currency, name)
+            for name, price in (*full, *sale, *doubtful)
+            if price.amount is not None and price.currency is not None
+        ]
+        return best, [*prices, *self._discounted(prices)]
+
+    def _discounted(self, prices: list[ShopPrice]) -> Iterator[ShopPrice]:
+        """Prices less a discount: what it is a part of, and of what, only the page can say."""
+        if not prices:
+            return
+        price = prices[0]
+        for name, off in self._each("discount", "discount", machine_amount):
+            shares = [off / 100] * (0 < off < 100) + [off] * (0 < off < 1)
+            worked_out = [price.amount * (1 - share) for share in shares]
+            worked_out += [price.amount - off] * (0 < off < price.amount)
+            for amount in worked_out:
+                shown = rounded(amount, price.currency)
+                text = f"{price.name} less {name}"
+                yield ShopPrice(shown, price.currency, text, needs_page=True)
 
     def _image(self, value: object) -> str | None:
-        if not isinstance(value, str):
-            picture = Reader(value)
-            value = picture.look("url") or picture.look("src") or text_of(value)
-        if not isinstance(value, str):
-            return None
-        return image_address(str.__str__(value), self._settings, self._page)
+        """The address of the first picture that has one; names of files are for the page."""
+        problem: InvalidValueError | None = None
+        for picture in _pictures(value):
+            text = picture
+            if not isinstance(text, str):
+                reader = Reader(picture)
+                named = (reader.get(name) for name in _PICTURE_NAMES)
+                text = next(filter(None, map(text_of, named)), None) or text_of(picture)
+            if not isinstance(text, str):
+                continue
+            text = _first_of_several(str.__str__(text))
+            try:
+                address = image_address(text, self._settings, self._address)
+            except InvalidValueError as error:
+                problem = problem or error
+                if error.problem.startswith("is a file name"):
+                    self._pictures.append(text.strip())
+                continue
+            if not text.startswith(("//", "http:", "https:")) and self._settings.image_base is None:
+                self._pictures.append(text.strip())
+            return address
+        if problem is not None:
+            raise problem
+        return None
+
+    def _label(self, value: object) -> str | None:
+        """The text of a brand: its own, or that of the object it is."""
+        if isinstance(value, (str, int, float, Decimal)):
+            return text_of(value)
+        related = self._reader.related(value)
+        text = text_of(related.get("name")) or text_of(related.get("title"))
+        if related.failure is not None:
+            self._rejected.setdefault("brand", related.failure)
+        return text or related.text()
+
+    def _category(self, value: object) -> str | None:
+        label = self._label(value)
+        # A number is the key of a table, whose name was not loaded.
+        return None if label is None or label.isdecimal() else label
 
     def _own_address(self, value: object) -> str | None:
-        return own_address(value, self._page, self._page_url)
+        return own_address(value, self._address, self._page.url)
 
-    def _address(self, values: Mapping[str, object]) -> str:
-        if "?" not in self._page_url:
-            return self._page
+    def _clean_address(self, values: Mapping[str, object]) -> str:
+        if "?" not in self._page.url:
+            return self._address
+        slugs = [value for _, value in self._each("slug", "slug", text_of)]
         known = {
             str(value)
-            for value in (*map(values.get, ("id", "sku", "variant_id")), self._reader.look("slug"))
+            for value in (*map(values.get, ("id", "sku", "variant_id")), *slugs)
             # By type(): isinstance() would ask the value for its __class__.
             if type(value) in (str, UUID) or (type(value) is int and value < 10**100)
         }
-        return unchecked_page_address(self._page_url, self._settings, known)
+        return unchecked_page_address(self._page.url, self._settings, known)
+
+    def _missing(self, field: str) -> IncompleteError:
+        """What is wrong with a field that a product needs, and the line that cures it."""
+        cure = f'@product_page(fields={{"{field}": ...}}) says where the {field} is.'
+        if field in self._fields:
+            return IncompleteError(field, "is missing", cure)
+        names = [name for kind in _KINDS.get(field, (field,)) for name in self._names.get(kind, ())]
+        problem = self._rejected.get(field)
+        if problem is not None:
+            return IncompleteError(
+                field, problem, f'@product_page(fields={{"{field}": "{names[0]}"}})'
+            )
+        values = [(name, self._reader.get(name)) for name in names]
+        held = [(name, value) for name, value in values if value is not None]
+        if held and field == "price":
+            name, value = held[0]
+            shown = f": {text_of(value)!r:.60}" if isinstance(value, str) else ""
+            cure = "@product_page on the view counts it without a price."
+            return IncompleteError(field, f"is no amount ({name}{shown})", cure)
+        if names:
+            return IncompleteError(field, f"is empty ({', '.join(names[:3])})", cure)
+        others = [name for name in other_names(self._reader.target) if _is_like(name, field)]
+        if others:
+            cure = f'@product_page(fields={{"{field}": "{others[0]}"}}), if that is the {field}.'
+            return IncompleteError(field, f"is missing (there is: {', '.join(others[:5])})", cure)
+        return IncompleteError(field, "is missing", cure)
+
+
+_KINDS = {"price": ("price", "cents", "sale", "sale_cents", "doubtful_sale")}
+_LIKE = {
+    "price": ("price", "cost", "preis", "prix", "prec", "prez", "amount", "value", "rate", "total"),
+    "id": ("id", "nr", "no", "num", "key", "ref", "code"),
+    "name": ("name", "title", "label", "text", "titel", "nom"),
+}
+
+
+def _is_like(name: str, field: str) -> bool:
+    parts = folded(name)
+    if field == "price":
+        return any(word in parts for word in _LIKE[field])
+    return any(parts.startswith(word) or parts.endswith(word) for word in _LIKE[field])
 
 
 def _identifier(value: object) -> object | None:
@@ -223,140 +345,44 @@ def _identifier(value: object) -> object | None:
     return text_of(value)
 
 
+_ROUTE_IDS = ("id", "product_id", "_id", "pk", "uuid", "slug", "sku")
+
+
 def _route_identifier(view_args: Mapping[str, object]) -> object | None:
     """The id in the route: under a name of an id, or the only argument that there is."""
-    for name in _IDS:
+    for name in _ROUTE_IDS:
         if name in view_args:
             return _identifier(view_args[name])
     return _identifier(next(iter(view_args.values()))) if len(view_args) == 1 else None
 
 
-def _label(value: object) -> str | None:
-    """The text of a category or brand: its own, or that of the object it is (rule T4)."""
-    if isinstance(value, (str, int, float, Decimal)):
-        return text_of(value)
-    related = Reader(value)
-    return text_of(related.look("name")) or text_of(related.look("title")) or text_of(value)
-
-
 def _currency_value(value: object) -> str | None:
-    return text_of(value if isinstance(value, str) else Reader(value).look("code") or value)
+    return text_of(value if isinstance(value, str) else Reader(value).get("code") or value)
 
 
-REMEMBERED = 2048
-_UNCHANGING = PLAIN | {type(None)}
+def _pictures(value: object) -> list[object]:
+    """One picture, or the first few of a list of them."""
+    if isinstance(value, list):  # its own code, if it has any, might query
+        return [
+            list.__getitem__(value, at) for at in range(min(_MOST_PICTURES, list.__len__(value)))
+        ]
+    return list(value[:_MOST_PICTURES]) if type(value) is tuple else [value]
 
 
-class ProductReader:
-    """Reads products as one shop's settings say.
-
-    At most 2,048 are remembered, then it begins anew. Read afresh each time are objects that hold
-    others (a category, an amount of money), fields that the shop mapped, and pages with a query,
-    which may name the visitor.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        # What the shop's own function makes of a file name may be signed, for an hour.
-        self._remembers = not callable(settings.image_base)
-        self._known: dict[Hashable, _Known] = {}
-
-    def read(
-        self,
-        value: object,
-        page_url: str,
-        view_args: Mapping[str, object],
-        *,
-        fields: Mapping[str, object] | None = None,
-        needs_price: bool = False,
-    ) -> Product:
-        """What :func:`~topmail_flask.extraction.objects.read_product` makes of an object.
-
-        :raises InvalidValueError: as there.
-        """
-        page = (type(value), page_url, needs_price, *view_args.values())
-        is_lasting = (
-            self._remembers
-            and not fields
-            and "?" not in page_url
-            and _UNCHANGING.issuperset(map(type, view_args.values()))
-        )
-        if is_lasting:
-            known = self._known.get(page)
-            if known is not None and known.is_told_by(value):
-                return known.product
-        told: dict[str, object] = {}
-        product = read_product(
-            value,
-            settings=self._settings,
-            page_url=page_url,
-            view_args=view_args,
-            fields=fields,
-            needs_price=needs_price,
-            asking=partial(_Witness, told),
-        )
-        if is_lasting and told and _UNCHANGING.issuperset(map(type, told.values())):
-            if len(self._known) >= REMEMBERED:
-                self._known = {}
-            names = tuple(told)
-            raw = _raw_values(value, names)
-            kinds = tuple(map(type, raw or ()))
-            if not _UNCHANGING.issuperset(kinds):
-                raw = None
-            self._known[page] = _Known(tuple(told.items()), names, raw, kinds, product)
-        return product
+def _first_of_several(text: str) -> str:
+    """Of a text that lists pictures, ``a.jpg,b.jpg`` or ``["a.jpg"]``, the first."""
+    if len(text) > LONGEST_TEXT:
+        return text
+    quoted = _QUOTED.match(text)
+    if quoted:
+        return quoted[1]
+    several = _SEVERAL.search(text)
+    return text[: several.end()].rstrip(" ,") if several else text
 
 
-def _raw_values(value: object, names: tuple[str, ...]) -> tuple[object, ...] | None:
-    """What an object has under these names, in one step; None where one must ask with care."""
-    cls = type(value)
-    if cls is dict:
-        return tuple(map(value.get, names))  # type: ignore[attr-defined]
-    try:
-        if is_mapped(value) or hasattr(cls, "keys"):
-            return None
-        return tuple(map(getattr, repeat(value), names, repeat(None)))
-    except Exception:  # noqa: BLE001  (a foreign object may raise anything)
-        return None
-
-
-class _Known(NamedTuple):
-    told: tuple[tuple[str, object], ...]
-    names: tuple[str, ...]
-    raw: tuple[object, ...] | None
-    kinds: tuple[type, ...]
-    product: Product
-
-    def is_told_by(self, value: object) -> bool:
-        """Whether an object tells what this product was made of."""
-        if self.raw is not None:
-            raw = _raw_values(value, self.names)
-            # First the types: a foreign object is not compared, and True is not 1.
-            return raw is not None and tuple(map(type, raw)) == self.kinds and raw == self.raw
-        reader = Reader(value)
-        for name, before in self.told:
-            now = reader.look(name)
-            if now is not before and (type(now) is not type(before) or now != before):
-                return False
-        return reader.failure is None
-
-
-class _Witness(Reader):
-    """A reader that notes what it was told; of an attribute that raised, something that changes."""
-
-    __slots__ = ("_told",)
-
-    def __init__(self, told: dict[str, object], target: object) -> None:
-        super().__init__(target)
-        self._told = told
-
-    def look(self, name: str) -> object:
-        value = super().look(name)
-        self._told[name] = value if self.failure is None else self
-        return value
-
-
-def read_money(value: object, currency: str | None, settings: Settings) -> Price | None:
+def read_money(
+    value: object, currency: str | None, settings: Settings, *, in_minor: bool = False
+) -> Price | None:
     """The price that an attribute holds, rounded to its currency's minor units.
 
     :param value: a number, in minor units with ``TOPMAIL_PRICE_UNIT = "minor"``; a text; or an
@@ -364,12 +390,13 @@ def read_money(value: object, currency: str | None, settings: Settings) -> Price
         (always in major units).
     :param currency: the code or sign that stands beside it in the object; None: the shop's own.
         A text with a sign or with separators is in major units as well.
+    :param in_minor: the attribute's name says that it holds cents.
     :returns: None if it is no price; a price without amount if it is an implausible one (R49).
     """
     code = currency_code(currency, settings.currency)
     amount = machine_amount(value)
     if amount is not None and not (isinstance(value, str) and _is_ambiguous(value, code, settings)):
-        if settings.price_unit == "minor":
+        if in_minor or settings.price_unit == "minor":
             amount = amount.scaleb(-minor_units(code))
         return _checked(amount, code)
     if isinstance(value, str):
@@ -380,24 +407,31 @@ def read_money(value: object, currency: str | None, settings: Settings) -> Price
     if value is None or isinstance(value, (int, float, Decimal, list, tuple)):
         return None
     money = Reader(value)
-    for name in ("amount", "value", "gross"):
-        part = money.look(name)
+    for name in _AMOUNTS:
+        part = money.get(name)
         if part is not None:
-            return _of_object(money, part, code)
+            return _of_object(money, part, code, in_minor=name in _MINOR_AMOUNTS)
     text = text_of(value)
     return read_money(text, currency, settings) if text else None
 
 
-def _of_object(money: Reader, part: object, code: str | None) -> Price | None:
+_MINOR_AMOUNTS = ("unit_amount", "cents", "amount_cents", "price_cents")
+_AMOUNTS = ("amount", "value", "gross", *_MINOR_AMOUNTS)
+
+
+def _of_object(
+    money: Reader, part: object, code: str | None, *, in_minor: bool = False
+) -> Price | None:
     amount = machine_amount(part)
     if amount is None:  # prices.TaxedMoney: its gross amount is money itself
         inner = Reader(part)
-        amount, money = machine_amount(inner.look("amount")), inner
+        amount, money = machine_amount(inner.get("amount")), inner
     if amount is None:
         return None
-    named = money.look("currency") or money.look("currency_code")
-    own = text_of(named if isinstance(named, str) else Reader(named).look("code") or named)
-    return _checked(amount, currency_code(own, code))
+    named = money.get("currency") or money.get("currency_code")
+    own = text_of(named if isinstance(named, str) else Reader(named).get("code") or named)
+    code = currency_code(own, code)
+    return _checked(amount.scaleb(-minor_units(code)) if in_minor else amount, code)
 
 
 def _is_ambiguous(text: str, code: str | None, settings: Settings) -> bool:

@@ -256,6 +256,10 @@ class _Newcomer:
         """What the shopper decided about tracking; None: nothing yet."""
         return self._source.consents(shopper)
 
+    def is_staff(self) -> bool:
+        """Whoever it is, this counts."""
+        return False
+
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""
         return self._source.is_excluded()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote
@@ -54,10 +55,51 @@ class Rejected(NamedTuple):
 
     :ivar what: a field, a product's name, or a block such as ``JSON-LD block 2``.
     :ivar why: the rule or the fault, in words.
+    :ivar cure: the line to write, or the setting; empty where there is none.
     """
 
     what: str
     why: str
+    cure: str = ""
+
+
+class ShopPrice(NamedTuple):
+    """A price that an object of the shop may mean.
+
+    :ivar amount: in units of :attr:`currency`.
+    :ivar name: the attribute that holds it, or what it was worked out from.
+    :ivar needs_page: it counts only if the page shows it: a discount that was worked out.
+    """
+
+    amount: Decimal
+    currency: str
+    name: str
+    needs_page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuessedProduct:
+    """The product of a template variable that nobody marked: its page has the last word about it.
+
+    :ivar product: what the object alone says.
+    :ivar prices: all prices that the object may mean.
+    :ivar pictures: file names and paths of its picture, to be looked for in the page.
+    :ivar doubt: why the route's own words speak against a page for shoppers; None: nothing does.
+    :ivar needs_sign: the doubt counts only if the page bears it out.
+    :ivar rejected: what was read of the object and not used.
+    :ivar is_certain: the shop's own function made it: its price is not judged by the page.
+    """
+
+    product: Product
+    prices: tuple[ShopPrice, ...] = ()
+    pictures: tuple[str, ...] = ()
+    doubt: Reason | None = None
+    needs_sign: bool = False
+    rejected: tuple[Rejected, ...] = ()
+    is_certain: bool = False
+
+    def __hash__(self) -> int:
+        return hash(self.product.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,17 @@ class InvalidValueError(TopMailError, ValueError):
         self.problem = problem
 
 
+class IncompleteError(InvalidValueError):
+    """An object of the shop lacks what makes it a product: an id, a name or a price.
+
+    :ivar cure: the line to write.
+    """
+
+    def __init__(self, field: str, problem: str, cure: str) -> None:
+        super().__init__(field, problem)
+        self.cure = cure
+
+
 class DeliveryError(TopMailError):
     """TopMail did not take a call.
 

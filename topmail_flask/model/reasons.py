@@ -51,6 +51,11 @@ class Reason(StrEnum):
     )
     ROBOT = "robot", "The visitor is a robot."
     EXCLUDED = "excluded", "The shop excludes this request (@topmail.exclude)."
+    STAFF = (
+        "staff",
+        "The user who is logged in is one of the shop's own (is_admin, is_staff or is_superuser).",
+        "Try it as a shopper, or set TOPMAIL_EXCLUDE_STAFF = False.",
+    )
     SAMPLED_OUT = "sampled_out", "The shopper is outside the sample (TOPMAIL_SAMPLE_RATE)."
     DISABLED = (
         "disabled",
@@ -70,7 +75,7 @@ class Reason(StrEnum):
     NO_PRODUCT = (
         "no_product",
         "No product was found on the page.",
-        "Mark the route with @product_page, or see: flask topmail inspect PATH",
+        "Mark the view with @product_page, or set TOPMAIL_TEMPLATE_VARIABLES.",
     )
     NO_BODY = (
         "no_body",
@@ -89,8 +94,8 @@ class Reason(StrEnum):
     )
     INCOMPLETE = (
         "incomplete",
-        "A product was found, but without a name or an id.",
-        "Give the page's product both; flask topmail inspect shows what was read.",
+        "What could be the product lacks an id, a name or a price.",
+        "Say where it is: @product_page(fields={...}); or give the page's product all three.",
     )
     INVALID_PRODUCT = (
         "invalid_product",
@@ -107,7 +112,22 @@ class Reason(StrEnum):
         "The page shows several products and none is the page's own.",
         "Mark the route with @product_page or declare the product in its template.",
     )
+    NO_PAGE = (
+        "no_page",
+        "The response is data, not a page, and the product has no address of a page of its own.",
+        "Give the product its url, or set TOPMAIL_PRODUCT_URL.",
+    )
     LISTING = "listing", "The page is a listing: a category, a search, a cart."
+    BACK_OFFICE = (
+        "back_office",
+        "The route's name or a form says that a product is worked on here, not shown to a shopper.",
+        "Mark the view with @product_page if shoppers see the product here.",
+    )
+    BUYING = (
+        "buying",
+        "The page is of a cart, an order, a search or a category, not of the product.",
+        "Mark the view with @product_page if it is the product's own page.",
+    )
     FRONT_PAGE = "front_page", "The front page is no product page, whatever it promotes."
     # Who saw it?
     ANONYMOUS = (

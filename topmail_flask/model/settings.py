@@ -246,6 +246,21 @@ def image_base(value: Any) -> Any:
     return _address(value, "must be a URL, a path that begins with /, or a callable")
 
 
+def product_url(value: Any) -> Any:
+    if callable(value):
+        return value
+    named = {"id": "1", "sku": "1", "variant_id": "1"}
+    cure = "must be a URL with {id}, such as https://shop.example/p/{id}, or a callable"
+    try:
+        filled = value.format(**named) if isinstance(value, str) else ""
+    except (LookupError, ValueError):
+        raise ValueError(cure) from None
+    if filled == value:
+        raise ValueError(cure)
+    _address(filled, cure)
+    return value
+
+
 def _address(value: Any, cure: str) -> str:
     try:
         return web_address(value)
@@ -315,6 +330,18 @@ class Settings:
         None,
         image_base,
         "URL prefix for image file names, or a callable from the image's name to its URL.",
+    )
+    product_url: str | Callable[[Any], str | None] | None = setting(
+        None,
+        product_url,
+        "Address of a product's page, for JSON endpoints and parts of pages: a template such as "
+        "`https://shop.example/p/{id}` (also `{sku}`, `{variant_id}`), or a callable that gets the "
+        "`Product`.",
+    )
+    exclude_staff: bool = setting(
+        True,
+        boolean,
+        "Leave out users whose attribute `is_admin`, `is_staff` or `is_superuser` is True.",
     )
     url_args: tuple[str, ...] = setting(
         (),

@@ -7,9 +7,13 @@ from collections.abc import Iterable, Iterator
 from flask.testing import FlaskClient
 
 from topmail_flask.core import core_of
+from topmail_flask.extraction.document import in_utf8
+from topmail_flask.extraction.encodings import readable
+from topmail_flask.extraction.shown_price import price_fault
 from topmail_flask.model.decision import NOTHING, Decision
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
+from topmail_flask.page import HTML, media_type
 from topmail_flask.testing.browsing import browse_as
 from topmail_flask.testing.capturing import capture
 from topmail_flask.testing.story import explained
@@ -38,7 +42,7 @@ def check_product_pages(
     ``client``. A page fails that is no view, or whose product lacks a required field: also when
     the page tells something that cannot be used, such as a picture without an absolute URL, and
     when the id had to be made of the page's address (rule R34) although the shop did not ask for
-    that by ``TOPMAIL_ID_FROM``.
+    that by ``TOPMAIL_ID_FROM``; and a price that is not among those that the page shows.
 
     :param client: the test client of a Flask app with the extension.
     :param urls: paths or URLs of product pages.
@@ -63,7 +67,7 @@ def check_product_pages(
 
 def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterator[str]:
     try:
-        status, decision = _decision(client, page)
+        status, html, decision = _decision(client, page)
     except Exception as error:  # noqa: BLE001  the other pages are to be checked as well
         yield f"raised {type(error).__name__}: {error}"
         return
@@ -81,11 +85,14 @@ def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterato
     for product in products:
         for field in require:
             if getattr(product, field) is None:
-                why = [f": {why}" for what, why in trace.rejected if what == field]
+                why = [f": {why}" for what, why, _ in trace.rejected if what == field]
                 yield f"the product has no {field}{''.join(why)}"
+        fault = price_fault(html, product) if html else None
+        if fault is not None:
+            yield f"the price {fault.why}. {fault.cure}"
 
 
-def _decision(client: FlaskClient, page: str) -> tuple[str, Decision]:
+def _decision(client: FlaskClient, page: str) -> tuple[str, bytes | None, Decision]:
     decisions: list[Decision] = []
     watchers = core_of(client.application).watchers
     watchers.append(decisions.append)
@@ -94,4 +101,6 @@ def _decision(client: FlaskClient, page: str) -> tuple[str, Decision]:
             response = browse_as(client, _SHOPPER, consent=True).get(page)
     finally:
         watchers.remove(decisions.append)
-    return response.status, decisions[-1]
+    html, _ = readable(response.data, response.headers.get("Content-Encoding"), len(response.data))
+    is_page = media_type(response.headers.get("Content-Type"))[0] in HTML
+    return response.status, in_utf8(html) if html and is_page else None, decisions[-1]

@@ -60,7 +60,7 @@ def _outcome(record: Recorded) -> list[str]:
     lines = [f"    no view{of}: {record.reason}. {record.reason.sentence}"]
     if record.reason.cure:
         lines.append(f"    fix: {record.reason.cure}")
-    lines += [f"    rejected: {what} {why}" for what, why in record.trace.rejected]
+    lines += [f"    rejected: {what} {why}" for what, why, _ in record.trace.rejected]
     lines += [f"    candidate: {name}" for name in record.trace.candidates]
     return lines
 

@@ -1,0 +1,177 @@
+"""Which of the prices that an object may mean its page shows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from topmail_flask import Product, Settings, extract
+from topmail_flask.extraction.shown_price import shown_price
+from topmail_flask.model.decision import Extraction, GuessedProduct, ShopPrice
+
+PAGE = "https://tea.example/teas/7"
+NONE = "nothing that the page says"
+
+
+def guess(*amounts: str, currency: str = "EUR", needs_page: bool = False) -> GuessedProduct:
+    prices = tuple(
+        ShopPrice(Decimal(amount), currency, "price", needs_page=needs_page and at > 0)
+        for at, amount in enumerate(amounts)
+    )
+    product = Product(id="7", name="Assam", url=PAGE, price=prices[0].amount, currency=currency)
+    return GuessedProduct(product, prices)
+
+
+@pytest.mark.parametrize(
+    ("page", "amount", "currency"),
+    [
+        ("<p>19.90 EUR</p>", "19.90", "EUR"),
+        ("<p>19,90 €</p>", "19.90", "EUR"),
+        ("<p>€19.90</p>", "19.90", "EUR"),
+        ("<p>12,50&euro;</p>", "12.50", "EUR"),
+        ("<p>20.00USD</p>", "20", "USD"),
+        ("<p>$ 12.5</p>", "12.50", "USD"),
+        ("<p>A$20</p>", "20", "AUD"),
+        ("<p>99 $</p>", "99", "USD"),
+        ("<b>$1,299.00</b>", "1299.00", "USD"),
+        ("<b>1.299,00&nbsp;€</b>", "1299.00", "EUR"),
+        ("<b>1 299 kr</b>", "1299.00", "SEK"),
+        ("<b>1\u202f299,00 €</b>", "1299.00", "EUR"),
+        ("<b>1&nbsp;299,-&nbsp;Kč</b>", "1299.00", "CZK"),
+        ("<p>450,- Kč</p>", "450", "CZK"),
+        ("<b>CHF 1'299.–</b>", "1299.00", "CHF"),
+        ("<b>₹1,23,456.00</b>", "123456.00", "INR"),
+        ("<p>Rs. 450</p>", "450", "INR"),
+        ("<p>Rs.450/-</p>", "450", "INR"),
+        ("<p>R$ 1.234,56</p>", "1234.56", "BRL"),
+        ("<b>12990 ₽</b>", "12990", "RUB"),
+        ("<b>¥1,980</b>", "1980", "JPY"),
+        ("<b>1980円</b>", "1980", "JPY"),
+        ("<b>٣٫٥٠ €</b>", "3.50", "EUR"),
+        ("<span>€</span><span>12</span><sup>99</sup>", "12.99", "EUR"),
+        ("<b><span>12</span><span>,99</span> €</b>", "12.99", "EUR"),
+        ("<p class=price>5</p>", "5", "EUR"),
+        ("<div class='preis'><b>5,00</b></div>", "5", "EUR"),
+        ("<label>Price</label><span>20</span>", "20", "EUR"),
+        ("<b>9.9</b>", "9.90", "EUR"),
+        ("<span itemprop=price content='19.90'>x</span>", "19.90", "EUR"),
+        ("<div data-price='19.9'></div>", "19.90", "EUR"),
+        ("<p class=price>EUR 0.00</p>", "0", "EUR"),
+        ("<p>Cart: 0.00 EUR</p><b>9.9</b>", "9.90", "EUR"),
+        ("<h1>Pour-over set</h1><p class=price>€49.00</p>", "49.00", "EUR"),
+        ("<p>Free delivery</p><b>20 EUR</b>", "20", "EUR"),
+        ("<script>f('€')</script><p>9.90 EUR</p>", "9.90", "EUR"),
+    ],
+)
+def test_a_price_is_shown_in_any_usual_writing(page: str, amount: str, currency: str) -> None:
+    shown = shown_price(page.encode(), guess(amount, currency=currency))
+    assert shown.price is not None, shown
+    assert shown.price.amount == Decimal(amount)
+    assert shown.proof in page.encode() or "٣" in page
+
+
+@pytest.mark.parametrize(
+    ("page", "amount", "currency"),
+    [
+        ("<p>100% cotton</p><p>79 EUR</p>", "100", "EUR"),
+        ("<p>Only 3 left, 3 reviews, $30</p>", "3", "USD"),
+        ("<p>weighs 1.50 kg</p><p>79 EUR</p>", "1.50", "EUR"),
+        ("<s>$234</s> $219", "234", "USD"),
+        ("<del><span>$100</span></del> <ins>$79</ins>", "100", "USD"),
+        ("<span class=old-price>100 €</span><span class=price>79 €</span>", "100", "EUR"),
+        ("<i class='list-price'>$100</i><i class='sale-price'>$79</i>", "100", "USD"),
+        ("was $100 now $79", "100", "USD"),
+        ("<p>Save 20 EUR</p><b>80 EUR</b>", "20", "EUR"),
+        ("<p>Free shipping over $50</p><b>$45</b>", "50", "USD"),
+        ("<p>99 USD</p>", "99", "EUR"),
+        ("<p>US$20</p>", "20", "AUD"),
+        ("<b>$1.50</b>", "150", "USD"),
+        ("<p>1,299.99 EUR</p>", "299.99", "EUR"),
+        ("<p>1299.00 EUR</p>", "299", "EUR"),
+        ("<p>100 EUR</p>", "10", "EUR"),
+        ("<p>€ 1.299</p>", "1.30", "EUR"),
+        ("<p class=price>79</p>", "100", "EUR"),
+        ("<!-- 100 EUR --><p>79 EUR</p>", "100", "EUR"),
+        ("<script>price = '100 EUR'</script><p>79 EUR</p>", "100", "EUR"),
+    ],
+)
+def test_a_price_that_the_page_contradicts_is_not_shown(
+    page: str, amount: str, currency: str
+) -> None:
+    shown = shown_price(page.encode(), guess(amount, currency=currency))
+    assert shown.price is None
+    assert shown.rejected is not None, shown
+    assert shown.rejected.why.startswith("price_not_shown")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<h1>Assam</h1>",
+        "<p>100 % cotton</p>",
+        "<b>5</b>",
+        "<p>Cart: 0.00 EUR</p>",
+        "<script>var price = '$80'</script><div id=price></div>",
+        "<style>.price { margin: 5px }</style>",
+    ],
+)
+def test_a_page_without_money_contradicts_nothing(page: str) -> None:
+    shown = shown_price(page.encode(), guess("100"))
+    assert (shown.price, shown.rejected) == (None, None)
+
+
+def test_of_several_prices_that_are_shown_the_lowest_is_the_price() -> None:
+    page = b"<p>$234</p><p>$219</p><p>12 x $20</p>"
+    shown = shown_price(page, guess("234", "219", "20", currency="USD"))
+    assert shown.price is not None
+    assert shown.price.amount == 219, "an instalment is no price"
+
+
+@pytest.mark.parametrize(
+    ("page", "cure"),
+    [("<b>$1.50</b>", "minor"), ("<b>$15000</b>", "major"), ("<b>$79</b>", "fields=")],
+)
+def test_why_a_price_is_not_sent_names_what_cures_it(page: str, cure: str) -> None:
+    rejected = shown_price(page.encode(), guess("150", currency="USD")).rejected
+    assert rejected is not None
+    assert cure in rejected.cure
+    assert "150" in rejected.why
+
+
+def sent(page: str, known: GuessedProduct | None = None) -> str | None:
+    price = extract(page, PAGE, template_product=known or guess("100")).product
+    assert price is not None
+    return None if price.price is None else f"{price.price:f} {price.currency}"
+
+
+def test_a_sale_that_changes_the_page_and_not_the_object_is_seen_on_the_next_view() -> None:
+    known = guess("100", "80")
+    before = "<h1>Assam</h1><p class=price>100 EUR</p>"
+    on_sale = "<h1>Assam</h1><p class=price>80 EUR</p>"
+    struck = "<h1>Assam</h1><p class=price><s>100 EUR</s> 80 EUR</p>"
+    members = "<h1>Assam</h1><p class=price>66 EUR</p>"
+    for _ in range(2):
+        assert sent(before, known) == "100 EUR"
+        assert sent(on_sale, known) == "80 EUR"
+        assert sent(struck, known) == "80 EUR"
+        assert sent(members, known) is None
+
+
+def test_the_price_in_the_pages_structured_data_is_sent_with_its_currency() -> None:
+    told = (
+        '{"@type":"Product","productID":"7","name":"Assam",'
+        '"offers":{"price":"99","priceCurrency":"USD"}}'
+    )
+    page = f'<script type="application/ld+json">{told}</script><h1>Assam</h1>'
+    found = extract(page, PAGE, template_product=guess("2500"))
+    assert found.product is not None
+    assert (found.product.price, found.product.currency) == (Decimal(99), "USD")
+    (conflict,) = found.trace.conflicts
+    assert (conflict.value, conflict.other_value) == ("99.00 USD", "2500 EUR")
+
+
+def test_a_declared_price_is_the_shops_word() -> None:
+    product = Product(id="7", name="Assam", url=PAGE, price=Decimal(100), currency="EUR")
+    found = extract("<b>79 EUR</b>", PAGE, declared=product, settings=Settings())
+    assert found == Extraction(product, None, found.trace)

@@ -1,0 +1,412 @@
+"""Which of the prices that an object may mean its page shows to the shopper.
+
+A price counts as shown where it stands beside its currency, in an element or attribute that names a
+price, or alone in an element with its decimals; written in any usual way: ``1299``, ``1,299.00``,
+``1.299,-``, ``1 299,00``, ``12<sup>99</sup>``. Struck out, it is what the product did cost.
+"""
+
+from __future__ import annotations
+
+import html as html_entities
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import AnyStr
+
+from topmail_flask.extraction.currencies import LONGEST_SIGN, is_sign, minor_units, sign_currency
+from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
+from topmail_flask.model.product import Product
+
+# A price of less than this part of the highest that is shown is a part of it: an instalment.
+_LEAST_SHARE = 5
+_MOST_PLACES = 300
+_BEFORE, _AFTER, _PROOF = 400, 160, 160
+_PRICE_WORDS = (
+    r"price|preis|prix|prezzo|precio|preco|preço|prijs|\bpris\b|cena|fiyat|hinta|\bpret\b|amount|"
+    r"\bmoney|цена|ціна|价格|価格|가격"
+)
+_NAMES_PRICE = re.compile(_PRICE_WORDS, re.IGNORECASE)
+_LABEL = re.compile(
+    rf"(?:{_PRICE_WORDS}|\bcost)\b[\s:=\-–]*(?:from|ab|ca\.?)?\s*\Z",
+    re.IGNORECASE,
+)
+_STRUCK_CLASS = re.compile(
+    r"(?:\A|[\s_-])(?:old|was|strike\w*|struck|crossed|compare|before|previous|rrp|uvp|msrp|prior"
+    r"|line-through|antes|alt(?:er)?)(?:[\s_-]|\Z)|line-through",
+    re.IGNORECASE,
+)
+_FORMER_CLASS = re.compile(
+    r"(?:\A|[\s_-])(?:list|regular|original|retail|normal)(?:[\s_-]|\Z)", re.IGNORECASE
+)
+_REDUCED = re.compile(
+    rb"<ins[\s>]|(?:sale|special|final|current|reduced|discount(?:ed)?|promo|new|offer)[-_]?price"
+    rb"|price[-_]{1,2}(?:sale|special|final|current|reduced|discount|promo|new|now)",
+    re.IGNORECASE,
+)
+_FORMER_WORDS = re.compile(
+    r"\b(?:was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp|mrp"
+    r"|(?:list|regular|old|original|former)\s+price|listenpreis|prima|invece di)\b[^\d]{0,20}\Z",
+    re.IGNORECASE,
+)
+_OTHER_MONEY = re.compile(
+    r"\b(?:sav(?:e|ings?)|you save|discount|rabatt|spar(?:e|en|t)?|économisez|ahorr\w+|shipping"
+    r"|delivery|postage|versand\w*|livraison|envío|envio|frete|over|above|ab einem|deposit|pfand"
+    r"|orders?)\b[^\d.!?]{0,30}\Z|[-−–+]\s?\S{0,3}\Z",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"\s?(?:[%٪°\"″×]|(?:percent|prozent|pcs|stk|st|x|kg|mg|g|oz|lbs?|ml|cl|l|mm|cm|m|km|gb|mb|tb"
+    r"|mah|hz|w|v|in|inch|stück|pieces?|items?|reviews?|stars?)\b)",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)([^<>]*)>?")
+_VOID = frozenset(
+    "area base br col embed hr img input link meta source track wbr".split()  # noqa: SIM905
+)
+_INLINE = frozenset(
+    """
+    a abbr b bdi big data del em font i ins label mark q s small span strike strong sub sup u
+    """.split()  # noqa: SIM905  (a list of words)
+)
+_BLOCK = "\x1f"
+_STRIKING = frozenset(["del", "s", "strike"])
+# What may stand between the groups of three digits of a number.
+_GROUPS = (
+    *(b"", b",", b".", b" ", b"'", b"\xc2\xa0", b"\xe2\x80\xaf", b"\xe2\x80\x89", b"&nbsp;"),
+    *(b"\xe2\x80\x99", b"&#39;", b"&#160;", b"&#x27;", b"&thinsp;"),
+)
+# The decimals, also in an element of their own, or what stands for none.
+_DECIMALS = re.compile(
+    rb"(?:\s*</?(?:span|sup|small|b|i|em|strong|sub|bdi)\b[^<>]*>){0,3}\s*"
+    rb"(?:([.,]|\xc2\xb7)(?:\s*</?(?:span|sup|small|b|i|em|strong|sub|bdi)\b[^<>]*>){0,3}"
+    rb"(\d+|[-\xe2\x80\x93\xe2\x80\x94]+)|<?(?:sup|span|small)?[^<>]*>?(?!))"
+)
+_SUPERSCRIPT = re.compile(
+    rb"\s*(?:</\w+>\s*){0,2}<(?:sup|small)\b[^<>]*>\s*(?:<[^<>]*>\s*)*(\d\d)\s*<"
+)
+_DIGIT_MAP = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९٫", "012345678901234567890123456789.")
+_OTHER_DIGITS = re.compile(rb"[\xd9\xdb][\xa0-\xb9]|\xe0\xa5[\xa6-\xaf]")
+_SIGNS = (
+    *"€£¥₹₩₽₺₪฿₫₴₦₱₲₡₸₼₾₵$",
+    *("zł", "Kč", "Ft", "kr", "Rs", "CHF", "EUR", "USD", "GBP", "&euro;", "&pound;", "&yen;"),
+    *("&#8364;", "&#163;", "&#x20ac;", "&#8377;", "&#36;"),
+)
+_WORDS = tuple(
+    "price preis prix prezzo precio preco prijs cena fiyat hinta amount money".split()  # noqa: SIM905
+)
+_AMOUNT = re.compile(r"\d[\d.,'’ \xa0\u202f]*")
+_NEXT = re.compile(r"(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}")
+_NUMBER_BEFORE = re.compile(r"(\d[\d.,'’\xa0\u202f]*)(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}\Z")
+_PRICED = re.compile(r"[^<>]*>(?:[^<>\d]{0,40}<[^<>]*>){0,3}[^<>\d]{0,20}(\d[\d.,]*)")
+_ZERO = re.compile(r"[0.,\s]*\Z")
+_FEW, _MOST_SIGNS = 5, 40
+_CODE = (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"))
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPrice:
+    """What a page says about the prices of an object.
+
+    :ivar price: the one that it shows; None: none of them, or nothing at all.
+    :ivar proof: bytes of the page that say so; a page that holds them says it again.
+    :ivar shown: money that the page shows, as text, where none of it is the object's.
+    :ivar rejected: why the object's price is not sent, or None.
+    """
+
+    price: ShopPrice | None = None
+    proof: bytes = b""
+    shown: tuple[str, ...] = ()
+    rejected: Rejected | None = None
+
+
+def shown_price(page: bytes, guess: GuessedProduct) -> ShownPrice:
+    """The price of an object that its page shows.
+
+    :param page: the page in UTF-8.
+    """
+    if not page.isascii() and _has_other_digits(page):
+        page = page.decode("utf-8", "replace").translate(_DIGIT_MAP).encode()
+    found: dict[Decimal, tuple[ShopPrice, bytes]] = {}
+    for price in guess.prices:
+        if price.amount not in found:
+            proof = _proof_of(page, price)
+            if proof:
+                found[price.amount] = price, proof
+    if found:
+        most = max(found)
+        amount = min(amount for amount in found if amount * _LEAST_SHARE >= most)
+        return ShownPrice(*found[amount])
+    money = shown_money(page, guess.prices[0].currency if guess.prices else None)
+    if not money:
+        return ShownPrice()
+    return ShownPrice(shown=money, rejected=_contradiction(page, guess, money))
+
+
+def price_fault(page: bytes, product: Product) -> Rejected | None:
+    """Why the price of a product, which the shop named itself, cannot be the one of its page."""
+    if product.price is None or product.currency is None:
+        return None
+    price = ShopPrice(product.price, product.currency, "price")
+    return shown_price(page, GuessedProduct(product, (price,))).rejected
+
+
+def _has_other_digits(page: bytes) -> bool:
+    return any(lead in page for lead in (b"\xd9", b"\xdb", b"\xe0\xa5")) and bool(
+        _OTHER_DIGITS.search(page)
+    )
+
+
+def shown_money(page: bytes, currency: str | None = None) -> tuple[str, ...]:
+    """Money that a page shows, as text: the first few amounts; zeros are not counted.
+
+    :param currency: the shop's, whose code is looked for too.
+    """
+    text = page.decode("utf-8", "replace")
+    found = dict.fromkeys(_beside_signs(text, currency))
+    if not found:
+        found = dict.fromkeys(_in_priced_elements(text))
+    return tuple(found)[:_FEW]
+
+
+def _beside_signs(text: str, currency: str | None) -> Iterator[str]:
+    for sign in dict.fromkeys((*_SIGNS, currency or "EUR")):
+        for at in _places(text, sign):
+            end = at + len(sign)
+            behind = _AMOUNT.match(text, _NEXT.match(text, end).end())  # type: ignore[union-attr]
+            before = _NUMBER_BEFORE.search(text[max(0, at - _AFTER) : at])
+            amount = behind[0] if behind else before[1] if before else ""
+            if _ZERO.match(amount) or _is_within_code(text, at) or _is_part_of_word(text, at, end):
+                continue
+            amount = amount.strip(" .,'\xa0")
+            shown = html_entities.unescape(sign)
+            yield f"{shown}{amount}" if behind else f"{amount} {shown}"
+
+
+def _in_priced_elements(text: str) -> Iterator[str]:
+    lowered = text.lower()
+    for word in _WORDS:
+        for at in _places(lowered, word):
+            start = max(0, at - _BEFORE)
+            if text.rfind("<", start, at) <= text.rfind(">", start, at):
+                continue
+            found = _PRICED.match(text, at)
+            if found and not _ZERO.match(found[1]) and not _is_within_code(text, at):
+                yield found[1].strip(".,")
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    for _ in range(_MOST_SIGNS):
+        if at < 0:
+            return
+        yield at
+        at = text.find(word, at + 1)
+
+
+def _is_part_of_word(text: str, at: int, end: int) -> bool:
+    sign = text[at:end]
+    return sign.isalpha() and (text[at - 1 : at].isalpha() or text[end : end + 1].isalpha())
+
+
+def _is_within_code(text: AnyStr, at: int) -> bool:
+    """Whether a place is inside a script, a style sheet or a comment."""
+    for opening, closing in _CODE:
+        if isinstance(text, bytes):
+            end = text.find(closing.encode(), at)
+            if end >= 0 and text.find(opening.encode(), at, end) < 0:
+                return True
+        else:
+            end = text.find(closing, at)
+            if end >= 0 and text.find(opening, at, end) < 0:
+                return True
+    return False
+
+
+def _contradiction(page: bytes, guess: GuessedProduct, money: tuple[str, ...]) -> Rejected:
+    price = guess.prices[0] if guess.prices else None
+    if price is None:
+        return Rejected("price", "price_not_shown", "")
+    why = (
+        f"price_not_shown: the object's {price.name} is {_plain(price.amount)} {price.currency}, "
+        f"the page shows {', '.join(money)}"
+    )
+    units = minor_units(price.currency)
+    if units and _proof_of(page, price._replace(amount=price.amount.scaleb(-units))):
+        return Rejected("price", why, 'Set TOPMAIL_PRICE_UNIT = "minor": the object holds cents.')
+    if units and _proof_of(page, price._replace(amount=price.amount.scaleb(units))):
+        return Rejected("price", why, 'Set TOPMAIL_PRICE_UNIT = "major".')
+    cure = '@product_page(fields={"price": ...}) says which price a shopper pays.'
+    return Rejected("price", why, cure)
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount:f}".rstrip("0").rstrip(".") if "." in f"{amount:f}" else f"{amount:f}"
+
+
+def _proof_of(page: bytes, price: ShopPrice) -> bytes:
+    """Bytes around a place of the page that shows a price; empty if there is none."""
+    whole, _, decimals = f"{price.amount:f}".partition(".")
+    decimals = decimals.rstrip("0")
+    places = 0
+    for head in _heads(whole):
+        at = page.find(head)
+        while at >= 0 and places < _MOST_PLACES:
+            places += 1
+            end = _end_of_number(page, at, len(head), decimals)
+            if end and _is_shown(page, at, end, price, has_decimals=end > at + len(head)):
+                start = max(page.rfind(b"<", max(0, at - _PROOF), at), at - _PROOF, 0)
+                stop = page.find(b"<", end, end + _PROOF)
+                return page[start : stop + 1 if stop >= 0 else end + 1]
+            at = page.find(head, at + 1)
+    return b""
+
+
+def _heads(whole: str) -> Iterator[bytes]:
+    """The ways to write the digits before the decimal sign."""
+    digits = whole.encode()
+    if len(digits) <= 3:
+        yield digits
+        return
+    groups = [digits[max(0, end - 3) : end] for end in range(len(digits), 0, -3)][::-1]
+    indian = [digits[max(0, end - 2) : end] for end in range(len(digits) - 3, 0, -2)][::-1]
+    for separator in _GROUPS:
+        yield separator.join(groups)
+        if separator == b"," and len(digits) > 5:
+            yield separator.join([*indian, digits[-3:]])
+
+
+def _end_of_number(page: bytes, at: int, length: int, decimals: str) -> int:
+    """Where the number at a place ends if its decimals are these; else 0."""
+    before = page[max(0, at - 2) : at]
+    if before[-1:].isdigit() or (before[-1:] in b".,'" and before[:1].isdigit() and before[-1:]):
+        return 0
+    end = at + length
+    after = page[end : end + _AFTER]
+    superscript = _SUPERSCRIPT.match(after)
+    if superscript:
+        written, stop = superscript[1].decode(), superscript.end() - 1
+        return end + stop if written.rstrip("0") == decimals else 0
+    found = _DECIMALS.match(after)
+    if found and found[2] is not None:
+        written = found[2].decode("latin-1")
+        if not written.isdigit():
+            return end + found.end() if not decimals else 0
+        exact = written.rstrip("0") == decimals
+        rounded = len(written) > 2 and len(decimals) == 2 and written.startswith(decimals)
+        return end + found.end() if exact or rounded else 0
+    if after[:1].isdigit() or decimals or _goes_on(after):
+        return 0
+    return end
+
+
+def _goes_on(after: bytes) -> bool:
+    """Whether more digits of the same number follow: groups of three behind a separator."""
+    return bool(re.match(rb"(?:[ '.,]|\xc2\xa0|\xe2\x80\xaf|\xe2\x80\x99)\d{3}(?!\d)", after))
+
+
+def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals: bool) -> bool:
+    """Whether a number of the page is money that the product costs."""
+    raw = page[max(0, at - _BEFORE) : at]
+    opening = raw.rfind(b"<")
+    before = raw.decode("utf-8", "replace")
+    after = html_entities.unescape(page[end : end + _AFTER].decode("utf-8", "replace"))
+    if opening > raw.rfind(b">"):
+        return _is_price_attribute(before[before.rfind("<") :], after)
+    if _is_within_code(page, at):
+        return False
+    elements = _open_elements(before)
+    if any(_strikes(element, page) for element in elements):
+        return False
+    text_before = html_entities.unescape(_without_tags(before))
+    text_after = _without_tags(after)
+    words = text_before.rpartition(_BLOCK)[2][
+        -60:
+    ]  # what another element says is of something else
+    if _COUNTED.match(text_after) or _FORMER_WORDS.search(words) or _OTHER_MONEY.search(words):
+        return False
+    text_before, text_after = text_before.replace(_BLOCK, ""), text_after.replace(_BLOCK, "")
+    sign = _sign_beside(text_before, text_after)
+    if sign is not None:
+        return sign_currency(sign, price.currency) == price.currency
+    if any(_NAMES_PRICE.search(element[1]) for element in elements[-4:]):
+        return True
+    if _LABEL.search(text_before[-40:]):
+        return True
+    alone = before.rstrip().endswith(">") and after.lstrip().startswith("<")
+    return has_decimals and alone and price.amount != 0
+
+
+_ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*[\"']?\s*\Z")
+
+
+def _is_price_attribute(tag: str, after: str) -> bool:
+    """Whether a number is the value of an attribute that names a price."""
+    found = _ATTRIBUTE.search(tag)
+    if found is None or after[:1] not in "\"' />":
+        return False
+    if _NAMES_PRICE.search(found[1]):
+        return True
+    return found[1].lower() in ("content", "value") and bool(
+        re.search(rf"itemprop\s*=\s*[\"']?(?:{_PRICE_WORDS})", tag, re.IGNORECASE)
+    )
+
+
+def _open_elements(markup: str) -> list[tuple[str, str]]:
+    """The elements that are open at the end of a piece of markup: name and attributes."""
+    stack: list[tuple[str, str]] = []
+    for closing, spelled, rest in _TAG.findall(markup):
+        name = spelled.lower()
+        if not closing:
+            if name not in _VOID and not rest.endswith("/"):
+                stack.append((name, rest))
+        else:
+            for depth in range(len(stack) - 1, -1, -1):
+                if stack[depth][0] == name:
+                    del stack[depth:]
+                    break
+    return stack
+
+
+_CLASSES = re.compile(r"(?:class|style|id)\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s>]+))", re.IGNORECASE)
+
+
+def _strikes(element: tuple[str, str], page: bytes) -> bool:
+    name, attributes = element
+    if name in _STRIKING:
+        return True
+    if "=" not in attributes:
+        return False
+    classes = " ".join("".join(found) for found in _CLASSES.findall(attributes))
+    if _STRUCK_CLASS.search(classes):
+        return True
+    return bool(_FORMER_CLASS.search(classes) and _REDUCED.search(page))
+
+
+def _without_tags(markup: str) -> str:
+    """The text of a piece of markup; what a block ends begins anew."""
+    markup = markup[: markup.rfind("<")] if markup.rfind("<") > markup.rfind(">") else markup
+    markup = markup[markup.find(">") + 1 :] if -1 < markup.find(">") < markup.find("<") else markup
+    return _TAG.sub(lambda tag: "" if tag[2].lower() in _INLINE else _BLOCK, markup)
+
+
+_END_SIGN = re.compile(rf"([^\d\s<>(){{}}\[\]:;,=]{{1,{LONGEST_SIGN}}})[\s\xa0\u202f]*\Z")
+_START_SIGN = re.compile(rf"[\s\xa0\u202f]*([^\d\s<>(){{}}\[\]:;,=/*]{{1,{LONGEST_SIGN}}})")
+
+
+def _sign_beside(before: str, after: str) -> str | None:
+    """The currency's sign or code beside a number, behind it or before it."""
+    found = _START_SIGN.match(after)
+    if found:
+        sign = _as_sign(found[1])
+        if sign:
+            return sign
+    found = _END_SIGN.search(before[-LONGEST_SIGN - 8 :])
+    return _as_sign(found[1]) if found else None
+
+
+def _as_sign(text: str) -> str | None:
+    for sign in (text, text.rstrip(".!?*"), text[-1:], text[:1]):
+        if sign and (not sign.isalpha() or len(text) == len(sign)) and is_sign(sign):
+            return sign
+    return None
