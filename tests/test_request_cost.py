@@ -53,6 +53,7 @@ def app(tmp_path: Path) -> Flask:
         "TOPMAIL_SITE_URL": "https://shop.example",
         "TOPMAIL_CURRENCY": "EUR",
         "TOPMAIL_REPEAT_WINDOW": 0,
+        "TOPMAIL_PRODUCT_URL": "https://shop.example/teas/{id}",
     }
     topmail = TopMail(app)
     LoginManager(app).user_loader(lambda _: Customer())

@@ -121,13 +121,13 @@ class FlaskPage(RenderedPage):
 
     def may_show_product(self) -> bool:
         """Whether it pays to read the page: False only if it shows no product."""
-        if self.marked or self._reader.is_asked():
+        if self.marked:
             return True
         for shown in self.shown:
             if shown.value is not None:
                 return True
         self.note_final_body()
-        return self.html is None or may_hold_product(self.html)
+        return self.html is None or may_hold_product(self.html) or self._reader.is_asked()
 
     def read(self) -> None:
         """Fill in what the shop named, what the template shows, and the body."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import re
@@ -45,7 +46,11 @@ def flask_login_shopper(request: Request) -> Shopper | None:
 
     :raises InvalidValueError: the user's address cannot be one.
     """
-    return shopper_of(_flask_login_user(request))
+    user = _flask_login_user(request)
+    email = getattr(user, "email", None)
+    if not email:
+        return shopper_of(user)
+    return _shopper(email, getattr(user, "first_name", None), getattr(user, "last_name", None))
 
 
 def jwt_shopper(_: Request) -> Shopper | None:
@@ -74,12 +79,16 @@ def session_shopper(request: Request) -> Shopper | None:
     return shopper_of(session.get("user")) or shopper_of(session.get("email"))
 
 
-RESOLVERS: list[Resolver] = [flask_login_shopper, jwt_shopper, g_user_shopper, session_shopper]
+RESOLVERS: list[Resolver] = [
+    flask_login_shopper,
+    jwt_shopper,
+    g_user_shopper,
+    session_shopper,
+]
 """Asked one after the other until one knows the shopper. Each is a function of the request that
 returns a :class:`~topmail_flask.Shopper` or None; a ``shopper_loader`` of the shop replaces them.
 """
-_OWN_RESOLVERS = frozenset(RESOLVERS)
-BUILT_IN_RESOLVERS = len(RESOLVERS)
+OWN_RESOLVERS = frozenset([flask_login_shopper, jwt_shopper, g_user_shopper, session_shopper])
 
 
 def shopper_of(user: object) -> Shopper | None:
@@ -97,12 +106,15 @@ def shopper_of(user: object) -> Shopper | None:
     for name in ("email", "mail", "email_address", "username"):
         address = value_of(name)
         if address and (name == "email" or (isinstance(address, str) and _ADDRESS.match(address))):
-            values = address, value_of("first_name"), value_of("last_name")
-            if not _TEXTS.issuperset(map(type, values)):
-                names = (text if isinstance(text, str) else None for text in values[1:])
-                return Shopper(address, None, *names)
-            return _RECENT.get(values) or _RECENT.add(values)
+            return _shopper(address, value_of("first_name"), value_of("last_name"))
     return None
+
+
+def _shopper(*values: Any) -> Shopper:
+    if not _TEXTS.issuperset(map(type, values)):
+        names = (text if isinstance(text, str) else None for text in values[1:])
+        return Shopper(values[0], None, *names)
+    return _RECENT.get(values) or _RECENT.add(values)
 
 
 class _RecentShoppers(dict[tuple[str, str | None, str | None], Shopper]):
@@ -134,18 +146,34 @@ def is_surely_nobody(request: Request) -> bool:
     here = vars(g._get_current_object())  # noqa: SLF001
     if "user" in here or "_jwt_extended_jwt" in here:
         return False
-    return _is_nobody_for_flask_login(request) and not _may_have_session(request)
+    if "_login_user" in here:
+        user: Any = here["_login_user"]
+        return (not user or not user.is_authenticated) and not _may_have_session(request)
+    environ = request.environ
+    if "HTTP_COOKIE" not in environ:
+        return "HTTP_AUTHORIZATION" not in environ or not hasattr(current_app, "login_manager")
+    return not (hasattr(current_app, "login_manager") or _may_have_session(request))
 
 
 def is_staff() -> bool:
     """Whether the user of this request is one of the shop's own; only what is loaded is asked."""
-    for place in ("_login_user", "user"):
-        user = g.get(place)
-        if user is not None:
-            reader = Reader(user)
-            if any(reader.get(mark) is True for mark in _STAFF_MARKS):
-                return True
-    return False
+    here = vars(g._get_current_object())  # noqa: SLF001  as above
+    user: Any = here.get("_login_user") or here.get("user")
+    cls: Any = type(user)
+    if user is None or not (_may_be_marked(cls) or _is_marked(user)):
+        return False
+    reader = Reader(user)
+    return any(reader.get(mark) is True for mark in _STAFF_MARKS)
+
+
+@functools.lru_cache(maxsize=256)
+def _may_be_marked(cls: type) -> bool:
+    return any(hasattr(cls, mark) for mark in _STAFF_MARKS) or hasattr(cls, "keys")
+
+
+def _is_marked(user: Any) -> bool:
+    own = getattr(user, "__dict__", ())
+    return any(mark in own for mark in _STAFF_MARKS)
 
 
 def _may_have_session(request: Request) -> bool:
@@ -245,7 +273,7 @@ class FlaskShopperSource:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
         if (
             self._hooks.shopper_loader is not None
-            or not _OWN_RESOLVERS.issuperset(RESOLVERS)
+            or not OWN_RESOLVERS.issuperset(RESOLVERS)
             or IDENTIFIED in self._request.environ
             or IDENTITY_COOKIE in self._request.environ.get("HTTP_COOKIE", "")
         ):

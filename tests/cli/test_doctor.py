@@ -52,7 +52,7 @@ def test_a_store_that_is_well_is_told_so(topmail: Sandbox, place: Path) -> None:
             "cacheability",
             "compression",
         ),
-        *("routes", "pages", "ids", "errors", "versions"),
+        *("routes", "pages", "prices", "ids", "errors", "versions"),
     ]
 
 

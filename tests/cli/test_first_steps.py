@@ -112,7 +112,7 @@ def test_a_user_whose_address_has_another_name_is_an_error_with_the_line_to_writ
 ) -> None:
     class Member(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
         def __init__(self, mail: str) -> None:
-            self.mail = mail
+            self.work_mail = mail
 
     def load(key: str) -> Member:
         return Member(key)
@@ -121,7 +121,7 @@ def test_a_user_whose_address_has_another_name_is_an_error_with_the_line_to_writ
     LoginManager(app).user_loader(load)
     level, text = told(app, status=1)["shoppers"]
     assert level == "error"
-    assert "current_user.mail if current_user.is_authenticated else None" in text
+    assert "current_user.work_mail if current_user.is_authenticated else None" in text
 
 
 class Account:

@@ -21,7 +21,7 @@ from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.settings import PREFIX, Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
-from topmail_flask.shoppers import BUILT_IN_RESOLVERS, RESOLVERS
+from topmail_flask.shoppers import OWN_RESOLVERS, RESOLVERS
 
 _FIX = (
     "Write: @topmail.shopper_loader above def shopper(): return the e-mail address of whoever "
@@ -123,7 +123,7 @@ def shoppers(store: Store) -> Finding:
         return _of_loader(loader)
     login = getattr(store.app, "login_manager", None)
     if login is None:
-        if len(RESOLVERS) > BUILT_IN_RESOLVERS:
+        if not OWN_RESOLVERS.issuperset(RESOLVERS):
             return ok("A resolver of the store tells who is logged in.")
         place = _place_of_user(store.app)
         if place:

@@ -11,7 +11,7 @@ from topmail_flask.cli.doctor_store import Finding, Page, Sample, Store, error, 
 from topmail_flask.cli.routes import routes as told_routes
 from topmail_flask.extraction.document import in_utf8
 from topmail_flask.extraction.extract import extract
-from topmail_flask.extraction.shown_price import price_fault
+from topmail_flask.extraction.shown_price import NOT_SHOWN, price_fault
 from topmail_flask.model.decision import NOTHING, Trace
 from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
@@ -59,7 +59,7 @@ def prices(store: Store) -> Finding:
         if product is None:
             continue
         count += product.price is not None
-        found = next((one for one in trace.rejected if one.what == "price"), None)
+        found = next((one for one in trace.rejected if one.why.startswith(NOT_SHOWN)), None)
         if found is None and product.price is not None:
             html, _ = store.get(sample.address).html(store.settings.max_page_bytes)
             found = price_fault(in_utf8(html), product) if html is not None else None

@@ -112,18 +112,20 @@ def extract(
     :param now: the time, in seconds since the epoch, by which offers begin and end.
     """
     settings = settings or _DEFAULTS
-    guess = _guess(template_product)
+    guess = template_product
+    if isinstance(guess, Product):
+        guess = _guess(guess)
     try:
-        document = Document(in_utf8(html, charset), url)
+        page = in_utf8(html, charset)
         # A page that had nothing to add to this product is not searched for it again: markup of
         # a product would make it longer. (What a query holds is not kept.)
         is_named_once = (declared is None) != (guess is None)
-        key = (url, len(document.html), declared, guess) if is_named_once else None
-        known = _VERDICTS.get(key, document.html) if key and "?" not in url else None
+        key = (url, len(page), declared, guess) if is_named_once else None
+        known = _VERDICTS.get(key, page) if key and "?" not in url else None
         if known is not None:
             return known
         question = _Question(
-            document,
+            Document(page, url),
             settings,
             currency or settings.currency,
             time.time() if now is None else now,
@@ -138,10 +140,8 @@ def extract(
         return Extraction(base, None if base else Reason.NO_PRODUCT, Trace(rejected=(why,)))
 
 
-def _guess(template_product: Product | GuessedProduct | None) -> GuessedProduct | None:
+def _guess(template_product: Product) -> GuessedProduct:
     """A template's product with the prices that it may mean."""
-    if not isinstance(template_product, Product):
-        return template_product
     price, currency = template_product.price, template_product.currency
     if price is None or currency is None:
         return GuessedProduct(template_product)

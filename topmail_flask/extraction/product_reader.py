@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import repeat
 from typing import NamedTuple
 
 from topmail_flask.extraction.addresses import page_address
 from topmail_flask.extraction.attributes import PLAIN, WOULD_QUERY, Reader
 from topmail_flask.extraction.field_names import shape_of
 from topmail_flask.extraction.objects import ObjectReader, ShownOn
-from topmail_flask.extraction.orm_rows import REFUSED
+from topmail_flask.extraction.orm_rows import REFUSED, mapper_of
 from topmail_flask.model.decision import GuessedProduct
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
@@ -99,7 +101,7 @@ class ProductReader:
         if is_lasting and witness[0].values and witness[0].is_lasting:
             if len(self._known) >= REMEMBERED:
                 self._known = {}
-            self._known[page] = _Known(shape, tuple(witness[0].values.items()), guess)
+            self._known[page] = _Known.of(value, shape, witness[0].values, guess)
         return guess
 
 
@@ -110,14 +112,50 @@ class _Object(NamedTuple):
 
 
 class _Known(NamedTuple):
+    """What was made of one object.
+
+    :ivar names: of its attributes, where they can be read in one step without asking with care.
+    :ivar raw: their values.
+    :ivar kinds: the types of these.
+    """
+
     shape: Hashable | None
     values: tuple[tuple[tuple[str, ...], object], ...]
     guess: GuessedProduct
+    names: tuple[str, ...] = ()
+    raw: tuple[object, ...] = ()
+    kinds: tuple[type, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        value: object,
+        shape: Hashable | None,
+        values: Mapping[tuple[str, ...], object],
+        guess: GuessedProduct,
+    ) -> _Known:
+        known = cls(shape, tuple(values.items()), guess)
+        names, raw = tuple(steps[0] for steps in values), tuple(values.values())
+        kinds = tuple(map(type, raw))
+        is_plain = type(value) is dict or (
+            shape is not None and mapper_of(type(value)) is None and not hasattr(value, "keys")
+        )
+        if not is_plain or not _UNCHANGING.issuperset(kinds):
+            return known
+        return known._replace(names=names, raw=raw, kinds=kinds)
 
     def is_repeated_by(self, value: object, shape: Hashable | None) -> bool:
         """Whether an object has the very values that this product was made of."""
         if shape != self.shape:
             return False
+        if self.names:
+            get = value.get if type(value) is dict else partial(getattr, value)
+            try:
+                raw = tuple(map(get, self.names, repeat(None)))
+            except Exception:  # noqa: BLE001  a foreign object may raise anything
+                return False
+            # First the types: a foreign object is not compared, and True is not 1.
+            return tuple(map(type, raw)) == self.kinds and raw == self.raw
         reader = Reader(value)
         readers: dict[tuple[str, ...], Reader] = {(): reader}
         for path, before in self.values:

@@ -20,6 +20,7 @@ from topmail_flask.model.product import Product
 
 # A price of less than this part of the highest that is shown is a part of it: an instalment.
 _LEAST_SHARE = 5
+NOT_SHOWN = "price_not_shown"
 _MOST_PLACES = 300
 _BEFORE, _AFTER, _PROOF = 400, 160, 160
 _PRICE_WORDS = (
@@ -226,9 +227,9 @@ def _is_within_code(text: AnyStr, at: int) -> bool:
 def _contradiction(page: bytes, guess: GuessedProduct, money: tuple[str, ...]) -> Rejected:
     price = guess.prices[0] if guess.prices else None
     if price is None:
-        return Rejected("price", "price_not_shown", "")
+        return Rejected("price", NOT_SHOWN)
     why = (
-        f"price_not_shown: the object's {price.name} is {_plain(price.amount)} {price.currency}, "
+        f"{NOT_SHOWN}: the object's {price.name} is {_plain(price.amount)} {price.currency}, "
         f"the page shows {', '.join(money)}"
     )
     units = minor_units(price.currency)

@@ -49,7 +49,10 @@ class Verdicts:
             return None
         if known.page is not None and known.page != hash(page):
             return None
-        return known.extraction if all(proof in page for proof in known.proofs) else None
+        for proof in known.proofs:
+            if proof not in page:
+                return None
+        return known.extraction
 
     def keep(self, key: Hashable, extraction: Extraction, page: bytes, seen: PageSays) -> None:
         if len(self._known) >= _REMEMBERED:
