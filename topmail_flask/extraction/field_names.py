@@ -8,6 +8,7 @@ hold, where these can be seen without running its code.
 from __future__ import annotations
 
 import functools
+from enum import Enum
 from typing import Any
 
 from topmail_flask.extraction.orm_rows import mapper_of
@@ -102,18 +103,36 @@ def shape_of(target: Any) -> Shape | None:
     """
     cls: Any = type(target)
     try:
-        if issubclass(cls, dict):
+        kind = _kind_of(cls)
+        if kind is _Kind.OBJECT:
+            return cls, tuple(getattr(target, "__dict__", ()))
+        if kind is _Kind.DICT:
             keys: tuple[object, ...] = tuple(dict.keys(target))  # never its own code
             return (cls, keys) if len(keys) <= _MOST_KEYS else None
-        if f"{cls.__module__}.{cls.__name__}" in _SEEN_MAPPINGS:
-            return cls, tuple(target.keys())
-        if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
-            return None
-        if mapper_of(cls) is None and _answers_itself(cls):
-            return None
-        return cls, tuple(getattr(target, "__dict__", ()))
+        return (cls, tuple(target.keys())) if kind is _Kind.ROW else None
     except Exception:  # noqa: BLE001  a foreign object may raise anything
         return None
+
+
+class _Kind(Enum):
+    """Where the names of an object can be seen."""
+
+    OBJECT = "its attributes and its class"
+    DICT = "the keys of a dict"
+    ROW = "the keys of a row"
+    OPAQUE = "nowhere: its own code answers"
+
+
+@functools.lru_cache(maxsize=2048)
+def _kind_of(cls: type) -> _Kind:
+    if issubclass(cls, dict):
+        return _Kind.DICT
+    if f"{cls.__module__}.{cls.__name__}" in _SEEN_MAPPINGS:
+        return _Kind.ROW
+    if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
+        return _Kind.OPAQUE
+    is_opaque = mapper_of(cls) is None and _answers_itself(cls)
+    return _Kind.OPAQUE if is_opaque else _Kind.OBJECT
 
 
 def names_of(target: object, shape: Shape | None) -> FieldNames:
@@ -160,7 +179,6 @@ def _class_names(cls: type) -> tuple[str, ...]:
     )
 
 
-@functools.lru_cache(maxsize=1024)
 def _answers_itself(cls: type) -> bool:
     """Whether attributes of such objects are worked out by code of their class."""
     return any(
