@@ -11,11 +11,18 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from topmail_flask.extraction import json_ld, microdata, open_graph, view_item
-from topmail_flask.extraction.addresses import address_key, id_of, is_front_page, page_address
+from topmail_flask.extraction.addresses import (
+    Place,
+    address_key,
+    id_of,
+    is_front_page,
+    page_address,
+)
 from topmail_flask.extraction.assemble import Assembly, arguments, assemble, assemble_plain
 from topmail_flask.extraction.choose import Choice
 from topmail_flask.extraction.document import Document, in_utf8
 from topmail_flask.extraction.page import Kind, Source, StructuredPage
+from topmail_flask.extraction.plain import read_plain
 from topmail_flask.extraction.products import Entity
 from topmail_flask.extraction.template_product import (
     NOTHING_ASKED,
@@ -124,7 +131,7 @@ def extract(
         known = _VERDICTS.get(key, page) if key and "?" not in url else None
         if known is not None:
             return known
-        question = _Question(
+        question = Question(
             Document(page, url),
             settings,
             currency or settings.currency,
@@ -162,7 +169,7 @@ def may_hold_product(html: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """A page, how the shop wants it read, and what it says itself of its product.
 
     :ivar currency: code of prices that name none, or None.
@@ -237,10 +244,29 @@ class _Question:
         known = _RECENT.answers.get(key) if key else None
         if known is not None:
             return known
+        extraction = self.plain() or self.by_all_rules()
+        if key and not self.document.is_read_beyond_head:
+            _RECENT.remember(key, extraction)
+        return extraction
+
+    def plain(self) -> Extraction | None:
+        """The product of the only plain node; None where that has to be read by all rules."""
+        if self.declared or self.template_product or self.settings.id_from:
+            return None
+        others = (one for one in SOURCES if one.kind is Kind.ITEMS and one.name != "json_ld")
+        if any(self.document.once(one.mentions) for one in others):
+            return None
+        head, url_args = self.document.head, self.settings.url_args
+        address = (self.document.url, head.canonical, None, head.base)
+        place = Place(*address, url_args, head.alternates())
+        return read_plain(self.document, place, self.currency)
+
+    def by_all_rules(self) -> Extraction:
+        """The product as any page's is read."""
         page = StructuredPage(self.document, SOURCES, self.settings, self.currency, self.now)
         extraction = self._read(page)
-        if key and page.is_read_by_its_head:
-            _RECENT.remember(key, extraction)
+        if not page.is_read_by_its_head:
+            self.document.is_read_beyond_head = True
         return extraction
 
     def _key(self, blocks: list[bytes]) -> tuple[Hashable, ...]:
