@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from topmail_flask.extraction import json_ld
 from topmail_flask.extraction.document import Document, node_text, positions
 from topmail_flask.extraction.schema_org import GROUPS, PRODUCTS, RELATED, Node, Seen, usual_name
 
@@ -87,10 +88,15 @@ def items(document: Document) -> list[Node]:
 
 
 def _schema_org_names(document: Document) -> list[int]:
-    """Where names begin that the page gives as addresses of schema.org."""
+    """Where names begin that the page gives as addresses of schema.org.
+
+    The old ways to write it are looked for only where there is no JSON-LD: to search a page for
+    them takes as long as all else.
+    """
+    ways = _VOCABULARIES[:1] if document.once(json_ld.blocks_of) else _VOCABULARIES
     return [
         at + len(vocabulary)
-        for vocabulary in _VOCABULARIES
+        for vocabulary in ways
         for at in positions(document.html, vocabulary, _LOOKED_AT)
     ]
 
