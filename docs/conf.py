@@ -43,6 +43,7 @@ nitpick_ignore_regex = [
     ("py:class", r".*(:read|:write|:delete|\}|read'|write'|delete').*"),
     ("py:class", r"topmail_flask\.domain\.purchase\.Purchase"),
     ("py:attr", r"(product|until|wait)"),
+    ("py:class", r"topmail_flask\.model\.decision\.GuessedProduct"),
 ]
 
 html_theme = "furo"

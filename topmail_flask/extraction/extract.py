@@ -105,8 +105,7 @@ def extract(
     A declared product, else one of the template, *is* the product: the page's structured data only
     fills its gaps, and only where it describes the same product. Without either, JSON-LD, microdata
     and OpenGraph tell it, in this order. About the price of a template's product, which nobody
-    named as the product, the page has the last word: see
-    :mod:`~topmail_flask.extraction.template_product`.
+    named as the product, the page has the last word.
 
     :param html: the page, decoded or as bytes.
     :param url: absolute URL of the request, with its query, on the shop's own site.

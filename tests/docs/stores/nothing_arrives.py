@@ -3,9 +3,19 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
-from flask import Flask, Response, render_template, render_template_string, request, session
+from flask import (
+    Flask,
+    Response,
+    g,
+    jsonify,
+    render_template,
+    render_template_string,
+    request,
+    session,
+)
 from jinja2 import DictLoader
 
 from topmail_flask import Product, ProductView, TopMail, product_page
@@ -58,8 +68,8 @@ def shopper() -> str | None:
 
 
 @topmail.exclude
-def staff() -> bool:
-    return request.path.startswith("/admin/")
+def office() -> bool:
+    return request.path.startswith("/office/")
 
 
 @topmail.before_send
@@ -75,6 +85,11 @@ def log_in(email: str) -> str:
 
 def show(product: object) -> str:
     return render_template_string("<title>A product</title>", product=product)
+
+
+def by_staff() -> str:
+    g.user = SimpleNamespace(is_staff=True)
+    return show(TEA)
 
 
 def compared() -> str:
@@ -104,7 +119,8 @@ def streamed() -> Response:
 PAGES: dict[str, Callable[..., Any]] = {
     "/": lambda: OFFER,
     "/about": lambda: "<title>About us</title>",
-    "/admin/green-tea": lambda: show(TEA),
+    "/admin/products/green-tea": lambda: show(TEA),
+    "/api/green-tea": product_page(lambda: TEA)(lambda: jsonify(TEA)),
     "/cached/hour": lambda: from_cache(3_600),
     "/cached/month": lambda: from_cache(30 * 86_400),
     "/category/tea": lambda: LIST,
@@ -112,11 +128,14 @@ PAGES: dict[str, Callable[..., Any]] = {
     "/download": lambda: Response("x", headers={"Content-Disposition": "attachment"}),
     "/feed.csv": lambda: Response("id,name", mimetype="text/csv"),
     "/huge": lambda: OFFER + "<p>" * 5_000,
+    "/office/green-tea": lambda: show(TEA),
     "/order": ordered,
     "/packed": lambda: Response(b"\x01", headers={"Content-Encoding": "br"}),
     "/products/beacon": lambda: render_template_string("{{ topmail_beacon(tea) }}", tea=TEA),
     "/products/gift-card": lambda: show(CARD),
+    "/products/for-staff": by_staff,
     "/products/green-tea": lambda: show(TEA),
+    "/products/green-tea/buy": lambda: show(TEA),
     "/products/long-id": product_page("product")(lambda: show({**TEA, "id": "1" * 101})),
     "/products/nameless": product_page("product")(lambda: show({"id": "1"})),
     "/products/odd-id": product_page("product")(lambda: show({**TEA, "id": "1\n2"})),
