@@ -48,7 +48,9 @@ def chromium_program() -> str:
     return str(found)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its thread has an event loop, and a store of another
+# test could run no asynchronous view in it.
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     from playwright.sync_api import sync_playwright
 
@@ -56,14 +58,14 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(playwright: Playwright, chromium_program: str) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=chromium_program, args=ARGUMENTS)
     yield browser
     browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def human(chromium: Browser) -> str:
     """The user agent of this Chromium when a person has its window open."""
     return (

@@ -98,7 +98,7 @@ assert delivery.flush(20)
 chosen = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, chosen[1]))
 for n in range(1, 20): look(n)
-assert not delivery.flush(0.5)
+delivery.flush(0.5)
 resource.setrlimit(resource.RLIMIT_NOFILE, chosen)
 assert delivery.flush(30), delivery.stats()
 assert delivery.stats().balanced

@@ -113,7 +113,11 @@ class Shell:
         pid = self.server.start(words, self.place, environment, output)
         if serves:
             self._running.append(pid)
-            ready = self._listens if serves == "port" else lambda: _expects_term(pid)
+            ready = {
+                "port": self._listens,
+                "prints": lambda: output.exists() and output.stat().st_size > 0,
+                "runs": lambda: _expects_term(pid),
+            }[serves]
             until(ready, _LIMIT, f"{words} runs")
             self.status = 0
         else:
@@ -135,7 +139,7 @@ class Shell:
         if re.search(r"^flask( --\S+( \w+)?)* run\b", text):
             return "port", [*words, "--port", str(self.port)]
         if "sandbox" in words or "topmail_flask.sandbox" in words:
-            return "runs", [*words, "--port", "0"]
+            return "prints", [*words, "--port", "0"]
         return ("runs", words) if "--follow" in words else ("", words)
 
     def _listens(self) -> bool:

@@ -53,6 +53,7 @@ ENTRANCES = {
 ENTRANCES_OF_THE_MIDDLEWARE = {
     "guard:guarded.<locals>.decorate.<locals>.guarded_method",
     "middleware:TopMailMiddleware.__call__",
+    "middleware:ResponseTap.__init__",  # it assigns, and that is all
     "middleware:ResponseTap.starting.<locals>.start",
     *(f"middleware:_Chunks.{name}" for name in ("__iter__", "__next__", "close")),
 }

@@ -278,9 +278,9 @@ class Feed:
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that fits, the newest first. Hold the workspace's lock meanwhile."""
-        records, requests = self.workspace.records(), self.workspace.requests
-        for number in sorted(records.keys() | requests.keys(), reverse=True):
-            entry = Entry(number, requests.get(number), records.get(number))
+        records, calls = self.workspace.records(), self.workspace.requests
+        for number in sorted(records.keys() | calls.keys(), reverse=True):
+            entry = Entry(number, calls.get(number), records.get(number))
             if entry.fits(self.query, self.show, self.contact):
                 yield entry
 
