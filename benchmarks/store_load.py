@@ -159,12 +159,13 @@ def main() -> None:
         "The rate of calls is 50 a second (`TOPMAIL_RATE`'s default) unless it is said to be "
         "lifted; the rest waits in the outbox."
     )
-    for load in LOADS:
-        tell(load, asked, taken[load])
+    measuring.write("store_load", {load: tell(load, asked, taken[load]) for load in LOADS})
 
 
-def tell(load: str, asked: dict[str, Store], taken: dict[str, list[list[float]]]) -> None:
-    """The table of one load."""
+def tell(
+    load: str, asked: dict[str, Store], taken: dict[str, list[list[float]]]
+) -> dict[str, dict[str, float]]:
+    """Print the table of one load and return its figures."""
     rows, kept, bars = [], {}, {}
     # Two runs of the same store differ by so much.
     pairs_of_untracked = list(zip(taken["untracked again"], taken["untracked"], strict=True))
@@ -208,7 +209,7 @@ def tell(load: str, asked: dict[str, Store], taken: dict[str, list[list[float]]]
         rows,
     )
     measuring.plot(f"CPU of a page, products {load}", "share of untracked", bars, "topmail")
-    measuring.write(f"store_load_{load}", kept)
+    return kept
 
 
 if __name__ == "__main__":
