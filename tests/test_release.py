@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import re
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -52,3 +54,15 @@ def test_every_python_that_is_said_to_work_is_supported() -> None:
     assert said == ["3.11", "3.12", "3.13"]
     assert declared()["options"]["python_requires"] == f">={said[0]}"
     assert sys.version_info >= tuple(map(int, said[0].split(".")))
+
+
+def test_every_link_of_the_readme_leads_somewhere_from_the_package_index_too() -> None:
+    command = [sys.executable, "-W", "ignore", "setup.py", "--quiet", "--long-description"]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    targets = re.findall(r"\]\(([^)\s]+)\)", told)
+    assert len(targets) > 30
+    assert [target for target in targets if not target.startswith("https://")] == []
+    source = declared()["metadata"]["url"]
+    ours = [target for target in targets if target.startswith(source)]
+    files = [re.sub(r".*/(?:blob|raw)/main/|#.*", "", target) for target in ours]
+    assert [file for file in files if not (ROOT / file).exists()] == []

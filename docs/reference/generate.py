@@ -10,6 +10,7 @@ import click
 
 from topmail_flask import Reason, Settings
 from topmail_flask.cli import topmail_commands
+from topmail_flask.sandbox.assumptions import FACTS
 
 HERE = Path(__file__).parent
 
@@ -78,7 +79,59 @@ def _help_texts(group: click.Group, path: str) -> Iterator[tuple[str, str]]:
             yield called, command.get_help(context)
 
 
-PAGES = {"commands.md": commands, "reasons.md": reasons, "settings.md": settings}
+RANKS = {
+    "said": "TopMail's developer pages say it.",
+    "example": "An example answer shows it; no sentence says it.",
+    "guess": "The pages are silent. This is what we take for likely, and what the sandbox plays.",
+}
+IF_WRONG = {
+    "status": "nothing: every 2xx is taken.",
+    "idempotency": "each answer that gets lost on the way costs one view that counts twice, and "
+    "nothing on our side can see it. Ask your account: `flask topmail send-test --twice --to …`.",
+    "refusals": "nothing is lost: a dead letter that TopMail may have remembered is sent under "
+    "another key.",
+    "permission": "sending pauses with `forbidden`, views wait, and `flask topmail "
+    "doctor` says so before the first shopper comes. It takes a 400 to an empty call for a yes.",
+    "purchase": "a buyer is mailed about what they bought. [Give the flow its exit "
+    "condition](../how-to/purchases.md) in TopMail's dashboard, whatever the guess.",
+    "strict": "nothing: only documented fields are sent.",
+    "automations": "a trigger is refused, and is counted with its reason.",
+    "skipped": "shoppers are mailed whom you did not expect to be: set it in the flow.",
+    "codes": "nothing: the status decides, not the code.",
+}
+"""What a guess that is wrong means for a store."""
+
+
+def topmail() -> str:
+    """The page of what is known of TopMail."""
+    lines = [
+        "# What is known of TopMail",
+        "",
+        "This package was written from TopMail's public developer pages, without an account. What",
+        "they do not say is marked as a guess, here, in the sandbox (*What is a guess?*) and on",
+        "every page that speaks of it. The option starts the [sandbox](../how-to/sandbox.md) with",
+        "the other answer. Whether your account agrees: `flask topmail doctor` and",
+        "`flask topmail send-test` ask the real one.",
+    ]
+    for rank, meaning in RANKS.items():
+        guess = rank == "guess"
+        heads = ["what", "the other answer", "if it is wrong"] if guess else ["what"]
+        lines += ["", f"## {rank.capitalize()}", "", meaning, ""]
+        lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+        for fact in FACTS:
+            if fact.rank == rank:
+                option = f"`{fact.option}`" if fact.option else ""
+                cells = [fact.statement, *([option, IF_WRONG[fact.name]] if guess else [])]
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {
+    "commands.md": commands,
+    "reasons.md": reasons,
+    "settings.md": settings,
+    "topmail.md": topmail,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

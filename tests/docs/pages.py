@@ -27,7 +27,7 @@ SHOWN_ONLY = {"text"}
 PAGE = "page_of_the_documentation"
 """The module that the Python of a page believes to be: Flask looks for its file."""
 STORES = Path(__file__).with_name("stores")
-"""The stores of the pages that bring none: one of the page's name, or the default one."""
+"""The stores of the pages until they bring one: one of the page's name, or the default one."""
 
 
 class Page:
@@ -54,10 +54,9 @@ class Page:
             "SANDBOX": sandbox.base_url,
         }
         self.shell = Shell(server, place, environment, self._port)
-        if not re.search(r"^# store\.py\b", self.text, re.MULTILINE):
-            own = STORES / f"{path.stem.replace('-', '_')}.py"
-            store = own if own.exists() else STORES / "default.py"
-            (place / "store.py").write_bytes(store.read_bytes())
+        own = STORES / f"{path.stem.replace('-', '_')}.py"
+        store = own if own.exists() else STORES / "default.py"
+        (place / "store.py").write_bytes(store.read_bytes())
 
     def run(self) -> list[str]:
         """Run all blocks.

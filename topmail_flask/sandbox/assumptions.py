@@ -63,10 +63,34 @@ FACTS = (
     Fact("flows", "said", "Every view triggers the product_viewed flows, a repeated view as well."),
     Fact("errors", "said", "The shape of errors, their statuses, and Retry-After with a 429."),
     Fact(
-        "response",
-        "example",
-        "The fields of a success response, and 201 for an accepted view: TopMail shows a body and "
-        "names no status.",
+        "time",
+        "said",
+        "A call records one view, and has no field for its time: TopMail stamps the arrival.",
+    ),
+    Fact(
+        "permissions",
+        "said",
+        "A key has permissions for each resource: contacts and lists (read, write, delete); "
+        "campaigns, templates, flows, forms and conversions (read, write); analytics (read). One "
+        "that is missing is answered 403.",
+    ),
+    Fact(
+        "conversions",
+        "said",
+        "A conversion has a type, revenue, a currency and an order_id for deduplication, and is "
+        "there for revenue attribution.",
+    ),
+    Fact(
+        "limits",
+        "said",
+        "Rate limits hold for a key, over a sliding window; each answer tells what is left and "
+        "when it resets. How many calls that is, is not told.",
+    ),
+    Fact("response", "example", "The fields of a success response."),
+    Fact(
+        "status",
+        "guess",
+        "An accepted view is answered 201: TopMail shows a body and names no status.",
         "--view-status 200",
         "view_status",
     ),
