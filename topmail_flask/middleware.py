@@ -121,7 +121,6 @@ class TopMailMiddleware:
     view, never the page.
 
     :param wsgi_app: the application.
-    :param api_key: TopMail API key; without one nothing is sent.
     :param shopper: ``environ -> Shopper | e-mail address | None``.
     :param consent: ``environ -> True | False | None`` (no decision yet: return False there if the
         shop needs an opt-in), or the policy, ``"opt-in"`` or ``"opt-out"``: then the cookies of
@@ -134,10 +133,10 @@ class TopMailMiddleware:
     :param celery: the Celery app that views are handed to with ``delivery="celery"``. Its worker
         has to make this middleware as well, with the same application and key.
     :param settings: the settings of :class:`~topmail_flask.model.settings.Settings` by their
-        names in lower case, without ``TOPMAIL_``. ``outbox`` is ``instance/topmail`` below the
-        working directory, unless given. Set ``site_url``: the Host header is the visitor's. With
-        ``debug_header=True`` each page is held back until it is complete, so that its headers can
-        say what was decided.
+        names in lower case, without ``TOPMAIL_``. Without ``api_key`` nothing is sent. ``outbox``
+        is ``instance/topmail`` below the working directory, unless given. Set ``site_url``: the
+        Host header is the visitor's. With ``debug_header=True`` each page is held back until it is
+        complete, so that its headers can say what was decided.
     :raises ConfigurationError: a setting is unknown or wrong.
     """
 
@@ -145,7 +144,6 @@ class TopMailMiddleware:
         self,
         wsgi_app: Callable[..., Iterable[bytes]],
         *,
-        api_key: str | None = None,
         shopper: Callable[[Environ], object] | None = None,
         consent: Callable[[Environ], bool | None] | str | None = None,
         exclude: Callable[[Environ], object] | None = None,
@@ -155,9 +153,9 @@ class TopMailMiddleware:
         **settings: Any,
     ) -> None:
         reader = consent if callable(consent) else None
-        chosen = {"api_key": api_key, "consent": None if reader else consent, **settings}
+        settings["consent"] = None if reader else consent
         self.settings = Settings.from_config(
-            {PREFIX + name.upper(): value for name, value in chosen.items()}
+            {PREFIX + name.upper(): value for name, value in settings.items()}
         )
         self.wsgi_app = wsgi_app
         self.guard = Guard()

@@ -167,7 +167,10 @@ def _place_of_user(app: Flask) -> str:
         code = getattr(inspect.unwrap(function), "__code__", None)
         if code is None:
             continue
-        names, texts = set(code.co_names), {one for one in code.co_consts if isinstance(one, str)}
+        names, texts = (
+            set(code.co_names),
+            {constant for constant in code.co_consts if isinstance(constant, str)},
+        )
         if {"g", "user"} <= names:
             return f"g.user, of {function_name(function)}(),"
         if "session" in names:

@@ -46,7 +46,12 @@ def pages(store: Store) -> Finding:
     reasons = ", ".join(sorted({str(sample.decision.reason) for sample in bad}))
     what = f"{len(bad)} of {len(samples)} product pages looked at show no product ({reasons})."
     found = error if len(bad) == len(samples) else warning
-    fixes = [one.cure for sample in bad for one in _trace_of(sample).rejected if one.cure]
+    fixes = [
+        rejection.cure
+        for sample in bad
+        for rejection in _trace_of(sample).rejected
+        if rejection.cure
+    ]
     return found(what, fixes[0] if fixes else "Ask: flask topmail inspect PATH", details=details)
 
 
@@ -59,7 +64,9 @@ def prices(store: Store) -> Finding:
         if product is None:
             continue
         count += product.price is not None
-        found = next((one for one in trace.rejected if one.why.startswith(NOT_SHOWN)), None)
+        found = next(
+            (rejection for rejection in trace.rejected if rejection.why.startswith(NOT_SHOWN)), None
+        )
         if found is None and product.price is not None:
             html, _ = store.get(sample.address).html(store.settings.max_page_bytes)
             found = price_fault(in_utf8(html), product) if html is not None else None
@@ -105,7 +112,10 @@ def ids(store: Store) -> Finding:
 def _told(sample: Sample) -> str:
     product = sample.decision.product
     if product is None:
-        faults = [f": {one.what} {one.why}. {one.cure}" for one in _trace_of(sample).rejected[:1]]
+        faults = [
+            f": {rejection.what} {rejection.why}. {rejection.cure}"
+            for rejection in _trace_of(sample).rejected[:1]
+        ]
         return f"{sample.decision.reason}{''.join(faults)}"
     price = f"{product.price} {product.currency}" if product.price is not None else "no price"
     return f"{product.id}, {price}"

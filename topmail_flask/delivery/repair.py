@@ -396,12 +396,7 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
         if f"absorbed:{name}" in notes(target):
             return 0
         note(target, f"absorbed:{name}", 1)
-    before = target.total_changes
-    for row in readable(source, "waiting"):
-        _copy(target, "waiting", row, ("attempts", "tried", "due", "failing_since"))
-    for row in readable(source, "views"):  # before version 1
-        _copy(target, "waiting", row, ("attempts",))
-    waiting = target.total_changes - before
+    waiting = _take_waiting(source, target)
     for row in readable(source, "dead"):
         _copy(target, "dead", row, ("attempts", "reason", "died_at"))
     for table, columns in _COPIED.items():
@@ -415,6 +410,15 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
     else:
         _balance(source, target, waiting)
     return waiting
+
+
+def _take_waiting(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
+    before = target.total_changes
+    for row in readable(source, "waiting"):
+        _copy(target, "waiting", row, ("attempts", "tried", "due", "failing_since"))
+    for row in readable(source, "views"):  # before version 1
+        _copy(target, "waiting", row, ("attempts",))
+    return target.total_changes - before
 
 
 def ledger_of(connection: sqlite3.Connection) -> dict[str, Any]:

@@ -126,7 +126,11 @@ def without_tracking(url: str) -> str:
     """The URL without its fragment and the arguments that only tell where a visitor came from."""
     url = url.partition("#")[0]
     path, _, query = url.partition("?")
-    kept = [one for one in query.split("&") if not _TRACKING.fullmatch(one.partition("=")[0])]
+    kept = [
+        argument
+        for argument in query.split("&")
+        if not _TRACKING.fullmatch(argument.partition("=")[0])
+    ]
     return path + "?" + "&".join(kept) if any(kept) else path
 
 
@@ -344,9 +348,9 @@ class Place:
         self._host = this.host if this else None
         self.canonical = self._trusted(canonical, this)
         self.og_url = self._trusted(og_url, this)
-        told = self.canonical or self.og_url
-        other = address_key(told, url_args) if told else None
-        self.keys = tuple(dict.fromkeys(one for one in (other, this) if one is not None))
+        named = self.canonical or self.og_url
+        other = address_key(named, url_args) if named else None
+        self.keys = tuple(dict.fromkeys(key for key in (other, this) if key is not None))
         own = filter(None, map(self.own, alternates))
         others = {key[:3] for address in own if (key := address_key(address, url_args))}
         self._alternates = others - {key[:3] for key in self.keys}
@@ -358,11 +362,11 @@ class Place:
         about this one (additions to rule R26).
         """
         url = self.own(address) if address else None
-        told = address_key(url, self.url_args) if url else None
-        if told is None or this is None:
+        key = address_key(url, self.url_args) if url else None
+        if key is None or this is None:
             return None
-        if told.path == "/" != this.path or (
-            told.path == this.path and this.identity and not told.identity
+        if key.path == "/" != this.path or (
+            key.path == this.path and this.identity and not key.identity
         ):
             return None
         return url

@@ -94,18 +94,18 @@ def select(
         variants = _of_offers(entity, describer)
     if not variants:
         return None
-    exact = [one for one in variants if one.match == 2]
+    exact = [variant for variant in variants if variant.match == 2]
     if len(exact) > 1:
         # One that names arguments of this address says more than one that names only its path.
-        exact = [one for one in exact if one.url and "?" in one.url]
+        exact = [variant for variant in exact if variant.url and "?" in variant.url]
     if len(exact) == 1 and (len(variants) == 1 or _differ(variants)):
         return exact[0]
     if chosen:
         named = [
-            one
-            for one in variants
-            if chosen.intersection(value.casefold() for value in one.ids.values())
-            or _argument(one, settings).casefold() in chosen
+            variant
+            for variant in variants
+            if chosen.intersection(value.casefold() for value in variant.ids.values())
+            or _argument(variant, settings).casefold() in chosen
         ]
         if len(named) == 1:
             return named[0]
@@ -113,7 +113,7 @@ def select(
 
 
 def _differ(variants: list[Described]) -> bool:
-    return len({one.url for one in variants}) > 1
+    return len({variant.url for variant in variants}) > 1
 
 
 def _of_offers(entity: Entity, describer: Describer) -> list[Described]:
@@ -140,19 +140,19 @@ def _of_offers(entity: Entity, describer: Describer) -> list[Described]:
     return []
 
 
-def sku_of(one: Described) -> str:
+def sku_of(description: Described) -> str:
     """The stock-keeping unit: the product's own, or the one that all its offers agree on."""
-    if one.ids.get("sku"):
-        return one.ids["sku"]
-    units = {identifier_of(offer.get("sku")) for offer in offers_of(one.node)}
+    if description.ids.get("sku"):
+        return description.ids["sku"]
+    units = {identifier_of(offer.get("sku")) for offer in offers_of(description.node)}
     return units.pop() if len(units) == 1 else ""
 
 
-def offered_id(one: Described) -> str:
+def offered_id(description: Described) -> str:
     """The id of the only offer: its sku, else another of its identifiers."""
-    offers = offers_of(one.node, limit=2)
+    offers = offers_of(description.node, limit=2)
     found = identifiers(offers[0]) if len(offers) == 1 else {}
-    return sku_of(one) or next(iter(found.values()), "")
+    return sku_of(description) or next(iter(found.values()), "")
 
 
 ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "offered", "url")
@@ -195,10 +195,10 @@ class Assembly:
         known = self.values.get(name)
         if known is None:
             self.values[name] = value
-            told = value if type(value) is str else str(value)
-            self.fields.append(FieldTrace(name, source, short(raw), told))
+            text = value if type(value) is str else str(value)
+            self.fields.append(FieldTrace(name, source, short(raw), text))
         elif name not in ("image_url", "url", "id") and not _alike(known, value):
-            first = next((one for one in self.fields if one.field == name), None)
+            first = next((field for field in self.fields if field.field == name), None)
             self.conflicts.append(
                 Conflict(
                     name, first.source if first else "", str(known)[:200], source, str(value)[:200]
@@ -218,34 +218,34 @@ class Assembly:
             if category:
                 self.put("category", "breadcrumbs", category, category)
 
-    def supplement(self, one: Described) -> None:
+    def supplement(self, description: Described) -> None:
         """Fill what is missing from a lesser description, which has no id."""
         for name, reader in READERS.items():
-            raw, value = reader(one, self.page)
+            raw, value = reader(description, self.page)
             if value and name != "name":
-                self.put(name, one.source, raw, value)
-        found = self._chosen(one.source, [one.node])
+                self.put(name, description.source, raw, value)
+        found = self._chosen(description.source, [description.node])
         if found is not None:
             self._put_price(*found)
 
     def _labels(self, entity: Entity, variant: Described | None) -> None:
         described = entity.members if variant is None else [variant, *entity.members]
         for name, reader in READERS.items():
-            for one in described:
-                raw, value = reader(one, self.page)
+            for description in described:
+                raw, value = reader(description, self.page)
                 # A variant is called and looks otherwise than its group, and a page's title is
                 # not the product's name: only labels of equals are compared.
                 if value and (name not in self.values or (variant is None and name != "name")):
-                    self.put(name, one.source, raw, value)
+                    self.put(name, description.source, raw, value)
             if name not in self.values and entity.variants:
                 self._inherit(name, reader, entity.variants[:20])
 
     def _inherit(self, name: str, reader: Reader, variants: list[Described]) -> None:
         """A group that does not tell a label itself has that of its first variant that does."""
-        for one in variants:
-            raw, value = reader(one, self.page)
+        for variant in variants:
+            raw, value = reader(variant, self.page)
             if value:
-                self.put(name, one.source, raw, value)
+                self.put(name, variant.source, raw, value)
                 return
 
     def _price(self, entity: Entity, variant: Described | None) -> None:
@@ -253,15 +253,17 @@ class Assembly:
         if variant is not None:
             priced = [(variant.source, [variant.node])]
             # The group's own price, never another variant's.
-            priced += [(one.source, [one.node]) for one in entity.members if one.is_group]
+            priced += [
+                (member.source, [member.node]) for member in entity.members if member.is_group
+            ]
             prices = [found for source, nodes in priced if (found := self._chosen(source, nodes))]
             for source, price in prices[:1]:
                 self._put_price(source, price)
             return
-        variants = [one.node for one in entity.variants]
+        variants = [variant.node for variant in entity.variants]
         prices = []
-        for one in entity.members:
-            found = self._chosen(one.source, [one.node, *variants])
+        for member in entity.members:
+            found = self._chosen(member.source, [member.node, *variants])
             prices += [found] if found else []
             variants = []
         for source, price in sorted(prices, key=lambda found: not found[1].amount):
@@ -284,48 +286,51 @@ class Assembly:
             self.put("id", variant.source, own_id, own_id)
         elif own_id and variant is not None:
             self.put("variant_id", variant.source, own_id, own_id)
-        units = [one for one in entity.members if one.is_group or not entity.variants]
-        for one in [variant] if variant is not None else units:
-            sku = sku_of(one)
+        units = [member for member in entity.members if member.is_group or not entity.variants]
+        for description in [variant] if variant is not None else units:
+            sku = sku_of(description)
             if sku:
-                self.put("sku", one.source, sku, sku)
+                self.put("sku", description.source, sku, sku)
                 break
         self._address(entity, variant)
-        ids = entity.ids
         for kind in self.page.settings.id_from or ID_ORDER:
-            if kind == "group":
-                told = entity.group
-            elif kind == "offered":  # the only offer's; a variant's is none of the product
-                told = "" if variant is not None else offered_id(entity.members[0])
-            elif kind == "url":
-                told = id_of(self._id_address(entity), self.page.place.url_args)
-            else:
-                told = ids.get(kind, "")
-            if told:
-                tellers = (one.source for one in entity.members if one.ids.get(kind) == told)
+            product_id = self._id(kind, entity, variant)
+            if product_id:
+                tellers = (
+                    member.source for member in entity.members if member.ids.get(kind) == product_id
+                )
                 source = "request" if kind == "url" else entity.members[0].source
-                self.put("id", next(tellers, source), f"{kind}: {told}", told)
+                self.put("id", next(tellers, source), f"{kind}: {product_id}", product_id)
                 break
         if "url" not in self.values:
             self._request_address()
 
+    def _id(self, kind: str, entity: Entity, variant: Described | None) -> str:
+        if kind == "group":
+            return entity.group
+        if kind == "offered":  # the only offer's; a variant's is none of the product
+            return "" if variant is not None else offered_id(entity.members[0])
+        if kind == "url":
+            return id_of(self._id_address(entity), self.page.place.url_args)
+        return entity.ids.get(kind, "")
+
     def _id_address(self, entity: Entity) -> str:
         if entity.members[0].is_group or entity.is_foreign:
-            told = next((one.url for one in entity.members if one.url), None)
-            if told is not None:
-                return told
+            url = next((member.url for member in entity.members if member.url), None)
+            if url is not None:
+                return url
         return str(self.values.get("url") or self.page.place.url)
 
     def _address(self, entity: Entity, variant: Described | None) -> None:
         """The product's URL (rule R50), as far as the page tells one."""
-        own = next((one.url for one in entity.members if one.url), None)
+        own = next((member.url for member in entity.members if member.url), None)
         if variant is not None and variant.match == 2 and variant.url:
             own = variant.url
         canonical = None if self._is_parent(entity) else self.page.place.canonical
-        told = [("canonical", canonical), (entity.members[0].source, own)]
+        addresses = [("canonical", canonical), (entity.members[0].source, own)]
         if entity.is_foreign:
-            told.reverse()
-        for source, address in (*told, ("open_graph", self.page.place.og_url)):
+            addresses.reverse()
+        for source, address in (*addresses, ("open_graph", self.page.place.og_url)):
             if address:
                 self.put("url", source, address, without_tracking(address))
                 return
@@ -382,7 +387,7 @@ def assemble_plain(page: StructuredPage, entity: Entity, chosen: frozenset[str])
     return assembly
 
 
-def _alike(one: object, other: object) -> bool:
-    if isinstance(one, Decimal) or isinstance(other, Decimal):
-        return one == other
-    return str(one).casefold() == str(other).casefold()
+def _alike(value: object, other: object) -> bool:
+    if isinstance(value, Decimal) or isinstance(other, Decimal):
+        return value == other
+    return str(value).casefold() == str(other).casefold()

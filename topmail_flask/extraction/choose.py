@@ -113,7 +113,7 @@ def _segments(url: str) -> list[str]:
         path = unquote(urlsplit(url).path).lower()
     except ValueError:
         return []
-    segments = [one for one in path.split("/") if one][:20]
+    segments = [segment for segment in path.split("/") if segment][:20]
     if segments:
         segments[-1] = _EXTENSION.sub("", segments[-1])
         if len(segments) > 1 and _LANGUAGE.match(segments[0]):
@@ -215,7 +215,9 @@ class Words:
         below = [_line(text) for text in self._document.subheadings()]
         if self.title_parts in ([text] for text in telling):  # perhaps the shop's name
             return not any(map(say_it, below))
-        is_own = any(one.source == "json_ld" and "offers" in one.node for one in entity.members)
+        is_own = any(
+            member.source == "json_ld" and "offers" in member.node for member in entity.members
+        )
         return not (is_own and below[:1] == [_line(entity.name)])
 
     def _tells(self, heading: str, name: str) -> bool:
@@ -246,7 +248,7 @@ class Chooser:
         if self._found.similar:
             entities = self._without_similar(entities)
         if len(entities) > 1:
-            named = [one for one in entities if not _is_bare(one)]
+            named = [entity for entity in entities if not _is_bare(entity)]
             entities = named if len(named) > 1 else entities
         sign = self._sign()
         if len(entities) == 1:
@@ -335,8 +337,10 @@ class Chooser:
         """The only product, where no sign speaks against it, unless the page is about another."""
         words, name = self._words, entity.name
         if entity.is_foreign and not words.hold(name):
-            offered = any("offers" in one.node or "price" in one.node for one in entity.members)
-            stale = offered and all(one.source == "microdata" for one in entity.members)
+            offered = any(
+                "offers" in member.node or "price" in member.node for member in entity.members
+            )
+            stale = offered and all(member.source == "microdata" for member in entity.members)
             if self._place.canonical is not None or not stale or words.headings:
                 return Choice(None, Reason.AMBIGUOUS, "the product names another page")
         if _is_bare(entity) and not words.are_titled(name):
@@ -360,7 +364,7 @@ class Chooser:
 
         A shop that sells the meal shows its recipe; a blog's post about a product sells nothing.
         """
-        if entity.is_foreign or not any("offers" in one.node for one in entity.members):
+        if entity.is_foreign or not any("offers" in member.node for member in entity.members):
             return False
         name, articles = _line(entity.name), self._found.articles
         if all(article.is_recipe and _line(article.headline) == name for article in articles):
@@ -385,7 +389,7 @@ class Chooser:
     def _is_on_sale(self, entity: Entity) -> bool:
         """Whether it is offered, and a heading has most of its words: the shop sells magazines."""
         return (
-            any("offers" in one.node and one.source == "json_ld" for one in entity.members)
+            any("offers" in member.node and member.source == "json_ld" for member in entity.members)
             and self._og.type != "article"
             and self._words.are_mostly(entity.name)
         )
@@ -397,13 +401,13 @@ class Chooser:
 
     def _of_this_page(self, entities: list[Entity]) -> Entity | None:
         for least in (2, 1):
-            here = [one for one in entities if one.match >= least]
+            here = [entity for entity in entities if entity.match >= least]
             if len(here) == 1:
                 return here[0]
-            if here and len({one.name.casefold() for one in here}) == 1:
+            if here and len({entity.name.casefold() for entity in here}) == 1:
                 return _as_sizes(here)
             if here:
-                named = [one for one in here if self._words.equal(one.name)]
+                named = [entity for entity in here if self._words.equal(entity.name)]
                 return named[0] if len(named) == 1 else None
         return None
 
@@ -411,47 +415,49 @@ class Chooser:
         """Of a page that calls itself a product: the one, or the sizes of the one, of its name."""
         if not self._og.is_product:
             return None
-        named = [one for one in entities if self._words.equal(one.name)]
-        named = [one for one in named if not one.is_foreign] or (
+        named = [entity for entity in entities if self._words.equal(entity.name)]
+        named = [entity for entity in named if not entity.is_foreign] or (
             named if len(named) == len(entities) else []
         )
-        if named and len({one.name.casefold() for one in named}) == 1:
+        if named and len({entity.name.casefold() for entity in named}) == 1:
             return _as_sizes(named) if len(named) > 1 else named[0]
         return None
 
     def _headline(self, entities: list[Entity]) -> Entity | None:
         """The one whose name is the heading or a part of the title, whatever stands beside it."""
-        own = [one for one in entities if not one.is_foreign]
-        named = [one for one in own if self._words.equal(one.name)]
-        if len(named) > 1 and len({one.name.casefold() for one in named}) > 1:
+        own = [entity for entity in entities if not entity.is_foreign]
+        named = [entity for entity in own if self._words.equal(entity.name)]
+        if len(named) > 1 and len({entity.name.casefold() for entity in named}) > 1:
             return None
         return named[0] if len(named) == 1 else None
 
     def _beside_others(self, entities: list[Entity]) -> Entity | None:
-        own = [one for one in entities if not one.is_foreign]
+        own = [entity for entity in entities if not entity.is_foreign]
         if len(own) == 1 and self._words.hold(own[0].name):
             return own[0]
-        sources = [{one.source for one in entity.members} for entity in entities]
-        best = [one for one, named in zip(entities, sources, strict=True) if "json_ld" in named]
+        sources = [{member.source for member in entity.members} for entity in entities]
+        best = [
+            entity for entity, named in zip(entities, sources, strict=True) if "json_ld" in named
+        ]
         if len(best) != 1 or best[0].is_foreign or _is_bare(best[0]):
             return None
-        others = [one for one in entities if one is not best[0]]
-        if all(one.is_foreign for one in others) or self._words.hold(best[0].name):
+        others = [entity for entity in entities if entity is not best[0]]
+        if all(other.is_foreign for other in others) or self._words.hold(best[0].name):
             return best[0]
         return None
 
 
 def _is_bare(entity: Entity) -> bool:
     """Nothing but a name and a rating in JSON-LD: plug-ins rate the whole shop that way."""
-    rated = any("aggregateRating" in one.node for one in entity.members)
+    rated = any("aggregateRating" in member.node for member in entity.members)
     return rated and not any(
-        one.source != "json_ld"
-        or one.ids
-        or one.url
-        or one.is_group
-        or "offers" in one.node
-        or "price" in one.node
-        for one in entity.members
+        member.source != "json_ld"
+        or member.ids
+        or member.url
+        or member.is_group
+        or "offers" in member.node
+        or "price" in member.node
+        for member in entity.members
     )
 
 
@@ -501,13 +507,13 @@ def _names(title: str, name: str) -> bool:
     return False
 
 
-def _goes_on(one: str, other: str) -> bool:
+def _goes_on(before: str, other: str) -> bool:
     """Whether two letters or digits are inside one word; scripts without case have no spaces."""
-    return all(x.isdigit() or x.lower() != x.upper() for x in (one, other))
+    return all(x.isdigit() or x.lower() != x.upper() for x in (before, other))
 
 
 def _as_sizes(entities: list[Entity]) -> Entity:
     """Products of one name on one page as one product: the first stands for all."""
     first = entities[0]
-    variants = [one for entity in entities for one in (entity.variants or entity.members[:1])]
+    variants = [unit for entity in entities for unit in (entity.variants or entity.members[:1])]
     return Entity(first.members, variants if len(variants) > 1 else [], first.group)

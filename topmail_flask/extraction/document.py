@@ -41,15 +41,15 @@ def attributes(html: bytes, start: int) -> tuple[dict[str, str], int]:
     """
     found: dict[str, str] = {}
     end = min(len(html), start + _TAG_LIMIT)
-    while (one := _ATTRIBUTE.match(html, start, end)) is not None:
-        name, double, single, bare = one.groups()
+    while (attribute := _ATTRIBUTE.match(html, start, end)) is not None:
+        name, double, single, bare = attribute.groups()
         value = double or single or bare or b""
         text = value.decode("utf-8", "replace")
         found.setdefault(
             name.decode("ascii", "replace").lower(),
             entities.unescape(text) if "&" in text else text,
         )
-        start = one.end()
+        start = attribute.end()
     return found, html.find(b">", start) + 1 or len(html)
 
 
@@ -527,17 +527,17 @@ def node_text(node: LexborNode, *, is_price: bool = False) -> str:
 
 def _text(node: LexborNode, left_out: set[int], is_price: bool) -> str:
     parts: list[str] = []
-    for one in node.traverse(include_text=True):
-        if one.mem_id in left_out:
+    for part in node.traverse(include_text=True):
+        if part.mem_id in left_out:
             continue
-        if one.tag == "-text":
-            parent = one.parent
+        if part.tag == "-text":
+            parent = part.parent
             if parent is None or parent.tag not in _UNSEEN:
-                text = one.text_content or ""
+                text = part.text_content or ""
                 if is_price and _is_cents(text, parent, parts):
                     parts.append(".")
                 parts.append(text)
-        elif one.tag in _BLOCKS:
+        elif part.tag in _BLOCKS:
             parts.append(" ")
     return " ".join(_ICONS.sub("", "".join(parts)).split())
 

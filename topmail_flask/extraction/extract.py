@@ -88,7 +88,7 @@ _VERDICTS = Verdicts()
 _SAID = Said()
 
 
-def extract(
+def extract(  # noqa: PLR0913  all but the page and its address have a default
     html: bytes | str,
     url: str,
     *,
@@ -118,32 +118,27 @@ def extract(
     :param now: the time, in seconds since the epoch, by which offers begin and end.
     """
     settings = settings or _DEFAULTS
-    guess = template_product
-    if isinstance(guess, Product):
-        guess = _guess(guess)
+    guess = _guess(template_product) if isinstance(template_product, Product) else template_product
     try:
         page = in_utf8(html, charset)
         # A page that had nothing to add to this product is not searched for it again: markup of
         # a product would make it longer. (What a query holds is not kept.)
-        is_named_once = (declared is None) != (guess is None)
-        key = (url, len(page), declared, guess) if is_named_once else None
-        known = _VERDICTS.get(key, page) if key and "?" not in url else None
+        is_kept = (declared is None) != (guess is None) and "?" not in url
+        key = (url, len(page), declared, guess) if is_kept else None
+        known = _VERDICTS.get(key, page) if key else None
         if known is not None:
             return known
-        question = Question(
-            Document(page, url),
-            settings,
-            currency or settings.currency,
-            time.time() if now is None else now,
-            arguments(url, view_args, settings.variant_args),
-            declared,
-            guess,
-        )
-        return question.verdict(key if "?" not in url else None)
+        chosen = arguments(url, view_args, settings.variant_args)
+        now = time.time() if now is None else now
+        asked = (settings, currency or settings.currency, now, chosen, declared, guess)
+        return Question(Document(page, url), *asked).verdict(key)
     except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
-        why = Rejected("page", f"could not be read: {type(error).__name__}")
-        base = declared or (guess.product if guess else None)
-        return Extraction(base, None if base else Reason.NO_PRODUCT, Trace(rejected=(why,)))
+        return _unread(error, declared or (guess.product if guess else None))
+
+
+def _unread(error: Exception, base: Product | None) -> Extraction:
+    why = Rejected("page", f"could not be read: {type(error).__name__}")
+    return Extraction(base, None if base else Reason.NO_PRODUCT, Trace(rejected=(why,)))
 
 
 def _guess(template_product: Product) -> GuessedProduct:
@@ -252,8 +247,10 @@ class Question:
         """The product of the only plain node; None where that has to be read by all rules."""
         if self.declared or self.template_product or self.settings.id_from:
             return None
-        others = (one for one in SOURCES if one.kind is Kind.ITEMS and one.name != "json_ld")
-        if any(self.document.once(one.mentions) for one in others):
+        others = (
+            source for source in SOURCES if source.kind is Kind.ITEMS and source.name != "json_ld"
+        )
+        if any(self.document.once(source.mentions) for source in others):
             return None
         head, url_args = self.document.head, self.settings.url_args
         address = (self.document.url, head.canonical, None, head.base)
@@ -271,7 +268,7 @@ class Question:
     def _key(self, blocks: list[bytes]) -> tuple[Hashable, ...]:
         """All that the answer depends on where JSON-LD and the head decide."""
         document, head = self.document, self.document.head
-        items = [document.once(one.mentions) for one in SOURCES if one.kind is Kind.ITEMS]
+        items = [document.once(source.mentions) for source in SOURCES if source.kind is Kind.ITEMS]
         place = (document.url, head.canonical, head.base, head.lang)
         shop = (self.settings, self.currency, self.now // _MOMENT, self.chosen)
         bases = (self.declared, self.template_product)
@@ -340,32 +337,36 @@ def complete(
     :param second: the template's product beside a declared one; it fills gaps before the page.
     :param chosen: values of arguments that choose a variant.
     """
-    told_fields = traced(product, source)
+    traced_fields = traced(product, source)
     rejected: list[Rejected] = []
     if second is not None and second.id == product.id:
-        product = _filled(product, second, "template", told_fields)
-    assembly = _told(product, page, chosen)
+        product = _filled(product, second, "template", traced_fields)
+    assembly = _same_product(product, page, chosen)
     conflicts = list(assembly.conflicts) if assembly is not None else []
     if assembly is not None:
-        told: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
+        values: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
         problems: dict[str, str] = {}
-        found = Product.from_fields(told, problems)
+        found = Product.from_fields(values, problems)
         if source == "template" and found.price is not None:
-            product = _page_priced(product, found, told_fields, conflicts, assembly)
-        product = _filled(product, found, "", told_fields, assembly.fields)
-        rejected += [Rejected(*one) for one in (*assembly.problems, *problems.items())]
+            product = _page_priced(product, found, traced_fields, conflicts, assembly)
+        product = _filled(product, found, "", traced_fields, assembly.fields)
+        rejected += [Rejected(*problem) for problem in (*assembly.problems, *problems.items())]
     elif page.entities:
         rejected.append(Rejected("structured data", "describes another product (R22)"))
     if product.url is None:
-        known = {one for one in (product.id, product.variant_id, product.sku) if one}
+        known = {
+            identifier for identifier in (product.id, product.variant_id, product.sku) if identifier
+        }
         try:
             product = replace(product, url=page_address(page.place.url, page.settings, known))
-            told_fields.append(FieldTrace("url", "request", page.place.url[:200], str(product.url)))
+            traced_fields.append(
+                FieldTrace("url", "request", page.place.url[:200], str(product.url))
+            )
         except InvalidValueError as error:
             rejected.append(Rejected("url", error.problem))
     rejected += [Rejected(what, why) for what, why in page.document.notes]
     trace = Trace(
-        tuple(told_fields),
+        tuple(traced_fields),
         tuple(conflicts),
         tuple(rejected),
         related=tuple(page.found.related),
@@ -377,7 +378,7 @@ def complete(
 def _page_priced(
     product: Product,
     found: Product,
-    told_fields: list[FieldTrace],
+    traced_fields: list[FieldTrace],
     conflicts: list[Conflict],
     assembly: Assembly,
 ) -> Product:
@@ -388,10 +389,12 @@ def _page_priced(
         found.price,
         found.currency,
     ):
-        pairs = [f"{one.price} {one.currency}" for one in (found, product)]
+        pairs = [f"{priced.price} {priced.currency}" for priced in (found, product)]
         conflicts.append(Conflict("price", source, pairs[0], "template", pairs[1]))
-    told_fields[:] = [one for one in told_fields if one.field not in ("price", "currency")]
-    told_fields += [one for one in assembly.fields if one.field in ("price", "currency")]
+    traced_fields[:] = [
+        field for field in traced_fields if field.field not in ("price", "currency")
+    ]
+    traced_fields += [field for field in assembly.fields if field.field in ("price", "currency")]
     return replace(product, price=found.price, currency=found.currency)
 
 
@@ -399,7 +402,7 @@ def _filled(
     product: Product,
     other: Product,
     source: str,
-    told_fields: list[FieldTrace],
+    traced_fields: list[FieldTrace],
     found: list[FieldTrace] | None = None,
 ) -> Product:
     gaps = {
@@ -412,18 +415,20 @@ def _filled(
     if gaps.get("variant_id") == product.id:
         del gaps["variant_id"]
     for name, value in gaps.items():
-        known = next((one for one in found or () if one.field == name), None)
-        told_fields.append(known or FieldTrace(name, source, str(value)[:200], str(value)))
+        known = next((field for field in found or () if field.field == name), None)
+        traced_fields.append(known or FieldTrace(name, source, str(value)[:200], str(value)))
     return replace(product, **gaps) if gaps else product
 
 
-def _told(product: Product, page: StructuredPage, chosen: frozenset[str]) -> Assembly | None:
+def _same_product(
+    product: Product, page: StructuredPage, chosen: frozenset[str]
+) -> Assembly | None:
     """What the page tells of this product, if exactly one of its entities is this product."""
     plain = page.plain_entity()
     if plain is not None and _is_same(product, plain, page):
         return assemble_plain(page, plain, chosen)
     page.read_the_rest()
-    same = [one for one in page.entities if _is_same(product, one, page)]
+    same = [entity for entity in page.entities if _is_same(product, entity, page)]
     if len(same) != 1:
         return None
     page.add_metas(same[0])
@@ -433,7 +438,7 @@ def _told(product: Product, page: StructuredPage, chosen: frozenset[str]) -> Ass
 def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
     """By an id, else by its name, else by an address that was declared with it (rule R22)."""
     ids = entity.ids
-    skus = [ids.get("sku"), *(one.ids.get("sku") for one in entity.variants)]
+    skus = [ids.get("sku"), *(variant.ids.get("sku") for variant in entity.variants)]
     known = {value.casefold() for value in (*ids.values(), entity.group, *skus) if value}
     if product.id.casefold() in known:
         return True
@@ -447,6 +452,6 @@ def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
     if not ids and entity.match and id_of(page.place.url, page.settings.url_args) == product.id:
         return True
     return product.url is not None and any(
-        one.url is not None and address_key(one.url) == address_key(product.url)
-        for one in entity.members
+        member.url is not None and address_key(member.url) == address_key(product.url)
+        for member in entity.members
     )

@@ -127,7 +127,7 @@ class Graph:
             if isinstance(value, list):
                 if depth < DEPTH_LIMIT:
                     some = reversed(value[:NODE_LIMIT])
-                    waiting += [(one, depth + 1, may_be_product) for one in some]
+                    waiting += [(element, depth + 1, may_be_product) for element in some]
                 continue
             value = self.resolve(value)
             if not isinstance(value, dict) or id(value) in seen:
@@ -169,17 +169,17 @@ class Graph:
         found.candidates.append(Candidate(self._source, node, is_group))
 
     def _note_related(self, value: object, found: Found) -> None:
-        for one in each(value):
-            one = self.resolve(one)  # noqa: PLW2901
-            if isinstance(one, dict) and types(one) & PRODUCTS:
-                found.related.append(name_of(one.get("name"))[:200])
+        for related in each(value):
+            related = self.resolve(related)  # noqa: PLW2901
+            if isinstance(related, dict) and types(related) & PRODUCTS:
+                found.related.append(name_of(related.get("name"))[:200])
                 if len(found.related) >= _RELATED_LIMIT:
                     return
 
     def _note_similar(self, node: Node, found: Found) -> None:
         for key in ("isRelatedTo", "isSimilarTo"):
-            for one in list(each(node.get(key)))[:NODE_LIMIT]:
-                names = (node.get("@id"), one.get("@id") if isinstance(one, dict) else one)
+            for other in list(each(node.get(key)))[:NODE_LIMIT]:
+                names = (node.get("@id"), other.get("@id") if isinstance(other, dict) else other)
                 if isinstance(names[0], str) and isinstance(names[1], str):
                     found.similar.add((names[0], names[1]))
 
@@ -197,14 +197,14 @@ class Graph:
             offers.append(node)
         elif "itemListElement" in node and len(found.related) < _RELATED_LIMIT:
             items = [
-                one.get("item", one) if isinstance(one, dict) else one
-                for one in list(each(node["itemListElement"]))[:_RELATED_LIMIT]
+                element.get("item", element) if isinstance(element, dict) else element
+                for element in list(each(node["itemListElement"]))[:_RELATED_LIMIT]
             ]
             self._note_related(items, found)
 
     def _offered(self, offer: Node, found: Found) -> None:
-        for one in each(offer["itemOffered"]):
-            node = self.resolve(one)
+        for offered in each(offer["itemOffered"]):
+            node = self.resolve(offered)
             if isinstance(node, dict) and types(node) & PRODUCTS:
                 about = {key: value for key, value in offer.items() if key != "itemOffered"}
                 self._product({"offers": about, **node}, types(node), found)
@@ -244,25 +244,30 @@ class Graph:
             value, depth = waiting.pop()
             count += 1
             if isinstance(value, dict):
-                name = value.get("@id")
-                if isinstance(name, str) and not value.keys() <= _UNIDENTIFIED:
-                    known = index.setdefault(name, value)
-                    if known is not value and types(known) & types(value) & PRODUCTS:
-                        if name not in merged:
-                            merged.add(name)
-                            known = index[name] = dict(known)
-                        for key, child in value.items():
-                            known.setdefault(key, child)
-            elif not isinstance(value, list):
-                continue
+                _add_named(value, index, merged)
             if depth < DEPTH_LIMIT:
-                if isinstance(value, dict):
-                    children = [child for key, child in value.items() if key not in _OPINIONS]
-                else:
-                    children = value[:NODE_LIMIT]
                 waiting += [
                     (child, depth + 1)
-                    for child in reversed(children)
+                    for child in reversed(_children(value))
                     if isinstance(child, (dict, list))
                 ]
         return index
+
+
+def _add_named(node: Node, index: dict[str, Node], merged: set[str]) -> None:
+    name = node.get("@id")
+    if not isinstance(name, str) or node.keys() <= _UNIDENTIFIED:
+        return
+    known = index.setdefault(name, node)
+    if known is not node and types(known) & types(node) & PRODUCTS:
+        if name not in merged:
+            merged.add(name)
+            known = index[name] = dict(known)
+        for key, child in node.items():
+            known.setdefault(key, child)
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [child for key, child in value.items() if key not in _OPINIONS]
+    return value[:NODE_LIMIT] if isinstance(value, list) else []

@@ -38,7 +38,9 @@ def category_of(value: object, lang: str | None) -> str:
     Of a list it is the last if each extends the one before it, else the first. Numbers of a
     taxonomy are no category. A path too long to be sent keeps its last parts.
     """
-    names = [name for one in list(each(value))[:20] if (name := _category_name(one, lang))]
+    names = [
+        name for category in list(each(value))[:20] if (name := _category_name(category, lang))
+    ]
     if not names:
         return ""
     grows = all(following.startswith(before) for before, following in itertools.pairwise(names))
@@ -70,8 +72,8 @@ def category_of_breadcrumbs(lists: list[Node], product: str, place: Place, lang:
     are the shop itself, and without its last if that is the product.
     """
     first = ""
-    for one in lists[:10]:
-        steps = _steps(one, lang)
+    for breadcrumbs in lists[:10]:
+        steps = _steps(breadcrumbs, lang)
         ends_here = bool(steps) and _is_here(steps[-1], product, place)
         if ends_here:
             steps = steps[:-1]
@@ -87,25 +89,25 @@ def category_of_breadcrumbs(lists: list[Node], product: str, place: Place, lang:
 def _steps(node: Node, lang: str | None) -> list[tuple[str, str]]:
     """Names and addresses of the steps, by their positions."""
     steps: list[tuple[float, str, str]] = []
-    for at, one in enumerate(each(node.get("itemListElement"))):
+    for at, step in enumerate(each(node.get("itemListElement"))):
         if at == _STEP_LIMIT:
             break
-        if not isinstance(one, dict):
+        if not isinstance(step, dict):
             continue
-        item = next(each(one.get("item")), None)
-        name = text_of(one.get("name"), lang)
+        item = next(each(step.get("item")), None)
+        name = text_of(step.get("name"), lang)
         if not name and isinstance(item, dict):
             name = text_of(item.get("name"), lang)
         if name:
-            steps.append((_position(one.get("position"), at), name, _address(one, item)))
+            steps.append((_position(step.get("position"), at), name, _address(step, item)))
     steps.sort(key=lambda step: step[0])
     return [(name, address) for _, name, address in steps]
 
 
 def _position(value: Any, default: int) -> float:
-    for one in each(value):
+    for number in each(value):
         try:
-            position = float(one)
+            position = float(number)
         except (TypeError, ValueError, OverflowError):
             continue
         if position == position:  # noqa: PLR0124  NaN sorts nowhere
@@ -115,11 +117,11 @@ def _position(value: Any, default: int) -> float:
 
 def _address(step: Node, item: object) -> str:
     for value in (item, step.get("url"), step.get("@id")):
-        one = next(each(value), None)
-        if isinstance(one, dict):
-            one = next(each(one.get("@id") or one.get("url")), None)
-        if isinstance(one, str):
-            return one
+        address = next(each(value), None)
+        if isinstance(address, dict):
+            address = next(each(address.get("@id") or address.get("url")), None)
+        if isinstance(address, str):
+            return address
     return ""
 
 
@@ -166,10 +168,10 @@ _NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
 
 def image_of(value: object, place: Place) -> tuple[str, str]:
     """Raw and absolute address of the first picture that can be one (rule R51)."""
-    for at, one in enumerate(each(value)):
+    for at, picture in enumerate(each(value)):
         if at == _IMAGE_LIMIT:
             break
-        for raw in _image_addresses(one):
+        for raw in _image_addresses(picture):
             address = raw.strip()
             if "," in address:
                 address = _SEVERAL.split(address, maxsplit=1)[0]
@@ -198,11 +200,11 @@ def _image_addresses(value: object) -> list[str]:
         own = named if isinstance(named, str) and _PICTURE.search(named) else None
         values = [value.get("contentUrl"), value.get("url"), own, value.get("src")]
         found = [
-            one.get("@id") if isinstance(one, dict) else one
+            address.get("@id") if isinstance(address, dict) else address
             for some in values
-            for one in each(some)
+            for address in each(some)
         ]
-        return [one for one in found if isinstance(one, str)][:10]
+        return [address for address in found if isinstance(address, str)][:10]
     return [value] if isinstance(value, str) else []
 
 
@@ -225,31 +227,31 @@ def brand_of(node: Node, lang: str | None, site_name: str = "") -> str:
     return ""
 
 
-def category_field(one: Described, lang: str | None) -> str:
+def category_field(description: Described, lang: str | None) -> str:
     """The category of the product itself, else that of its offers."""
-    found = category_of(one.node.get("category"), lang)
+    found = category_of(description.node.get("category"), lang)
     if found:
         return found
-    offers = offers_of(one.node)[:1]
+    offers = offers_of(description.node)[:1]
     return category_of(offers[0].get("category"), lang) if offers else ""
 
 
-def _name(one: Described, _: StructuredPage) -> tuple[object, str]:
-    return one.node.get("name"), one.name
+def _name(description: Described, _: StructuredPage) -> tuple[object, str]:
+    return description.node.get("name"), description.name
 
 
-def _brand(one: Described, page: StructuredPage) -> tuple[object, str]:
-    shop = page.site_name if one.source in page.og_sources else ""
-    return one.node.get("brand"), brand_of(one.node, page.shop.lang, shop)
+def _brand(description: Described, page: StructuredPage) -> tuple[object, str]:
+    shop = page.site_name if description.source in page.og_sources else ""
+    return description.node.get("brand"), brand_of(description.node, page.shop.lang, shop)
 
 
-def _category(one: Described, page: StructuredPage) -> tuple[object, str]:
-    return one.node.get("category"), category_field(one, page.shop.lang)
+def _category(description: Described, page: StructuredPage) -> tuple[object, str]:
+    return description.node.get("category"), category_field(description, page.shop.lang)
 
 
-def _image(one: Described, page: StructuredPage) -> tuple[object, str]:
-    images = one.node.get("image")
-    if one.source in page.og_sources:
+def _image(description: Described, page: StructuredPage) -> tuple[object, str]:
+    images = description.node.get("image")
+    if description.source in page.og_sources:
         images = [image for image in each(images) if not _LOGO.search(str(image))]
     return image_of(images, page.place)
 

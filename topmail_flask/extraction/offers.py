@@ -65,15 +65,15 @@ def offers_of(node: Node, *, every: bool = False, limit: int = OFFER_LIMIT) -> l
     waiting: list[tuple[Any, int, Node]] = [(offers, 0, {})]
     while waiting and len(found) < limit:
         value, depth, parent = waiting.pop(0)
-        for one in each(value):
+        for element in each(value):
             if len(found) >= limit:
                 break
-            if not isinstance(one, dict):
+            if not isinstance(element, dict):
                 continue
-            offer = {**_inherited(parent), **one} if parent else one
+            offer = {**_inherited(parent), **element} if parent else element
             found.append(offer)
-            told = low_price(offer) is not None and not every
-            if "offers" in offer and depth < _NESTING_LIMIT and not told:
+            is_summed_up = low_price(offer) is not None and not every
+            if "offers" in offer and depth < _NESTING_LIMIT and not is_summed_up:
                 waiting.append((offer["offers"], depth + 1, offer))
     return found
 
@@ -92,7 +92,7 @@ def low_price(offer: Node) -> object:
 
 def is_zero(value: object) -> bool:
     """Whether a machine wrote 0."""
-    return next((machine_amount(one) == 0 for one in each(value)), False)
+    return next((machine_amount(number) == 0 for number in each(value)), False)
 
 
 def _availability(offer: Node) -> str:
@@ -126,17 +126,13 @@ def holds(offer: Node, now: float) -> bool:
         return False
     if offer.keys() & _CONDITIONS == {"availability"}:
         return True
-    if _is_for_members(offer):
+    if (
+        _is_for_members(offer)
+        or short_type(scalar_text(offer.get("businessFunction"))) in _NO_SALES
+        or "business" in scalar_text(offer.get("eligibleCustomerType")).lower()
+        or any(map(_is_of_several, each(offer.get("eligibleQuantity"))))
+    ):
         return False
-    if short_type(scalar_text(offer.get("businessFunction"))) in _NO_SALES:
-        return False
-    if "business" in scalar_text(offer.get("eligibleCustomerType")).lower():
-        return False
-    for quantity in each(offer.get("eligibleQuantity")):
-        if isinstance(quantity, dict):
-            least = machine_amount(next(each(quantity.get("minValue")), None))
-            if least is not None and least > 1:
-                return False
     if any(_is_past(offer.get(name), now) for name in ("validThrough", "priceValidUntil")):
         return False
     begins = _parsed(offer.get("validFrom"), time.min)
@@ -146,12 +142,17 @@ def holds(offer: Node, now: float) -> bool:
 def _is_for_members(offer: Node) -> bool:
     if "validForMemberTier" in offer:
         return True
-    specs = [one for one in each(offer.get("priceSpecification")) if isinstance(one, dict)]
+    specs = [spec for spec in each(offer.get("priceSpecification")) if isinstance(spec, dict)]
     return (
         offer.get("price") is None
         and bool(specs)
-        and all("validForMemberTier" in one for one in specs)
+        and all("validForMemberTier" in spec for spec in specs)
     )
+
+
+def _is_of_several(quantity: object) -> bool:
+    least = quantity.get("minValue") if isinstance(quantity, dict) else None
+    return (machine_amount(next(each(least), None)) or 0) > 1
 
 
 def _is_past(value: object, now: float) -> bool:
@@ -300,22 +301,16 @@ def _prices(offer: Node, shop: Shop, problems: list[str]) -> Iterator[OfferPrice
 def _amounts(offer: Node, now: float) -> Iterator[tuple[int, object, object]]:
     """Whether only a last resort, currency (None: the offer's), and amount."""
     if "aggregateoffer" in types(offer):
-        low = low_price(offer)
-        if low is not None:
-            yield 0, None, low
+        yield 0, None, low_price(offer)
         for name in ("highPrice", "price"):
-            if offer.get(name) is not None:
-                yield 1, None, offer[name]
+            yield 1, None, offer.get(name)
         return
-    if offer.get("price") is not None:
-        yield 0, None, offer["price"]
+    yield 0, None, offer.get("price")
     for spec in _to_pay(_specs(offer), now):
         for name in ("price", "minPrice"):
-            if spec.get(name) is not None:
-                yield 0, spec.get("priceCurrency"), spec[name]
+            yield 0, spec.get("priceCurrency"), spec.get(name)
     for name in ("lowPrice", "minPrice"):
-        if offer.get(name) is not None:
-            yield 1, None, offer[name]
+        yield 1, None, offer.get(name)
 
 
 def _specs(offer: Node) -> list[Node]:
@@ -394,11 +389,11 @@ def _tax(specs: list[Node]) -> int:
 
 def _price(value: object, currency: object, shop: Shop, problems: list[str]) -> OfferPrice | None:
     said = scalar_text(currency) or None
-    for one in each(value):
-        named, amount_of = said, one
-        if isinstance(one, dict):
-            named = scalar_text(one.get("currency")) or said  # a MonetaryAmount
-            amount_of = one.get("@value", one.get("price", one.get("value")))
+    for said_price in each(value):
+        named, amount_of = said, said_price
+        if isinstance(said_price, dict):
+            named = scalar_text(said_price.get("currency")) or said  # a MonetaryAmount
+            amount_of = said_price.get("@value", said_price.get("price", said_price.get("value")))
         if not isinstance(amount_of, (str, int, float, Decimal)):
             continue
         read = _read(amount_of, currency_code(named, shop.currency), bool(named), shop)

@@ -179,15 +179,19 @@ def is_edit_form(page: bytes, guess: GuessedProduct) -> bool:
 def _editable_fields(form: bytes) -> Iterator[tuple[str, str]]:
     """The name and the value of each field that a visitor can write into."""
     for found in _FIELD.finditer(form):
-        told, end = attributes(form, found.end())
-        if told.get("type", "text").lower() in _UNTYPED or "readonly" in told or "disabled" in told:
+        attribute, end = attributes(form, found.end())
+        if (
+            attribute.get("type", "text").lower() in _UNTYPED
+            or "readonly" in attribute
+            or "disabled" in attribute
+        ):
             continue
-        value = told.get("value", "")
+        value = attribute.get("value", "")
         if found[1].lower() == b"textarea":
             stop = form.find(b"</", end)
             text = form[form.find(b">", end - 1) + 1 : stop if stop >= 0 else None]
             value = html_entities.unescape(text.decode("utf-8", "replace"))
-        yield (told.get("name") or told.get("id") or "").lower().replace("-", "_"), value
+        yield (attribute.get("name") or attribute.get("id") or "").lower().replace("-", "_"), value
 
 
 def _is_one_of(value: str, amounts: set[Decimal]) -> bool:

@@ -208,7 +208,11 @@ def lowest_price(
     numbers = [number for number in _numbers(text) if _may_be_price(number)]
     if len(numbers) > 1:
         numbers = _with_sign(numbers)
-        numbers = [one for one in numbers if not _is_a_remark(one)] or _with_tax(numbers) or numbers
+        numbers = (
+            [number for number in numbers if not _is_a_remark(number)]
+            or _with_tax(numbers)
+            or numbers
+        )
     priced: list[tuple[Decimal, str | None]] = []
     for number in numbers:
         code = _code(number.signs, currency)
@@ -301,7 +305,7 @@ def _is_a_remark(number: _Number) -> bool:
 
 
 def _with_tax(numbers: list[_Number]) -> list[_Number]:
-    return [one for one in numbers if is_with_tax(one.before, one.after)]
+    return [number for number in numbers if is_with_tax(number.before, number.after)]
 
 
 def _with_point(text: str) -> str:
@@ -310,7 +314,7 @@ def _with_point(text: str) -> str:
     if split is None:
         return text
     before, whole, between, cents, behind = split.groups()
-    signs = [one for one in (before.strip(), between, behind.strip()) if one]
+    signs = [sign for sign in (before.strip(), between, behind.strip()) if sign]
     if len(signs) != 1 or not currencies.is_sign(signs[0]):
         return text
     return f"{before}{whole}.{cents}{between}{behind}"
@@ -356,11 +360,11 @@ def _may_be_price(number: _Number) -> bool:
 
 def _with_sign(numbers: list[_Number]) -> list[_Number]:
     """Those beside a currency; where none is, those that look like money: 12.50 (rule R43)."""
-    for one, other in pairwise(numbers):
-        if other.joined and (one.priced or other.priced):  # "$10-20", "10-20 €"
-            one.priced = other.priced = True
-            one.signs = one.signs or other.signs
-            other.signs = other.signs or one.signs
+    for first, other in pairwise(numbers):
+        if other.joined and (first.priced or other.priced):  # "$10-20", "10-20 €"
+            first.priced = other.priced = True
+            first.signs = first.signs or other.signs
+            other.signs = other.signs or first.signs
     return [number for number in numbers if number.priced] or [
         number for number in numbers if number.text[-3:-2] in (".", ",")
     ]

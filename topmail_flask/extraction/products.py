@@ -43,20 +43,17 @@ def identifiers(node: Node) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for key in ("productID", "productId"):
-        if key not in node:
-            continue
-        text = _SCHEME.sub("", identifier_of(node.get(key)), count=1)
+        text = _SCHEME.sub("", identifier_of(node[key]), count=1) if key in node else ""
         if text:
             found.setdefault("productID", text)
     for kind in ("retailer_id", "sku"):
         text = identifier_of(node.get(kind)) if kind in node else ""
         if text:
             found[kind] = text
-    for key in _GTINS:
-        if key in node and "gtin" not in found:
-            text = _digits(identifier_of(node[key]))
-            if text:
-                found["gtin"] = text
+    codes = (_digits(identifier_of(node[key])) for key in _GTINS if key in node)
+    code = next(filter(None, codes), "")
+    if code:
+        found["gtin"] = code
     if "mpn" in node and (name_of(node.get("brand")) or name_of(node.get("manufacturer"))):
         text = identifier_of(node["mpn"])
         if text:
@@ -68,16 +65,19 @@ def identifiers(node: Node) -> dict[str, str]:
 
 def _add_named(node: Node, found: dict[str, str]) -> None:
     """Identifiers given as ``identifier``: text, or a PropertyValue with a known name."""
-    for one in list(each(node["identifier"]))[:20]:
-        if isinstance(one, dict):
+    for identifier in list(each(node["identifier"]))[:20]:
+        if isinstance(identifier, dict):
             kind = _PROPERTY_IDS.get(
-                (scalar_text(one.get("propertyID")) or scalar_text(one.get("name"))).lower(), ""
+                (
+                    scalar_text(identifier.get("propertyID")) or scalar_text(identifier.get("name"))
+                ).lower(),
+                "",
             )
-            text = identifier_of(one.get("value"))
+            text = identifier_of(identifier.get("value"))
             text = _digits(text) if kind == "gtin" else text
         else:
             kind = "" if found else "productID"
-            text = _SCHEME.sub("", identifier_of(one), count=1)
+            text = _SCHEME.sub("", identifier_of(identifier), count=1)
         if kind and text:
             found.setdefault(kind, text)
 
@@ -199,26 +199,26 @@ class Describer:
         """A candidate with its identifiers and addresses."""
         node, place = candidate.node, self.place
         name = name_of(node.get("name") or node.get("title"), self._lang)
-        one = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
-        one.is_hint = candidate.is_hint
+        described = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
+        described.is_hint = candidate.is_hint
         for address in (*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))):
             url = place.own_page(address)
             if url is not None and place.is_alternate(url):
-                one.match = max(one.match, 1)
+                described.match = max(described.match, 1)
             elif url is not None:
-                one.url = one.url or url
-                one.match = max(one.match, place.match(url))
-        one.is_foreign = one.url is not None and not one.match
-        if not one.match:
+                described.url = described.url or url
+                described.match = max(described.match, place.match(url))
+        described.is_foreign = described.url is not None and not described.match
+        if not described.match:
             for address in self._lesser_addresses(node):
                 url = place.own_page(address)
                 if url is not None:
-                    one.match = max(one.match, place.match(url))
-                    if one.match:
-                        one.url = one.url or url
+                    described.match = max(described.match, place.match(url))
+                    if described.match:
+                        described.url = described.url or url
                         break
-            one.is_foreign = one.is_foreign and not one.match
-        return one
+            described.is_foreign = described.is_foreign and not described.match
+        return described
 
     def variant(self, source: str, node: Node) -> Described | None:
         """A variant of a group; None when there are too many on the page."""
@@ -247,11 +247,11 @@ def _texts(value: object) -> Sequence[str]:
     if isinstance(value, str):
         return (value,) if value and not value.isspace() else ()
     found: list[str] = []
-    for one in each(value):
-        if isinstance(one, dict):
-            one = one.get("@id") or one.get("url")  # noqa: PLW2901
-        if isinstance(one, str) and one.strip():
-            found.append(one.strip())
+    for address in each(value):
+        if isinstance(address, dict):
+            address = address.get("@id") or address.get("url")  # noqa: PLW2901
+        if isinstance(address, str) and address.strip():
+            found.append(address.strip())
     return found[:10]
 
 
@@ -262,80 +262,87 @@ def merge(described: list[Described], describer: Describer) -> list[Entity]:
     entities: list[Entity] = []
     by_key: dict[tuple[str, Any], Entity] = {}
     by_name: dict[str, list[Entity]] = {}
-    for one in described:
-        keys = _keys(one, describer.place)
+    for description in described:
+        keys = _keys(description, describer.place)
         entity = next(
-            (by_key[each_key] for each_key in keys if _agree(by_key.get(each_key), one)), None
+            (by_key[each_key] for each_key in keys if _agree(by_key.get(each_key), description)),
+            None,
         )
         if entity is None:
             entity = next(
                 (
                     other
-                    for other in by_name.get(one.name.casefold(), ())[:5]
-                    if _is_same_by_name(one, other) and not _elsewhere(one, other)
+                    for other in by_name.get(description.name.casefold(), ())[:5]
+                    if _is_same_by_name(description, other) and not _elsewhere(description, other)
                 ),
                 None,
             )
         if entity is None:
-            entity = Entity([one])
+            entity = Entity([description])
             entities.append(entity)
         else:
-            entity.add(one)
+            entity.add(description)
         for each_key in keys:
             by_key.setdefault(each_key, entity)
-        by_name.setdefault(one.name.casefold(), []).append(entity)
+        by_name.setdefault(description.name.casefold(), []).append(entity)
     return _grouped(entities, describer)
 
 
-def _is_part_of_group(one: Described) -> bool:
-    return one.is_group or "inProductGroupWithID" in one.node or "isVariantOf" in one.node
+def _is_part_of_group(description: Described) -> bool:
+    return (
+        description.is_group
+        or "inProductGroupWithID" in description.node
+        or "isVariantOf" in description.node
+    )
 
 
-def _keys(one: Described, place: Place) -> list[tuple[str, Any]]:
+def _keys(description: Described, place: Place) -> list[tuple[str, Any]]:
     keys: list[tuple[str, Any]] = [
-        ("id", one.ids[kind].casefold()) for kind in _SHOP_IDS if kind in one.ids
+        ("id", description.ids[kind].casefold()) for kind in _SHOP_IDS if kind in description.ids
     ]
-    if "gtin" in one.ids:
-        keys.append(("gtin", one.ids["gtin"].lstrip("0")))
-    if "mpn" in one.ids:
-        brand = name_of(one.node.get("brand")) or name_of(one.node.get("manufacturer"))
-        keys.append(("mpn", (one.ids["mpn"].casefold(), brand.casefold())))
-    named = one.node.get("@id")
+    if "gtin" in description.ids:
+        keys.append(("gtin", description.ids["gtin"].lstrip("0")))
+    if "mpn" in description.ids:
+        brand = name_of(description.node.get("brand")) or name_of(
+            description.node.get("manufacturer")
+        )
+        keys.append(("mpn", (description.ids["mpn"].casefold(), brand.casefold())))
+    named = description.node.get("@id")
     if isinstance(named, str):
         keys.append(("@id", named))
-    if one.url is not None:
-        keys.append(("url", address_key(one.url, place.url_args)))
+    if description.url is not None:
+        keys.append(("url", address_key(description.url, place.url_args)))
     return keys
 
 
-def _agree(entity: Entity | None, one: Described) -> bool:
+def _agree(entity: Entity | None, description: Described) -> bool:
     """Different ids of one kind are different products, whatever else they share."""
     if entity is None:
         return False
     known = entity.ids
     return not any(
         known[kind].casefold() != value.casefold()
-        for kind, value in one.ids.items()
+        for kind, value in description.ids.items()
         if kind in known and kind != "mpn"
     )
 
 
-def _is_same_by_name(one: Described, entity: Entity) -> bool:
+def _is_same_by_name(description: Described, entity: Entity) -> bool:
     """Of one name: if one of the two has no id, or both cost the same and no id contradicts."""
-    if not one.ids or not entity.ids:
+    if not description.ids or not entity.ids:
         return True
-    price = price_of(one.node)
+    price = price_of(description.node)
     return (
         bool(price)
-        and _agree(entity, one)
+        and _agree(entity, description)
         and any(price_of(member.node) == price for member in entity.members[:5])
     )
 
 
-def _elsewhere(one: Described, entity: Entity) -> bool:
+def _elsewhere(description: Described, entity: Entity) -> bool:
     """Two products of one name on two different pages are two."""
     urls = {address_key(member.url) for member in entity.members if member.url}
-    return bool(urls) and one.url is not None and address_key(one.url) not in urls
+    return bool(urls) and description.url is not None and address_key(description.url) not in urls
 
 
 def _grouped(entities: list[Entity], describer: Describer) -> list[Entity]:
@@ -343,16 +350,19 @@ def _grouped(entities: list[Entity], describer: Describer) -> list[Entity]:
     groups: dict[str, Entity] = {}
     kept: list[Entity] = []
     for entity in entities:
-        if any(one.is_group for one in entity.members):
+        if any(member.is_group for member in entity.members):
             _take_variants(entity, describer)
             for name in _group_names(entity):
                 groups.setdefault(name, entity)
             kept.append(entity)
     absorbed = {
-        name for entity in kept for one in entity.variants for name in _names_of_variant(one)
+        name
+        for entity in kept
+        for variant in entity.variants
+        for name in _names_of_variant(variant)
     }
     for entity in entities:
-        if any(one.is_group for one in entity.members):
+        if any(member.is_group for member in entity.members):
             continue
         first = entity.members[0]
         named = group_id(first.node)
@@ -372,8 +382,10 @@ def _grouped(entities: list[Entity], describer: Describer) -> list[Entity]:
 
 def _take_variants(entity: Entity, describer: Describer) -> None:
     for group in entity.members:
-        told = scalar_text(group.node.get("productGroupID"))
-        entity.group = entity.group or told or (group.ids.get("sku", "") if group.is_group else "")
+        product_group = scalar_text(group.node.get("productGroupID"))
+        entity.group = (
+            entity.group or product_group or (group.ids.get("sku", "") if group.is_group else "")
+        )
         room = _VARIANT_LIMIT - len(entity.variants)
         for node in islice(each(group.node.get("hasVariant")), room):
             variant = describer.variant(group.source, node) if isinstance(node, dict) else None
@@ -383,10 +395,10 @@ def _take_variants(entity: Entity, describer: Describer) -> None:
 
 def _group_names(entity: Entity) -> list[str]:
     names = [entity.group, *entity.ids.values()]
-    names += [str(one.node.get("@id") or "") for one in entity.members]
+    names += [str(member.node.get("@id") or "") for member in entity.members]
     return [name for name in names if name]
 
 
-def _names_of_variant(one: Described) -> set[str]:
-    named = one.node.get("@id")
-    return {one.ids.get("sku", ""), named if isinstance(named, str) else ""} - {""}
+def _names_of_variant(description: Described) -> set[str]:
+    named = description.node.get("@id")
+    return {description.ids.get("sku", ""), named if isinstance(named, str) else ""} - {""}

@@ -127,7 +127,9 @@ def types(node: Mapping[str, Any]) -> frozenset[str]:
     if isinstance(named, str):
         return _type_set(named)
     if isinstance(named, list):
-        return frozenset(short_type(one) for one in named[:20] if isinstance(one, str))
+        return frozenset(
+            short_type(type_name) for type_name in named[:20] if isinstance(type_name, str)
+        )
     return _NO_TYPES
 
 
@@ -153,13 +155,13 @@ def each(value: object) -> Iterator[Any]:
         return
     waiting = [iter(value)]
     while waiting:
-        for one in waiting[-1]:
-            if isinstance(one, list):
+        for item in waiting[-1]:
+            if isinstance(item, list):
                 if len(waiting) < DEPTH_LIMIT:
-                    waiting.append(iter(one))
+                    waiting.append(iter(item))
                     break
-            elif one is not None:
-                yield one
+            elif item is not None:
+                yield item
         else:
             waiting.pop()
 
@@ -202,10 +204,10 @@ def text_of(value: object, lang: str | None = None) -> str:
     if type(value) is str:
         return plain(value)
     first = ""
-    for one in each(value):
-        said, language = one, None
-        if isinstance(one, dict):
-            said, language = one.get("@value"), one.get("@language")
+    for text_or_value in each(value):
+        said, language = text_or_value, None
+        if isinstance(text_or_value, dict):
+            said, language = text_or_value.get("@value"), text_or_value.get("@language")
         text = plain(said) if isinstance(said, str) else ""
         if text and (lang is None or not isinstance(language, str)):
             return first or text
@@ -222,17 +224,21 @@ def scalar_text(value: object) -> str:
         return ""
     if type(value) is str:
         return plain(value)
-    for one in each(value):
-        if isinstance(one, dict):
-            one = one.get("@value", one.get("value"))  # noqa: PLW2901
-        if isinstance(one, str):
-            text = plain(one)
-        elif isinstance(one, bool):
+    for scalar in each(value):
+        if isinstance(scalar, dict):
+            scalar = scalar.get("@value", scalar.get("value"))  # noqa: PLW2901
+        if isinstance(scalar, str):
+            text = plain(scalar)
+        elif isinstance(scalar, bool):
             continue
-        elif isinstance(one, int):
-            text = str(one)
-        elif isinstance(one, Decimal) and one == one.to_integral_value() and one < _LARGEST:
-            text = str(int(one))
+        elif isinstance(scalar, int):
+            text = str(scalar)
+        elif (
+            isinstance(scalar, Decimal)
+            and scalar == scalar.to_integral_value()
+            and scalar < _LARGEST
+        ):
+            text = str(int(scalar))
         else:
             continue
         if text:
@@ -244,13 +250,13 @@ def name_of(value: object, lang: str | None = None) -> str:
     """The text of a value, or the ``name`` of a thing."""
     if value is None or type(value) is str:
         return plain(value) if value else ""
-    for one in each(value):
-        if not isinstance(one, dict):
-            text = text_of(one, lang)
-        elif "@value" in one:
+    for thing in each(value):
+        if not isinstance(thing, dict):
+            text = text_of(thing, lang)
+        elif "@value" in thing:
             text = text_of(value, lang)
         else:
-            text = text_of(one.get("name"), lang)
+            text = text_of(thing.get("name"), lang)
         if text:
             return text
     return ""
@@ -298,14 +304,14 @@ def with_usual_keys(value: Any, depth: int = 0) -> Any:
     if depth > _DEPTH_LIMIT:
         return value
     if isinstance(value, list):
-        return [with_usual_keys(one, depth + 1) for one in value]
+        return [with_usual_keys(item, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
     if value and all(key.isdecimal() for key in value):
-        return [with_usual_keys(one, depth + 1) for one in value.values()]
+        return [with_usual_keys(item, depth + 1) for item in value.values()]
     renamed: dict[str, Any] = {}
-    for key, one in value.items():
+    for key, child in value.items():
         usual = usual_name(_PREFIX.sub("", key, count=1))
         if usual == key or usual not in value:
-            renamed[usual] = with_usual_keys(one, depth + 1)
+            renamed[usual] = with_usual_keys(child, depth + 1)
     return renamed

@@ -157,7 +157,7 @@ def _pictured(
         url = web_address(address, "image_url")
     except InvalidValueError:
         return product
-    rejected[:] = [one for one in rejected if one.what != "image_url"]
+    rejected[:] = [rejection for rejection in rejected if rejection.what != "image_url"]
     if url == product.image_url:
         return product
     fields[:] = [field for field in fields if field.field != "image_url"]

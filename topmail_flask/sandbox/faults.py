@@ -28,9 +28,9 @@ import struct
 import threading
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Literal, get_args
 
@@ -122,9 +122,9 @@ def _read_fault(given: Mapping[str, Any] | str | int) -> Fault:
     if not isinstance(given, Mapping):
         raise ValueError("a fault of the script is a mapping, the name of an action, or a status")
     wanted = {"action": "answer", **given}
-    for name in wanted:
-        if name not in {each.name for each in fields(Fault)}:
-            raise ValueError(f"a fault has no {name}")
+    unknown = [name for name in wanted if name not in {each.name for each in fields(Fault)}]
+    if unknown:
+        raise ValueError(f"a fault has no {unknown[0]}")
     action = wanted["action"]
     if action not in get_args(Action):
         raise ValueError(f"there is no action {action!r}: take {', '.join(get_args(Action))}")
@@ -133,11 +133,7 @@ def _read_fault(given: Mapping[str, Any] | str | int) -> Fault:
         raise ValueError("status must be a whole number from 200 to 599")
     if action == "answer" and status < 300 and "body" not in wanted:
         raise ValueError('a success needs a body; take "pass" for the ordinary response')
-    body = wanted.get("body")
-    if isinstance(body, str):
-        wanted["body"] = body.encode()
-    elif body is not None and not isinstance(body, bytes):
-        wanted["body"] = json.dumps(body).encode()
+    wanted["body"] = _read_body(wanted.get("body"))
     wanted["headers"] = _read_headers(wanted.get("headers", {}))
     for name in ("interval_ms", "size"):
         if not isinstance(wanted.get(name, 0), int | float) or wanted.get(name, 0) < 0:
@@ -146,6 +142,12 @@ def _read_fault(given: Mapping[str, Any] | str | int) -> Fault:
     wanted.setdefault("recorded", action in _RECORDED)
     wanted.setdefault("size", _SIZES.get(action, 0))
     return Fault(**wanted)
+
+
+def _read_body(body: Any) -> bytes | None:
+    if body is None or isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
 def _read_headers(headers: Any) -> Headers:
@@ -293,10 +295,7 @@ def perform(
         case "hang":
             released.wait()
         case "drip":
-            for position in range(len(whole)):
-                connection.sendall(whole[position : position + 1])
-                if released.wait(fault.interval_ms / 1000):
-                    break
+            _drip(connection, whole, partial(released.wait, fault.interval_ms / 1000))
         case "truncate":
             promised = ("Content-Length", str(length + 100))
             connection.sendall(head(response.status, (*headers, promised)) + response.body)
@@ -312,6 +311,13 @@ def perform(
             connection.sendall(head(200, (*headers, *encoding)) + bomb)
     raise ConnectionAbortedError(fault.action)
     yield b""  # a generator: the socket is touched when the server asks for the body
+
+
+def _drip(connection: socket.socket, whole: bytes, is_over: Callable[[], bool]) -> None:
+    for position in range(len(whole)):
+        connection.sendall(whole[position : position + 1])
+        if is_over():
+            return
 
 
 def _reset(connection: socket.socket) -> None:

@@ -47,23 +47,9 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
     core = state.core
     clock, recording = Clock(), Recording()
     delivery = CapturedDelivery(core.settings, recording.accept, vars(core).get("delivery"))
-    tracker = Tracker(
-        core.settings,
-        delivery,
-        core.secret,
-        Shop(
-            sender=app,
-            guard=core.guard,
-            before_send=core.hooks.before_send,
-            is_enabled=lambda: True,
-            is_told=lambda: True,
-        ),
-        clock=clock.time,
-        monotonic=clock.monotonic,
-    )
     staged = {
         "delivery": delivery,
-        "tracker": tracker,
+        "tracker": _tracker(app, core, delivery, clock),
         "source_type": StagedShopperSource,
     }
     core.watchers.append(recording.decide)
@@ -83,6 +69,18 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
     for error in errors:
         if _was_kept(error):
             raise error
+
+
+def _tracker(app: Flask, core: Core, delivery: CapturedDelivery, clock: Clock) -> Tracker:
+    shop = Shop(
+        sender=app,
+        guard=core.guard,
+        before_send=core.hooks.before_send,
+        is_enabled=lambda: True,
+        is_told=lambda: True,
+    )
+    clocks = {"clock": clock.time, "monotonic": clock.monotonic}
+    return Tracker(core.settings, delivery, core.secret, shop, **clocks)
 
 
 @contextmanager
