@@ -140,10 +140,10 @@ class Delivery:
         if event.shopper is None:
             return Reason.ANONYMOUS
         try:
-            entry = self._identities.entry(event)
+            line = self._identities.line(event)
         except ValueError:
             return Reason.INVALID_PRODUCT
-        self._keep(entry)
+        self._keep(line)
         return None
 
     def note_unreadable(self, banners: Iterable[str]) -> None:
@@ -174,7 +174,7 @@ class Delivery:
         identity = self._identities.of(shopper)
         for entry in self._ring.forget({identity}, Reason.CONSENT_WITHDRAWN):
             self._receivers.dropped(entry, Reason.CONSENT_WITHDRAWN)
-        self._keep(Entry("withdrawal", new_key(), self._clock(), identity))
+        self._keep(Entry("withdrawal", new_key(), self._clock(), identity).to_line())
 
     def stats(self) -> Stats:
         """The ledger of this machine's outbox, with what this process holds in memory."""
@@ -268,11 +268,11 @@ class Delivery:
         self._runner.reset_after_fork()
         self._ended = False
 
-    def _keep(self, entry: Entry) -> None:
-        if len(self._ring):
+    def _keep(self, line: bytes) -> None:
+        if self._ring.lines:
             self._wiring.save_ring()
-        if self._journal is None or not self._journal.append(entry):
-            for dropped in self._ring.put(entry):
+        if self._journal is None or not self._journal.append_line(line):
+            for dropped in self._ring.put(Entry.from_line(line)):
                 self._receivers.dropped(dropped, Reason.OVERFLOW)
         self._wake()
 

@@ -14,6 +14,8 @@ from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.shopper import Shopper
 
 BODY_LIMIT = 64 * 1024
+LATEST = 1e11
+"""No time that an entry has, in seconds since the epoch, is as late."""
 _REMEMBERED = 4096
 BODY = b',"body":'
 CONTACT_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # neither quotes nor backslashes
@@ -69,7 +71,7 @@ class Entry:
         word = _WORD.match
         if not (self.key and word(self.key) and word(self.identity) and word(self.repeat)):
             raise ValueError("an entry's key or digest has a wrong character")
-        if isinstance(self.at, bool) or not 0 <= self.at < 1e11:
+        if isinstance(self.at, bool) or not 0 <= self.at < LATEST:
             raise ValueError("an entry's time is not one")
         if len(self.body) > BODY_LIMIT or b"\n" in self.body:
             raise ValueError("an entry's body is one line of at most 64 KB")
@@ -180,19 +182,13 @@ class Entry:
 
     def to_line(self) -> bytes:
         """One line of JSON with a checksum at its end and the body's own bytes in it."""
-        names = ""
-        if self.first_name or self.last_name:
-            first, last = json.dumps(self.first_name), json.dumps(self.last_name)
-            names = f',"first_name":{first},"last_name":{last}'
+        names = _names(self.first_name, self.last_name)
         if self.contact_id is not None:
             names += f',"contact_id":{json.dumps(self.contact_id)}'
         if self.renewed:  # once: as versions write it that know of once only
             names += ',"renewed":true' if self.renewed == 1 else f',"renewed":{self.renewed}'
-        head = (
-            f'{{"kind":"{self.kind}","key":"{self.key}","at":{self.at!r},'
-            f'"identity":"{self.identity}","repeat":"{self.repeat}"{names},"body":'
-        )
-        return summed(head.encode() + (self.body or b"null"))
+        heading = self.kind, self.key, self.at, self.identity, self.repeat
+        return _line(heading, names, self.body or b"null")
 
     @classmethod
     def from_line(cls, line: bytes) -> Entry:
@@ -208,6 +204,17 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"<Entry {self.kind} {self.key}>"
+
+
+def _line(heading: tuple[str, str, float, str, str], names: str, body: bytes) -> bytes:
+    head = '{"kind":"%s","key":"%s","at":%r,"identity":"%s","repeat":"%s"' % heading
+    return summed(f'{head}{names},"body":'.encode() + body)
+
+
+def _names(first: str, last: str) -> str:
+    if not (first or last):
+        return ""
+    return f',"first_name":{json.dumps(first)},"last_name":{json.dumps(last)}'
 
 
 def summed(text: bytes) -> bytes:
@@ -257,15 +264,27 @@ class Identities:
 
         :raises ValueError: it cannot be one, or nobody knows the shopper of the view.
         """
+        return Entry.from_line(self.line(event))
+
+    def line(self, event: Event) -> bytes:
+        """The line of a view or a purchase, as its entry writes it.
+
+        :raises ValueError: it cannot be one, or nobody knows the shopper of the view.
+        """
         shopper = event.shopper
         if shopper is None:
             raise ValueError("nobody knows the shopper")
+        identity = self.of(shopper)
         if isinstance(event, Purchase):
-            return Entry.of_purchase(event, identity=self.of(shopper))
-        identity, product = self.of(shopper), event.product
-        repeat = self._keyed.copy()
-        repeat.update(f"{identity}\0{product.id}\0{product.variant_id or ''}".encode())
-        return Entry.of_view(event, identity=identity, repeat=repeat.hexdigest())
+            return Entry.of_purchase(event, identity=identity).to_line()
+        product, body = event.product, event.body_bytes()
+        digest = self._keyed.copy()
+        digest.update(f"{identity}\0{product.id}\0{product.variant_id or ''}".encode())
+        key, at, repeat = event.key, float(event.viewed_at), digest.hexdigest()
+        names = _names(shopper.first_name or "", shopper.last_name or "")
+        if not (key and _WORD.match(key) and 0 <= at < LATEST and len(body) <= BODY_LIMIT):
+            raise ValueError("a view's key, time or body cannot be one")
+        return _line(("view", key, at, identity, repeat), names, body)
 
 
 _HEADING = re.compile(
@@ -302,7 +321,7 @@ def heading_of(line: bytes) -> Heading:
         return Heading(entry.kind, entry.key, entry.at, entry.identity, entry.repeat, is_open)
     kind, key, at, identity, repeat = found.groups()
     when = float(at)
-    if not 0 <= when < 1e11:
+    if not 0 <= when < LATEST:
         raise ValueError("an entry's time is not one")
     is_open = text.find(b',"contact_id":', found.end() - 1, text.find(BODY, found.end() - 1)) < 0
     return Heading(kind.decode(), key.decode(), when, identity.decode(), repeat.decode(), is_open)

@@ -69,13 +69,17 @@ class Journal:
         self.degraded = ""
 
     def append(self, entry: Entry) -> bool:
-        """Writes one entry. Never raises, never waits.
+        """Writes one entry, as :meth:`append_line` does."""
+        return self.append_line(entry.to_line())
+
+    def append_line(self, line: bytes) -> bool:
+        """Writes the line of an entry. Never raises, never waits.
 
         :returns: False if it is not on the disk: the caller keeps it.
         """
         try:
             # The newline in front gives every line a fresh start, whatever another write left.
-            return self._write(b"\n" + entry.to_line())
+            return self._write(b"\n" + line)
         except (OSError, ValueError) as error:
             self._failed(error)
             return False
@@ -210,6 +214,8 @@ class RingBuffer:
 
     It takes no lock: it may be used from a signal handler, a finaliser or a forked child, which
     begins with an empty ring of its own.
+
+    :ivar lines: of the entries, the oldest first; in a forked child perhaps still the parent's.
     """
 
     def __init__(self, max_entries: int = 10_000, max_bytes: int = 8 * 1024 * 1024) -> None:
@@ -218,7 +224,7 @@ class RingBuffer:
         self._begin()
 
     def _begin(self) -> None:
-        self._lines: deque[bytes] = deque()
+        self.lines: deque[bytes] = deque()
         self._bytes = 0
         self._dropped: Counter[str] = Counter()
         self._pid = os.getpid()
@@ -232,9 +238,9 @@ class RingBuffer:
             self._begin()
         line = entry.to_line()
         self._bytes += len(line)
-        self._lines.append(line)
+        self.lines.append(line)
         dropped = []
-        while len(self._lines) > self._max_entries or self._bytes > self._max_bytes:
+        while len(self.lines) > self._max_entries or self._bytes > self._max_bytes:
             dropped += self.take(1)
         self._dropped[Reason.OVERFLOW] += len(dropped)
         return dropped
@@ -244,7 +250,7 @@ class RingBuffer:
         taken: list[Entry] = []
         with suppress(IndexError):
             while len(taken) < limit and self._pid == os.getpid():
-                line = self._lines.popleft()
+                line = self.lines.popleft()
                 self._bytes -= len(line)
                 taken.append(Entry.from_line(line))
         return taken
@@ -283,10 +289,10 @@ class RingBuffer:
     def _put_back(self, entry: Entry) -> None:
         line = entry.to_line()
         self._bytes += len(line)
-        self._lines.appendleft(line)
+        self.lines.appendleft(line)
 
     def __len__(self) -> int:
-        return len(self._lines) if self._pid == os.getpid() else 0
+        return len(self.lines) if self._pid == os.getpid() else 0
 
     def stats(self) -> Stats:
         """What waits here, and what was dropped here; never what left for the disk."""

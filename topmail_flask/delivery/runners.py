@@ -157,7 +157,7 @@ class Runner:
     def accepted(self) -> None:
         """A view was accepted: the leader should know, and there should be one. Never waits."""
         if self._is_elsewhere:
-            if len(self._wiring.ring):
+            if self._wiring.ring.lines:
                 self._wiring.save_ring()
             return
         if self._pid != os.getpid():
