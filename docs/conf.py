@@ -66,7 +66,7 @@ pygments_dark_style = "github-dark"
 
 def without_comments(_app: Sphinx, _page: str, source: list[str]) -> None:
     """Comments hold what the tests of a page need and its readers do not."""
-    source[0] = re.sub(r"(?s)<!--.*?-->", lambda one: "\n" * one[0].count("\n"), source[0])
+    source[0] = re.sub(r"(?s)<!--.*?-->", lambda comment: "\n" * comment[0].count("\n"), source[0])
 
 
 def setup(app: Sphinx) -> None:

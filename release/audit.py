@@ -48,11 +48,13 @@ def main() -> None:
         print(f"Not audited: pip-audit said {last}")
         return
     ours = requirements()
-    asked = [one for one in audited if "vulns" in one]
-    faults = {f"{one['name']} {one['version']}": one["vulns"] for one in asked if one["vulns"]}
+    asked = [package for package in audited if "vulns" in package]
+    faults = {
+        f"{audit['name']} {audit['version']}": audit["vulns"] for audit in asked if audit["vulns"]
+    }
     for package, vulnerabilities in faults.items():
-        print(f"{package}: {', '.join(one['id'] for one in vulnerabilities)}")
-    known = len([one for one in asked if one["name"] in ours])
+        print(f"{package}: {', '.join(vulnerability['id'] for vulnerability in vulnerabilities)}")
+    known = len([audit for audit in asked if audit["name"] in ours])
     print(f"{known} of {len(ours)} requirements audited, {len(audited) - len(asked)} packages not.")
     sys.exit(any(package.partition(" ")[0] in ours for package in faults))
 

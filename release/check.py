@@ -27,7 +27,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
     environment |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     done = subprocess.run(
-        [str(one) for one in command],
+        [str(argument) for argument in command],
         cwd=cwd,
         env=environment,
         text=True,

@@ -34,12 +34,12 @@ def _no_shop_outlives_its_test() -> Iterator[None]:
     """A test that made a shop leaves none of its threads to the next one."""
     before = set(lifecycle._living)
     yield
-    shops = [one for one in lifecycle._living if one not in before]
+    shops = [shop for shop in lifecycle._living if shop not in before]
     end = time.monotonic() + 1.0
-    for one in shops:
-        one.stop(end)
-    for one in shops:
-        one.join(end)
+    for shop in shops:
+        shop.stop(end)
+    for shop in shops:
+        shop.join(end)
 
 
 @pytest.fixture(scope="session")

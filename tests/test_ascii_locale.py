@@ -34,7 +34,7 @@ def is_text_without_encoding(call: ast.Call) -> bool:
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     owner = getattr(getattr(function, "value", None), "id", "")
-    given = [one.value for one in call.args if isinstance(one, ast.Constant)]
+    given = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
     if any(keyword.arg == "encoding" for keyword in call.keywords):
         return False
     if name == "read_text":
@@ -44,7 +44,9 @@ def is_text_without_encoding(call: ast.Call) -> bool:
     if name in ("run", "Popen", "check_output"):
         return any(keyword.arg in ("text", "universal_newlines") for keyword in call.keywords)
     if name in ("open", "fdopen") and (owner, name) != ("os", "open"):
-        modes = [one for one in given if isinstance(one, str) and set(one) <= set("rwaxbt+")]
+        modes = [
+            value for value in given if isinstance(value, str) and set(value) <= set("rwaxbt+")
+        ]
         is_plain = isinstance(function, ast.Name)
         return not any("b" in mode for mode in modes) and (bool(modes) or is_plain)
     return False

@@ -19,8 +19,8 @@ CARDS = "{% for product in products %}<h2>{{ product.name }}</h2>{{ product.pric
 
 def only_look(shop: Shop, path: str, *others: str) -> Any:
     """The product of the only page among these that counts."""
-    for one in (path, *others):
-        assert shop.get(one).status_code == 200
+    for other in (path, *others):
+        assert shop.get(other).status_code == 200
     assert len(shop.looks) == 1, [product.name for product, _ in shop.looks]
     return shop.looks[0][0]
 

@@ -41,7 +41,7 @@ def shop() -> Shop:
 @pytest.mark.parametrize(
     "place",
     [robot_kind, ProductReader.guess, Tracker.decide, Tracker.ask],
-    ids=lambda one: one.__name__,
+    ids=lambda function: function.__name__,
 )
 def test_a_view_that_our_error_lost_has_a_reason_everywhere(
     shop: Shop, caplog: pytest.LogCaptureFixture, place: Callable[..., object]

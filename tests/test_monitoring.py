@@ -125,8 +125,8 @@ def test_all_processes_of_the_store_tell_the_same(operated: OperatedStore) -> No
     told = [other.communicate(timeout=60)[0] for other in others]
     plain = [line for line in told[0].splitlines() if "oldest_pending" not in line]
     assert len(plain) > 10
-    for one in told[1:]:
-        assert [line for line in one.splitlines() if "oldest_pending" not in line] == plain
+    for answer in told[1:]:
+        assert [line for line in answer.splitlines() if "oldest_pending" not in line] == plain
     app = monitored()
     app.test_client().get("/no-such-page")
     here = app.test_client().get("/topmail/metrics").get_data(as_text=True)

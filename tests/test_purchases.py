@@ -109,7 +109,7 @@ def test_the_views_that_wait_are_dropped_and_told_of(sandbox: Sandbox, tmp_path:
     app.extensions["topmail"].core.delivery.close()
     assert told == [("tea", Reason.PURCHASED)]
     assert sandbox.views == []
-    assert [one["order_id"] for one in sandbox.conversions] == ["A-7"]
+    assert [conversion["order_id"] for conversion in sandbox.conversions] == ["A-7"]
 
 
 def test_the_worker_sends_purchases_too(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_the_worker_sends_purchases_too(sandbox: Sandbox, tmp_path: Path) -> Non
     shop.extensions["topmail"].core.delivery.close()
     result = worker.test_cli_runner().invoke(args=["topmail", "drain"])
     assert result.exit_code == 0, result.output
-    assert [one["order_id"] for one in sandbox.conversions] == ["A-7"]
+    assert [conversion["order_id"] for conversion in sandbox.conversions] == ["A-7"]
 
 
 def test_a_guest_is_told_of_by_the_address_of_the_order(sandbox: Sandbox) -> None:
@@ -141,7 +141,7 @@ def test_the_shopper_whom_the_shop_names_is_the_buyer_whoever_sends_the_request(
     with capture(app) as views:
         buy(app, email=GUEST)
         views.browse_as(ANN).post("/checkout", data={"order": "A-8", "email": GUEST})
-    assert [one.shopper.email for one in views.purchases] == [GUEST, GUEST]
+    assert [purchase.shopper.email for purchase in views.purchases] == [GUEST, GUEST]
 
 
 def test_outside_of_a_request_the_shop_names_the_shopper() -> None:
@@ -150,7 +150,7 @@ def test_outside_of_a_request_the_shop_names_the_shopper() -> None:
         topmail.track_purchase("A-7", shopper=Shopper(contact_id="c-1"))
         with pytest.raises(RuntimeError, match="needs a request, or a shopper"):
             topmail.track_purchase("A-8")
-    assert [one.shopper.contact_id for one in views.purchases] == ["c-1"]
+    assert [purchase.shopper.contact_id for purchase in views.purchases] == ["c-1"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_background_job_asks_the_shops_consent_function(caplog: pytest.LogCapt
     with capture(app) as views, app.app_context(), caplog.at_level(logging.DEBUG):
         topmail.track_purchase("A-7", shopper=GUEST)
         topmail.track_purchase("A-8", shopper=ANN)
-    assert [one.order_id for one in views.purchases] == ["A-8"]
+    assert [purchase.order_id for purchase in views.purchases] == ["A-8"]
     assert "A purchase is not sent: consent." in caplog.text
     assert GUEST not in caplog.text
 
@@ -239,4 +239,4 @@ def test_a_script_records_a_purchase_with_the_client(sandbox: Sandbox) -> None:
         assert client.track_purchase(purchase) == receipt
         with pytest.raises(Conflict):
             client.track_purchase(other_sum)
-    assert [one["id"] for one in sandbox.conversions] == [receipt.id]
+    assert [conversion["id"] for conversion in sandbox.conversions] == [receipt.id]

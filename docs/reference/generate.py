@@ -29,8 +29,9 @@ def reasons() -> str:
         "|---|---|---|",
     ]
     lines += [
-        f"| `{one.value}` | {one.sentence} | {one.cure or 'Nothing: all is as it should be.'} |"
-        for one in Reason
+        f"| `{reason.value}` | {reason.sentence} "
+        f"| {reason.cure or 'Nothing: all is as it should be.'} |"
+        for reason in Reason
     ]
     return "\n".join(lines) + "\n"
 
@@ -47,8 +48,9 @@ def settings() -> str:
         "|---|---|---|",
     ]
     lines += [
-        f"| `TOPMAIL_{one.name.upper()}` | `{one.default!r}` | {one.metadata['sentence']} |"
-        for one in fields(Settings)
+        f"| `TOPMAIL_{setting.name.upper()}` | `{setting.default!r}` "
+        f"| {setting.metadata['sentence']} |"
+        for setting in fields(Settings)
     ]
     return "\n".join(lines) + "\n"
 

@@ -62,7 +62,7 @@ def test_a_cached_page_whose_token_is_no_good_any_more_is_counted_by_the_server(
         show(shop.app, tag)
 
         views.assert_viewed("tea-1", times=1)
-        assert [one.reason for one in views.refusals] == [Reason.BEACON_EXPIRED]
+        assert [refusal.reason for refusal in views.refusals] == [Reason.BEACON_EXPIRED]
 
 
 def test_a_browser_that_shows_its_own_copy_after_a_304_is_counted_once() -> None:
@@ -88,8 +88,8 @@ def test_a_browser_that_shows_its_own_copy_after_a_304_is_counted_once() -> None
 
 
 def test_any_worker_hears_of_a_page_that_another_one_made() -> None:
-    one, other = beacon_shop(), beacon_shop()
-    tag = Tag.of(one.get("/tea").text)
+    first, other = beacon_shop(), beacon_shop()
+    tag = Tag.of(first.get("/tea").text)
     with capture(other.app) as views:
         show(other.app, tag)
 
@@ -101,7 +101,7 @@ def test_looks_within_the_repeat_window_count_once() -> None:
     with capture(shop.app) as views:
         tag = Tag.of(shop.get("/tea").text)
         show(shop.app, tag, "back", age=0)
-        assert [one.reason for one in views.refusals] == [Reason.REPEAT]
+        assert [refusal.reason for refusal in views.refusals] == [Reason.REPEAT]
         views.clock.advance(61)
         show(shop.app, tag, "back", age=0)
 

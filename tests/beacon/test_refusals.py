@@ -101,7 +101,7 @@ def test_a_token_of_an_older_key_is_accepted_while_keys_change() -> None:  # F17
         show(after.app, cached_tag(after), variant="")
 
         views.assert_viewed("tea-1", times=1)
-        assert {one.reason for one in views.refusals} == {Reason.REPEAT}
+        assert {refusal.reason for refusal in views.refusals} == {Reason.REPEAT}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])

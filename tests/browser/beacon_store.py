@@ -76,7 +76,7 @@ class BeaconStore:
     def views(self) -> list[tuple[str, object]]:
         """Product and variant of each view that TopMail has, when nothing waits any more."""
         assert self.topmail.flush(10, self.app)
-        return [(str(one["product_id"]), one.get("variant_id")) for one in self.sandbox.views]
+        return [(str(view["product_id"]), view.get("variant_id")) for view in self.sandbox.views]
 
     @property
     def reasons(self) -> dict[str, int]:

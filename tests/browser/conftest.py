@@ -36,7 +36,7 @@ _HERE = Path(__file__).parent
 collect_ignore = (
     []
     if find_spec("playwright")
-    else [one.name for one in _HERE.glob("test_*.py") if one.name != _SAYS_SO]
+    else [file.name for file in _HERE.glob("test_*.py") if file.name != _SAYS_SO]
 )
 
 

@@ -16,7 +16,7 @@ def open_product(page: Page, store: Store, slug: str) -> Response:
 
 
 def cookies(page: Page) -> set[str]:
-    return {str(one.get("name")) for one in page.context.cookies()}
+    return {str(cookie.get("name")) for cookie in page.context.cookies()}
 
 
 def test_what_a_shopper_looks_at_appears_on_the_open_page_of_the_local_topmail(

@@ -39,7 +39,7 @@ def test_the_watch_notes_what_a_shop_must_not_do(
         page.goto(url)
         page.evaluate(f"() => {{ {script} }}")
 
-        until(page, lambda: any(complaint in one for one in watch.noted), complaint)
+        until(page, lambda: any(complaint in note for note in watch.noted), complaint)
 
     assert watch.complaints
     watch.allowed = [".*"]

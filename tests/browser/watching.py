@@ -35,7 +35,9 @@ class Watch:
 
     @property
     def complaints(self) -> list[str]:
-        return [one for one in self.noted if not any(re.search(rule, one) for rule in self.allowed)]
+        return [
+            note for note in self.noted if not any(re.search(rule, note) for rule in self.allowed)
+        ]
 
     def _console(self, message: ConsoleMessage) -> None:
         # The answer of status 400 or more behind this one is noted with its address below.

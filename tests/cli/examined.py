@@ -64,14 +64,17 @@ def told(app: Flask, *words: str, status: int = 0) -> dict[str, tuple[str, str]]
     result = doctor(app, "--json", *words)
     assert result.exit_code == status, result.output
     return {
-        one["check"]: (one["level"], f"{one['what']} -> {one['cure']} {one['details']}")
-        for one in json.loads(result.stdout)["findings"]
+        finding["check"]: (
+            finding["level"],
+            f"{finding['what']} -> {finding['cure']} {finding['details']}",
+        )
+        for finding in json.loads(result.stdout)["findings"]
     }
 
 
 def found(app: Flask, check: str, **about: Any) -> Finding:
     """What one check finds in a store with other surroundings."""
-    (chosen,) = [one for one in CHECKS if name_of(one) == check]
+    (chosen,) = [each for each in CHECKS if name_of(each) == check]
     store = Store(app, state_of(app), **about)
     try:
         return chosen(store)

@@ -83,7 +83,7 @@ def test_the_doctor_writes_nothing_at_topmail_and_nothing_here(
 def test_what_waits_is_left_waiting(operated: OperatedStore, topmail: Sandbox) -> None:
     operated.looks(1, 2, shopper=ANN)
     findings = operated.told("doctor", "--sample", "/tea/1", TOPMAIL_DELIVERY="background")
-    (delivery,) = [one for one in findings["findings"] if one["check"] == "delivery"]
+    (delivery,) = [finding for finding in findings["findings"] if finding["check"] == "delivery"]
     assert delivery["what"].startswith("2 waiting, 0 delivered")
     assert topmail.views == []
 

@@ -170,5 +170,5 @@ def test_a_store_that_gevent_patches_late_is_told_so(
         capture_output=True,
         check=False,
     )
-    findings = {one["check"]: one for one in json.loads(told.stdout)["findings"]}
+    findings = {finding["check"]: finding for finding in json.loads(told.stdout)["findings"]}
     assert findings["server"]["level"] == level, findings["server"]

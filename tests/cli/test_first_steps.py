@@ -170,7 +170,7 @@ def test_one_line_at_the_start_says_whether_tracking_is_on(
     app.config.update({"TOPMAIL_API_KEY": "tm_test_0123456789wxyz", **config})
     with caplog.at_level("INFO"):
         TopMail(app)
-    (record,) = [one for one in caplog.records if "TopMail: " in one.getMessage()]
+    (record,) = [record for record in caplog.records if "TopMail: " in record.getMessage()]
     assert line in record.getMessage()
     assert ("key …wxyz" in record.getMessage()) == ("are sent to" in record.getMessage())
     assert "0123456789" not in caplog.text

@@ -269,7 +269,7 @@ def test_banners_whose_cookies_cannot_be_read_are_told_by_the_status_and_the_doc
     assert status["unreadable_banners"] == {"Osano": 1}
     assert "1 Osano: cookies not readable" in operated.run("outbox", "status")
     findings = operated.told("doctor")["findings"]
-    (finding,) = [one for one in findings if one["check"] == "consent"]
+    (finding,) = [finding for finding in findings if finding["check"] == "consent"]
     assert finding["level"] == "warning"
     assert "The cookies of Osano could not be read (1 time, the last 0 s ago)" in finding["what"]
     assert "@topmail.consent" in finding["cure"]

@@ -44,7 +44,11 @@ def test_the_report_tells_what_a_helper_asks_for(operated: OperatedStore, tmp_pa
     assert told["stats"]["pending"] == 2
     assert told["stats"]["balanced"] is True
     assert told["health"]["state"] == "healthy"
-    assert {one["check"] for one in told["doctor"]["findings"]} >= {"key", "reach", "outbox"}
+    assert {finding["check"] for finding in told["doctor"]["findings"]} >= {
+        "key",
+        "reach",
+        "outbox",
+    }
     assert {"route": "/tea/<slug>", "endpoint": "tea", "views": "by template: product"} in told[
         "routes"
     ]

@@ -55,7 +55,7 @@ def test_an_unknown_address_becomes_a_contact_where_a_shopper_would(topmail: San
     result = send_test(topmail, "--to", "bob@shop.example", TOPMAIL_UNKNOWN_CONTACTS="create")
     assert result.exit_code == 0, result.output
     assert len(topmail.views) == 1
-    (bob,) = [one for one in topmail.contacts if one["email"] == "bob@shop.example"]
+    (bob,) = [contact for contact in topmail.contacts if contact["email"] == "bob@shop.example"]
     assert bob["subscribed"] is False
 
 

@@ -43,13 +43,13 @@ class Wire:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
-        for one in self._open:
+        for connection in self._open:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         for pump in self._pumps:
             pump.join()
-        for one in self._open:
-            one.close()
+        for connection in self._open:
+            connection.close()
         self._open.clear()
 
     def mend(self, listener: socket.socket | None = None) -> None:
@@ -73,9 +73,9 @@ class Wire:
         with suppress(OSError):
             while chunk := source.recv(65_536):
                 sink.sendall(chunk)
-        for one in (source, sink):
+        for end in (source, sink):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass

@@ -23,10 +23,10 @@ def chaos() -> Iterator[Chaos]:
 @pytest.fixture
 def machine(tmp_path: Path, chaos: Chaos) -> Iterator[Machine]:
     """Processes that share an outbox and send to ``chaos``."""
-    one = Machine(tmp_path / "outbox", chaos.base_url)
-    yield one
+    made = Machine(tmp_path / "outbox", chaos.base_url)
+    yield made
     chaos.released.set()
-    one.stop()
+    made.stop()
 
 
 @pytest.fixture

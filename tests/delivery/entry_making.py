@@ -91,7 +91,7 @@ def import_all(books: Outbox) -> None:
 def contact_id_of(books: Outbox, identity: str) -> str | None:
     """TopMail's id of a contact, as the outbox remembers it."""
     query = "SELECT contact_id FROM contacts WHERE identity = ?"
-    return next((one for (one,) in books.file.rows(query, (identity,))), None)
+    return next((attempts for (attempts,) in books.file.rows(query, (identity,))), None)
 
 
 def drain(books: Outbox, limit: int = 50) -> list[str]:

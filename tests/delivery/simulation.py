@@ -158,8 +158,8 @@ class World:
 def world(directory: Path, seed: int = 1, **settings: Any) -> Iterator[World]:
     directory.chmod(0o700)
     with chaos_server() as chaos:
-        one = World(directory, chaos, seed, **settings)
-        chaos.clock = one.clock
-        yield one
-        one.sender.close()
-        one.journal.close()
+        made = World(directory, chaos, seed, **settings)
+        chaos.clock = made.clock
+        yield made
+        made.sender.close()
+        made.journal.close()

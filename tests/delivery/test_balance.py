@@ -33,5 +33,5 @@ def test_no_view_is_missing_from_the_ledger_while_it_is_imported(tmp_path: Path)
     asking.join()
     assert wrong == []
     assert reader.stats().accepted == VIEWS
-    for one in (written, books, reader):
-        one.close()
+    for opened in (written, books, reader):
+        opened.close()

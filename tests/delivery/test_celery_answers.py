@@ -52,8 +52,8 @@ def account(chaos: Chaos, now: list[float], **settings: object) -> Account:
     )
 
 
-def sent(one: Account, view: ProductView, tries: int = 0) -> Receipt | Reason | Entry | float:
-    return one.send(Entry.of_view(view, identity="someone", repeat=""), view, tries)
+def sent(account: Account, view: ProductView, tries: int = 0) -> Receipt | Reason | Entry | float:
+    return account.send(Entry.of_view(view, identity="someone", repeat=""), view, tries)
 
 
 @pytest.mark.parametrize(
@@ -80,24 +80,24 @@ def test_an_answer_ends_a_view_or_tells_when_to_try_again(
 
 def test_after_a_429_no_view_is_tried_before_the_pause_is_over(chaos: Chaos) -> None:
     now = [0.0]
-    one = account(chaos, now)
+    worker = account(chaos, now)
     chaos.answers(status(429, ("Retry-After", "30")))
-    assert sent(one, view_of("a")) == 30.0
-    assert one.pause() == 30.0
+    assert sent(worker, view_of("a")) == 30.0
+    assert worker.pause() == 30.0
     now[0] = 30.0
-    assert one.pause() == 0.0
-    assert isinstance(sent(one, view_of("a"), 1), Receipt)
+    assert worker.pause() == 0.0
+    assert isinstance(sent(worker, view_of("a"), 1), Receipt)
 
 
 def test_who_is_unknown_is_not_asked_for_again_for_an_hour(chaos: Chaos) -> None:
     now = [0.0]
-    one = account(chaos, now)
+    worker = account(chaos, now)
     chaos.answers(error(404, "contact_not_found"))
     for _ in range(5):
-        assert sent(one, view_of("a")) is Reason.CONTACT_NOT_FOUND
+        assert sent(worker, view_of("a")) is Reason.CONTACT_NOT_FOUND
     assert len(chaos.calls) == 1
     now[0] = 3601.0
-    assert isinstance(sent(one, view_of("a")), Receipt)
+    assert isinstance(sent(worker, view_of("a")), Receipt)
 
 
 def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(chaos: Chaos) -> None:
@@ -114,12 +114,12 @@ def test_a_contact_whose_id_is_not_known_any_more_is_told_by_its_address_under_a
     by_id = replace(
         Entry.of_view(view_of("a"), identity="someone", repeat=""), contact_id="contact-of-ann"
     )
-    one = account(chaos, [0.0], unknown_contacts="create")
+    worker = account(chaos, [0.0], unknown_contacts="create")
     chaos.answers(error(404, "contact_not_found"))
-    again = one.send(by_id, by_id.view(), 0)
+    again = worker.send(by_id, by_id.view(), 0)
     assert isinstance(again, Entry)
     carried = Entry.from_line(again.to_line())
-    assert isinstance(one.send(carried, carried.view(), 0), Receipt)
+    assert isinstance(worker.send(carried, carried.view(), 0), Receipt)
     first, second = chaos.calls
     assert first.key == by_id.key != second.key
     assert b"contact-of-ann" in first.body

@@ -32,4 +32,4 @@ def test_a_worker_sends_a_purchase_once(
         with there.worker("worker"):
             (conversion,) = sandbox.wait_for_conversions(1, timeout=LIMIT)
         assert conversion["order_id"] == "A-7"
-        assert [one.idempotency_key for one in sandbox.requests] == [purchase.key]
+        assert [request.idempotency_key for request in sandbox.requests] == [purchase.key]

@@ -40,8 +40,8 @@ def view(email: str = "ada@shop.example") -> ProductView:
 
 @pytest.fixture
 def client(chaos: Chaos) -> Iterator[TopMailClient]:
-    with TopMailClient(KEY, base_url=chaos.base_url, timeout=(1.0, 1.0)) as one:
-        yield one
+    with TopMailClient(KEY, base_url=chaos.base_url, timeout=(1.0, 1.0)) as made:
+        yield made
 
 
 def test_a_view_is_posted_once_with_its_key_and_exactly_its_fields(

@@ -45,13 +45,13 @@ def test_a_black_hole_ends_with_the_connect_time_out() -> None:
     """F034"""
     with listener(backlog=0) as (server, url):
         fillers = [socket.socket() for _ in range(6)]
-        for one in fillers:
-            one.setblocking(False)
-            one.connect_ex(server.getsockname())
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
         error = error_of(TopMailClient(KEY, base_url=url, timeout=(0.3, 5)))
         assert (type(error), error.code) == (RetryLater, "connect_timeout")
-        for one in fillers:
-            one.close()
+        for filler in fillers:
+            filler.close()
 
 
 def test_a_peer_that_never_answers_ends_with_the_read_time_out(chaos: Chaos) -> None:

@@ -65,5 +65,5 @@ def test_views_dated_ahead_expire_in_time_and_keep_their_order(tmp_path: Path) -
     assert drain(books) == ["key-0", "key-1", "key-2", "key-9"]
     fill(books, [entry(10, at=NOW + AHEAD)])
     clock.now = NOW + 3700
-    assert [one.key for one in books.expire()] == ["key-10"]
+    assert [entry.key for entry in books.expire()] == ["key-10"]
     books.close()

@@ -33,11 +33,11 @@ from topmail_flask.model.shopper import Shopper
 
 def forgotten(directory: Path, now: float, shopper: str = EMAIL) -> int:
     """A command forgets her; how many views and dead letters it removed."""
-    one = operator(directory)
+    command = operator(directory)
     try:
-        return total(forget(one, [Shopper(shopper)], now=now))["removed"]
+        return total(forget(command, [Shopper(shopper)], now=now))["removed"]
     finally:
-        one.close()
+        command.close()
 
 
 def other(number: int, **changes: object) -> Entry:
@@ -94,7 +94,9 @@ def test_what_a_forgotten_shopper_left_in_memory_never_comes_in(tmp_path: Path) 
     forgotten(tmp_path / "box", clock.now)
     clock.now += 20
     report = books.import_entries([entry(1), entry(2, at=NOW + 20)])
-    assert [(one.key, reason) for one, reason in report.dropped] == [("key-1", Reason.FORGOTTEN)]
+    assert [(entry.key, reason) for entry, reason in report.dropped] == [
+        ("key-1", Reason.FORGOTTEN)
+    ]
     assert sorted(drain(books)) == ["key-0", "key-2"]  # she came back
     books.close()
 

@@ -160,7 +160,7 @@ def test_eight_processes_keep_one_rate_together(machine: Machine, chaos: Chaos) 
         ended(process)
     times = sorted(call.at for call in chaos.views)
     assert len(times) == len(set(chaos.keys)) == 160
-    busiest = max(sum(start <= one < start + 1 for one in times) for start in times)
+    busiest = max(sum(start <= moment < start + 1 for moment in times) for start in times)
     # The calls are evenly spaced when they leave; on the way they may bunch by a few.
     assert busiest <= 40 + 4
 

@@ -47,19 +47,19 @@ def opened(tmp_path: Path, chaos: Chaos) -> Iterator[Opened]:
             "base_url": chaos.base_url,
             "timeout": 2.0,
         } | settings
-        one = Delivery(
+        delivery = Delivery(
             Settings(**chosen),
             Shop(app_name, b"secret", owner),
             directory,
             receivers=Receivers(**(told or {})),
         )
-        made.append(one)
-        return one
+        made.append(delivery)
+        return delivery
 
     yield make
     chaos.released.set()
-    for one in made:
-        one.close()
+    for delivery in made:
+        delivery.close()
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
@@ -67,9 +67,9 @@ def test_accepted_views_arrive_once_each(opened: Opened, chaos: Chaos, in_memory
     """F001"""
     delivery = opened(None) if in_memory else opened()
     views = [view(n) for n in range(50)]
-    assert [delivery.accept(one) for one in views] == [None] * 50
+    assert [delivery.accept(view) for view in views] == [None] * 50
     assert delivery.flush(20)
-    assert sorted(chaos.keys) == sorted(one.key for one in views)
+    assert sorted(chaos.keys) == sorted(view.key for view in views)
     stats = delivery.stats()
     assert stats.balanced
     assert (stats.accepted, stats.delivered, stats.pending) == (50, 50, 0)
@@ -86,7 +86,7 @@ def test_a_view_is_sent_at_once(opened: Opened, chaos: Chaos) -> None:
 def started_since(before: set[threading.Thread]) -> list[str]:
     """Names of our threads that were not there before; other tests' shops may still live."""
     new = set(threading.enumerate()) - before
-    return sorted(one.name for one in new if one.name.startswith("topmail"))
+    return sorted(thread.name for thread in new if thread.name.startswith("topmail"))
 
 
 def test_nothing_is_opened_before_the_first_view(tmp_path: Path, opened: Opened) -> None:
@@ -135,10 +135,10 @@ def test_two_deliveries_of_one_shop_have_one_leader(opened: Opened, chaos: Chaos
     before = set(threading.enumerate())
     first, second = opened(), opened()
     views = [view(n) for n in range(20)]
-    for n, one in enumerate(views):
-        (first if n % 2 else second).accept(one)
+    for n, accepted in enumerate(views):
+        (first if n % 2 else second).accept(accepted)
     assert second.flush(20)
-    assert sorted(chaos.keys) == sorted(one.key for one in views)
+    assert sorted(chaos.keys) == sorted(view.key for view in views)
     assert started_since(before).count("topmail-sender") <= 4
 
 

@@ -107,9 +107,9 @@ def test_a_view_may_be_accepted_from_a_signal_and_from_a_finaliser(
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     try:
         for n in range(500):
-            one = Dying()
-            one.me = one  # type: ignore[attr-defined]
-            del one
+            dying = Dying()
+            dying.me = dying  # type: ignore[attr-defined]
+            del dying
             look()
             if n % 50 == 0:
                 gc.collect()

@@ -24,19 +24,23 @@ ENTRIES = [
 ]
 
 
-@pytest.mark.parametrize("one", ENTRIES, ids=lambda one: str(one.key))
-def test_a_heading_is_the_beginning_of_its_entry(one: Entry) -> None:
-    expected = Heading(one.kind, one.key, one.at, one.identity, one.repeat, one.contact_id is None)
-    assert heading_of(one.to_line()) == expected
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry.key))
+def test_a_heading_is_the_beginning_of_its_entry(entry: Entry) -> None:
+    expected = Heading(
+        entry.kind, entry.key, entry.at, entry.identity, entry.repeat, entry.contact_id is None
+    )
+    assert heading_of(entry.to_line()) == expected
 
 
 @pytest.mark.parametrize(
-    "one", [one for one in ENTRIES if one.contact_id is None], ids=lambda one: str(one.key)
+    "entry",
+    [entry for entry in ENTRIES if entry.contact_id is None],
+    ids=lambda entry: str(entry.key),
 )
-def test_a_line_gets_its_contact_id_as_its_entry_would(one: Entry) -> None:
-    told = Entry.from_line(with_contact_id(one.to_line(), "contact-1"))
-    assert told == replace(one, contact_id="contact-1")
-    assert told.to_line() == with_contact_id(one.to_line(), "contact-1")
+def test_a_line_gets_its_contact_id_as_its_entry_would(entry: Entry) -> None:
+    told = Entry.from_line(with_contact_id(entry.to_line(), "contact-1"))
+    assert told == replace(entry, contact_id="contact-1")
+    assert told.to_line() == with_contact_id(entry.to_line(), "contact-1")
 
 
 @pytest.mark.parametrize("cut", [2, 5, 20, 60, 150])

@@ -36,7 +36,7 @@ def dead_segment(directory: Path, name: str, content: bytes) -> Path:
 
 
 def lines(*entries: Entry) -> bytes:
-    return b"".join(b"\n" + one.to_line() for one in entries)
+    return b"".join(b"\n" + entry.to_line() for entry in entries)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def test_hundreds_of_dead_segments_and_dozens_of_live_ones_are_imported(tmp_path
     live = [journal(directory) for _ in range(50)]
     others = {path.name for path in segments.listed(directory)}
     with looked_into(directory) as seen:
-        assert all(one.append(entry(10_000 + number)) for number, one in enumerate(live))
+        assert all(journal.append(entry(10_000 + number)) for number, journal in enumerate(live))
     assert len(seen) >= 50
     assert not seen & others  # a first view opens nobody else's segment
     books, largest = outbox(directory), 0
@@ -193,7 +193,7 @@ def test_the_same_view_counts_once_within_the_window(tmp_path: Path) -> None:
     report = books.import_entries(seen)
     # 61 counts: it is measured against the last counted view, not against the last seen.
     assert sorted(drain(books)) == ["key-0", "key-3", "key-5"]
-    assert [(one.key, reason) for one, reason in report.dropped] == [
+    assert [(entry.key, reason) for entry, reason in report.dropped] == [
         ("key-1", Reason.REPEAT),
         ("key-2", Reason.REPEAT),
         ("key-4", Reason.REPEAT),
@@ -221,7 +221,7 @@ def test_a_withdrawal_drops_what_waits_and_what_is_on_its_way(tmp_path: Path) ->
     fill(books, [entry(1), entry(2, identity="bob")])
     withdrawal = Entry("withdrawal", "w", NOW + 5, "ada")
     report = books.import_entries([withdrawal, entry(3, at=NOW + 4), entry(4, at=NOW + 6)])
-    assert {(one.key, reason) for one, reason in report.dropped} == {
+    assert {(entry.key, reason) for entry, reason in report.dropped} == {
         ("key-1", Reason.CONSENT_WITHDRAWN),
         ("key-3", Reason.CONSENT_WITHDRAWN),
     }

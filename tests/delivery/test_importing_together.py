@@ -45,11 +45,11 @@ def test_two_importers_at_once_bring_each_line_once(tmp_path: Path) -> None:
     # F186: the command line beside the leader
     directory, clock = tmp_path / "outbox", Clock()
     written = journal(directory, clock)
-    one, two = outbox(directory, clock), outbox(directory, clock)
+    first, two = outbox(directory, clock), outbox(directory, clock)
     for number in range(200):
         assert written.append(entry(number))
-        (one if number % 2 else two).import_journals()
-        (two if number % 3 else one).import_journals()
-    assert one.stats().accepted == one.stats().pending == 200
-    one.close()
+        (first if number % 2 else two).import_journals()
+        (two if number % 3 else first).import_journals()
+    assert first.stats().accepted == first.stats().pending == 200
+    first.close()
     two.close()

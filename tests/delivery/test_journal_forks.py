@@ -145,7 +145,7 @@ def test_a_segment_outlives_its_leader_but_not_its_owner(tmp_path: Path) -> None
 def test_names_of_segments_never_collide(tmp_path: Path) -> None:
     # F196: same process, same time
     journals = [journal(tmp_path / "outbox", Clock()) for _ in range(20)]
-    assert all(one.append(entry(number)) for number, one in enumerate(journals))
+    assert all(journal.append(entry(number)) for number, journal in enumerate(journals))
     assert len(segments.listed(tmp_path / "outbox")) == 20
 
 

@@ -16,7 +16,7 @@ def test_the_oldest_are_dropped_and_counted() -> None:
     ring, dropped = RingBuffer(max_entries=3), []
     for number in range(5):
         dropped += ring.put(entry(number))
-    assert [one.key for one in dropped] == ["key-0", "key-1"]
+    assert [entry.key for entry in dropped] == ["key-0", "key-1"]
     stats = ring.stats()
     assert (stats.accepted, stats.pending, stats.dropped) == (5, 3, 2)
     assert stats.reasons == {Reason.OVERFLOW: 2}
@@ -56,7 +56,7 @@ def test_what_waits_goes_back_to_the_disk_in_its_order(tmp_path: Path) -> None:
     assert ring.pour(lambda _: False) == 0
     assert len(ring) == 3
     takes_two = iter([True, True, False])
-    assert ring.pour(lambda one: written.append(one) and next(takes_two)) == 2
+    assert ring.pour(lambda entry: written.append(entry) and next(takes_two)) == 2
     assert ring.pour(written.append) == 1
     assert len(ring) == ring.stats().accepted == 0
     import_all(books)
@@ -69,10 +69,10 @@ def test_a_forgotten_shopper_is_gone_from_memory() -> None:
     ring = RingBuffer()
     ring.put(entry(1))
     ring.put(entry(2, identity="bob"))
-    assert [one.key for one in ring.forget(["ada"], Reason.FORGOTTEN)] == ["key-1"]
+    assert [entry.key for entry in ring.forget(["ada"], Reason.FORGOTTEN)] == ["key-1"]
     assert ring.stats().reasons == {Reason.FORGOTTEN: 1}
     assert ring.stats().balanced
-    assert [one.key for one in ring.take(9)] == ["key-2"]
+    assert [entry.key for entry in ring.take(9)] == ["key-2"]
 
 
 def test_a_forked_child_has_none_of_its_parents_views() -> None:

@@ -129,7 +129,7 @@ def test_entries_are_shown_without_addresses(tmp_path: Path) -> None:
     fill(books, [entry(2)])
     hand = operator(directory)
     shown = [*hand.listed("dead", ALL, 9), *hand.listed("waiting", ALL, 9)]
-    assert [(one.key, one.shopper, one.reason) for one in shown] == [
+    assert [(letter.key, letter.shopper, letter.reason) for letter in shown] == [
         ("key-1", "a***@shop.example", "rejected"),
         ("key-2", "a***@shop.example", ""),
     ]

@@ -93,9 +93,9 @@ def test_who_floods_evicts_nobody_elses_views(tmp_path: Path) -> None:
     others = [entry(n, key=f"other-{n}", identity=f"other-{n % 10}") for n in range(50)]
     fill(books, others)
     report = books.import_entries([entry(n, identity="flood") for n in range(500)])
-    assert {one.identity for one, _ in report.dropped} == {"flood"}
+    assert {entry.identity for entry, _ in report.dropped} == {"flood"}
     assert books.stats().pending == 100
-    assert {one.key for one in others} <= set(drain(books))
+    assert {other.key for other in others} <= set(drain(books))
     books.close()
 
 
@@ -110,8 +110,8 @@ def test_of_views_that_waited_for_long_only_the_newest_of_each_shopper_are_sent(
     fill(books, [*many, *few])
     clock.now += 1000
     sent = drain(books)
-    assert [key for key in sent if key.startswith("few")] == [one.key for one in few]
-    assert [key for key in sent if key.startswith("many")] == [one.key for one in many[40:]]
+    assert [key for key in sent if key.startswith("few")] == [entry.key for entry in few]
+    assert [key for key in sent if key.startswith("many")] == [entry.key for entry in many[40:]]
     assert len(books.take_superseded()) == 40
     assert books.stats().reasons == {Reason.SUPERSEDED: 40}
     assert books.stats().balanced

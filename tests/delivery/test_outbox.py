@@ -187,7 +187,7 @@ def test_old_views_expire_and_are_counted(tmp_path: Path) -> None:
     books.release([rows["key-1"], rows["key-3"]])
     books.retry(rows["key-2"], NOW + 100_000)
     clock.now += 661
-    assert {one.key for one in books.expire()} == {"key-1", "key-2"}
+    assert {entry.key for entry in books.expire()} == {"key-1", "key-2"}
     assert drain(books) == ["key-3"]
     stats = books.stats()
     assert (stats.expired, stats.delivered) == (2, 1)

@@ -75,7 +75,7 @@ def test_threads_share_no_connection(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({id(one) for one in seen}) == 3
+    assert len({id(part) for part in seen}) == 3
     books.close()
 
 
@@ -95,14 +95,14 @@ for turn in range(20):
     books.close()
 """
     racing = [program(text, tmp_path, number, stdin=-1) for number in range(3)]
-    for one in racing:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-    for one in racing:
-        assert one.stdin is not None
-        one.stdin.write("\n")
-        one.stdin.flush()
-    assert [one.communicate(timeout=60)[1] for one in racing] == ["", "", ""]
+    for process in racing:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in racing:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60)[1] for process in racing] == ["", "", ""]
     for turn in range(20):
         books = outbox(tmp_path / str(turn))
         assert books.stats().pending == 3

@@ -30,7 +30,7 @@ def test_the_oldest_views_make_room_for_new_ones(tmp_path: Path) -> None:
     books = outbox(tmp_path / "box", max_rows=100)
     fill(books, [entry(number) for number in range(90)])
     report = books.import_entries([entry(number) for number in range(90, 130)])
-    assert [one.key for one, _ in report.dropped] == [f"key-{number}" for number in range(30)]
+    assert [entry.key for entry, _ in report.dropped] == [f"key-{number}" for number in range(30)]
     assert {reason for _, reason in report.dropped} == {Reason.OVERFLOW}
     stats = books.stats()
     assert (stats.accepted, stats.pending, stats.dropped) == (130, 100, 30)
@@ -131,14 +131,14 @@ books.close()
     for entries in many(2000, size=1):
         fill(books, entries)
     drains = [program(text, directory, stdin=-1) for _ in range(2)]
-    for one in drains:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-    for one in drains:
-        assert one.stdin is not None
-        one.stdin.write("\n")
-        one.stdin.flush()
-    sent = [one.communicate(timeout=60)[0].split() for one in drains]
+    for draining in drains:
+        assert draining.stdout is not None
+        assert draining.stdout.readline() == "ready\n"
+    for draining in drains:
+        assert draining.stdin is not None
+        draining.stdin.write("\n")
+        draining.stdin.flush()
+    sent = [draining.communicate(timeout=60)[0].split() for draining in drains]
     assert all(sent), "both had work at the same time"
     assert len(sent[0] + sent[1]) == len({*sent[0], *sent[1]}) == 2000
     assert books.stats().delivered == 2000

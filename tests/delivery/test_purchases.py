@@ -22,8 +22,8 @@ HOUR = 3600.0
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as one:
-        yield one
+    with world(tmp_path) as made:
+        yield made
 
 
 def bought(

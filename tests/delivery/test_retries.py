@@ -104,7 +104,7 @@ def test_no_second_has_more_calls_than_the_rate(rate: float) -> None:
             starts.append(now)
         now += 0.01
     for start in starts:
-        in_a_second = [one for one in starts if start <= one < start + 1]
+        in_a_second = [moment for moment in starts if start <= moment < start + 1]
         assert len(in_a_second) <= max(rate, 1)
     assert len(starts) >= rate * 9
 

@@ -35,7 +35,7 @@ def test_a_view_tried_by_address_is_tried_again_by_address_when_the_id_is_known(
         second = shop.look(ADA)
         shop.run(60)
         assert [call.key for call in shop.chaos.views] == [first, first, second]
-        assert [len(one) for one in bodies(shop.chaos).values()] == [1, 1]
+        assert [len(value) for value in bodies(shop.chaos).values()] == [1, 1]
         assert shop.stats.delivered == 2
 
 
@@ -48,7 +48,7 @@ def test_a_view_tried_by_id_is_tried_again_by_id_when_the_id_is_forgotten(tmp_pa
         shop.look(ADA)
         shop.run(600)
         told = bodies(shop.chaos)
-        assert [len(one) for one in told.values()] == [1] * len(told)
+        assert [len(value) for value in told.values()] == [1] * len(told)
         assert shop.stats.delivered == 3
 
 
@@ -59,7 +59,7 @@ def test_what_a_shop_hears_of_names_the_address_however_the_view_was_sent(tmp_pa
             shop.run(5)
         assert b"contact_id" in shop.chaos.views[1].body
         shoppers = [view.shopper for view, _ in shop.delivered]
-        assert [one and one.email for one in shoppers] == [ADA, ADA]
+        assert [shopper and shopper.email for shopper in shoppers] == [ADA, ADA]
 
 
 def test_what_memory_gives_back_keeps_the_form_that_it_may_have_been_sent_in(
@@ -109,5 +109,5 @@ time.sleep(60)
     told = bodies(chaos)
     assert len(told) > 8 * 20
     assert len(chaos.views) > len(told)
-    assert any(b"contact_id" in body for one in told.values() for body in one)
-    assert [key for key, one in told.items() if len(one) > 1] == []
+    assert any(b"contact_id" in body for value in told.values() for body in value)
+    assert [key for key, item in told.items() if len(item) > 1] == []

@@ -75,10 +75,10 @@ def test_nothing_that_shows_itself_shows_the_key(opened: Opened, chaos: Chaos) -
     delivery = opened()
     delivery.accept(view())
     assert delivery.flush(10)
-    for one in (client, delivery, copy.copy(client)):
-        assert_silent(repr(one) + str(one) + f"{one}" + str(vars(one)))
+    for shown in (client, delivery, copy.copy(client)):
+        assert_silent(repr(shown) + str(shown) + f"{shown}" + str(vars(shown)))
         with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as refused:
-            pickle.dumps(one)
+            pickle.dumps(shown)
         assert_silent(str(refused.value))
 
 

@@ -18,8 +18,8 @@ HOUR = 3600.0
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as one:
-        yield one
+    with world(tmp_path) as made:
+        yield made
 
 
 def test_a_view_is_delivered_once_and_the_shop_is_told(shop: World) -> None:

@@ -17,14 +17,14 @@ HOUR = 3600.0
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as one:
-        yield one
+    with world(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 def creating_shop(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path, unknown_contacts="create") as one:
-        yield one
+    with world(tmp_path, unknown_contacts="create") as made:
+        yield made
 
 
 def test_an_unknown_contact_is_asked_for_again_after_1_5_and_30_minutes(shop: World) -> None:

@@ -16,8 +16,8 @@ HOUR = 3600.0
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as one:
-        yield one
+    with world(tmp_path) as made:
+        yield made
 
 
 def test_retry_after_of_an_outage_is_kept(shop: World) -> None:

@@ -54,17 +54,17 @@ def health(
 )
 def test_the_state_that_matters_most_is_told(state: str, told: dict[str, object]) -> None:
     """F183, F184"""
-    one = health(**told)  # type: ignore[arg-type]
-    assert one.state == state
-    assert one.ok is (state == "healthy")
-    assert bool(one.reason) is (state != "healthy")
+    answer = health(**told)  # type: ignore[arg-type]
+    assert answer.state == state
+    assert answer.ok is (state == "healthy")
+    assert bool(answer.reason) is (state != "healthy")
 
 
 def test_a_pause_is_told_with_its_end_and_its_cure_also_when_it_is_a_blackout() -> None:
-    one = health(pause_reason="forbidden", paused_until=NOW + 99, oldest_pending=NOW - 900)
-    assert (one.state, one.reason, one.until) == ("blackout", "forbidden", NOW + 99)
-    assert "permission" in one.cure
-    assert one.oldest_pending == 900
+    answer = health(pause_reason="forbidden", paused_until=NOW + 99, oldest_pending=NOW - 900)
+    assert (answer.state, answer.reason, answer.until) == ("blackout", "forbidden", NOW + 99)
+    assert "permission" in answer.cure
+    assert answer.oldest_pending == 900
 
 
 def test_what_nobody_has_brought_into_the_books_waits_all_the_same(tmp_path: Path) -> None:

@@ -39,9 +39,9 @@ def second() -> Iterator[Chaos]:
 
 @pytest.fixture
 def machine(tmp_path: Path, first: Chaos) -> Iterator[Machine]:
-    one = Machine(tmp_path / "outbox", first.base_url)
-    yield one
-    one.stop()
+    made = Machine(tmp_path / "outbox", first.base_url)
+    yield made
+    made.stop()
 
 
 def goes_on(chaos: Chaos) -> Callable[[], bool]:
@@ -107,10 +107,10 @@ def test_of_many_stores_the_newest_rules_in_whatever_order_they_ask(tmp_path: Pa
 
 def test_two_stores_of_one_age_never_change_places(tmp_path: Path) -> None:
     stores = Stores(tmp_path)
-    one, two = stores.store(1, 1.0), stores.store(2, 1.0)
-    one.is_newest()
+    first, two = stores.store(1, 1.0), stores.store(2, 1.0)
+    first.is_newest()
     two.is_newest()
-    answers = [(one.is_newest(), two.is_newest()) for _ in range(5)]
+    answers = [(first.is_newest(), two.is_newest()) for _ in range(5)]
     assert len(set(answers)) == 1
     assert sorted(answers[0]) == [False, True]
 

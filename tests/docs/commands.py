@@ -161,7 +161,7 @@ def _expects_term(pid: int) -> bool:
     """Whether the program has come so far that it can be told to end."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     sets = re.findall(r"^Sig(?:Blk|Cgt):\s*(\w+)", status, re.MULTILINE)
-    return any(int(one, 16) & _TERM for one in sets)
+    return any(int(mask, 16) & _TERM for mask in sets)
 
 
 def _only_checked(words: list[str]) -> str:
@@ -181,5 +181,5 @@ def _only_checked(words: list[str]) -> str:
 
 def require(program: str) -> None:
     """Skip the test where a program of the system is missing."""
-    if not any((Path(one) / program).exists() for one in os.environ["PATH"].split(":")):
+    if not any((Path(folder) / program).exists() for folder in os.environ["PATH"].split(":")):
         missing(program)

@@ -92,14 +92,14 @@ def test_a_product_page_carries_structured_data_of_its_variants_and_its_way_home
     assert (group["@type"], group["productGroupID"]) == ("ProductGroup", "LR-101")
     variants = group["hasVariant"]
     assert isinstance(variants, list)
-    assert [(one["sku"], one["offers"]["price"]) for one in variants] == [
+    assert [(variant["sku"], variant["offers"]["price"]) for variant in variants] == [
         ("LR-101-SND", "24.00"),
         ("LR-101-MSS", "24.00"),
         ("LR-101-INK", "26.00"),
     ]
     crumbs = way["itemListElement"]
     assert isinstance(crumbs, list)
-    assert [one["name"] for one in crumbs] == ["Home", "Ceramics", "Stoneware mug"]
+    assert [crumb["name"] for crumb in crumbs] == ["Home", "Ceramics", "Stoneware mug"]
 
 
 def test_a_product_without_variants_is_one_product_with_one_offer(browser: Browser) -> None:
@@ -113,7 +113,7 @@ def test_the_quick_view_tells_what_the_dialog_shows(browser: Browser) -> None:
     summary = browser.open("/products/merino-throw/quick").json
     assert summary is not None
     assert (summary["name"], summary["path"]) == ("Merino throw", "/products/merino-throw")
-    assert [one["price"] for one in summary["variants"]] == ["139.00", "139.00", "149.00"]
+    assert [variant["price"] for variant in summary["variants"]] == ["139.00", "139.00", "149.00"]
 
 
 def test_quick_view_links_lead_to_the_product_page_without_a_script(browser: Browser) -> None:

@@ -24,8 +24,8 @@ def mug(**changes: Any) -> dict[str, Any]:
 def block(*documents: Any, media_type: str = "application/ld+json") -> str:
     """A JSON-LD block for each document; text is taken as it is."""
     return "".join(
-        f'<script type="{media_type}">{one if isinstance(one, str) else json.dumps(one)}</script>'
-        for one in documents
+        f'<script type="{media_type}">{data if isinstance(data, str) else json.dumps(data)}</script>'
+        for data in documents
     )
 
 

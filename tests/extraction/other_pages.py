@@ -55,7 +55,7 @@ def path_of(n: int) -> str:
 
 def json_ld(*nodes: Any) -> str:
     return "".join(
-        f'<script type="application/ld+json">{json.dumps(one)}</script>' for one in nodes
+        f'<script type="application/ld+json">{json.dumps(node)}</script>' for node in nodes
     )
 
 
@@ -117,10 +117,12 @@ def listing_of_many(n: int) -> Page:
     numbers = range(n, n + 8)
     markup = (
         "".join(map(card, numbers)),
-        json_ld([product(one, url=SHOP + path_of(one)) for one in numbers]),
-        "".join(card(one, url=False) for one in numbers),
-        json_ld(*[product(one) for one in numbers]),
-        json_ld({"@context": "https://schema.org", "@graph": [product(one) for one in numbers]}),
+        json_ld([product(number, url=SHOP + path_of(number)) for number in numbers]),
+        "".join(card(number, url=False) for number in numbers),
+        json_ld(*[product(number) for number in numbers]),
+        json_ld(
+            {"@context": "https://schema.org", "@graph": [product(number) for number in numbers]}
+        ),
     )[n % 5]
     heading = "Lamps" if n < 5 else "Our favourite things"
     return f"{SHOP}/{('lamps', 'shop/all')[n % 2]}", page(heading, markup)
@@ -190,7 +192,7 @@ def wishlist(n: int) -> Page:
 
 
 def store_locator(n: int) -> Page:
-    offers = [{"@type": "Offer", "itemOffered": product(one)} for one in (n, n + 1)]
+    offers = [{"@type": "Offer", "itemOffered": product(number)} for number in (n, n + 1)]
     store = node("Store", name="Shop Berlin", address="Main street 1", telephone="+49 30 1")
     markup = (
         json_ld({**store, "makesOffer": offers[:1]}),
@@ -222,12 +224,14 @@ def questions(n: int) -> Page:
 def bundle(n: int) -> Page:
     numbers = (n, n + 1, n + 2)
     markup = (
-        json_ld([product(one) for one in numbers]),
-        "".join(card(one) for one in numbers),
-        "".join(card(one, url=False) for one in numbers),
-        json_ld(*[product(one, url=SHOP + path_of(one)) for one in numbers]),
+        json_ld([product(number) for number in numbers]),
+        "".join(card(number) for number in numbers),
+        "".join(card(number, url=False) for number in numbers),
+        json_ld(*[product(number, url=SHOP + path_of(number)) for number in numbers]),
         json_ld(
-            node("OfferCatalog", name="Set", itemListElement=[product(one) for one in numbers])
+            node(
+                "OfferCatalog", name="Set", itemListElement=[product(number) for number in numbers]
+            )
         ),
     )[n % 5]
     heading = ("The reading corner", "Set of three", "Complete the look", "Summer bundle")[n % 4]

@@ -34,15 +34,17 @@ def records() -> list[dict[str, Any]]:
 
 
 RECORDS = records()
-EXPECTED = [one for one in RECORDS if one["expected"] and one["structured"]]
-OTHERS = [one for one in RECORDS if not one["expected"]]
+EXPECTED = [record for record in RECORDS if record["expected"] and record["structured"]]
+OTHERS = [record for record in RECORDS if not record["expected"]]
 
 
 def product_of(record: dict[str, Any]) -> Product | None:
     html = (FOLDER / record["file"]).read_bytes()
     extraction = extract(html, record["page_url"], now=1.6e9)
     assert not [
-        one for one in extraction.trace.rejected if one.why.startswith("could not be read:")
+        rejection
+        for rejection in extraction.trace.rejected
+        if rejection.why.startswith("could not be read:")
     ]
     assert (extraction.product is None) == (extraction.reason is not None)
     return extraction.product
@@ -69,14 +71,14 @@ def test_a_real_product_page_shows_its_product(record: dict[str, Any]) -> None:
     product = product_of(record)
     assert product is not None
     for field, wrong in record["must_not"].items():
-        for one in wrong:
-            assert not same(field, value(product, field), one), f"{field} is {one}"
+        for mistake in wrong:
+            assert not same(field, value(product, field), mistake), f"{field} is {mistake}"
     # Absent is tolerable; wrong is not.
     for field in ("price", "currency", "product_id", "brand"):
         found = value(product, field)
         right = [record["expected"][field], *record["accept"].get(field, [])]
         if found is not None and right != [None]:
-            assert any(same(field, found, one) for one in right), f"{field} is {found!r}"
+            assert any(same(field, found, value) for value in right), f"{field} is {found!r}"
 
 
 @pytest.mark.parametrize("record", OTHERS, ids=lambda record: str(record["id"]))
@@ -85,4 +87,4 @@ def test_a_real_page_of_no_product_shows_none(record: dict[str, Any]) -> None:
     if product is not None:
         assert "product" in record["accept"].get("kind", ()), product
         for field, wrong in record["must_not"].items():
-            assert not any(same(field, value(product, field), one) for one in wrong)
+            assert not any(same(field, value(product, field), mistake) for mistake in wrong)

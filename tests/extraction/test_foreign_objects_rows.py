@@ -152,7 +152,7 @@ class TestARowOfSqlAlchemy:
         read(shown)
         assert set(inspect(shown).unloaded) == before
         assert object_session(shown) is session
-        assert [one.id for one in shown.spare] == [1]
+        assert [letter.id for letter in shown.spare] == [1]
 
     def test_may_be_one_of_chosen_columns(self) -> None:
         row = db.session.execute(select(Lamp.id, Lamp.name, Lamp.net.label("price"))).one()

@@ -101,7 +101,9 @@ def is_whole(html: bytes | str, **options: Any) -> None:
     extraction = extract(html, PAGE, currency="EUR", **options)
     assert (extraction.product is None) == (extraction.reason is not None)
     assert not [
-        one for one in extraction.trace.rejected if one.why.startswith("could not be read:")
+        rejection
+        for rejection in extraction.trace.rejected
+        if rejection.why.startswith("could not be read:")
     ]
     hash(repr(extraction.trace))
     if extraction.product is not None:

@@ -45,7 +45,7 @@ def test_a_block_that_can_be_mended_without_guessing_is_read(text: str) -> None:
 def test_a_block_that_would_have_to_be_guessed_is_not(text: str) -> None:
     extraction = extract(page(block(text)), PAGE)
     assert extraction.reason is Reason.NO_PRODUCT
-    assert "JSON-LD block 1" in [one.what for one in extraction.trace.rejected]
+    assert "JSON-LD block 1" in [rejection.what for rejection in extraction.trace.rejected]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_listing_is_never_a_product_view() -> None:
     products = [mug(name=f"Mug {n}", sku=str(n), url=f"/p/{n}") for n in range(24)]
     listing = {
         "@type": "ItemList",
-        "itemListElement": [{"@type": "ListItem", "item": one} for one in products],
+        "itemListElement": [{"@type": "ListItem", "item": product} for product in products],
     }
     assert extract(page(block(listing)), PAGE).reason is Reason.LISTING
     extraction = extract(page(block(products)), "https://shop.example/c/mugs")
@@ -138,9 +138,9 @@ def test_a_listing_is_never_a_product_view() -> None:
 
 
 def test_a_list_of_one_product_is_still_a_list() -> None:
-    one = mug(url="https://shop.example/p/1")
-    listing = {"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "item": one}]}
-    for markup in (block(listing), block(one, {"@type": "CollectionPage", "name": "Shoes"})):
+    listed = mug(url="https://shop.example/p/1")
+    listing = {"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "item": listed}]}
+    for markup in (block(listing), block(listed, {"@type": "CollectionPage", "name": "Shoes"})):
         extraction = extract(page(markup), "https://shop.example/c/shoes")
         assert extraction.reason is Reason.LISTING, markup
 
@@ -176,9 +176,10 @@ def test_two_plug_ins_tell_one_product_and_the_first_is_believed() -> None:
     extraction = extract(page(block(MUG, MUG, again)), PAGE)
     assert extraction.product is not None
     assert str(extraction.product.price) == "12.50"
-    assert [(one.field, one.value, one.other_value) for one in extraction.trace.conflicts] == [
-        ("price", "12.50", "13.00")
-    ]
+    assert [
+        (conflict.field, conflict.value, conflict.other_value)
+        for conflict in extraction.trace.conflicts
+    ] == [("price", "12.50", "13.00")]
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_price_without_its_currency_is_not_told() -> None:
     extraction = extract(page(block(mug(offers={"price": 9}))), PAGE)
     assert extraction.product is not None
     assert (extraction.product.price, extraction.product.currency) == (None, None)
-    assert any(one.what == "price" for one in extraction.trace.rejected)
+    assert any(rejection.what == "price" for rejection in extraction.trace.rejected)
 
 
 def test_a_dollar_sign_is_read_by_the_currency_of_the_shop() -> None:

@@ -66,7 +66,11 @@ def test_a_hostile_page_is_over_soon(name: str) -> None:
     html = HOSTILE[name]
     assert len(html) < 1.2 * HALF_A_MEGABYTE
     extraction = extract(html, PAGE)
-    assert not [one for one in extraction.trace.rejected if one.why.startswith("could not be read")]
+    assert not [
+        rejection
+        for rejection in extraction.trace.rejected
+        if rejection.why.startswith("could not be read")
+    ]
     assert seconds(html) < PATIENCE
 
 

@@ -127,7 +127,7 @@ def test_microdata_fills_the_gaps_of_json_ld() -> None:
     assert extraction.product is not None
     assert (extraction.product.id, extraction.product.brand) == ("1", "Acme")
     assert str(extraction.product.price) == "9.00"
-    sources = {one.field: one.source for one in extraction.trace.fields}
+    sources = {field.field: field.source for field in extraction.trace.fields}
     assert (sources["name"], sources["price"]) == ("json_ld", "microdata")
 
 

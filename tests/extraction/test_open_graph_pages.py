@@ -13,7 +13,7 @@ from topmail_flask.model.reasons import Reason
 def metas(**values: str) -> str:
     named = {"og:type": "product", "og:title": "Blue Mug"}
     named |= {key.replace("__", ":"): value for key, value in values.items()}
-    return "".join(f'<meta property="{key}" content="{one}">' for key, one in named.items())
+    return "".join(f'<meta property="{key}" content="{item}">' for key, item in named.items())
 
 
 PRICE = {"product__price__amount": "12.50", "product__price__currency": "EUR"}
@@ -103,9 +103,10 @@ def test_metas_fill_the_gaps_of_json_ld_and_conflicts_are_told() -> None:
     assert extraction.product is not None
     assert extraction.product.image_url == "https://cdn.example/s.jpg"
     assert (extraction.product.brand, str(extraction.product.price)) == ("Acme", "12.50")
-    assert [(one.field, one.source, one.other_source) for one in extraction.trace.conflicts] == [
-        ("price", "json_ld", "open_graph")
-    ]
+    assert [
+        (conflict.field, conflict.source, conflict.other_source)
+        for conflict in extraction.trace.conflicts
+    ] == [("price", "json_ld", "open_graph")]
 
 
 def test_metas_of_another_product_fill_nothing() -> None:

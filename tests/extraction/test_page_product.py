@@ -35,7 +35,7 @@ def test_the_gaps_of_a_declared_product_are_filled_from_its_page() -> None:
         brand="Acme",
         sku="MUG-1",
     )
-    sources = {one.field: one.source for one in extraction.trace.fields}
+    sources = {field.field: field.source for field in extraction.trace.fields}
     assert (sources["name"], sources["price"]) == ("declared", "json_ld")
 
 
@@ -216,7 +216,9 @@ def test_a_page_without_markers_is_not_read(html: bytes) -> None:
 
 def test_every_field_is_traced_to_its_source() -> None:
     extraction = extract(page(block(FULL)), PAGE)
-    assert [(one.field, one.source, one.raw, one.value) for one in extraction.trace.fields] == [
+    assert [
+        (field.field, field.source, field.raw, field.value) for field in extraction.trace.fields
+    ] == [
         ("name", "json_ld", "Blue Mug", "Blue Mug"),
         ("brand", "json_ld", "Acme", "Acme"),
         ("category", "json_ld", "Mugs", "Mugs"),

@@ -32,13 +32,13 @@ def texts(corpus: Path) -> list[dict[str, Any]]:
 
 def test_real_price_texts_are_read_right(texts: list[dict[str, Any]]) -> None:
     wrong = {
-        text: (read_price(text).amount, one["amount"])
-        for one in texts
-        if (text := one["price_raw"] or "") not in OTHERWISE
-        and read_price(text).amount != (one["amount"] and Decimal(one["amount"]))
+        text: (read_price(text).amount, record["amount"])
+        for record in texts
+        if (text := record["price_raw"] or "") not in OTHERWISE
+        and read_price(text).amount != (record["amount"] and Decimal(record["amount"]))
     }
     assert wrong == {}
-    assert sum((one["price_raw"] or "") in OTHERWISE for one in texts) <= 0.03 * len(texts)
+    assert sum((text["price_raw"] or "") in OTHERWISE for text in texts) <= 0.03 * len(texts)
 
 
 SIGNS = {
@@ -76,17 +76,19 @@ SIGNS = {
 
 def test_a_sign_that_stands_for_one_currency_is_recognised(texts: list[dict[str, Any]]) -> None:
     told = [
-        (text, read_price(text).currency, SIGNS[one["currency"]])
-        for one in texts
-        if (text := one["price_raw"] or "") not in OTHERWISE
-        and one["currency"] in SIGNS
-        and one["currency"] in text
+        (text, read_price(text).currency, SIGNS[record["currency"]])
+        for record in texts
+        if (text := record["price_raw"] or "") not in OTHERWISE
+        and record["currency"] in SIGNS
+        and record["currency"] in text
     ]
     assert len(told) > 150
-    assert [one for one in told if one[1] != one[2]] == []
+    assert [reading for reading in told if reading[1] != reading[2]] == []
 
 
 def test_a_shared_sign_names_no_currency_by_itself(texts: list[dict[str, Any]]) -> None:
-    shared = [one["price_raw"] for one in texts if one["currency"] in ("$", "kr", "Rs", "lei", "Р")]
+    shared = [
+        text["price_raw"] for text in texts if text["currency"] in ("$", "kr", "Rs", "lei", "Р")
+    ]
     named = {text: code for text in shared if text and (code := read_price(text).currency)}
     assert named == {}

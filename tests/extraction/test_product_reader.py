@@ -132,5 +132,5 @@ def test_who_named_the_product_stays_in_the_trace() -> None:
     html = b"<html><body>Assam, once more</body></html>"
     by_template = extract(html, PAGE, template_product=tea)
     declared = extract(html, PAGE, declared=tea)
-    assert {one.source for one in by_template.trace.fields} == {"template"}
-    assert {one.source for one in declared.trace.fields} == {"declared"}
+    assert {field.source for field in by_template.trace.fields} == {"template"}
+    assert {field.source for field in declared.trace.fields} == {"declared"}

@@ -60,7 +60,7 @@ def main(directory: Path) -> None:
                     "waited_while_cut": cut,
                     "all_left": arrived,
                     "recorded": sorted(view["product_id"] for view in sandbox.views),
-                    "keys": len({one.idempotency_key for one in sandbox.requests}),
+                    "keys": len({request.idempotency_key for request in sandbox.requests}),
                     "delivered": stats.delivered,
                     "pending": stats.pending,
                 }

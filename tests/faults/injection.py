@@ -77,7 +77,10 @@ class Points:
         sprung = _sprung(point.code, trap)
         pairs = [(point.code, sprung)]
         if point.parent is not None:
-            constants = [sprung if one is point.code else one for one in point.parent.co_consts]
+            constants = [
+                sprung if constant is point.code else constant
+                for constant in point.parent.co_consts
+            ]
             pairs.append((point.parent, point.parent.replace(co_consts=tuple(constants))))
         try:
             for code, instead in pairs:
@@ -119,7 +122,7 @@ def _collect(code: CodeType, parent: CodeType | None, found: dict[CodeType, Poin
 
 def _newer_functions(code: CodeType) -> list[FunctionType]:
     """Functions made since the last ``gc.freeze()``: closures of an app made for one test."""
-    return [one for one in gc.get_referrers(code) if type(one) is FunctionType]
+    return [holder for holder in gc.get_referrers(code) if type(holder) is FunctionType]
 
 
 def _sprung(code: CodeType, trap: Callable[[], object]) -> CodeType:
@@ -137,5 +140,5 @@ def around():
     made: dict[str, Any] = {}
     exec(compile(source, "<trap>", "exec"), made)
     sprung = made["around"]().__code__
-    constants = tuple(trap if one == "the trap" else one for one in sprung.co_consts)
+    constants = tuple(trap if constant == "the trap" else constant for constant in sprung.co_consts)
     return sprung.replace(co_consts=constants, co_name=code.co_name)  # type: ignore[no-any-return]

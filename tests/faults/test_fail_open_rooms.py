@@ -94,7 +94,7 @@ def points() -> Iterator[list[tuple[Points, Point]]]:
     found = Points()
     gc.collect()
     gc.freeze()
-    yield [(found, one) for one in found.all if one.name.startswith(ROOMS)]
+    yield [(found, point) for point in found.all if point.name.startswith(ROOMS)]
     gc.unfreeze()
 
 

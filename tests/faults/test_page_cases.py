@@ -71,7 +71,7 @@ def test_an_app_below_another_and_one_on_a_subdomain_are_tracked() -> None:  # F
     other.app.add_url_rule("/tea", "tea", view, subdomain="<who>")
     other.get("/tea", base_url="http://leaf.shop.example")
     assert [product.url for product, _ in shop.looks] == ["https://shop.example/store/tea"]
-    assert [(one.id, one.url) for one, _ in other.looks] == [
+    assert [(look.id, look.url) for look, _ in other.looks] == [
         ("leaf", "http://leaf.shop.example/tea")
     ]
 

@@ -33,8 +33,8 @@ ADDRESS = "ann@shop.example"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(contacts=[ADDRESS]) as one:
-        yield one
+    with Sandbox(contacts=[ADDRESS]) as made:
+        yield made
 
 
 @pytest.fixture

@@ -171,7 +171,9 @@ def test_without_a_secret_key_the_sign_up_works_and_the_log_names_the_cure(
     shop = store({"SECRET_KEY": None})
     visitor = browser(shop)
     assert [sign_up(visitor).status_code for _ in range(3)] == [302] * 3
-    lines = [one.getMessage() for one in caplog.records if "SECRET_KEY" in one.getMessage()]
+    lines = [
+        record.getMessage() for record in caplog.records if "SECRET_KEY" in record.getMessage()
+    ]
     assert lines == ["shoppers without log-in need app.config['SECRET_KEY']"]
     with capture(shop.app), pytest.raises(ValueError, match="SECRET_KEY"):
         sign_up(shop_raising(shop))

@@ -246,5 +246,5 @@ def test_neither_logs_nor_headers_hold_the_address(caplog: pytest.LogCaptureFixt
             visitor.post("/sign-up", data={"email": "no address"}),
         ]
     assert "ann" not in caplog.text
-    assert "ann@" not in "".join(str(one.headers) for one in answers)
+    assert "ann@" not in "".join(str(answer.headers) for answer in answers)
     assert "ann" not in repr(shop.looks[0][1])

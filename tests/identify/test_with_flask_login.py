@@ -59,7 +59,7 @@ def views(app: Flask) -> Any:
 
 
 def seen(views: CapturedViews) -> list[tuple[str, str | None]]:
-    return [(one.product.id, one.shopper.email if one.shopper else None) for one in views]
+    return [(view.product.id, view.shopper.email if view.shopper else None) for view in views]
 
 
 def test_the_user_who_is_logged_in_comes_first(app: Flask, views: CapturedViews) -> None:

@@ -62,4 +62,4 @@ def test_another_day_browser_or_shopper_is_another_visit() -> None:
         visit_id(b"another shop", "ann@example.com", FIREFOX, NOON),
     ]
     assert len(set(ids)) == len(ids)
-    assert all(0 < len(one) <= 100 for one in ids)
+    assert all(0 < len(digest) <= 100 for digest in ids)

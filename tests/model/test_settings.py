@@ -126,7 +126,10 @@ def test_the_key_never_shows_whole() -> None:  # F163
     key = settings.api_key
     assert isinstance(key, Secret)
     shown = [repr(settings), str(key), repr(key), f"{key}", f"{key!r}", "%s" % key, str([key])]  # noqa: UP031
-    shown += [repr(copy.deepcopy(settings)), repr({one.name: 0 for one in fields(settings)})]
+    shown += [
+        repr(copy.deepcopy(settings)),
+        repr({setting.name: 0 for setting in fields(settings)}),
+    ]
     shown += [str(getattr(key, name)) for name in dir(key) if not name.endswith("reveal")]
     assert not any("S3cret" in text for text in shown)
     assert repr(key) == "<Secret tm_live_****abcd>"
@@ -136,5 +139,5 @@ def test_the_key_never_shows_whole() -> None:  # F163
 
 
 def test_every_setting_has_a_sentence() -> None:
-    for one in fields(Settings):
-        assert one.metadata["sentence"].endswith("."), one.name
+    for setting in fields(Settings):
+        assert setting.metadata["sentence"].endswith("."), setting.name

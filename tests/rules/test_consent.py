@@ -165,7 +165,7 @@ def test_a_cookie_banner_s_cookie_tells_the_answer_about_marketing(
 
 
 @pytest.mark.parametrize(
-    ("cookie", "value", "consent"), [one for one in ANSWERS if one[1].startswith('{"')]
+    ("cookie", "value", "consent"), [answer for answer in ANSWERS if answer[1].startswith('{"')]
 )
 def test_json_that_a_framework_wrote_into_json_is_read(
     cookie: str, value: str, consent: Consent

@@ -48,7 +48,7 @@ def test_all_but_three_examples_of_the_list_are_robots() -> None:
         if robot_kind(example) is None
     ]
     expected = ("MetaIAB Facebook", "AP3A.240617.008", "Fluid/0.9.6")
-    assert [one for one in people if not any(name in one for name in expected)] == []
+    assert [agent for agent in people if not any(name in agent for name in expected)] == []
 
 
 def test_the_end_of_an_endless_user_agent_is_not_read() -> None:

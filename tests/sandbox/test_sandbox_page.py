@@ -67,7 +67,7 @@ def test_a_purchase_ends_the_flows_on_the_rows_that_are_there(
     rows: dict[str, str] = {}
     while "skipped" not in rows.get("call-1", ""):
         _, update = page.next_event()
-        rows |= {one["id"]: one["html"] for one in update["fragments"]}
+        rows |= {fragment["id"]: fragment["html"] for fragment in update["fragments"]}
     for shown in ("Purchase", "order A-7", "ada@example.com"):
         assert shown in rows["call-2"]
     assert rows["call-1"].count("skipped: the contact has bought since") == 2

@@ -170,12 +170,12 @@ def black_hole() -> Iterator[str]:
         listener.listen(0)
         waiting = []
         for _ in range(6):
-            one = socket.socket()
-            one.setblocking(False)
-            one.connect_ex(listener.getsockname())
-            waiting.append(one)
+            connection = socket.socket()
+            connection.setblocking(False)
+            connection.connect_ex(listener.getsockname())
+            waiting.append(connection)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
         finally:
-            for one in waiting:
-                one.close()
+            for client in waiting:
+                client.close()

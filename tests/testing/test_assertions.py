@@ -114,9 +114,9 @@ def test_no_view_proves_nothing_when_nothing_was_asked_for(app: Flask) -> None:
 def test_an_ambiguous_page_tells_its_candidates(app: Flask) -> None:
     @app.get("/two")
     def two() -> str:
-        one = '<div itemscope itemtype="https://schema.org/Product"><b itemprop="name">{0}</b>'
-        one += '<i itemprop="sku">{0}</i><i itemprop="price">1</i></div>'
-        return "<title>Two</title>" + one.format("Cup") + one.format("Pot")
+        item = '<div itemscope itemtype="https://schema.org/Product"><b itemprop="name">{0}</b>'
+        item += '<i itemprop="sku">{0}</i><i itemprop="price">1</i></div>'
+        return "<title>Two</title>" + item.format("Cup") + item.format("Pot")
 
     with capture(app) as views:
         views.browse_as(ANN).get("/two")

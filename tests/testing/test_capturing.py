@@ -101,7 +101,10 @@ def test_every_refusal_is_told_with_its_page_product_and_reason(app: Flask) -> N
         ann.get("/about")
         ann.post("/about")
         app.test_client().get("/products/tea-2")
-    told = [(one.page, one.reason, one.product and one.product.id) for one in views.refusals]
+    told = [
+        (refusal.page, refusal.reason, refusal.product and refusal.product.id)
+        for refusal in views.refusals
+    ]
     assert told == [
         ("GET /products/tea-1", "repeat", "tea-1"),
         ("GET /about", "no_product", None),
@@ -137,13 +140,13 @@ def test_a_capture_around_another_sees_what_happens_inside(app: Flask) -> None:
         outer.browse_as(ANN).get("/products/tea-4")
     assert [view.product.id for view in inner] == ["tea-2"]
     assert [view.product.id for view in outer] == ["tea-1", "tea-2", "tea-4"]
-    assert [one.reason for one in outer.refusals] == ["anonymous"]
+    assert [refusal.reason for refusal in outer.refusals] == ["anonymous"]
 
 
 def test_two_apps_are_captured_apart() -> None:
-    one, other = make_store(), make_store()
-    with capture(one) as views:
-        one.test_client().get("/about")
+    first, other = make_store(), make_store()
+    with capture(first) as views:
+        first.test_client().get("/about")
         other.test_client().get("/about")
         assert len(views.refusals) == 1
 

@@ -47,7 +47,7 @@ def test_what_topmail_refuses_is_in_the_story(app: Flask, sandbox: Sandbox) -> N
     with capture(app) as views, views.delivering_to(sandbox):
         views.browse_as(BOB).get("/products/tea-1")
         assert core_of(app).delivery.flush(5.0)
-        assert [one.reason for one in views.refusals] == ["contact_not_found"]
+        assert [refusal.reason for refusal in views.refusals] == ["contact_not_found"]
         assert "later, on its way to TopMail\n    no view of 'tea-1'" in views.story()
         assert core_of(app).stats().dead == 1
 
@@ -82,7 +82,7 @@ def test_no_thread_of_ours_outlives_the_test(app: Flask, sandbox: Sandbox) -> No
     with capture(app) as views, views.delivering_to(sandbox):
         views.browse_as(ANN).get("/products/tea-1")
         sandbox.wait_for_views(1)
-    for thread in [one for one in threading.enumerate() if one.name.startswith("topmail")]:
+    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("topmail")]:
         if thread.name != "topmail-sandbox":
             thread.join(5.0)
             assert not thread.is_alive(), thread
