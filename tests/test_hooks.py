@@ -37,7 +37,7 @@ def test_a_hook_that_raises_costs_the_view_and_is_named_without_its_message(
         shop.get("/tea")
     assert shop.reasons == {"hook_failed": 2}
     (line,) = [r.getMessage() for r in caplog.records if r.name.startswith("topmail")]
-    assert "consents raised LookupError" in line
+    assert "consent() raised LookupError" in line
     assert "ann@" not in caplog.text
 
 

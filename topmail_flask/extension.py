@@ -57,7 +57,7 @@ class TopMail:
         if isinstance(state, AppState):
             if state.core.hooks is self._hooks:
                 return
-            raise ConfigurationError(f"{app.name} has a TopMail object already: use that one")
+            raise ConfigurationError(f"{app.name} has a TopMail object already. Use that one")
         if app._got_first_request:  # noqa: SLF001  Flask offers no other way to ask
             raise ConfigurationError("call topmail.init_app(app) before the first request")
         state = AppState(app, Settings.from_config(app.config), self._hooks)
@@ -196,6 +196,8 @@ class TopMail:
     def __getattr__(self, name: str) -> Any:
         if name in ("products_by_id", "keep_looks_in"):
             _say_removed(f"topmail.{name}")
+        if name == "product_page":
+            raise AttributeError("write: from topmail_flask import product_page", name=name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def stats(self, app: Flask | None = None) -> Stats:

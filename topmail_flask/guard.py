@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
+from topmail_flask.model.errors import WrongAnswer
 from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
 
@@ -67,7 +68,8 @@ class Guard:
         if last is not None and now - last < _SECONDS_BETWEEN_EQUAL_LINES:
             return
         self._logged[name, kind] = now
-        log.warning("%s raised %s; the page is served without it", name, kind)
+        fault = f"raised {kind}; the page is served without it"
+        log.warning("TopMail: %s() %s", name, error if isinstance(error, WrongAnswer) else fault)
 
     def swallow(
         self, function: Callable[..., object], error: Exception, *, is_counted: bool = False

@@ -52,18 +52,21 @@ class _Callables:
 class EnvironShopperSource:
     """Asks the shop's callables, each of which gets the environ."""
 
+    called: Callable[..., object] | None = None
+    """The callable that was called last."""
+
     def __init__(self, environ: Environ, callables: _Callables) -> None:
         self._environ = environ
         self._callables = callables
 
     def shopper(self) -> Shopper | None:
         """Who it is, if anybody knows."""
-        ask = self._callables.shopper
+        self.called = ask = self._callables.shopper
         return Shopper.of(ask(self._environ) if ask else None)
 
     def consents(self, shopper: Shopper | None) -> Consent:  # noqa: ARG002  the environ tells
         """What the shopper decided about tracking."""
-        ask = self._callables.consent
+        self.called = ask = self._callables.consent
         if ask is None:
             has_cookies = "HTTP_COOKIE" in self._environ
             return cookie_banner_consent(parse_cookie(self._environ)) if has_cookies else None

@@ -229,6 +229,9 @@ class FlaskShopperSource:
     :param identified: who the shopper is by ``topmail.identify`` or a signed link.
     """
 
+    called: Callable[..., object] | None = None
+    """The function of the shop that was called last."""
+
     def __init__(
         self,
         app: Flask,
@@ -262,6 +265,7 @@ class FlaskShopperSource:
         """The shopper whom the store's own loader names, or without one the resolvers."""
         loader = self._hooks.shopper_loader
         if loader is not None:
+            self.called = loader
             return Shopper.of(self._app.ensure_sync(loader)())
         for resolver in RESOLVERS:
             shopper = resolver(self._request)
@@ -286,6 +290,7 @@ class FlaskShopperSource:
         if self._hooks.consent is None:
             has_cookies = "HTTP_COOKIE" in self._request.environ
             return cookie_banner_consent(self._request.cookies) if has_cookies else None
+        self.called = self._hooks.consent
         return self._ask_consent(shopper)
 
     def is_staff(self) -> bool:

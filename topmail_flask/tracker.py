@@ -14,7 +14,7 @@ from werkzeug.http import parse_cookie
 from topmail_flask.extraction.extract import extract
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace, refused
-from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.errors import InvalidValueError, WrongAnswer
 from topmail_flask.model.events import ProductView, Purchase, new_key
 from topmail_flask.model.identity import VISIT_SECONDS, visit_end, visit_id
 from topmail_flask.model.product import Product
@@ -41,6 +41,7 @@ from topmail_flask.signals import product_viewed, send, view_dropped
 
 log = logging.getLogger("topmail_flask")
 MANY_UNKNOWN = 100
+_WRONG_VIEW = "returned what is no view. Return the ProductView, a changed one, or None"
 _LOG_IN_COOKIES = ("session", "remember_token", "access_token")
 BeforeSend = Callable[[ProductView], Any]
 REMEMBERED = 4096
@@ -306,7 +307,7 @@ class Tracker:
         except InvalidValueError:
             return None, Reason.INVALID_SHOPPER
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
-            self._shop.guard.report(asked, error)
+            self._shop.guard.report(getattr(visitor, "called", None) or asked, error)
             return None, Reason.HOOK_FAILED
         signal = privacy_signal(environ, self.settings)
         refusal = refused_by_consent(explicit, signal, self.settings)
@@ -366,7 +367,7 @@ class Tracker:
             if changed is None:
                 return Reason.VETOED
             if not isinstance(changed, ProductView) or changed.shopper is None:
-                self._shop.guard.report(hook, TypeError("before_send must return a ProductView"))
+                self._shop.guard.report(hook, WrongAnswer(_WRONG_VIEW))
                 return Reason.HOOK_FAILED
             view, shopper = changed, changed.shopper
         if not self.is_enabled():

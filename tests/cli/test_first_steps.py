@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask_login import LoginManager, UserMixin
 
-from tests.cli.examined import bare_app, told
+from tests.cli.examined import bare_app, doctor, told
 from tests.servers.server import ROOT
 from topmail_flask import TopMail
 from topmail_flask.core import core_of
@@ -58,8 +58,9 @@ def run(place: Path, store: str, *words: str) -> subprocess.CompletedProcess[str
     [
         ('app.config["TOPMAIL_API_KEY"] = "sk_live_123"', "must be a TopMail API key"),
         ('app.config["TOPMAIL_SITEURL"] = "x"', "Did you mean TOPMAIL_SITE_URL?"),
-        ('app.config["TOPMAIL_CURRENCY"] = "€"', "three-letter ISO 4217 code"),
-        ('app.config["TOPMAIL_SITE_URL"] = "shop.example"', "https://shop.example"),
+        ('app.config["TOPMAIL_CURRENCY"] = "€"', "ISO 4217 code, e.g. 'EUR'.\n"),
+        ('app.config["TOPMAIL_SITE_URL"] = "shop.example"', "-> Write https://shop.example"),
+        ("TopMail(app)", "-> Use that one"),
         ('key = os.environ["TOPMAIL_API_KEY"]', "asks for TOPMAIL_API_KEY, which is not set"),
     ],
 )
@@ -140,6 +141,62 @@ def test_a_loader_that_returns_a_user_is_an_error(topmail: Sandbox) -> None:
     assert "returns a Account" not in text
     assert "Account" in text
     assert "Return an e-mail address" in text
+
+
+def a_user() -> object:
+    return Account()
+
+
+def nobody_there() -> object:
+    raise KeyError("user")
+
+
+def test_a_loader_that_returns_a_user_is_named_wherever_somebody_looks(
+    topmail: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = bare_app(topmail)
+    core_of(app).hooks.shopper_loader = a_user
+    level, text = told(app, status=1)["shoppers"]
+    assert level == "error"
+    assert "returned Account. -> Return an e-mail address" in text
+    caplog.clear()
+    app.test_client().get("/tea/a")
+    assert "a_user() returned Account. Return an e-mail address" in caplog.text
+
+
+def test_a_loader_that_fails_for_a_visitor_is_a_warning(topmail: Sandbox) -> None:
+    app = bare_app(topmail)
+    core_of(app).hooks.shopper_loader = nobody_there
+    level, text = told(app)["shoppers"]
+    assert level == "warning"
+    assert "raises KeyError for a visitor who is not logged in" in text
+
+
+def test_a_product_under_an_unknown_name_is_an_error_with_the_line_to_write(
+    topmail: Sandbox,
+) -> None:
+    app = bare_app(topmail)
+
+    def mug(slug: str) -> str:
+        shown = {"id": slug, "name": "Mug", "price": "9.90"}
+        return render_template_string("<h1>{{ mug.name }}</h1> 9.90 USD", mug=shown)
+
+    app.view_functions["tea"] = mug
+    level, text = told(app, status=1)["pages"]
+    assert level == "error"
+    assert '-> @product_page("mug") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["mug"]' in text
+
+
+def test_without_a_key_the_last_line_says_what_to_do(topmail: Sandbox) -> None:
+    lines = doctor(bare_app(config={"TOPMAIL_SITE_URL": None})).stdout.splitlines()
+    assert not any(line.startswith("WARNING  reach") for line in lines)
+    assert lines[-2] == "Not asked, for what is wrong: reach, access, tracking, purchases, clock"
+    assert lines[-1] == "First: key. Set TOPMAIL_API_KEY."
+
+
+def test_who_looks_for_product_page_on_the_object_is_told_where_it_is() -> None:
+    with pytest.raises(AttributeError, match="from topmail_flask import product_page"):
+        TopMail().product_page  # noqa: B018
 
 
 @pytest.mark.parametrize(

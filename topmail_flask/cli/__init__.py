@@ -7,6 +7,7 @@ store that cannot start is explained in two lines.
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 import click
@@ -66,21 +67,16 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            what, _, fix = str(error).partition(". ")
-            raise WrongConfiguration(what, fix or _fix_of(what)) from None
+            what, *fixes = re.split(r"\. (?=[A-Z])", str(error), maxsplit=1)
+            name = re.match(r"TOPMAIL_\w+", what)
+            change = f"Change {name[0]} in the store's configuration." if name else "Change that."
+            raise WrongConfiguration(what, fixes[0] if fixes else change) from None
         except KeyError as error:
             name = error.args[0] if error.args else None
             if not (isinstance(name, str) and name.startswith("TOPMAIL_")):
                 raise
             fix = f"export {name}=…, in the shell or the service that runs the store."
             raise WrongConfiguration(f"The store asks for {name}, which is not set", fix) from None
-
-
-def _fix_of(problem: str) -> str:
-    name = problem.partition(" ")[0]
-    if name.startswith("TOPMAIL_"):
-        return f"Change {name} in the store's configuration; the page of settings has examples."
-    return "Change the store's configuration; the page of settings has examples."
 
 
 topmail_commands = _LazyGroup("topmail", help="Product views and their way to TopMail.")

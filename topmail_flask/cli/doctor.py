@@ -47,18 +47,28 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
         results = []
         for name, finding in findings(store):
             results.append((name, finding))
-            if not as_json:
+            if not (as_json or finding.what == api.NOT_ASKED):
                 click.echo(_text(name, finding), color=colour())
     finally:
         store.close()
-    count = Counter(finding.level for _, finding in results)
     if as_json:
         click.echo(json.dumps(as_plain(results), indent=2, ensure_ascii=False))
     else:
-        warnings = count_of(count[Level.WARNING], "warning")
-        click.echo(f"\n{count[Level.OK]} ok, {warnings}, {count_of(count[Level.ERROR], 'error')}")
-    if count[Level.ERROR]:
+        click.echo(f"\n{_summary(results)}")
+    if any(finding.level is Level.ERROR for _, finding in results):
         raise SystemExit(1)
+
+
+def _summary(results: list[tuple[str, Finding]]) -> str:
+    """How many of each, and at the end, where a terminal shows it, what to do first."""
+    skipped = [name for name, finding in results if finding.what == api.NOT_ASKED]
+    wrong = [each for each in results if each[1].level is Level.ERROR]
+    count = Counter(finding.level for name, finding in results if name not in skipped)
+    warnings = count_of(count[Level.WARNING], "warning")
+    lines = [f"{count[Level.OK]} ok, {warnings}, {count_of(len(wrong), 'error')}"]
+    lines += [f"Not asked, for what is wrong: {', '.join(skipped)}"] if skipped else []
+    lines += [f"First: {name}. {finding.cure}" for name, finding in wrong[:1]]
+    return "\n".join(wrapped(line, 7) for line in lines)
 
 
 def as_plain(results: list[tuple[str, Finding]]) -> dict[str, object]:

@@ -18,6 +18,7 @@ from topmail_flask.model.errors import CallRejected, DeliveryError, SendingBlock
 
 _CLOCK_OFF, _CLOCK_WRONG = 30.0, 300.0  # seconds
 _NOTHING = b"{}"
+NOT_ASKED = "Not asked: it needs the checks before it."
 _NETWORK_CURES = {
     "name_not_resolved": "Check TOPMAIL_BASE_URL and this machine's DNS.",
     "connection_refused": "Check TOPMAIL_BASE_URL, and the firewall for calls going out.",
@@ -63,7 +64,7 @@ def tracking(store: Store) -> Finding:
 def purchases(store: Store) -> Finding:
     """May the key record purchases? Only a warning: whether the shop tells of any is not known."""
     found = _may(store, CONVERSION_PATH, "record purchases")
-    if found.level == "ok":
+    if found.level == "ok" or found.what == NOT_ASKED:
         return found
     return warning(found.what, f"{found.cure} Without topmail.track_purchase it does not matter.")
 
@@ -124,7 +125,7 @@ def _is_let_in(outcome: Answer | DeliveryError) -> bool:
 
 
 def _not_asked() -> Finding:
-    return warning("Not asked: it needs the checks before it.", "Mend what stands above.")
+    return warning(NOT_ASKED, "Fix what is wrong above.")
 
 
 def _problem(problem: DeliveryError) -> Finding:

@@ -7,6 +7,7 @@ import ipaddress
 import platform
 import re
 import typing
+from contextvars import Context
 from dataclasses import fields
 from importlib import metadata
 from typing import Any
@@ -17,7 +18,7 @@ from flask import Flask
 from topmail_flask.cli.doctor_store import Finding, Store, error, ok, warning
 from topmail_flask.extraction.currencies import is_active
 from topmail_flask.identify.sealing import FOR_COOKIES
-from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.errors import ConfigurationError, WrongAnswer
 from topmail_flask.model.settings import PREFIX, Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
@@ -120,7 +121,7 @@ def shoppers(store: Store) -> Finding:
     """Which resolver tells who the shopper is, and by which attribute?"""
     loader = store.state.core.hooks.shopper_loader
     if loader is not None:
-        return _of_loader(loader)
+        return _of_loader(store, loader)
     login = getattr(store.app, "login_manager", None)
     if login is None:
         if not OWN_RESOLVERS.issuperset(RESOLVERS):
@@ -144,13 +145,30 @@ def shoppers(store: Store) -> Finding:
     return ok(f"Flask-Login: current_user.email{seen}.")
 
 
-def _of_loader(loader: Any) -> Finding:
+def _of_loader(store: Store, loader: Any) -> Finding:
     name = function_name(loader)
-    wrong = [each for each in _returned_by(loader) if not issubclass(each, (str, Shopper))]
+    wrong = [
+        each
+        for each in _returned_by(loader)
+        if not (issubclass(each, (str, Shopper)) or issubclass(str, each))
+    ]
     if wrong:
         what = f"@topmail.shopper_loader: {name}() returns {wrong[0].__qualname__}."
         return error(what, "Return an e-mail address, a topmail_flask.Shopper, or None.")
+    try:
+        Context().run(_load, store, loader)
+    except WrongAnswer as problem:
+        what, _, cure = str(problem).partition(". ")
+        return error(f"@topmail.shopper_loader: {name}() {what}.", f"{cure}.")
+    except Exception as problem:  # noqa: BLE001  the shop's function may raise anything
+        what = f"@topmail.shopper_loader: {name}() raises {type(problem).__name__} for a visitor"
+        return warning(f"{what} who is not logged in.", "Let it return None then.")
     return ok(f"@topmail.shopper_loader: {name}().")
+
+
+def _load(store: Store, loader: Any) -> None:
+    with store.app.test_request_context(base_url=store.base_url):
+        Shopper.of(store.app.ensure_sync(loader)())
 
 
 _ADDRESS_NAMES = ("email", "mail", "email_address")

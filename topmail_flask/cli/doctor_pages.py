@@ -35,7 +35,11 @@ def routes(store: Store) -> Finding:
 
 def pages(store: Store) -> Finding:
     """Do product pages show products? Looked at are those named, else some that are linked."""
-    samples = [sample for sample in store.samples if sample.is_meant or sample.decision.product]
+    samples = [
+        sample
+        for sample in store.samples
+        if sample.is_meant or sample.decision.product or _fix_of(sample)
+    ]
     if not samples:
         what = f"No product page is linked from {store.home_path}, so none was looked at."
         return warning(what, "Name some: flask topmail doctor --sample PATH")
@@ -46,13 +50,8 @@ def pages(store: Store) -> Finding:
     reasons = ", ".join(sorted({str(sample.decision.reason) for sample in bad}))
     what = f"{len(bad)} of {len(samples)} product pages looked at show no product ({reasons})."
     found = error if len(bad) == len(samples) else warning
-    fixes = [
-        rejection.cure
-        for sample in bad
-        for rejection in _trace_of(sample).rejected
-        if rejection.cure
-    ]
-    return found(what, fixes[0] if fixes else "Ask: flask topmail inspect PATH", details=details)
+    fix = next(filter(None, map(_fix_of, bad)), "Ask: flask topmail inspect PATH")
+    return found(what, fix, details=details)
 
 
 def prices(store: Store) -> Finding:
@@ -78,6 +77,11 @@ def prices(store: Store) -> Finding:
     fix = next((fault.cure for fault in faults.values() if fault.cure), "")
     what = f"On {len(faults)} product pages looked at the object's price is not the one shown."
     return warning(what, fix or 'Say which: @product_page(fields={"price": ...})', details=details)
+
+
+def _fix_of(sample: Sample) -> str:
+    """The line to write, where what could be the product was seen."""
+    return next((fault.cure for fault in _trace_of(sample).rejected if fault.cure), "")
 
 
 def _trace_of(sample: Sample) -> Trace:

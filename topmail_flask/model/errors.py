@@ -53,6 +53,10 @@ class IncompleteError(InvalidValueError):
         self.cure = cure
 
 
+class WrongAnswer(TopMailError, TypeError):
+    """A function of the shop returned what it must not: the message names types, and no value."""
+
+
 class DeliveryError(TopMailError):
     """TopMail did not take a call.
 

@@ -65,6 +65,7 @@ Timeout = tuple[float, float]
 ROBOT_KINDS = ("search", "ai", "preview", "monitor", "tool")
 log = logging.getLogger("topmail_flask")
 ID_KINDS = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
+_WITHOUT_SCHEME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?(/[^\s@]*)?", re.IGNORECASE)
 _LOOPBACK = re.compile(r"(localhost|.*\.localhost|127(\.\d{1,3}){3}|::1)\Z")
 
 
@@ -93,6 +94,8 @@ def base_url(value: Any) -> str:
 
 
 def site_url(value: Any) -> str:
+    if isinstance(value, str) and _WITHOUT_SCHEME.fullmatch(value.strip()):
+        raise ValueError(f"must begin with https://. Write https://{value.strip()}")
     address = _address(value, "must be the shop's address, e.g. https://shop.example")
     if urlsplit(address).query:
         raise ValueError("must have no query")

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import partial
 
-from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.errors import InvalidValueError, WrongAnswer
 from topmail_flask.model.text import clean, cut
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -62,13 +62,16 @@ class Shopper:
         """The shopper that a shop's function told: a Shopper, an e-mail address, or None.
 
         :raises InvalidValueError: text that is no address.
-        :raises TypeError: anything else.
+        :raises WrongAnswer: anything else.
         """
         if isinstance(who, str):
             return cls(email=who) if who.strip() else None
         if who is None or isinstance(who, Shopper):
             return who
-        raise TypeError("who the shopper is, is told by a Shopper, an e-mail address or None")
+        raise WrongAnswer(
+            f"returned {type(who).__qualname__}. "
+            "Return an e-mail address, a topmail_flask.Shopper, or None"
+        )
 
     @property
     def identity(self) -> str:
