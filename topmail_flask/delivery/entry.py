@@ -207,8 +207,12 @@ class Entry:
 
 
 def _line(heading: tuple[str, str, float, str, str], names: str, body: bytes) -> bytes:
-    head = '{"kind":"%s","key":"%s","at":%r,"identity":"%s","repeat":"%s"' % heading
-    return summed(f'{head}{names},"body":'.encode() + body)
+    kind, key, at, identity, repeat = heading
+    head = (
+        f'{{"kind":"{kind}","key":"{key}","at":{at!r},"identity":"{identity}",'
+        f'"repeat":"{repeat}"{names},"body":'
+    )
+    return summed(head.encode() + body)
 
 
 def _names(first: str, last: str) -> str:
