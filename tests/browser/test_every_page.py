@@ -34,9 +34,9 @@ FOR_A_SHOPPER = ["/", "/account", "/basket", "/checkout"]
 def problems(page: Page) -> list[str]:
     """What axe-core finds wrong with the page, and whether it is wider than the screen."""
     found = [
-        f"{page.url}: {each['impact']} {each['id']}: {[part['target'] for part in fault['nodes']]}"
-        for each in Axe().run(page).response["violations"]
-        if each["impact"] in ("serious", "critical")
+        f"{page.url}: {rule['impact']} {rule['id']}: {[each['target'] for each in rule['nodes']]}"
+        for rule in Axe().run(page).response["violations"]
+        if rule["impact"] in ("serious", "critical")
     ]
     wide, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     return found + ([f"{page.url}: {wide} px on {room}"] if wide > room else [])

@@ -23,10 +23,8 @@ def mug(**changes: Any) -> dict[str, Any]:
 
 def block(*documents: Any, media_type: str = "application/ld+json") -> str:
     """A JSON-LD block for each document; text is taken as it is."""
-    return "".join(
-        f'<script type="{media_type}">{data if isinstance(data, str) else json.dumps(data)}</script>'
-        for data in documents
-    )
+    texts = [data if isinstance(data, str) else json.dumps(data) for data in documents]
+    return "".join(f'<script type="{media_type}">{text}</script>' for text in texts)
 
 
 def page(*parts: str, head: str = "", title: str = "Shop") -> str:
