@@ -190,7 +190,8 @@ class Core:
         tracker = self.tracker
         if tracker.refused_request(page.environ, marked=page.marked) is not None:
             return False
-        return tracker.is_heard() or not self.visitor_of(page).is_surely_nobody()
+        visitor = self.visitor_of(page)
+        return tracker.is_heard() or not visitor.is_surely_nobody()
 
     def shopper_source(self, request: Request) -> FlaskShopperSource:
         """Who made the request; nobody is asked yet."""

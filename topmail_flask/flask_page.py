@@ -113,8 +113,7 @@ class FlaskPage(RenderedPage):
         self.response = response
         self.path = request.path
         self.view_args = request.view_args
-        rule = request.url_rule
-        self.endpoint = None if rule is None else rule.endpoint
+        self.endpoint = request.endpoint
         self.note_headers(response.status_code, response.headers)
         if self.rendering is not None:  # streamed, in a way that was not seen at its beginning
             self._reader.note_shown(self, "", self.rendering, is_read=False)
@@ -297,20 +296,23 @@ class PageReader:
         Rows of an ORM are read while what the page has shown of them is loaded, objects before
         the store's ``after_request`` may change them.
         """
-        mark = page.mark
-        if mark is not None and mark.variable is not None:
-            value = context.get(mark.variable)
-        else:
-            value = template_product(context, self.settings.template_variables)
+        mark, names = page.mark, self.settings.template_variables
+        variable = mark.variable if mark is not None else None
+        value = context.get(variable) if variable else template_product(context, names)
         shown = Shown(template, context, value)
         page.shown.append(shown)
-        if not is_read or (value is None and not page.named) or not self.may_count(page):
+        if not is_read or (value is None and not page.marked) or not self.may_count(page):
             return
         for named in page.named:
             if not isinstance(named.found, Product) and is_mapped(named.value):
                 named.found = self._made(named.value, page, named.fields)
         if value is not None and (mark is None or mark.loader is None):
-            self._read(shown, page)
+            found = self._read(shown, page)
+            if isinstance(found, Reason) or getattr(found, "is_refused", False):
+                return
+        if page.visitor is not None and page.visitor.is_loaded():
+            with unflushed(value):
+                page.visitor.ask_early()
 
     def product_so_far(self) -> Product | Reason:
         """The product of a page whose template is at work, or why there is no single one."""

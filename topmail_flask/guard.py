@@ -23,6 +23,18 @@ _CURE = (
     "writes: it names the place, and nothing about a shopper."
 )
 
+# What database libraries raise where the store has closed its connection or session before.
+_CLOSED = frozenset(
+    """
+    ProgrammingError InterfaceError OperationalError DatabaseSessionIsOver TransactionError
+    DetachedInstanceError
+    """.split()  # noqa: SIM905  (a list of words)
+)
+_CURE_OF_CLOSED = (
+    ". If after_request closes the database: close it in teardown_request instead, which runs "
+    "when TopMail has asked"
+)
+
 
 class Guard:
     """Where an error of our code or of a shop's hook ends.
@@ -68,7 +80,8 @@ class Guard:
         if last is not None and now - last < _SECONDS_BETWEEN_EQUAL_LINES:
             return
         self._logged[name, kind] = now
-        fault = f"raised {kind}; the page is served without it"
+        cure = _CURE_OF_CLOSED if kind in _CLOSED else ""
+        fault = f"raised {kind}; the page is served without it{cure}"
         log.warning("TopMail: %s() %s", name, error if isinstance(error, WrongAnswer) else fault)
 
     def swallow(

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, Request, current_app, g, session
+from flask.globals import request_ctx
 
 from topmail_flask.delivery.files import CachedFlag
 from topmail_flask.delivery.receivers import OfShopper
@@ -222,6 +223,14 @@ class Hooks:
         return replace(self, shopper_loader=lambda: shopper)
 
 
+class _Answers(NamedTuple):
+    """What the shop's functions said while its page was made."""
+
+    shopper: Shopper
+    consent: Consent
+    is_excluded: bool
+
+
 class FlaskShopperSource:
     """Asks the shop's functions about one request.
 
@@ -246,6 +255,33 @@ class FlaskShopperSource:
         self._ask_consent = ask_consent
         self._identified = identified
         self._is_nobody = False
+        self._early: _Answers | None = None
+
+    def is_loaded(self) -> bool:
+        """Whether the page has loaded its session, and Flask-Login's user, if it has Flask-Login.
+
+        Asking who the visitor is would load them, add ``Vary: Cookie`` and, by a remember-me
+        cookie, write the session.
+        """
+        context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  each look through the proxy costs 1 us
+        # Not by flask.session, which notes that it was looked at.
+        opened = getattr(context, "_session", None)
+        if opened is None or not opened.accessed:
+            return False
+        return "_login_user" in g or not hasattr(self._app, "login_manager")
+
+    def ask_early(self) -> None:
+        """Ask the shop's functions while its database is open: of a page that has loaded its
+        session.
+
+        Where nobody is known or one of them fails, they are asked when the response is final.
+        """
+        try:
+            known = self.logged_in()
+            if known is not None:
+                self._early = _Answers(known, self.consents(known), self.is_excluded())
+        except Exception:  # noqa: BLE001  a shop's function may raise anything
+            self._early = None
 
     def shopper(self) -> Shopper | None:
         """The shopper who is logged in; if nobody is, the one whom the store named here before.
@@ -254,7 +290,7 @@ class FlaskShopperSource:
         """
         if self._is_nobody:
             return None
-        known = self.logged_in()
+        known = self.logged_in() if self._early is None else self._early.shopper
         if known is not None or not may_be_identified(self._request.environ):
             return known
         if is_somebody_logged_in(self._request):
@@ -287,6 +323,8 @@ class FlaskShopperSource:
 
     def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
+        if self._early is not None and shopper is self._early.shopper:
+            return self._early.consent
         if self._hooks.consent is None:
             has_cookies = "HTTP_COOKIE" in self._request.environ
             return cookie_banner_consent(self._request.cookies) if has_cookies else None
@@ -299,6 +337,8 @@ class FlaskShopperSource:
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""
+        if self._early is not None:
+            return self._early.is_excluded
         rules = self._hooks.exclude
         return bool(rules) and any(self._app.ensure_sync(rule)() for rule in rules)
 

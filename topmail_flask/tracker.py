@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from werkzeug.http import parse_cookie
 
 from topmail_flask.extraction.extract import extract
+from topmail_flask.extraction.orm_rows import connections_as_found
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace, refused
 from topmail_flask.model.errors import InvalidValueError, WrongAnswer
@@ -184,13 +185,14 @@ class Tracker:
         self, page: RenderedPage, visitor: VisitorSource, response: object = None
     ) -> Decision:
         """Decide about a page that passed the request rules; it is read if anybody is there."""
-        if visitor.is_surely_nobody() and not self.is_heard():
-            _, refusal = self.ask(visitor, page.environ)
-            return self.refuse(refusal or Reason.ANONYMOUS)
-        page.read()
-        if page.is_left_to_beacon():
-            return self.refuse(Reason.BEACON)
-        return self.observe(page, visitor, response)
+        with connections_as_found():
+            if visitor.is_surely_nobody() and not self.is_heard():
+                _, refusal = self.ask(visitor, page.environ)
+                return self.refuse(refusal or Reason.ANONYMOUS)
+            page.read()
+            if page.is_left_to_beacon():
+                return self.refuse(Reason.BEACON)
+            return self.observe(page, visitor, response)
 
     def is_heard(self) -> bool:
         """Whether the shop is told of each product seen, also of views that do not count."""
@@ -272,7 +274,7 @@ class Tracker:
         if len(declared) > 1 or (page.html is None and declared):
             return declared, None
         if page.html is None:
-            if guess is not None and (guess.doubt is None or guess.needs_sign):
+            if guess is not None and not guess.is_refused:
                 return [guess.product], None
             return [], Extraction(
                 None, guess.doubt if guess else None, Trace(rejected=page.remarks)

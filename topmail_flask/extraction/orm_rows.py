@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -108,6 +108,38 @@ def unflushed(target: Any) -> AbstractContextManager[object]:
             no_autoflush: AbstractContextManager[object] = session.no_autoflush
             return no_autoflush
     return nullcontext()
+
+
+def connections_as_found() -> AbstractContextManager[None]:
+    """Closes again what the shop's code makes Peewee open: behind a store that has closed its
+    database, nobody else would, and the next page's own connecting would fail.
+    """
+    return _closing_behind() if "peewee" in sys.modules else _NOTHING_OPEN
+
+
+_NOTHING_OPEN = nullcontext()
+
+
+@contextmanager
+def _closing_behind() -> Iterator[None]:
+    closed = [database for database in _peewee_databases() if database.is_closed()]
+    try:
+        yield
+    finally:
+        for database in closed:
+            if not database.is_closed():
+                with suppress(Exception):  # a transaction may be open in it
+                    database.close()
+
+
+def _peewee_databases() -> set[Any]:
+    """The databases of all models; one that stands for a database to be named later is left out."""
+    models: list[Any] = [sys.modules["peewee"].Model]
+    for model in models:
+        models += model.__subclasses__()
+    databases = (getattr(model, "_meta", None) for model in models)
+    found = {getattr(meta, "database", None) for meta in databases}
+    return {getattr(database, "obj", database) for database in found} - {None}
 
 
 def printed(value: Any) -> str:

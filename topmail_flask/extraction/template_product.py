@@ -106,7 +106,7 @@ def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> P
     """
     page = document.html
     edits = is_edit_form(page, guess)
-    if edits or (guess.doubt is not None and not guess.needs_sign):
+    if edits or guess.is_refused:
         return PageSays(refusal=guess.doubt or Reason.BACK_OFFICE)
     price = None if has_price or guess.is_certain else shown_price(page, guess)
     source, proof = shown_picture(page, guess.pictures) if guess.pictures else ("", b"")

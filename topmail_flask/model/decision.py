@@ -101,6 +101,11 @@ class GuessedProduct:
     def __hash__(self) -> int:
         return hash(self.product.id)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the route's words are enough to refuse the page."""
+        return self.doubt is not None and not self.needs_sign
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
