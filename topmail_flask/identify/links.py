@@ -21,7 +21,7 @@ ARGUMENT = "tm"
 # A shop's own argument of that name looks different and is none of our business.
 _TOKEN = re.compile(rf"{ARGUMENT}=({BEGINNING}[\w-]+)(?:=|%3[Dd])*\Z", re.ASCII)
 _PATH_SAFE = "!$&'()*+,/:;=@"
-_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_QUERY_SAFE = _PATH_SAFE + "?[]#%"
 
 
 class Onward(HTTPException, RoutingException):
@@ -68,7 +68,7 @@ def own_location(environ: dict[str, Any], query: str) -> str:
     path = (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")
     # Two slashes at the beginning would be a host; a backslash is escaped here.
     location = "/" + quote(path, safe=_PATH_SAFE).lstrip("/")
-    return f"{location}?{quote(query.encode('latin-1'), safe=_PRINTABLE)}" if query else location
+    return f"{location}?{quote(query.encode('latin-1'), safe=_QUERY_SAFE)}" if query else location
 
 
 def own_address(url: str, app: Flask, settings: Settings) -> str:
