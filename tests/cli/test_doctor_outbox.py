@@ -115,3 +115,24 @@ def test_too_little_room_is_a_warning(topmail: Sandbox, tmp_path: Path) -> None:
     finding = found(tea_app(topmail, config), "outbox", proc=mounted(tmp_path, "ext4"))
     room = os.statvfs(tmp_path)
     assert finding.level == ("ok" if room.f_bavail * room.f_frsize >= 16 * 1024**3 else "warning")
+
+
+def test_a_read_only_disk_is_named_with_what_to_do(topmail: Sandbox) -> None:
+    mounts = [Path(line.split()[1]) for line in Path("/proc/mounts").read_text().splitlines()]
+    place = next(
+        (each for each in mounts if each.is_dir() and os.statvfs(each).f_flag & os.ST_RDONLY), None
+    )
+    if place is None:
+        pytest.skip("nothing is mounted read-only here")
+    finding = finding_of(topmail, place / "topmail")
+    assert (finding.level, "read-only disk" in finding.what) == ("error", True)
+    assert "/tmp/topmail" in finding.cure
+
+
+def test_a_fleeting_place_is_all_right_where_answers_wait_for_their_views(
+    topmail: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "store")
+    config = {"TOPMAIL_OUTBOX": str(tmp_path), "TOPMAIL_SEND_BEFORE_ANSWER": 2}
+    finding = found(tea_app(topmail, config), "outbox", proc=mounted(tmp_path, "tmpfs"))
+    assert finding.level == "ok"

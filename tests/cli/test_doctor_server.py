@@ -37,9 +37,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "shop"
 
 
-def finding_of(topmail: Sandbox, place: Path, proc: Path | None = None) -> Finding:
+def finding_of(
+    topmail: Sandbox, place: Path, proc: Path | None = None, **config: object
+) -> Finding:
     return found(
-        tea_app(topmail),
+        tea_app(topmail, config),
         "server",
         surroundings=place,
         proc=proc or place / "no-proc",
@@ -143,6 +145,24 @@ def test_a_real_gunicorn_beside_the_store_is_seen(topmail: Sandbox, place: Path)
     assert finding.level == "warning"
     assert finding.what.startswith("gunicorn (process ")
     assert "before gevent patches it" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("variable", "platform"),
+    [("AWS_LAMBDA_FUNCTION_NAME", "AWS Lambda"), ("K_SERVICE", "Cloud Run"), ("", "Zappa")],
+)
+def test_a_platform_that_freezes_processes_is_known_and_cured_by_one_setting(
+    topmail: Sandbox, place: Path, monkeypatch: pytest.MonkeyPatch, variable: str, platform: str
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, "store")
+    else:
+        (place / "zappa_settings.json").write_text("{}")
+    finding = finding_of(topmail, place)
+    assert (finding.level, platform in finding.what) == ("warning", True)
+    assert "TOPMAIL_SEND_BEFORE_ANSWER" in finding.cure
+    finding = finding_of(topmail, place, TOPMAIL_SEND_BEFORE_ANSWER=2)
+    assert (finding.level, "up to 2 s" in finding.what) == ("ok", True)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ def test_other_extensions_keys_are_none_of_our_business() -> None:
         ("URL_PREFIX", "/a b?c"),
         ("BASE_URL", "http://api.topmail.so/api/v1"),
         ("BASE_URL", "http://169.254.169.254/latest"),
+        ("BASE_URL", "http://2852039166/latest"),  # the same as a number
+        ("BASE_URL", "http://172.32.0.1:8025"),
+        ("BASE_URL", "http://[2001:db8::1]:8025"),
+        ("BASE_URL", "http://sandbox.shop.example:8025"),
+        ("BASE_URL", "http://internal.evil.example"),
         ("BASE_URL", "file:///etc/passwd"),
         ("BASE_URL", "https://me:pw@api.topmail.so"),
         ("BASE_URL", "api.topmail.so"),
@@ -111,6 +116,25 @@ def test_a_wrong_value_names_its_key_and_never_repeats_a_secret(key: str, wrong:
 def test_a_value_is_read_the_way_shops_write_it(key: str, written: Any, meant: Any) -> None:
     settings = Settings.from_config({f"TOPMAIL_{key}": written})
     assert getattr(settings, key.lower()) == meant
+
+
+PRIVATE = [
+    *("sandbox", "topmail_sandbox", "host.docker.internal", "sandbox.shop.svc.cluster.local"),
+    *("10.1.2.3", "172.17.0.1", "192.168.0.7", "[fd00::7]"),
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_a_private_host_may_be_called_without_tls_with_a_test_key_and_never_with_a_live_one(
+    host: str,
+) -> None:
+    address = f"http://{host}:8025/api/v1"
+    config = {"TOPMAIL_BASE_URL": address, "TOPMAIL_API_KEY": "tm_test_" + "x" * 24}
+    assert Settings.from_config(config).base_url == address
+    with pytest.raises(ConfigurationError, match="TOPMAIL_BASE_URL must begin with https"):
+        Settings.from_config(config | {"TOPMAIL_API_KEY": KEY})
+    Settings.from_config(config | {"TOPMAIL_API_KEY": ""})
+    Settings.from_config({"TOPMAIL_BASE_URL": "http://127.0.0.1:8025", "TOPMAIL_API_KEY": KEY})
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\n"])

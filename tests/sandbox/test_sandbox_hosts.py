@@ -1,6 +1,7 @@
 """Which host names a sandbox answers for: a page on the internet must not reach it by DNS."""
 
 import http.client
+import re
 import socket
 
 import pytest
@@ -43,6 +44,7 @@ def ask(sandbox: Sandbox, path: str, host: str | None) -> tuple[int, bytes]:
         "evil-localhost",
         "notlocalhost",
         "sandbox",
+        "host.docker.internal",
         "127.0.0.1@evil.example",
         "evil.example/127.0.0.1",
         "127.0.0.1, evil.example",
@@ -103,16 +105,17 @@ def test_more_names_are_answered_when_they_are_allowed() -> None:
 
 def test_a_sandbox_for_the_network_answers_for_addresses_and_for_names_nobody_can_own() -> None:
     with Sandbox(host="0.0.0.0") as sandbox:
-        for host in ("127.0.0.1", "192.168.1.5:{port}", "sandbox", "[2001:db8::1]"):
+        hosts = ("127.0.0.1", "192.168.1.5:{port}", "sandbox", "[2001:db8::1]")
+        for host in (*hosts, "host.docker.internal:{port}"):
             assert ask(sandbox, API, host)[0] == 200, host
         assert ask(sandbox, API, socket.gethostname())[0] == 200
-        for host in ("evil.example", "sandbox.evil.example"):
+        for host in ("evil.example", "sandbox.evil.example", "internal.evil.example"):
             assert ask(sandbox, API, host)[0] == 400, host
 
 
 def test_a_sandbox_for_the_network_prints_addresses_that_work() -> None:
     with running("--port", "0", "--host", "0.0.0.0") as (_, _, lines):
-        addresses = [word for line in lines for word in line.split() if word.startswith("http://")]
+        addresses = re.findall(r"http://[^/\s\"]+", " ".join(lines))
         assert addresses[0].startswith("http://127.0.0.1:")
         assert not any("0.0.0.0" in line for line in lines)
         for address in addresses:

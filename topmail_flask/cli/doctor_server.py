@@ -28,6 +28,8 @@ _FLEETING = {
     "ramfs": "is memory: what waits is lost with the machine's next start.",
     "overlay": "belongs to the container: what waits is lost when that is replaced.",
 }
+_FROZEN = {"AWS_LAMBDA_FUNCTION_NAME": "AWS Lambda", "K_SERVICE": "Cloud Run (Knative)"}
+"""Variables of the environment in which a process runs during its requests only."""
 _HOMES = {
     "background": "a thread of the store sends",
     "worker": "`flask topmail drain --follow` sends",
@@ -65,6 +67,9 @@ def server(store: Store) -> Finding:
     if _is_patched_late():
         what = "gevent patches this program after requests and ssl were imported."
         return warning(what, "Call gevent.monkey.patch_all() before every other import.")
+    platform = _freezes(store)
+    if platform:
+        return _of_frozen(platform, store.settings.send_before_answer)
     traces = [*_running(store), *_written(store.surroundings)]
     for trace in traces:
         found = _uwsgi(trace, store) if trace.server == "uwsgi" else _gunicorn(trace)
@@ -76,6 +81,22 @@ def server(store: Store) -> Finding:
     preload = any(trace.says("preload", "preload_app") for trace in traces)
     after = "; preloading is fine: threads begin in the workers" if preload else ""
     return ok(f"{servers}{after}.")
+
+
+def _freezes(store: Store) -> str:
+    """The platform that freezes this store's processes between their requests, or ""."""
+    found = next((_FROZEN[name] for name in _FROZEN if name in os.environ), "")
+    if not found and any(store.surroundings.glob("zappa_settings.*")):
+        found = "AWS Lambda (Zappa)"
+    return found
+
+
+def _of_frozen(platform: str, limit: float) -> Finding:
+    if limit:
+        return ok(f"{platform}: an answer waits up to {limit:g} s for its view to be sent.")
+    what = f"{platform} freezes a process when its answer is out: its views wait, or are lost."
+    cure = "Set TOPMAIL_SEND_BEFORE_ANSWER = 2. Where CPU is always allocated it is not needed."
+    return warning(what, cure)
 
 
 def _uwsgi(trace: Trace, store: Store) -> Finding | None:
@@ -167,6 +188,9 @@ def outbox(store: Store) -> Finding:
         if os.path.lexists(directory):
             prepare(directory, store.proc / "self/mountinfo")  # all is there: it only checks
         existing = next(path for path in (directory, *directory.parents) if path.exists())
+        if os.statvfs(existing).f_flag & os.ST_RDONLY:
+            cure = "Set TOPMAIL_OUTBOX to a directory that is not: a volume, or /tmp/topmail."
+            return error(f"{existing} is on a read-only disk.", cure)
         if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
             return error(f"{existing} cannot be written to by this user.", _ELSEWHERE)
         mode = existing.stat().st_mode & 0o7777
@@ -184,7 +208,7 @@ def outbox(store: Store) -> Finding:
     if free < store.settings.max_bytes:
         what = f"Only {free // 1024**2} MB are free for {root}; TOPMAIL_MAX_BYTES allows more."
         return warning(what, "Free some space, or lower TOPMAIL_MAX_BYTES.")
-    if kind in _FLEETING:
+    if kind in _FLEETING and not (_freezes(store) and store.settings.send_before_answer):
         return warning(f"{root} {_FLEETING[kind]}", "Set TOPMAIL_OUTBOX to a directory that stays.")
     made = f"mode {mode:04o}" if existing == directory else "made with the first view"
     return ok(f"{root} ({made}, {kind or 'unknown file system'}, {free // 1024**2} MB free).")

@@ -29,7 +29,6 @@ from topmail_flask.page import HTML, media_type
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 """Who the doctor says it is: a robot may get other pages than a shopper."""
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Level(StrEnum):
@@ -216,8 +215,8 @@ class Store:
     @property
     def is_in_production(self) -> bool:
         """Whether shoppers may be using this configuration."""
-        local = urlsplit(self.settings.base_url).hostname in _LOOPBACK  # the sandbox
-        return not (self.app.debug or self.app.testing or local)
+        is_sandbox = self.settings.base_url.startswith("http:")  # nothing else may be without TLS
+        return not (self.app.debug or self.app.testing or is_sandbox)
 
     @cached_property
     def base_url(self) -> str:

@@ -38,7 +38,8 @@ class TopMailClient:
     ``ContactNotFound``).
 
     :param api_key: ``tm_live_…`` or ``tm_test_…``.
-    :param base_url: https, or http on this machine (the sandbox).
+    :param base_url: https; http on this machine (the sandbox) and, with a ``tm_test_`` key, at
+        private names and addresses.
     :param timeout: seconds to connect and to wait for an answer: a pair, or one for both. A call
         ends 15 s after its connection is open, however slowly the answer comes.
     :param proxy: URL of a proxy.

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from topmail_flask.delivery.outbox import Outbox
 
 FLUSH_INTERVAL = 0.02
+_SECONDS_AFTER_WAIT = 60.0
+"""After an answer has waited for its view in vain, none waits for so long."""
 _TROUBLE = "internal-error"
 _TROUBLE_LIMIT = 200
 _TROUBLE_SECONDS = 3600.0
@@ -115,6 +117,7 @@ class Delivery:
         self._runner = Runner(self._wiring)
         self._reader: Outbox | None = None
         self._ended, self._registered, self._resumed_in = False, False, 0
+        self._wait_again_at = 0.0
 
     def resume(self) -> None:
         """Go on with what earlier processes left behind; to be called with each request."""
@@ -131,7 +134,8 @@ class Delivery:
     def accept(self, event: Event) -> Reason | None:
         """Take over a view, or a purchase, which drops the views of its shopper that wait.
 
-        Never raises, and waits for one write to a file at the most.
+        Never raises, and waits for one write to a file at the most; with
+        ``TOPMAIL_SEND_BEFORE_ANSWER`` also for TopMail, for so many seconds.
 
         :returns: None; or why the view is not accepted.
         """
@@ -143,7 +147,10 @@ class Delivery:
             line = self._identities.line(event)
         except ValueError:
             return Reason.INVALID_PRODUCT
-        self._keep(line)
+        if limit := self._settings.send_before_answer:
+            self._keep_and_wait(line, limit)
+        else:
+            self._keep(line)
         return None
 
     def note_unreadable(self, banners: Iterable[str]) -> None:
@@ -225,10 +232,14 @@ class Delivery:
 
         :returns: whether that was reached.
         """
+        return self._wait(timeout, 0)
+
+    def _wait(self, timeout: float, number: int) -> bool:
+        """Wait until no more than ``number`` views wait; returns whether that was reached."""
         end, pause, quiet = self._monotonic() + timeout, Wakeup(), 0
         # Twice: a view on its way from memory to the outbox is in neither for a moment.
         while quiet < 2:
-            quiet = 0 if self._waiting() else quiet + 1
+            quiet = 0 if self._waiting() > number else quiet + 1
             if quiet == 0:
                 if self._monotonic() >= end:
                     return False
@@ -275,6 +286,15 @@ class Delivery:
             for dropped in self._ring.put(Entry.from_line(line)):
                 self._receivers.dropped(dropped, Reason.OVERFLOW)
         self._wake()
+
+    def _keep_and_wait(self, line: bytes, limit: float) -> None:
+        if self._monotonic() < self._wait_again_at:
+            self._keep(line)
+            return
+        before = self._waiting()
+        self._keep(line)
+        if not self._wait(limit, before):
+            self._wait_again_at = self._monotonic() + _SECONDS_AFTER_WAIT
 
     def _wake(self) -> None:
         if self._ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import logging
 import math
 import os
@@ -67,6 +68,11 @@ log = logging.getLogger("topmail_flask")
 ID_KINDS = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "url")
 _WITHOUT_SCHEME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?(/[^\s@]*)?", re.IGNORECASE)
 _LOOPBACK = re.compile(r"(localhost|.*\.localhost|127(\.\d{1,3}){3}|::1)\Z")
+# Names that nobody can own on the internet: without a dot, as a container's, and reserved ones.
+_PRIVATE_NAME = re.compile(r"[a-z](?:[a-z0-9_-]*|[a-z0-9._-]*\.(?:internal|local|test))\Z")
+_PRIVATE_NETWORKS = tuple(  # RFC 1918, RFC 4193
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+)
 
 
 def api_key(value: Any) -> Secret | None:
@@ -88,9 +94,22 @@ def base_url(value: Any) -> str:
     parts = urlsplit(value.strip())
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("must have no user name, query or fragment")
-    if parts.scheme.lower() == "http" and not _LOOPBACK.match(parts.hostname or ""):
-        raise ValueError("must begin with https:// (http:// is for this machine only)")
+    host = parts.hostname or ""
+    if parts.scheme.lower() == "http" and not (_LOOPBACK.match(host) or _is_private(host)):
+        raise ValueError(
+            "must begin with https:// (http:// is for this machine and, with a tm_test_ key, for "
+            "private names and addresses)"
+        )
     return address.rstrip("/")
+
+
+def _is_private(host: str) -> bool:
+    """Whether only a network of the shop's own can have a host of this name or address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _PRIVATE_NAME.match(host) is not None
+    return any(address in network for network in _PRIVATE_NETWORKS)
 
 
 def site_url(value: Any) -> str:
@@ -297,7 +316,8 @@ class Settings:
     base_url: str = setting(
         "https://api.topmail.so/api/v1",
         base_url,
-        "Address of the API: https, or http on this machine (the sandbox).",
+        "Address of the API: https; http on this machine (the sandbox) and, with a test key, at "
+        "private names and addresses (`http://sandbox:8025/api/v1`, `http://192.168.0.7:8025/…`).",
     )
     enabled: bool | None = setting(
         None,
@@ -470,6 +490,12 @@ class Settings:
     shutdown_timeout: float = setting(
         2.0, seconds(0, 60), "Seconds that the end of the process may wait for delivery."
     )
+    send_before_answer: float = setting(
+        0.0,
+        seconds(0, 20),
+        "Seconds that an answer may wait until its view has reached TopMail, for processes that "
+        "are frozen between requests (serverless); 0: the store never waits.",
+    )
     unknown_contacts: str = setting(
         "skip",
         one_of("skip", "create"),
@@ -489,6 +515,22 @@ class Settings:
                 object.__setattr__(self, declared.name, declared.metadata["check"](value))
             except ValueError as error:
                 raise ConfigurationError(f"{PREFIX}{declared.name.upper()} {error}") from None
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse values that are right by themselves and not with each other."""
+        url, key = urlsplit(self.base_url), self.api_key
+        is_open = url.scheme == "http" and not _LOOPBACK.match(url.hostname or "")
+        if is_open and key is not None and not key.reveal().startswith("tm_test_"):
+            raise ConfigurationError(
+                "TOPMAIL_BASE_URL must begin with https:// with a tm_live_ key: http:// would show "
+                "the key and the shoppers to the network"
+            )
+        if self.send_before_answer and self.delivery == "worker":
+            raise ConfigurationError(
+                "TOPMAIL_SEND_BEFORE_ANSWER needs TOPMAIL_DELIVERY 'background' or 'celery': with "
+                "'worker' the store's processes do not send"
+            )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:

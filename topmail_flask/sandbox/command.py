@@ -139,7 +139,10 @@ def _what_to_do(sandbox: Sandbox, host: str) -> str:
     if not is_loopback(host):
         address = _own_address() if is_wildcard(host) else None
         if address is not None:
-            others = f"  On the network    http://{address}:{sandbox.port}\n"
+            others = (
+                "  Tell a store on another machine, or in a container:\n\n"
+                f'    TOPMAIL_BASE_URL = "http://{address}:{sandbox.port}/api/v1"\n\n'
+            )
         others += "  Other machines can reach it, and it asks nobody for a password.\n"
     return (
         f"\n  TopMail sandbox   {sandbox.url}\n"

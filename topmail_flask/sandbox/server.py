@@ -52,8 +52,8 @@ class HostCheck:
 
     A page on the internet could otherwise reach it under a name of its own (DNS rebinding). On
     loopback the names are those of this machine for itself. On other addresses they are IP
-    addresses, the machine's own name, and names without a dot (a container's), for nobody can own
-    those on the internet. ``allowed`` are more names.
+    addresses, the machine's own name, and names without a dot (a container's) or in ``.internal``
+    (``host.docker.internal``), for nobody can own those on the internet. ``allowed`` are more.
     """
 
     def __init__(self, app: "WSGIApplication", listens_on: str, allowed: Collection[str]) -> None:
@@ -77,7 +77,7 @@ class HostCheck:
         return (
             name in {"localhost", self._listens_on, *self._names}
             or name.endswith(".localhost")
-            or (self._reaches_others and "." not in name)
+            or (self._reaches_others and ("." not in name or name.endswith(".internal")))
         )
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
