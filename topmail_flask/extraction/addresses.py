@@ -23,30 +23,10 @@ _TRACKING = re.compile(
 _ID_ARGS = ("product_id", "products_id", "productid", "prod_id", "item_id", "itemid", "pid")
 _SCRIPT_ID_ARGS = ("id", "item", "product", "sku", "slug", "p", "code")
 _SCRIPTS = frozenset(
-    [
-        "product",
-        "products",
-        "item",
-        "items",
-        "index",
-        "view",
-        "detail",
-        "details",
-        "show",
-        "shop",
-        "store",
-        "product_info",
-        "productdetail",
-        "product-detail",
-        "product-details",
-        "product_details",
-        "catalog",
-        "main",
-        "p",
-        "pd",
-        "d",
-        "dp",
-    ]
+    """
+    product products item items index view detail details show shop store product_info
+    productdetail product-detail product-details product_details catalog main p pd d dp
+    """.split()
 )
 # Endings of a path that say what is shown, not which product: /blue-mug/p, /mug/reviews.
 _ENDINGS = frozenset(
@@ -58,7 +38,7 @@ _ENDINGS = frozenset(
     shipping accessories related similar video videos manual downloads compatibility
     kaufen bestellen uebersicht beschreibung bewertungen acheter avis comprar opiniones acquista
     recensioni kopen kup koupit
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _LANGUAGE = re.compile(
     r"(?:ar|bg|bs|ca|cs|da|de|el|en|es|et|fa|fi|fr|he|hi|hr|hu|id|is|it|ja|ko|lt|lv|ms|nb|nl|no|pl|pt"

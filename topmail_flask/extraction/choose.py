@@ -39,7 +39,7 @@ _ELSEWHERE_WORDS = frozenset(
     account my-account myaccount mein-konto kundenkonto mon-compte mi-cuenta customer
     login log-in signin sign-in register anmelden connexion
     order-confirmation order-complete order-received thank-you thank_you thankyou
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 # Orders: but a pizza stands under /order/margherita.
 _ORDERS = frozenset(
@@ -54,13 +54,13 @@ _ELSEWHERE_ALONE = frozenset(
     """
     bag basket kasse kassa kassan find results sok haku ara cerca kurv kosar favorites favourites
     konto profile payment success
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _SHOP_ROOTS = frozenset(
     """
     shop store onlineshop webshop eshop catalog boutique tienda negozio sklep obchod butik winkel
     loja magaza index user users my b2c
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 # A page directly under one of these lists products, or tells of them.
 _LISTINGS = frozenset(
@@ -69,7 +69,7 @@ _LISTINGS = frozenset(
     produkt-kategorie produktkategorie categorie categorie-produit categoria categoria-producto
     kategori brand brands marke marken marque marques marca tag tags product-tag
     blog blogs news magazin magazine journal ratgeber guides recipes rezepte recettes
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _PRODUCTS = frozenset(["p", "product", "products"])
 _LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][a-z]{2,4})?\Z")
@@ -129,7 +129,7 @@ _ANY_PRODUCT = frozenset(
     """
     product products item article detail details product details product page produkt artikel
     produit article produkte producto prodotto produto shop store home
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _PAGED = re.compile(rb"rel=[\"']?next\b|[?&](?:amp;)?page=2\b|view_item_list", re.IGNORECASE)
 _CARDS = re.compile(rb"product-(?:card|item|tile|grid)|grid__item|productgrid", re.IGNORECASE)

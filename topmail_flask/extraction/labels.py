@@ -162,7 +162,7 @@ _LOGO = re.compile(
 )
 _SEVERAL = re.compile(r",\s*(?=https?://)")  # a list that was printed as one text
 _NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
-    "- – — 0 n/a n.a. na none null undefined false unknown unbranded".split()  # noqa: SIM905  (a list of words)
+    "- – — 0 n/a n.a. na none null undefined false unknown unbranded".split()
 )
 
 

@@ -25,29 +25,16 @@ from topmail_flask.extraction.schema_org import (
 
 OFFER_LIMIT = 1_000
 _AVAILABLE = frozenset(
-    [
-        "instock",
-        "limitedavailability",
-        "onlineonly",
-        "preorder",
-        "presale",
-        "backorder",
-        "madetoorder",
-    ]
+    """
+    instock limitedavailability onlineonly preorder presale backorder madetoorder
+    """.split()
 )
 _NESTING_LIMIT = 4
 _CONDITIONS = frozenset(
-    [
-        "availability",
-        "validForMemberTier",
-        "priceSpecification",
-        "eligibleCustomerType",
-        "eligibleQuantity",
-        "validThrough",
-        "priceValidUntil",
-        "validFrom",
-        "businessFunction",
-    ]
+    """
+    availability validForMemberTier priceSpecification eligibleCustomerType eligibleQuantity
+    validThrough priceValidUntil validFrom businessFunction
+    """.split()
 )
 _NO_SALES = frozenset(["leaseout", "rent", "rental", "buy", "repair", "provideservice"])
 
@@ -176,22 +163,16 @@ def _parsed(value: object, day_time: time) -> float | None:
 
 
 _LIST_PRICES = frozenset(
-    [
-        "listprice",
-        "strikethroughprice",
-        "regularprice",
-        "msrp",
-        "srp",
-        "invoiceprice",
-        "minimumadvertisedprice",
-    ]
+    """
+    listprice strikethroughprice regularprice msrp srp invoiceprice minimumadvertisedprice
+    """.split()
 )
 _CHARGES = frozenset(["deliverychargespecification", "paymentchargespecification"])
 _CHARGE = re.compile(
     r"\b(?:deposit|pfand|consigne|statiegeld|kaucja|pant|shipping|delivery|versand\w*|postage)\b",
     re.IGNORECASE,
 )
-_PIECES = frozenset("C62 EA H87 PCE PC PCS ONE UN UNIT NIU PIECE STK STÜCK".split())  # noqa: SIM905  (a list of words)
+_PIECES = frozenset("C62 EA H87 PCE PC PCS ONE UN UNIT NIU PIECE STK STÜCK".split())
 _SPEC_LIMIT = 50
 _SOLD_OUT = 2
 _EXPONENT = re.compile(r"\s*[\d.]{1,20}[eE][+-]?\d{1,20}\s*")

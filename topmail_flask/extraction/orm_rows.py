@@ -20,14 +20,14 @@ _DATABASES = frozenset(
     """
     sqlalchemy sqlmodel flask_sqlalchemy peewee playhouse mongoengine pymongo mongomock pony
     sqlite3 psycopg psycopg2 asyncpg pymysql MySQLdb mysql mariadb redis
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 # What only code that queries calls.
 _QUERYING = frozenset(
     """
     execute executemany fetchone fetchall fetchmany cursor query select filter_by get_or_none
     get_or_404 first_or_404 find_one aggregate
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _DEEPEST = 4
 _MOST_CLASSES = 4096

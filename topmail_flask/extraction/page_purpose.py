@@ -24,28 +24,28 @@ _STAFF = frozenset(
     admin admins administration administrator backend backoffice back-office dashboard dashboards
     manage manager management staff edit edits editor update updates delete deletes destroy create
     creates review reviews invoice invoices
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 # Here a product is bought or one of many; but goods stand under such words, too.
 _BUYING = frozenset(
     """
     cart carts basket baskets bag checkout checkouts order orders purchase purchases buy wishlist
     wishlists compare comparison search category categories new
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 # What is done in a cart: two words of buying in one address are no name of goods.
 _DOING = frozenset(
     """
     add added remove removed confirm confirmation confirmed success complete completed thanks
     history status payment pay step place placed cancel
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _GOODS = frozenset(
     """
     product products item items article articles goods variant variants stock inventory image images
     photo photos page form view views detail details list single one by id price prices my the a an
     catalog catalogue shop store seller vendor merchant site web product-page
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _ALL = _STAFF | _GOODS
 # In the name of a view these may be a part of what a product page offers.
@@ -145,9 +145,7 @@ def _words(endpoint: str) -> list[str]:
 
 _FORM = re.compile(rb"<form\b[^<>]*>(.*?)(?:</form\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _FIELD = re.compile(rb"<(input|textarea)\b", re.IGNORECASE)
-_UNTYPED = frozenset(
-    "hidden submit button checkbox radio image reset file color range".split()  # noqa: SIM905
-)
+_UNTYPED = frozenset("hidden submit button checkbox radio image reset file color range".split())
 _NAME_FIELD = re.compile(r"(?:name|title|nombre|titre|titel|bezeichnung|nome|naam)\d*\Z")
 _PRICE_FIELD = re.compile(r"price|preis|prix|precio|prezzo|preco|prijs|cena|amount|cost")
 _MOST_FORMS = 40

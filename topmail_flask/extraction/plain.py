@@ -33,10 +33,10 @@ _PROPERTIES = frozenset(
     """
     @context @type name sku description image brand category url offers aggregateRating mpn gtin
     gtin8 gtin12 gtin13 gtin14 color material size weight
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _OF_OFFER = frozenset(
-    "@type url price priceCurrency availability itemCondition priceValidUntil seller".split()  # noqa: SIM905
+    "@type url price priceCurrency availability itemCondition priceValidUntil seller".split()
 )
 
 

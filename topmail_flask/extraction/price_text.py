@@ -172,7 +172,7 @@ _SPLIT_DOLLAR = re.compile(r"\b(US|AU|CA|NZ|HK|MX|NT|CAN|A|C|S|R) \$")
 _ROUND = re.compile(r"\s*[,.:/]\s?[-–—]+")  # "50,-", "1'299.–" and "1,999/-"
 _RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*", re.IGNORECASE)
 # Languages that write 1,234.50; most others write 1.234,50.
-_POINT_LANGUAGES = frozenset("en zh ja ko th he hi bn ta te mr ur ms sw mt ga cy tl si".split())  # noqa: SIM905  (a list of words)
+_POINT_LANGUAGES = frozenset("en zh ja ko th he hi bn ta te mr ur ms sw mt ga cy tl si".split())
 _POINT_REGIONS = frozenset(("es-mx", "es-us", "es-gt", "es-do", "de-ch", "it-ch", "de-li"))
 
 

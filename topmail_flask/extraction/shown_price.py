@@ -62,13 +62,11 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)([^<>]*)>?")
-_VOID = frozenset(
-    "area base br col embed hr img input link meta source track wbr".split()  # noqa: SIM905
-)
+_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _INLINE = frozenset(
     """
     a abbr b bdi big data del em font i ins label mark q s small span strike strong sub sup u
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _BLOCK = "\x1f"
 _STRIKING = frozenset(["del", "s", "strike"])
@@ -93,9 +91,7 @@ _SIGNS = (
     *("zł", "Kč", "Ft", "kr", "Rs", "CHF", "EUR", "USD", "GBP", "&euro;", "&pound;", "&yen;"),
     *("&#8364;", "&#163;", "&#x20ac;", "&#8377;", "&#36;"),
 )
-_WORDS = tuple(
-    "price preis prix prezzo precio preco prijs cena fiyat hinta amount money".split()  # noqa: SIM905
-)
+_WORDS = tuple("price preis prix prezzo precio preco prijs cena fiyat hinta amount money".split())
 _AMOUNT = re.compile(r"\d[\d.,'’ \xa0\u202f]*")
 _NEXT = re.compile(r"(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}")
 _NUMBER_BEFORE = re.compile(r"(\d[\d.,'’\xa0\u202f]*)(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}\Z")
