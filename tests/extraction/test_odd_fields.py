@@ -26,6 +26,9 @@ IDS: dict[str, tuple[str, str]] = {
     "an id as an argument of the path": ("/product/id=77", "77"),
     "two words of the route": ("/p/arc-lamp/details/en", "arc-lamp"),
     "nothing but words of the route": ("/product/en", ""),
+    "what a script writes for nothing": ("/products/undefined", ""),
+    "a template that was not rendered": ("/products/%7B%7B%20slug%20%7D%7D", ""),
+    "a file that is missing": ("/products/None.html", ""),
     "a short name that is no language": ("/p/tv", "tv"),
     "a number": ("/p/1", "1"),
 }

@@ -119,9 +119,14 @@ def id_of(url: str, url_args: tuple[str, ...] = ()) -> str:
 
     An argument that names a product, else the last segment of the path that says something:
     without an ending like ``.html``, and not a word of the route (``p``, ``reviews``, ``buy``, a
-    language code, ``ref=...``). A segment of more than 100
-    characters gives the number in it, if there is one; it is never cut.
+    language code, ``ref=...``), nor what a script writes for nothing (``/products/undefined``). A
+    segment of more than 100 characters gives the number in it, if there is one; it is never cut.
     """
+    found = _id_in(url, url_args)
+    return "" if is_placeholder(found) else found
+
+
+def _id_in(url: str, url_args: tuple[str, ...]) -> str:
     this = address_key(url, url_args)
     if this is None:
         return ""

@@ -12,83 +12,20 @@ from functools import cache
 
 # Signs that stand for one currency wherever they are written (rule R45), in lower case.
 _OWN_SIGNS = {
-    sign: code
-    for code, signs in {
-        "EUR": "€ euro euros eur",
-        "GBP": "£ gbp",
-        "USD": "usd us$ u$s",
-        "CAD": "ca$ c$ can$ cdn$",
-        "AUD": "a$ au$",
-        "NZD": "nz$",
-        "HKD": "hk$",
-        "SGD": "s$",
-        "MXN": "mx$",
-        "TWD": "nt$",
-        "ARS": "ar$",
-        "COP": "co$",
-        "CLP": "cl$",
-        "DOP": "rd$",
-        "TTD": "tt$",
-        "BBD": "bds$",
-        "BRL": "r$",
-        "CHF": "chf sfr sfr.",
-        "INR": "₹ र रु रु.",
-        "KRW": "₩ 원",
-        "RUB": "₽ руб руб. рублей rur",
-        "PLN": "zł zl",
-        "CZK": "kč",
-        "TRY": "₺ tl",
-        "ILS": '₪ nis ش"ח',
-        "THB": "฿ บาท",
-        "VND": "₫ đ vnđ",
-        "UAH": "₴ грн грн.",
-        "KZT": "₸ тг",
-        "NGN": "₦",
-        "GEL": "₾ ლ ლარი",
-        "AZN": "₼",
-        "AMD": "֏",
-        "LAK": "₭",
-        "KHR": "៛",
-        "MNT": "₮",
-        "BDT": "৳",
-        "PYG": "₲",
-        "CRC": "₡",
-        "AFN": "؋",
-        "HUF": "ft",
-        "IDR": "rp rp.",
-        "MYR": "rm",
-        "JPY": "円",
-        "CNY": "元 rmb",
-        "KES": "ksh kshs",
-        "TZS": "tsh",
-        "UGX": "ush",
-        "GHS": "gh₵ ₵",
-        "UZS": "so'm",
-        "MKD": "ден",
-        "RSD": "дин дин.",
-        "PEN": "s/.",
-        "XAF": "fcfa",
-        "PAB": "b/.",
-        "EGP": "£e e£ ج.م",
-        "IRR": "ریال",
-        "LKR": "රු",
-        "AED": "د.إ",
-        "SAR": "ر.س",
-        "QAR": "ر.ق",
-        "OMR": "ر.ع",
-        "YER": "ر.ي",
-        "KWD": "د.ك kd",
-        "BHD": "د.ب",
-        "JOD": "د.أ د.ا",
-        "IQD": "د.ع",
-        "TND": "د.ت",
-        "LYD": "د.ل",
-        "DZD": "د.ج دج",
-        "MAD": "د.م",
-        "LBP": "ل.ل",
-        "SYP": "ل.س",
-    }.items()
-    for sign in signs.split()
+    sign: row.split()[0]
+    for row in """
+    EUR € euro euros eur | GBP £ gbp | USD usd us$ u$s | CAD ca$ c$ can$ cdn$ | AUD a$ au$ |
+    NZD nz$ | HKD hk$ | SGD s$ | MXN mx$ | TWD nt$ | ARS ar$ | COP co$ | CLP cl$ | DOP rd$ |
+    TTD tt$ | BBD bds$ | BRL r$ | CHF chf sfr sfr. | INR ₹ र रु रु. | KRW ₩ 원 |
+    RUB ₽ руб руб. рублей rur | PLN zł zl | CZK kč | TRY ₺ tl | ILS ₪ nis ش"ח | THB ฿ บาท |
+    VND ₫ đ vnđ | UAH ₴ грн грн. | KZT ₸ тг | NGN ₦ | GEL ₾ ლ ლარი | AZN ₼ | AMD ֏ | LAK ₭ | KHR ៛ |
+    MNT ₮ | BDT ৳ | PYG ₲ | CRC ₡ | AFN ؋ | HUF ft | IDR rp rp. | MYR rm | JPY 円 | CNY 元 rmb |
+    KES ksh kshs | TZS tsh | UGX ush | GHS gh₵ ₵ | UZS so'm | MKD ден | RSD дин дин. | PEN s/. |
+    XAF fcfa | PAB b/. | EGP £e e£ ج.م | IRR ریال | LKR රු | AED د.إ | SAR ر.س | QAR ر.ق | OMR ر.ع |
+    YER ر.ي | KWD د.ك kd | BHD د.ب | JOD د.أ د.ا | IQD د.ع | TND د.ت | LYD د.ل | DZD د.ج دج |
+    MAD د.م | LBP ل.ل | SYP ل.س
+    """.split("|")
+    for sign in row.split()[1:]
 }
 _DOLLARS = (
     "USD CAD AUD NZD HKD SGD TWD BBD BMD BND BSD BZD FJD GYD JMD KYD LRD NAD SBD SRD TTD XCD "
@@ -98,23 +35,17 @@ _DOLLARS = (
 # One that no currency of the table has is here as well, with none: ten rials are one toman.
 _SHARED_SIGNS = {
     sign: frozenset(codes.split())
-    for sign, codes in {
+    for signs, codes in {
         "$": _DOLLARS,
         "£": "GBP EGP FKP GIP LBP SDG SHP SSP SYP",
         "¥": "JPY CNY",
-        "kr": "SEK NOK DKK ISK",
-        "kr.": "SEK NOK DKK ISK",
-        "rs": "INR PKR LKR NPR MUR SCR",
-        "rs.": "INR PKR LKR NPR MUR SCR",
-        "lei": "RON MDL",
-        "leu": "RON MDL",
-        "лв": "KGS BGN",
-        "лв.": "KGS BGN",
-        "р": "RUB BYN",
-        "р.": "RUB BYN",
+        "kr kr.": "SEK NOK DKK ISK",
+        "rs rs.": "INR PKR LKR NPR MUR SCR",
+        "lei leu": "RON MDL",
+        "лв лв.": "KGS BGN",
+        "р р.": "RUB BYN",
         "₱": "PHP CUP",
-        "fr": "CHF",
-        "fr.": "CHF",
+        "fr fr.": "CHF",
         "cfa": "XAF XOF",
         "din": "RSD DZD",
         "br": "BYN ETB",
@@ -122,47 +53,30 @@ _SHARED_SIGNS = {
         "ريال": "SAR QAR OMR YER IRR",
         "جنيه": "EGP SDG",
         "دينار": "KWD BHD JOD IQD TND LYD DZD",
-        "تومان": "",
-        "₿": "",
-        "btc": "",
-        "eth": "",
+        "تومان ₿ btc eth": "",
         "ƒ": "ANG AWG XCG",
         "R": "ZAR",
     }.items()
+    for sign in signs.split()
 }
 # Codes that are withdrawn or were never one, and still stand where a code belongs.
-_FORMER = {
-    "RUR": "RUB",
-    **dict.fromkeys(("BYR", "BYB"), "BYN"),
-    **dict.fromkeys(("TRL", "YTL"), "TRY"),
-    **dict.fromkeys(("UKP", "STG"), "GBP"),
-    "ROL": "RON",
-    "BGL": "BGN",
-    "NTD": "TWD",
-    "DHS": "AED",
-    "SR": "SAR",
-    "BD": "BHD",
-    "JD": "JOD",
-}
+_FORMER = dict(
+    pair.split("=")
+    for pair in """
+    RUR=RUB BYR=BYN BYB=BYN TRL=TRY YTL=TRY UKP=GBP STG=GBP ROL=RON BGL=BGN NTD=TWD DHS=AED SR=SAR
+    BD=BHD JD=JOD
+    """.split()
+)
 # Whole names, in lower case without the plural's "s".
-_NAMES = {
-    "us dollar": "USD",
-    "american dollar": "USD",
-    "british pound": "GBP",
-    "pound sterling": "GBP",
-    "swiss franc": "CHF",
-    "canadian dollar": "CAD",
-    "australian dollar": "AUD",
-    "indian rupee": "INR",
-    "japanese yen": "JPY",
-    "yen": "JPY",
-    "russian ruble": "RUB",
-    "swedish krona": "SEK",
-    "danish krone": "DKK",
-    "norwegian krone": "NOK",
-    "polish zloty": "PLN",
-    "zloty": "PLN",
-}
+_NAMES = dict(
+    pair.strip().split("=")
+    for pair in """
+    us dollar=USD, american dollar=USD, british pound=GBP, pound sterling=GBP, swiss franc=CHF,
+    canadian dollar=CAD, australian dollar=AUD, indian rupee=INR, japanese yen=JPY, yen=JPY,
+    russian ruble=RUB, swedish krona=SEK, danish krone=DKK, norwegian krone=NOK, polish zloty=PLN,
+    zloty=PLN
+    """.split(",")
+)
 _PARTS = re.compile(r"[^\W\d_]+|[^\w\s().,;:/|-]+")
 LONGEST_SIGN = max(map(len, (*_OWN_SIGNS, *_SHARED_SIGNS)))
 # Currencies of which a US dollar buys a hundred units or more.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import html as entities
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import accumulate, starmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -483,6 +483,16 @@ class Document:
     def subheadings(self) -> list[str]:
         """The texts of the headings of the second and third level."""
         return [node_text(node) for node in self.tree.css("h2, h3")[:20]]
+
+
+def is_in(node: LexborNode, tags: Collection[str], scope: LexborNode | None = None) -> bool:
+    """Whether an element of these is around a node, at the most up to ``scope``."""
+    around = node.parent
+    while around is not None and (scope is None or around.mem_id != scope.mem_id):
+        if around.tag in tags:
+            return True
+        around = around.parent
+    return False
 
 
 def node_text(node: LexborNode, *, is_price: bool = False) -> str:

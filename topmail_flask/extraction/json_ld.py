@@ -12,14 +12,10 @@ import html
 import json
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from topmail_flask.extraction.document import Document, attributes, positions
+from topmail_flask.extraction.document import Document, attributes, is_in, positions
 from topmail_flask.extraction.schema_org import PRODUCTS, has_odd_keys, with_usual_keys
-
-if TYPE_CHECKING:
-    from selectolax.lexbor import LexborNode
-
 
 BLOCK_LIMIT = 200
 BYTES_LIMIT = 512 * 1024
@@ -170,7 +166,9 @@ def _may_hide(html: bytes, opening: bytes, closing: bytes, seen: int, start: int
 def _blocks_of_tree(document: Document) -> list[bytes]:
     blocks: list[bytes] = []
     for script in document.tree.css("script[type]"):
-        if not _is_json_ld(script.attributes.get("type") or "") or _is_hidden(script):
+        if not _is_json_ld(script.attributes.get("type") or "") or is_in(
+            script, ("noscript", "template")
+        ):
             continue
         block = script.text().encode("utf-8", "replace")
         if len(block) <= BYTES_LIMIT:
@@ -178,15 +176,6 @@ def _blocks_of_tree(document: Document) -> list[bytes]:
         if len(blocks) == BLOCK_LIMIT:
             break
     return blocks
-
-
-def _is_hidden(node: LexborNode) -> bool:
-    parent = node.parent
-    while parent is not None:
-        if parent.tag in ("noscript", "template"):
-            return True
-        parent = parent.parent
-    return False
 
 
 REPAIR_LIMIT = 64 * 1024

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction import json_ld
-from topmail_flask.extraction.document import Document, node_text, positions
+from topmail_flask.extraction.document import Document, is_in, node_text, positions
 from topmail_flask.extraction.schema_org import GROUPS, PRODUCTS, RELATED, Node, Seen, usual_name
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class ItemReader:
             attributes = node.attributes
             if not attributes.get(self._syntax.kind) or self._is_part(node):
                 continue
-            if not _in_noscript(node):
+            if not is_in(node, ("noscript", "template")):
                 roots.append(self._item(node, frozenset()))
             if len(roots) == ITEM_LIMIT or self._left <= 0:
                 break
@@ -162,7 +162,7 @@ class ItemReader:
                 continue
             if names[0] == "name" and "name" not in item:
                 leads_to = _link_around(node, scope)
-            if "price" in names and _is_struck(node, scope):
+            if "price" in names and (node.tag in _STRUCK or is_in(node, _STRUCK, scope)):
                 struck.append(("price", value))
                 continue
             for name in names:
@@ -271,15 +271,6 @@ def _usual_name(name: str) -> str:
     return usual_name(_BEFORE_SCHEMA_ORG.get(name, name))
 
 
-def _is_struck(node: LexborNode, scope: LexborNode) -> bool:
-    around: LexborNode | None = node
-    while around is not None and around.mem_id != scope.mem_id:
-        if around.tag in _STRUCK:
-            return True
-        around = around.parent
-    return False
-
-
 def _children(node: LexborNode) -> list[LexborNode]:
     """The child elements, last first, so that they are taken from a stack in their order."""
     children = []
@@ -301,15 +292,6 @@ def _link_around(node: LexborNode, scope: LexborNode) -> str:
             return around.attributes.get("href") or ""
         around = around.parent
     return ""
-
-
-def _in_noscript(node: LexborNode) -> bool:
-    parent = node.parent
-    while parent is not None:
-        if parent.tag in ("noscript", "template"):
-            return True
-        parent = parent.parent
-    return False
 
 
 def _image(node: LexborNode) -> str | None:
