@@ -18,9 +18,9 @@ from markupsafe import Markup
 
 from topmail_flask.core import NAME, Core, cached_once
 from topmail_flask.delivery.files import HAS_LOCKS
-from topmail_flask.flask_page import FlaskPage, PageReader
+from topmail_flask.flask_page import PAGE, FlaskPage, PageReader
 from topmail_flask.guard import guarded
-from topmail_flask.identify.identify import Identify
+from topmail_flask.identify.identify import COOKIES, Identify
 from topmail_flask.model.decision import Decision, refused
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.reasons import Reason
@@ -28,7 +28,7 @@ from topmail_flask.model.settings import Settings
 from topmail_flask.purchases import Purchases
 from topmail_flask.routes import MESSAGE, add_own_routes
 from topmail_flask.rules.requests import OBSERVER
-from topmail_flask.shoppers import Hooks
+from topmail_flask.shoppers import IDENTIFIED, Hooks
 
 if TYPE_CHECKING:
     from topmail_flask.beacon.beacon import Beacon
@@ -115,20 +115,23 @@ class AppState:
                 self._resumed_in = os.getpid()
                 core.delivery.resume()
             request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-            page = core.reader.finished(request, response)
-            if core.settings.backfill:
+            environ, is_told = request.environ, core.is_told()
+            # Taken out of there: they would hold each other.
+            page: FlaskPage = environ.pop(PAGE, None) or FlaskPage(core.reader, request)
+            page.finish(response)
+            if is_told:
                 self.identify.catch_up(page, response)
             if page.own is None:
-                decision = core.tracker.decide(page, core.visitor_of(page), response)
+                decision = core.tracker.decide(page, core.visitor_of, response)
             else:
                 # A response of ours may come late: the session in it would undo a newer one.
                 response.headers.remove("Set-Cookie")
                 decision = page.own(response)
-            if core.settings.backfill or self.identify.has_to_do_with(page):
+            if is_told or IDENTIFIED in environ or COOKIES in environ.get("HTTP_COOKIE", ""):
                 self.identify.update_cookies(page, response, decision)
             # A middleware around this app saw the same request: it leaves it to us.
-            page.request.environ[OBSERVER] = self
-            if core.is_told():
+            environ[OBSERVER] = self
+            if is_told:
                 self._tell(response, decision)
         except Exception as error:  # noqa: BLE001  as in :func:`guarded`
             self._lose(response, error)

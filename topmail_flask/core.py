@@ -187,11 +187,11 @@ class Core:
 
     def may_count(self, page: FlaskPage) -> bool:
         """Whether anybody wants to know what a page shows, before its response is final."""
-        tracker = self.tracker
-        if tracker.refused_request(page.environ, marked=page.marked) is not None:
+        tracker, marked = self.tracker, page.marked
+        page.refusal, page.judged_as = tracker.refused_request(page.environ, marked=marked), marked
+        if page.refusal is not None:
             return False
-        visitor = self.visitor_of(page)
-        return tracker.is_heard() or not visitor.is_surely_nobody()
+        return not self.visitor_of(page).is_surely_nobody() or tracker.is_heard()
 
     def shopper_source(self, request: Request) -> FlaskShopperSource:
         """Who made the request; nobody is asked yet."""

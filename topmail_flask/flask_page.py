@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 Adapters = Mapping[type, Callable[[Any], Any]]
 BEACON = b"data-topmail-token="
-_PAGE = "topmail_flask.page"
+PAGE = "topmail_flask.page"
+"""Key of the environ: the page that is being made."""
 _PLAIN_PATH = re.compile(r"[/\w.~-]*", re.ASCII)
 _RENDERING = frozenset({Template.render.__code__, Template.generate.__code__})
 # Where Flask calls it otherwise, a streamed page is read when its response is final.
 _STREAMING = getattr(getattr(templating, "_stream", None), "__code__", None)
+_AT_ONCE = getattr(getattr(templating, "_render", None), "__code__", None)
 _FRAMES_OF_A_SIGNAL = 3
 
 
@@ -109,11 +111,7 @@ class FlaskPage(RenderedPage):
 
     def finish(self, response: Response) -> None:
         """Note the final response."""
-        request = self.request
         self.response = response
-        self.path = request.path
-        self.view_args = request.view_args
-        self.endpoint = request.endpoint
         self.note_headers(response.status_code, response.headers)
         if self.rendering is not None:  # streamed, in a way that was not seen at its beginning
             self._reader.note_shown(self, "", self.rendering, is_read=False)
@@ -130,27 +128,29 @@ class FlaskPage(RenderedPage):
 
     def read(self) -> None:
         """Fill in what the shop named, what the template shows, and the body."""
-        reader, template_product = self._reader, None
-        found: list[Any]
+        reader, request = self._reader, self.request
+        self.path, self.view_args = request.path, request.view_args
+        refusals: list[Reason] = []
         if self.marked:
-            found = list(reader.named_on(self))
+            found: list[Any] = list(reader.named_on(self))
             if self.mimetype not in HTML or "HTTP_HX_REQUEST" in self.environ:
                 found = [reader.with_page(value, self) for value in found]
             self.declared = tuple(value for value in found if isinstance(value, Product))
+            refusals = [value for value in found if isinstance(value, Reason)]
         else:
-            template_product = reader.template_product(self)
-            found = [template_product]
+            shown = reader.template_product(self)
+            if isinstance(shown, Reason):
+                refusals = [shown]
+            else:
+                self.template_product = shown
         if not self.url:
-            self.url = reader.address(self.request)
+            self.url = reader.address(request)
         if not self._is_body_noted:
             self.note_final_body()
-        refusals = [value for value in found if isinstance(value, Reason)]
         if refusals:
             self.unread = refusals[0]
             if Reason.AMBIGUOUS in refusals or Reason.HOOK_FAILED in refusals:
                 self.html = None
-        elif isinstance(template_product, GuessedProduct):
-            self.template_product = template_product
 
     def note_named(self, product: Product) -> None:
         """Note that the shop names a product that is read already."""
@@ -172,10 +172,13 @@ class FlaskPage(RenderedPage):
         # A 304 has its body still: Werkzeug leaves it out when the response is sent.
         is_plain = len(chunks) == 1 and type(chunks[0]) is bytes
         body = chunks[0] if is_plain else response.get_data()
+        limit = self._reader.settings.max_page_bytes
         if self.status == 304 and not body:
             self.unread = Reason.NO_BODY
+        elif self.encoding is None and len(body) <= limit:
+            self.html = body
         else:
-            self.note_body(body, self._reader.settings.max_page_bytes)
+            self.note_body(body, limit)
 
     def is_left_to_beacon(self) -> bool:
         """Whether the visitor gets, or has, an older copy of the page with a beacon on it.
@@ -216,17 +219,9 @@ class PageReader:
 
     def page_of(self, request: Request) -> FlaskPage:
         """The page of a request. It lives on the environ: ``g`` may be several requests'."""
-        page: FlaskPage | None = request.environ.get(_PAGE)
+        page: FlaskPage | None = request.environ.get(PAGE)
         if page is None:
-            page = request.environ[_PAGE] = FlaskPage(self, request)
-        return page
-
-    def finished(self, request: Request, response: Response) -> FlaskPage:
-        """The page of a request whose response is final."""
-        page: FlaskPage | None = request.environ.pop(_PAGE, None)  # they would hold each other
-        if page is None:
-            page = FlaskPage(self, request)
-        page.finish(response)
+            page = request.environ[PAGE] = FlaskPage(self, request)
         return page
 
     def mark_of(self, request: Request) -> Mark | None:
@@ -251,13 +246,14 @@ class PageReader:
                 request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
             except RuntimeError:
                 return  # a mail that is written outside of a request, say
-            page = request.environ.get(_PAGE)
+            page = request.environ.get(PAGE)
             if page is None:
-                page = request.environ[_PAGE] = FlaskPage(self, request)
+                page = request.environ[PAGE] = FlaskPage(self, request)
             elif page.rendering is not None and is_within_another():
                 return
             page.rendering = context
-            if is_streamed():
+            # Receivers of a signal are called by its ``send``, and that by Flask.
+            if sys._getframe(2).f_code is not _AT_ONCE and is_streamed():  # noqa: SLF001
                 page.rendering = None
                 self.note_shown(page, template.name or "", context)
         except Exception as error:  # noqa: BLE001  as in :func:`~topmail_flask.guard.guarded`
@@ -273,7 +269,7 @@ class PageReader:
                 request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
             except RuntimeError:
                 return
-            page = request.environ.get(_PAGE)
+            page = request.environ.get(PAGE)
             if page is not None and page.rendering is context:
                 page.rendering = None
                 self.note_shown(page, template.name or "", context)
@@ -389,13 +385,15 @@ class PageReader:
         objects = self._objects or self._load_objects()
         return objects.read(value, self.address(request), request.view_args or {}, fields=fields)
 
-    def _guess(self, shown: Shown, request: Request) -> GuessedProduct:
+    def _guess(self, shown: Shown, page: FlaskPage) -> GuessedProduct:
         """The product of a template variable that nobody marked.
 
         :raises InvalidValueError: it is none.
         """
         objects, value = self._objects or self._load_objects(), shown.value
-        address, arguments = self.address(request), request.view_args or {}
+        request = page.request
+        address = page.url = page.url or self.address(request)
+        arguments = request.view_args or {}
         if self._adapters:
             adapted, is_adapted = self._adapted(value)
             if is_adapted:  # the shop's word
@@ -477,7 +475,7 @@ class PageReader:
         mark = page.mark
         try:
             if mark is None:
-                shown.found = self._guess(shown, page.request)
+                shown.found = self._guess(shown, page)
             else:
                 shown.found = self.product(shown.value, page.request, fields=mark.fields)
         except InvalidValueError as error:
@@ -508,7 +506,7 @@ class PageReader:
                 if name in _USUAL_VARIABLES or name[:1] == "_" or callable(value):
                     continue
                 try:
-                    self._guess(Shown(shown.template, shown.context, value), page.request)
+                    self._guess(Shown(shown.template, shown.context, value), page)
                 except InvalidValueError:
                     continue
                 products.append(name)

@@ -22,7 +22,6 @@ class RenderedPage:
     :ivar environ: the request as WSGI hands it over; never changed.
     :ivar url: absolute URL of the request on the shop's own site, with its query.
     :ivar path: the URL's path.
-    :ivar endpoint: the route's name, if the framework has such; its blueprint stands before a dot.
     :ivar view_args: the values that the route took from the URL.
     :ivar templates: names of the templates that were rendered as pages, each with its context.
     :ivar status: the final status.
@@ -37,12 +36,13 @@ class RenderedPage:
     :ivar declared: products named by route, template call or ``track``, in their order.
     :ivar template_product: what a template variable that nobody marked held, or None.
     :ivar remarks: why what was shown or named is no product, with the cure.
+    :ivar refusal: why the request counts for nothing, as far as it was asked; see ``judged_as``.
+    :ivar judged_as: whether it was marked when that was asked; None: it was not.
     """
 
     # Most pages end before most of these are known: so they begin here, not in __init__.
     url: str = ""
     path: str = ""
-    endpoint: str | None = None
     view_args: Mapping[str, object] | None = None
     status: int = 200
     mimetype: str = "text/html"
@@ -56,6 +56,8 @@ class RenderedPage:
     declared: tuple[Product, ...] = ()
     template_product: GuessedProduct | None = None
     remarks: tuple[Rejected, ...] = ()
+    refusal: Reason | None = None
+    judged_as: bool | None = None
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self.environ = environ
@@ -81,14 +83,14 @@ class RenderedPage:
         content_type = None
         # In one pass: to look for a header that is not there makes Werkzeug raise an exception.
         for name, value in headers:
-            kind = _HEADERS.get(name) or _HEADERS.get(name.lower())
-            if kind is None:
+            if name[:8].lower() != "content-":
                 continue
-            if kind == "content-type":
+            kind = name[8:].lower()
+            if kind == "type":
                 content_type = value
-            elif kind == "content-encoding":
+            elif kind == "encoding":
                 self.encoding = value
-            else:
+            elif kind == "disposition":
                 self.disposition = value
         self.status = status
         self.mimetype, self.charset = media_type(content_type)
@@ -102,13 +104,6 @@ class RenderedPage:
             self.html = body
         else:
             self.html, self.unread = readable(body, self.encoding, limit)
-
-
-_HEADERS = {
-    name: name.lower()
-    for lower in ("content-type", "content-encoding", "content-disposition")
-    for name in (lower, lower.title())
-}
 
 
 @lru_cache(maxsize=64)

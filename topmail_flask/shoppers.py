@@ -25,7 +25,7 @@ from topmail_flask.guard import Guard
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.rules.consent import Consent, cookie_banner_consent
+from topmail_flask.rules.consent import BANNER_COOKIES, Consent, cookie_banner_consent
 
 _TEXTS = frozenset((str, type(None)))
 Resolver = Callable[[Request], Shopper | None]
@@ -35,7 +35,7 @@ IDENTIFIED = "topmail_flask.named"
 
 
 _ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+\Z")
-_STAFF_MARKS = ("is_admin", "is_staff", "is_superuser")
+_STAFF_MARKS = frozenset({"is_admin", "is_staff", "is_superuser"})
 
 
 def flask_login_shopper(request: Request) -> Shopper | None:
@@ -141,40 +141,9 @@ def is_somebody_logged_in(request: Request) -> bool:
     return _flask_login_user(request) is not None
 
 
-def is_surely_nobody(request: Request) -> bool:
-    """Whether nobody is logged in, as far as can be told without loading a session or a user."""
-    # Each look through the proxy would cost 1 us.
-    here = vars(g._get_current_object())  # noqa: SLF001
-    if "user" in here or "_jwt_extended_jwt" in here:
-        return False
-    if "_login_user" in here:
-        user: Any = here["_login_user"]
-        return (not user or not user.is_authenticated) and not _may_have_session(request)
-    environ = request.environ
-    if "HTTP_COOKIE" not in environ:
-        return "HTTP_AUTHORIZATION" not in environ or not hasattr(current_app, "login_manager")
-    return not (hasattr(current_app, "login_manager") or _may_have_session(request))
-
-
-def is_staff() -> bool:
-    """Whether the user of this request is one of the shop's own; only what is loaded is asked."""
-    here = vars(g._get_current_object())  # noqa: SLF001  as above
-    user: Any = here.get("_login_user") or here.get("user")
-    cls: Any = type(user)
-    if user is None or not (_may_be_marked(cls) or _is_marked(user)):
-        return False
-    reader = Reader(user)
-    return any(reader.get(mark) is True for mark in _STAFF_MARKS)
-
-
 @functools.lru_cache(maxsize=256)
 def _may_be_marked(cls: type) -> bool:
     return any(hasattr(cls, mark) for mark in _STAFF_MARKS) or hasattr(cls, "keys")
-
-
-def _is_marked(user: Any) -> bool:
-    own = getattr(user, "__dict__", ())
-    return any(mark in own for mark in _STAFF_MARKS)
 
 
 def _may_have_session(request: Request) -> bool:
@@ -199,7 +168,7 @@ def _flask_login_user(request: Request) -> Any:
             return None
         from flask_login import current_user  # noqa: PLC0415  only shops with Flask-Login have it
 
-        user = current_user
+        user = current_user._get_current_object()  # noqa: SLF001
     return user if user and user.is_authenticated else None
 
 
@@ -254,7 +223,7 @@ class FlaskShopperSource:
         self._request = request
         self._ask_consent = ask_consent
         self._identified = identified
-        self._is_nobody = False
+        self._is_nobody: bool | None = None
         self._early: _Answers | None = None
 
     def is_loaded(self) -> bool:
@@ -268,7 +237,8 @@ class FlaskShopperSource:
         opened = getattr(context, "_session", None)
         if opened is None or not opened.accessed:
             return False
-        return "_login_user" in g or not hasattr(self._app, "login_manager")
+        here = vars(g._get_current_object())  # noqa: SLF001  as above
+        return "_login_user" in here or not hasattr(self._app, "login_manager")
 
     def ask_early(self) -> None:
         """Ask the shop's functions while its database is open: of a page that has loaded its
@@ -311,29 +281,53 @@ class FlaskShopperSource:
 
     def is_surely_nobody(self) -> bool:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
-        if (
-            self._hooks.shopper_loader is not None
-            or not OWN_RESOLVERS.issuperset(RESOLVERS)
-            or IDENTIFIED in self._request.environ
-            or IDENTITY_COOKIE in self._request.environ.get("HTTP_COOKIE", "")
-        ):
-            return False
-        self._is_nobody = is_surely_nobody(self._request)
+        if self._is_nobody is not False:  # since nobody was found somebody may have logged in
+            self._is_nobody = (
+                self._is_nobody_logged_in()
+                and self._hooks.shopper_loader is None
+                and OWN_RESOLVERS.issuperset(RESOLVERS)
+                and not may_be_identified(self._request.environ)
+            )
         return self._is_nobody
+
+    def _is_nobody_logged_in(self) -> bool:
+        """The same of log-ins, without loading a session or a user."""
+        environ, app = self._request.environ, self._app
+        # Each look through the proxy would cost 1 us.
+        here = vars(g._get_current_object())  # noqa: SLF001
+        if "user" in here or "_jwt_extended_jwt" in here:
+            return False
+        has_session = app.config["SESSION_COOKIE_NAME"] in environ.get("HTTP_COOKIE", "")
+        if "_login_user" in here:
+            user: Any = here["_login_user"]
+            return (not user or not user.is_authenticated) and not has_session
+        if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
+            return True
+        return not has_session and not hasattr(app, "login_manager")
 
     def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
         if self._early is not None and shopper is self._early.shopper:
             return self._early.consent
         if self._hooks.consent is None:
-            has_cookies = "HTTP_COOKIE" in self._request.environ
-            return cookie_banner_consent(self._request.cookies) if has_cookies else None
+            request = self._request
+            if "HTTP_COOKIE" not in request.environ or BANNER_COOKIES.isdisjoint(request.cookies):
+                return None
+            return cookie_banner_consent(request.cookies)
         self.called = self._hooks.consent
         return self._ask_consent(shopper)
 
     def is_staff(self) -> bool:
-        """Whether the user who is logged in works for the shop."""
-        return is_staff()
+        """Whether the request's user is one of the shop's own; only what is loaded is asked."""
+        here = vars(g._get_current_object())  # noqa: SLF001  as above
+        user: Any = here.get("_login_user") or here.get("user")
+        cls: Any = type(user)
+        if user is None or (
+            not _may_be_marked(cls) and _STAFF_MARKS.isdisjoint(getattr(user, "__dict__", ()))
+        ):
+            return False
+        reader = Reader(user)
+        return any(reader.get(mark) is True for mark in _STAFF_MARKS)
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""

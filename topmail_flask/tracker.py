@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from werkzeug.http import parse_cookie
 
@@ -24,6 +24,7 @@ from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
 from topmail_flask.rules.consent import (
+    PRIVACY_HEADERS,
     Consent,
     privacy_signal,
     refused_by_consent,
@@ -45,6 +46,7 @@ MANY_UNKNOWN = 100
 _WRONG_VIEW = "returned what is no view. Return the ProductView, a changed one, or None"
 _LOG_IN_COOKIES = ("session", "remember_token", "access_token")
 BeforeSend = Callable[[ProductView], Any]
+Page = TypeVar("Page", bound=RenderedPage)
 REMEMBERED = 4096
 """Requests and visits that are judged as one before them; then it begins anew."""
 
@@ -140,7 +142,7 @@ class Tracker:
 
     def refused_request(self, environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
         """Why this request counts for nothing, whatever its answer shows; or None."""
-        if not UNUSUAL_HEADERS.isdisjoint(environ):
+        if not environ.keys().isdisjoint(UNUSUAL_HEADERS):  # that goes through the few of them
             return self._refused_request(environ, marked=marked)
         # Almost every request is one like many before it.
         like = (marked, environ.get("REQUEST_METHOD"), *map(environ.get, USUAL_HEADERS))
@@ -160,10 +162,11 @@ class Tracker:
         return reason
 
     def decide(
-        self, page: RenderedPage, visitor: VisitorSource, response: object = None
+        self, page: Page, visitor_of: Callable[[Page], VisitorSource], response: object = None
     ) -> Decision:
         """Decide about a page whose response is final, and act on it.
 
+        :param visitor_of: who made the page's request; asked if the page may count.
         :param response: handed to the receivers of ``product_viewed``.
         """
         marked = page.marked
@@ -174,12 +177,15 @@ class Tracker:
             marked=marked,
             declared=marked or page.status == 304,  # whatever can be known of a 304 is known here
             fetch=refused_fetch_of_page(page.environ) if marked else None,
-        ) or self.refused_request(page.environ, marked=marked)
+        )
+        if reason is None:
+            is_judged = page.judged_as is marked
+            reason = (
+                page.refusal if is_judged else self.refused_request(page.environ, marked=marked)
+            )
         if reason is not None:
             return self.refuse(reason)
-        if not page.may_show_product():
-            return self._without_product(page, Reason.NO_PRODUCT, None)
-        return self.decide_about_visitor(page, visitor, response)
+        return self.decide_about_visitor(page, visitor_of(page), response)
 
     def decide_about_visitor(
         self, page: RenderedPage, visitor: VisitorSource, response: object = None
@@ -189,6 +195,8 @@ class Tracker:
             if visitor.is_surely_nobody() and not self.is_heard():
                 _, refusal = self.ask(visitor, page.environ)
                 return self.refuse(refusal or Reason.ANONYMOUS)
+            if not page.may_show_product():
+                return self._without_product(page, Reason.NO_PRODUCT, None)
             page.read()
             if page.is_left_to_beacon():
                 return self.refuse(Reason.BEACON)
@@ -213,7 +221,8 @@ class Tracker:
             for product in products:
                 self._drop(product, None, refusal)
             return Decision(product=products[0], reason=refusal, extraction=extraction)
-        self._note_unknown(shopper, page.environ)
+        if self._unknown is not None:
+            self._note_unknown(self._unknown, shopper, page.environ)
         views, reasons = [], []
         for product in products:
             try:
@@ -311,7 +320,9 @@ class Tracker:
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
             self._shop.guard.report(getattr(visitor, "called", None) or asked, error)
             return None, Reason.HOOK_FAILED
-        signal = privacy_signal(environ, self.settings)
+        signal = not environ.keys().isdisjoint(PRIVACY_HEADERS) and privacy_signal(
+            environ, self.settings
+        )
         refusal = refused_by_consent(explicit, signal, self.settings)
         if refusal is Reason.CONSENT_UNREADABLE:
             self.delivery.note_unreadable(unreadable_banners(parse_cookie(dict(environ))))
@@ -320,14 +331,17 @@ class Tracker:
             self.delivery.withdraw(shopper)
         return shopper, refusal
 
-    def _note_unknown(self, shopper: Shopper | None, environ: Mapping[str, Any]) -> None:
-        """Say once in the log that nobody is ever known, which looks like a store at work."""
-        if self._unknown is None:
-            return
+    def _note_unknown(
+        self, before: int, shopper: Shopper | None, environ: Mapping[str, Any]
+    ) -> None:
+        """Say once in the log that nobody is ever known, which looks like a store at work.
+
+        :param before: page views whose shopper was not known.
+        """
         if shopper is not None:
             self._unknown = None
         elif any(name in environ.get("HTTP_COOKIE", "") for name in _LOG_IN_COOKIES):
-            self._unknown += 1
+            self._unknown = before + 1
             if self._unknown >= MANY_UNKNOWN:
                 self._unknown = None
                 log.warning(

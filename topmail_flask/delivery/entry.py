@@ -285,7 +285,9 @@ class Identities:
         digest = self._keyed.copy()
         digest.update(f"{identity}\0{product.id}\0{product.variant_id or ''}".encode())
         key, at, repeat = event.key, float(event.viewed_at), digest.hexdigest()
-        names = _names(shopper.first_name or "", shopper.last_name or "")
+        names = ""
+        if shopper.first_name or shopper.last_name:
+            names = _names(shopper.first_name or "", shopper.last_name or "")
         if not (key and _WORD.match(key) and 0 <= at < LATEST and len(body) <= BODY_LIMIT):
             raise ValueError("a view's key, time or body cannot be one")
         return _line(("view", key, at, identity, repeat), names, body)

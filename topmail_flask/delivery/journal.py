@@ -27,7 +27,7 @@ RESTING_BYTES = 16 * 1024
 """Size from which on an imported file is let go of while nothing is appended: it holds zeros."""
 _PASSING = (errno.ENOSPC, errno.EDQUOT)
 MAX_BYTES = 64 * 1024 * 1024
-_TRIAL = b"\n" + b" " * 1024 + segments.ABANDONED
+_TRIAL = b" " * 1024 + segments.ABANDONED
 """A line that says nothing, about as long as one that tells a view."""
 
 
@@ -78,11 +78,23 @@ class Journal:
         :returns: False if it is not on the disk: the caller keeps it.
         """
         try:
+            segment, now = self._segment, self._monotonic()
+            if segment is None or now >= self._check_at or segment.pid != os.getpid():
+                segment = self._checked(segment, now)
+                if segment is None:
+                    return False
             # The newline in front gives every line a fresh start, whatever another write left.
-            return self._write(b"\n" + line)
+            line = b"\n" + line
+            written = os.write(segment.fd, line)
+            if written < len(line):
+                segment.abandon(line[:written])
+                raise OSError(errno.ENOSPC, "the disk is full")  # noqa: TRY301  as if it were told
         except (OSError, ValueError) as error:
             self._failed(error)
             return False
+        if self.degraded:
+            self.degraded = ""
+        return True
 
     def check(self) -> str:
         """Sees without a view whether the file is in place, and whether a disk that took nothing
@@ -90,11 +102,11 @@ class Journal:
 
         :returns: why views are kept in memory only, or "".
         """
+        if self.degraded:
+            self.append_line(_TRIAL)
+            return self.degraded
         try:
-            if self.degraded:
-                self._write(_TRIAL)
-            else:
-                self._see_to_place()
+            self._see_to_place()
         except (OSError, ValueError) as error:
             self._failed(error)
         return self.degraded
@@ -145,20 +157,6 @@ class Journal:
             self._segment = None
             self._retry_at = self._monotonic() + RETRY_INTERVAL
         self._warn(error)
-
-    def _write(self, line: bytes) -> bool:
-        segment, now = self._segment, self._monotonic()
-        if segment is None or now >= self._check_at or segment.pid != os.getpid():
-            segment = self._checked(segment, now)
-            if segment is None:
-                return False
-        written = os.write(segment.fd, line)
-        if written < len(line):
-            segment.abandon(line[:written])
-            raise OSError(errno.ENOSPC, "the disk is full")
-        if self.degraded:
-            self.degraded = ""
-        return True
 
     def _checked(self, segment: Segment | None, now: float) -> Segment | None:
         self._check_at = now + CHECK_INTERVAL

@@ -8,6 +8,7 @@ object mappers are read as :mod:`~topmail_flask.extraction.orm_rows` does.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -26,7 +27,8 @@ from topmail_flask.extraction.orm_rows import (
 
 VARIABLES = ("product", "item")
 # Values that are no product whatever they are called; looking at them would cost every page.
-_NO_PRODUCTS = frozenset((str, int, float, bool, Decimal, list, tuple, set, frozenset))
+_NO_PRODUCTS = frozenset((str, int, float, bool, Decimal, list, tuple, set, frozenset, type(None)))
+_ONLY_IN_UNDEFINED = "_fail_with_undefined_error"
 LONGEST_TEXT = 2_000
 PLAIN = frozenset((str, int, float, Decimal, bool, UUID))
 _NO_TEXT = (int, float, Decimal, bytes, bytearray, memoryview, tuple, BaseException)
@@ -42,9 +44,15 @@ def template_product(context: Mapping[str, object], names: tuple[str, ...]) -> o
     """
     for name in VARIABLES + names if names else VARIABLES:
         value = context.get(name)
-        if value is not None and type(value) not in _NO_PRODUCTS and not is_undefined(value):
+        cls: Any = type(value)
+        if _may_be_product(cls):
             return value
     return None
+
+
+@functools.lru_cache(maxsize=256)
+def _may_be_product(cls: type) -> bool:
+    return cls not in _NO_PRODUCTS and not hasattr(cls, _ONLY_IN_UNDEFINED)
 
 
 class Reader:
@@ -154,7 +162,7 @@ class Reader:
 
 def is_undefined(value: object) -> bool:
     """Whether it is Jinja's placeholder for a variable that does not exist."""
-    return hasattr(type(value), "_fail_with_undefined_error")
+    return hasattr(type(value), _ONLY_IN_UNDEFINED)
 
 
 def settled(value: object) -> object:

@@ -7,11 +7,11 @@ all of them are the same as the last time, on the same page, it is the same prod
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from itertools import repeat
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
 from topmail_flask.extraction.addresses import page_address
 from topmail_flask.extraction.attributes import PLAIN, WOULD_QUERY, Reader
@@ -114,22 +114,22 @@ class _Object(NamedTuple):
 class _Known(NamedTuple):
     """What was made of one object.
 
-    :ivar names: of its attributes, where they can be read in one step without asking with care.
-    :ivar raw: their values.
+    :ivar get: reads its values in one step, where that needs no care; else None.
+    :ivar raw: what it read.
     :ivar kinds: the types of these.
     """
 
     shape: Hashable | None
     values: tuple[tuple[tuple[str, ...], object], ...]
     guess: GuessedProduct
-    names: tuple[str, ...] = ()
+    get: Callable[[Any], tuple[object, ...]] | None = None
     raw: tuple[object, ...] = ()
     kinds: tuple[type, ...] = ()
 
     @classmethod
     def of(
         cls,
-        value: object,
+        value: Any,
         shape: Hashable | None,
         values: Mapping[tuple[str, ...], object],
         guess: GuessedProduct,
@@ -140,18 +140,21 @@ class _Known(NamedTuple):
         is_plain = type(value) is dict or (
             shape is not None and mapper_of(type(value)) is None and not hasattr(value, "keys")
         )
-        if not is_plain or not _UNCHANGING.issuperset(kinds):
+        if not is_plain or len(names) < 2 or not _UNCHANGING.issuperset(kinds):
             return known
-        return known._replace(names=names, raw=raw, kinds=kinds)
+        get = itemgetter(*names) if type(value) is dict else attrgetter(*names)
+        with suppress(Exception):  # a name that is not there, or an object that is odd
+            if get(value) == raw:
+                return known._replace(get=get, raw=raw, kinds=kinds)
+        return known
 
     def is_repeated_by(self, value: object, shape: Hashable | None) -> bool:
         """Whether an object has the very values that this product was made of."""
         if shape != self.shape:
             return False
-        if self.names:
-            get = value.get if type(value) is dict else partial(getattr, value)
+        if self.get is not None:
             try:
-                raw = tuple(map(get, self.names, repeat(None)))
+                raw = self.get(value)
             except Exception:  # noqa: BLE001  a foreign object may raise anything
                 return False
             # First the types: a foreign object is not compared, and True is not 1.

@@ -44,7 +44,7 @@ from topmail_flask.shoppers import (
 )
 
 log = logging.getLogger("topmail_flask")
-_COOKIES = "topmail_"
+COOKIES = "topmail_"
 """How the names of all cookies of this package begin."""
 _ARGUMENT = f"{ARGUMENT}="
 _REFUSED = frozenset({Reason.CONSENT, Reason.PRIVACY_SIGNAL})
@@ -107,7 +107,8 @@ class Identify:
     def notice_link(self, *_: object) -> None:
         """At the beginning of every request: see whether it came by a signed link."""
         try:
-            if _ARGUMENT in request.environ.get("QUERY_STRING", ""):
+            asked = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+            if _ARGUMENT in asked.environ.get("QUERY_STRING", ""):
                 self._notice_link()
         except Exception as error:  # noqa: BLE001  as in :func:`guarded`, with a frame less
             self._fail(error)
@@ -126,12 +127,6 @@ class Identify:
             location = own_location(request.environ, rest)
             request.routing_exception = Onward(location, partial(self._follow, token))
 
-    @staticmethod
-    def has_to_do_with(page: FlaskPage) -> bool:
-        """Whether a request named its shopper, or has a cookie of ours."""
-        environ = page.environ
-        return _COOKIES in environ.get("HTTP_COOKIE", "") or IDENTIFIED in environ
-
     @guarded(None)
     def catch_up(self, page: FlaskPage, response: Response) -> None:
         """Send what was seen in this visit, once its shopper is known and consents.
@@ -139,7 +134,9 @@ class Identify:
         Before the view of this very page is sent: TopMail stamps views when they come. What was
         seen at this page's own address is left out: the page speaks for itself.
         """
-        if VISIT_COOKIE not in _cookies(page) or not _may_carry_cookies(page, response):
+        if not self._core.settings.backfill or VISIT_COOKIE not in _cookies(page):
+            return
+        if not _may_carry_cookies(page, response):
             return  # where the list could not be taken off the browser the next response will do
         core, request = self._core, page.request
         source, tracker = core.shopper_source(request), core.tracker
@@ -150,7 +147,7 @@ class Identify:
         tracker.catch_up(
             pending.view(shopper, core.secret, agent)
             for pending in self._pending(request, tracker.clock())[-core.settings.backfill :]
-            if urlsplit(pending.product.url or "").path != page.path
+            if urlsplit(pending.product.url or "").path != request.path
         )
         delete_cookie(self._app, request, response, VISIT_COOKIE)
 
@@ -160,7 +157,7 @@ class Identify:
         environ = page.environ
         if IDENTIFIED in environ:
             self._remember(environ[IDENTIFIED], page.request, response)
-        elif decision.reason in _REFUSED and _COOKIES in _cookies(page):
+        elif decision.reason in _REFUSED and COOKIES in _cookies(page):
             if _may_carry_cookies(page, response):
                 self._delete_all(page.request, response)
         elif decision.reason is Reason.ANONYMOUS and self._core.settings.backfill:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from topmail_flask.model.errors import InvalidValueError, WrongAnswer
@@ -36,6 +36,7 @@ class Shopper:
     :param contact_id: TopMail's id of the contact, an opaque string of at most 100 characters.
     :param first_name: at most 100 characters.
     :param last_name: at most 100 characters.
+    :ivar identity: what tells this shopper from every other: the contact id, or else the address.
     :raises InvalidValueError: neither an address nor an id, or not a possible one.
     """
 
@@ -43,6 +44,7 @@ class Shopper:
     contact_id: str | None = None
     first_name: str | None = None
     last_name: str | None = None
+    identity: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.email is None and self.contact_id is None:
@@ -51,11 +53,12 @@ class Shopper:
             object.__setattr__(self, "email", _email(self.email))
         if self.contact_id is not None:
             object.__setattr__(self, "contact_id", _contact_id(self.contact_id))
-        for field in ("first_name", "last_name"):
-            value = getattr(self, field)
+        for name in ("first_name", "last_name"):
+            value = getattr(self, name)
             if value is not None:
                 text = cut(clean(value), NAME_LIMIT) if isinstance(value, str) else ""
-                object.__setattr__(self, field, text or None)
+                object.__setattr__(self, name, text or None)
+        object.__setattr__(self, "identity", self.contact_id or (self.email or "").casefold())
 
     @classmethod
     def of(cls, who: object) -> Shopper | None:
@@ -72,11 +75,6 @@ class Shopper:
             f"returned {type(who).__qualname__}. "
             "Return an e-mail address, a topmail_flask.Shopper, or None"
         )
-
-    @property
-    def identity(self) -> str:
-        """What tells this shopper from every other: the contact id, or else the address."""
-        return self.contact_id or (self.email or "").casefold()
 
     @property
     def may_become_contact(self) -> bool:

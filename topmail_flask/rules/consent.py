@@ -15,6 +15,7 @@ from topmail_flask.model.settings import Settings
 Consent = bool | Literal[Reason.CONSENT_UNREADABLE] | None
 """What a shopper decided: yes, no, no that could not be read, or nothing yet."""
 
+PRIVACY_HEADERS = frozenset({"HTTP_SEC_GPC", "HTTP_DNT"})
 _LONGEST = 8192
 _ENCODED_AT_MOST = 3
 _COOKIEBOT_FIELD = re.compile(r"""["']?(marketing|method)["']?\s*:\s*["']?(\w+)""")
@@ -42,7 +43,8 @@ def privacy_signal(environ: Mapping[str, Any], settings: Settings) -> bool:
     """Whether the browser asks not to be tracked, in a way that the shop honours.
 
     ``Sec-GPC: 1`` (Global Privacy Control, https://www.w3.org/TR/gpc/) under ``honor_gpc``,
-    ``DNT: 1`` (https://www.w3.org/TR/tracking-dnt/) under ``honor_dnt``.
+    ``DNT: 1`` (https://www.w3.org/TR/tracking-dnt/) under ``honor_dnt``. Only these two headers
+    (:data:`PRIVACY_HEADERS`) are read.
     """
     return (settings.honor_gpc and environ.get("HTTP_SEC_GPC") == "1") or (
         settings.honor_dnt and environ.get("HTTP_DNT") == "1"
@@ -359,3 +361,4 @@ BANNERS = (
 )
 """All that are read: another banner is another row."""
 _READERS = {banner.cookie: banner.read for banner in BANNERS}
+BANNER_COOKIES = frozenset(_READERS)
