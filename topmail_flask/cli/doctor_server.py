@@ -188,11 +188,8 @@ def outbox(store: Store) -> Finding:
         if os.path.lexists(directory):
             prepare(directory, store.proc / "self/mountinfo")  # all is there: it only checks
         existing = next(path for path in (directory, *directory.parents) if path.exists())
-        if os.statvfs(existing).f_flag & os.ST_RDONLY:
-            cure = "Set TOPMAIL_OUTBOX to a directory that is not: a volume, or /tmp/topmail."
-            return error(f"{existing} is on a read-only disk.", cure)
-        if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
-            return error(f"{existing} cannot be written to by this user.", _ELSEWHERE)
+        if refused := _unwritable(existing):
+            return refused
         mode = existing.stat().st_mode & 0o7777
         free = shutil.disk_usage(existing).free
     except DirectoryRefused as refusal:
@@ -212,6 +209,15 @@ def outbox(store: Store) -> Finding:
         return warning(f"{root} {_FLEETING[kind]}", "Set TOPMAIL_OUTBOX to a directory that stays.")
     made = f"mode {mode:04o}" if existing == directory else "made with the first view"
     return ok(f"{root} ({made}, {kind or 'unknown file system'}, {free // 1024**2} MB free).")
+
+
+def _unwritable(existing: Path) -> Finding | None:
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        cure = "Set TOPMAIL_OUTBOX to a directory that is not: a volume, or /tmp/topmail."
+        return error(f"{existing} is on a read-only disk.", cure)
+    if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
+        return error(f"{existing} cannot be written to by this user.", _ELSEWHERE)
+    return None
 
 
 def delivery(store: Store) -> Finding:
