@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from flask import Response, jsonify, render_template_string
+from flask_login import LoginManager, UserMixin, login_user
+from sqlalchemy.orm import Mapped, mapped_column
 
-from tests.orm_shop import Article, orm_shop
+from tests.orm_shop import Article, Base, orm_shop
 from tests.test_five_stores import CARDS, PAGE, only_look
 from topmail_flask import product_page
+from topmail_flask.cli.doctor_store import BROWSER
+from topmail_flask.core import core_of
 
 
 def test_a_store_with_relations_needs_no_line_and_costs_no_query(tmp_path: Path) -> None:
@@ -68,3 +72,48 @@ def test_a_row_tracked_before_or_after_a_commit_is_read_once_it_is_loaded(
     seen = only_look(shop, "/quick")
     assert (seen.id, seen.url) == ("1", "https://tea.example/p/1")
     assert len(statements) == 2
+
+
+class Member(Base, UserMixin):
+    __tablename__ = "member"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str]
+
+
+@pytest.mark.parametrize("way", ["unmarked", "marked", "tracked"])
+@pytest.mark.parametrize("end", ["commit", "rollback", "close"])
+def test_what_a_store_does_to_its_session_after_the_page_costs_no_query(
+    tmp_path: Path, way: str, end: str
+) -> None:
+    shop, db, statements = orm_shop(tmp_path, product_url="https://tea.example/p/{id}")
+    core_of(shop.app).hooks.shopper_loader = None  # Flask-Login tells who it is
+    shop.app.secret_key = "of the shop"
+    LoginManager(shop.app).user_loader(lambda key: db.session.get(Member, int(key)))
+    with shop.app.app_context():
+        db.session.add(Member(id=7, email="ann@shop.example"))
+        db.session.commit()
+
+    @shop.app.get("/log-in")
+    def log_in() -> str:
+        login_user(db.session.get(Member, 7))
+        return "welcome"
+
+    def show() -> str:
+        found = db.session.get(Article, 1)
+        if way == "tracked":
+            shop.topmail.track(found)
+            return "<title>tea</title>"
+        return render_template_string(PAGE, product=found)
+
+    @shop.app.after_request
+    def end_session(response: Response) -> Response:
+        getattr(db.session, end)()
+        return response
+
+    shop.app.add_url_rule("/tea", view_func=product_page()(show) if way == "marked" else show)
+    browser = shop.app.test_client()
+    browser.get("/log-in")
+    statements.clear()
+    browser.get("/tea", headers={"User-Agent": BROWSER})
+    assert [shopper and shopper.email for _, shopper in shop.looks] == ["ann@shop.example"]
+    assert len(statements) == 2, f"the product and the user: {statements}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, request, session
+from flask_limiter import Limiter
 from werkzeug.test import TestResponse
 
 from tests.shop import make_shop
@@ -35,6 +36,18 @@ def test_a_shop_that_answers_every_path_loses_none_of_them() -> None:
 
     assert app.test_client().get("/_shopfront").data == b"_shopfront"
     assert app.test_client().get("/_shopfront/a/b").data == b"_shopfront/a/b"
+
+
+@pytest.mark.parametrize("limits", ["application_limits", "default_limits"])
+def test_the_limits_of_a_shop_for_its_visitors_are_not_used_up_by_ours(limits: str) -> None:
+    app = shop_with()
+    Limiter(lambda: "one visitor", app=app, storage_uri="memory://", **{limits: ["2 per minute"]})
+    app.add_url_rule("/tea", "tea", lambda: "tea")
+    browser = app.test_client()
+
+    scripts = [browser.get("/_shopfront/product.js").status_code for _ in range(4)]
+    assert scripts == [200] * 4
+    assert [browser.get("/tea").status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_no_answer_of_ours_sets_a_cookie() -> None:

@@ -70,10 +70,14 @@ class _OwnRoutes:
         """Runs before any ``before_request`` function of the store, on our own addresses only."""
         if values is not None:
             values.pop("_topmail_host", None)
-        # What we answer is no form with a token; the beacon checks where its messages come from.
-        protection = current_app.extensions.get("csrf")
-        if protection is not None and hasattr(protection, "exempt"):
-            protection.exempt(self.answer)
+        # What we answer is no form with a token, and the beacon checks where its messages come from
+        # and how many (Flask-WTF). Pages are not to be short of what it uses up (Flask-Limiter).
+        extensions = current_app.extensions
+        limiters = extensions.get("limiter")
+        limiters = limiters if isinstance(limiters, set) else {limiters}
+        for protection in (extensions.get("csrf"), *limiters):
+            if hasattr(protection, "exempt"):
+                protection.exempt(self.answer)
         self._reader.current_page().own = _no_page
 
     def answer(self, name: str) -> Response:
