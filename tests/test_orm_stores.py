@@ -74,7 +74,7 @@ def test_a_row_tracked_before_or_after_a_commit_is_read_once_it_is_loaded(
     assert len(statements) == 2
 
 
-class Member(Base, UserMixin):
+class Member(Base, UserMixin):  # type: ignore[misc]  # Flask-Login has no types
     __tablename__ = "member"
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str]

@@ -123,6 +123,7 @@ ANSWERS: list[tuple[str, str, Consent]] = [
     ("cmplz_marketing", "allow", True),
     ("cmplz_marketing", "deny", False),
     ("cmplz_marketing", "1", UNREADABLE),
+    ("cmplz_rt_marketing", "deny", False),
     ("wp_consent_marketing", "allow", True),
     ("wp_consent_marketing", "deny", False),
     ("wp_consent_marketing", "no", UNREADABLE),

@@ -282,13 +282,13 @@ BANNERS = (
         "Cookiebot, react-cookie-consent",
         "CookieConsent",
         _cookiebot_or_react,
-        "cookiebot.com/en/developer (server-side usage); npm react-cookie-consent, README",
+        "cookiebot.com/en/developer; github.com/Mastermindzh/react-cookie-consent, README",
     ),
     Banner(
         "react-cookie-consent",
         "CookieConsent-legacy",
         _cookiebot_or_react,
-        "npm react-cookie-consent, getLegacyCookieName",
+        "github.com/Mastermindzh/react-cookie-consent, src/utilities.ts",
     ),
     Banner(
         "OneTrust",
@@ -306,9 +306,9 @@ BANNERS = (
         "Osano Cookie Consent (open source)",
         "cookieconsent_status",
         _osano_open_source,
-        "npm cookieconsent 3, src/cookieconsent.js",
+        "github.com/osano/cookieconsent, 3.1, src/cookieconsent.js",
     ),
-    Banner("Klaro", "klaro", _klaro, "klaro.org: annotated configuration"),
+    Banner("Klaro", "klaro", _klaro, "github.com/klaro-org/klaro-js, src/consent-manager.js"),
     Banner(
         "CookieYes",
         "cookieyes-consent",
@@ -319,13 +319,19 @@ BANNERS = (
         "Complianz",
         "cmplz_marketing",
         _allow_or_deny,
-        "complianz.io: cookies that Complianz sets",
+        "github.com/Really-Simple-Plugins/complianz-gdpr, cookiebanner/js/complianz.js",
+    ),
+    Banner(
+        "Complianz (main site of a WordPress network)",
+        "cmplz_rt_marketing",
+        _allow_or_deny,
+        "github.com/Really-Simple-Plugins/complianz-gdpr, get_cookie_prefix",
     ),
     Banner(
         "WP Consent API",
         "wp_consent_marketing",
         _allow_or_deny,
-        "github.com/WordPress/wp-consent-level-api, wp_set_consent",
+        "github.com/WordPress/wp-consent-level-api, assets/js/wp-consent-api.js",
     ),
     Banner(
         "Usercentrics",
@@ -350,13 +356,13 @@ BANNERS = (
         "tarteaucitron",
         "tarteaucitron",
         _tarteaucitron,
-        "npm tarteaucitronjs, tarteaucitron.cookie.create",
+        "github.com/AmauriC/tarteaucitron.js, tarteaucitron.cookie.create",
     ),
     Banner(
         "CookieConsent by Orest Bida",
         "cc_cookie",
         _orestbida,
-        "cookieconsent.orestbida.com: what the cookie holds",
+        "github.com/orestbida/cookieconsent, src/utils/cookies.js",
     ),
 )
 """All that are read: another banner is another row."""
