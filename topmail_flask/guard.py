@@ -28,7 +28,7 @@ _CLOSED = frozenset(
     """
     ProgrammingError InterfaceError OperationalError DatabaseSessionIsOver TransactionError
     DetachedInstanceError
-    """.split()  # noqa: SIM905  (a list of words)
+    """.split()
 )
 _CURE_OF_CLOSED = (
     ". If after_request closes the database: close it in teardown_request instead, which runs "
