@@ -20,9 +20,9 @@ from werkzeug.wrappers import Response
 
 from example_store.database import db
 from example_store.models import Customer, GiftSet, Product, ViewedProduct, Workshop
-from example_store.models.viewed import DELIVERED, ON_ITS_WAY
+from example_store.models.viewed import AGAIN, DELIVERED, ON_ITS_WAY
 from topmail_flask import Product as SeenProduct
-from topmail_flask import ProductView, product_viewed, view_delivered, view_dropped
+from topmail_flask import ProductView, Reason, product_viewed, view_delivered, view_dropped
 
 COOKIE = "viewed"
 KEPT = 12
@@ -87,7 +87,7 @@ def note_delivery(_app: Flask, *, view: ProductView, **_extra: object) -> None:
 def note_drop(_app: Flask, *, view: ProductView | None, reason: object, **_extra: object) -> None:
     """Receives ``view_dropped``: at once, or when TopMail refused the view."""
     if view is not None and view.shopper is not None:
-        _set_state(view.key, f"not sent: {reason}")
+        _set_state(view.key, AGAIN if reason == Reason.REPEAT else f"not sent: {reason}")
 
 
 def _ids() -> list[str]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from example_store.database import Euros, Model
 
 ON_ITS_WAY = "on its way to TopMail"
+AGAIN = "the same again: counts once"
 DELIVERED = "delivered to TopMail"
 
 

@@ -127,6 +127,8 @@ def test_a_contact_who_is_unknown_is_made_and_has_a_timeline(page: Page, sandbox
     call(sandbox, "mug", "k1", email="ines@shop.example")
     page.get_by_role("button", name="Create this contact").click()
     expect(page.locator("#contacts")).to_contain_text("ines@shop.example")
+    page.reload()
+    expect(page.locator("#call-1")).to_contain_text("The contact is there by now")
     call(sandbox, "mug", "k1", email="ines@shop.example")
     call(sandbox, "vase", "k2")
     page.locator("#contacts").get_by_role("link", name="ines@shop.example").click()

@@ -11,7 +11,7 @@ def test_views_that_wait_for_a_drain_that_nobody_runs_are_told_of(operated: Oper
     operated.looks(1, 2)
     finding = found(operated.app, "delivery")
     assert finding.level == "warning"
-    assert finding.what.startswith("Nobody sends at the moment, and 2 views wait")
+    assert finding.what.startswith("Nobody sends at the moment; 2 views waiting")
     assert "flask topmail drain --follow" in finding.cure
 
 

@@ -147,7 +147,7 @@ def test_a_marked_route_without_a_product_is_found(topmail: Sandbox) -> None:
     app.view_functions["tea"] = product_page("tea")(lambda slug: "<h1>Tea</h1>")
     finding = found(app, "pages")
     assert finding.level == "error"
-    assert "2 of 2 product pages looked at show no product (no_product)" in finding.what
+    assert "No product on 2 of 2 product pages looked at (no_product)" in finding.what
     assert "flask topmail inspect" in finding.cure
 
 

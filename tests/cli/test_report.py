@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import stat
@@ -13,6 +14,7 @@ import pytest
 
 from tests.cli.examined import tea_app
 from tests.cli.operated import ANN, BOB, OperatedStore
+from tests.servers.server import ROOT
 from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 
@@ -122,3 +124,10 @@ def test_a_store_without_a_key_can_be_reported_as_well(tmp_path: Path) -> None:
     result = tea_app().test_cli_runner().invoke(args=["topmail", "report", "--output", str(path)])
     assert result.exit_code == 0, result.output
     assert parts(path)["doctor"]["ok"] is False
+
+
+def test_who_ran_it_is_told_whom_to_send_it_to(operated: OperatedStore, tmp_path: Path) -> None:
+    written = configparser.ConfigParser()
+    written.read(ROOT / "setup.cfg", encoding="utf-8")
+    said = operated.run("report", "--output", str(tmp_path / "report.zip")).split()
+    assert written["metadata"]["url"] + "/issues" in said

@@ -143,7 +143,18 @@ def test_a_shopper_who_is_no_contact_is_refused_and_the_account_page_tells_so(
     browser.log_in(INES)
     browser.open("/products/bud-vase")
     eventually(lambda: "not sent: contact_not_found" in browser.open("/account").text)
+    assert "one click makes one; what you looked at then arrives" in browser.open("/account").text
     assert sandbox.views == []
+
+
+def test_the_account_page_calls_the_same_page_again_no_failure(tracked_shop: Flask) -> None:
+    browser = Browser(tracked_shop)
+    browser.log_in(NORA)
+    browser.open("/products/bud-vase")
+    browser.open("/products/bud-vase")
+    page = browser.open("/account").text
+    assert '<span class="tag">the same again: counts once</span>' in page
+    assert "not sent" not in page
 
 
 def test_the_account_page_tells_what_was_delivered(tracked_shop: Flask) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from topmail_flask.cli.doctor_configuration import function_name
 from topmail_flask.cli.doctor_store import Finding, Page, Sample, Store, error, ok, warning
 from topmail_flask.cli.routes import routes as told_routes
+from topmail_flask.cli.terminal import count_of
 from topmail_flask.extraction.document import in_utf8
 from topmail_flask.extraction.extract import extract
 from topmail_flask.extraction.shown_price import NOT_SHOWN, price_fault
@@ -48,7 +49,8 @@ def pages(store: Store) -> Finding:
     if not bad:
         return ok(f"{len(samples)} looked at; each shows a product.", details=details)
     reasons = ", ".join(sorted({str(sample.decision.reason) for sample in bad}))
-    what = f"{len(bad)} of {len(samples)} product pages looked at show no product ({reasons})."
+    looked = count_of(len(samples), "product page")
+    what = f"No product on {len(bad)} of {looked} looked at ({reasons})."
     found = error if len(bad) == len(samples) else warning
     fix = next(filter(None, map(_fix_of, bad)), "Ask: flask topmail inspect PATH")
     return found(what, fix, details=details)
@@ -72,10 +74,11 @@ def prices(store: Store) -> Finding:
         if found is not None:
             faults[sample.address] = found
     if not faults:
-        return ok(f"{count} prices looked at; no page contradicts its own.")
+        return ok(f"{count_of(count, 'price')} looked at; no page contradicts its own.")
     details = tuple(f"{address}: {fault.why}" for address, fault in faults.items())
     fix = next((fault.cure for fault in faults.values() if fault.cure), "")
-    what = f"On {len(faults)} product pages looked at the object's price is not the one shown."
+    pages = count_of(len(faults), "product page")
+    what = f"On {pages} looked at the object's price is not the one shown."
     return warning(what, fix or 'Say which: @product_page(fields={"price": ...})', details=details)
 
 

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from topmail_flask.cli.doctor_store import Finding, Store, error, ok, warning
-from topmail_flask.cli.terminal import ago
+from topmail_flask.cli.terminal import ago, count_of
 from topmail_flask.delivery.files import (
     LEADER_LOCK,
     NETWORK_FILE_SYSTEMS,
@@ -228,7 +228,9 @@ def delivery(store: Store) -> Finding:
         )
     health, stats = store.delivery.health(), store.delivery.stats()
     letters = _letters(store) if stats.dead else 0
-    counts = f"{stats.pending} waiting, {stats.delivered} delivered, {letters} dead letters"
+    counts = (
+        f"{stats.pending} waiting, {stats.delivered} delivered, {count_of(letters, 'dead letter')}"
+    )
     if not health.ok:
         cure = health.cure or "See: flask topmail outbox status"
         what = f"Sending is {health.state}: {health.reason} ({counts})."
@@ -236,7 +238,8 @@ def delivery(store: Store) -> Finding:
     chosen = store.settings.delivery
     if chosen == "worker" and stats.pending and not _is_led(store.outbox):
         age = f", the oldest for {ago(health.oldest_pending)}" if health.oldest_pending else ""
-        what = f"Nobody sends at the moment, and {stats.pending} views wait{age}."
+        waiting = count_of(stats.pending, "view")
+        what = f"Nobody sends at the moment; {waiting} waiting{age}."
         return warning(what, "Run: flask topmail drain --follow (or without --follow, from cron)")
     if letters:
         return warning(f"{counts}.", "See: flask topmail outbox list")

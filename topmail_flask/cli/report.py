@@ -26,6 +26,11 @@ from topmail_flask.core import Core, core_of
 from topmail_flask.model.settings import PREFIX, Secret, Settings
 
 _ADDRESS = re.compile(r"[^\s\"'<>/]+@[^\s\"'<>/]+")
+_TO_WHOM = (
+    "It holds no secret and nothing about a shopper or product. Read it, then send it to whoever "
+    "helps you: your own developers; TopMail's support for what TopMail answered; for a fault of "
+    "this package https://github.com/topmail-flask/topmail-flask/issues"
+)
 _PACKED = zipfile.ZIP_DEFLATED
 
 
@@ -55,13 +60,7 @@ def report_command(output: Path | None) -> None:
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
     click.echo(wrapped(f"{path}: {', '.join(texts)}"))
-    click.echo(
-        wrapped(
-            "It holds no secret and nothing about a shopper or product. Read it, then send it to "
-            "whoever helps you: your own developers, TopMail's support for what TopMail answered, "
-            "or the maintainers of topmail-flask (pip show --verbose names the place)."
-        )
-    )
+    click.echo(wrapped(_TO_WHOM))
 
 
 def _parts(app: Flask, core: Core) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Pages:
             clock=_clock, instant=_instant, money=_money, seconds=_seconds, tail=_tail
         )
         self._templates.globals.update(
+            find_contact=workspace.find_contact,
             tiles=_TILES,
             next_calls=_NEXT_CALLS,
             keys=keys,
