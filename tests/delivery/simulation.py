@@ -57,7 +57,10 @@ class OneByOne:
         self.lots = 0
         return taken
 
-    def dismiss(self) -> None:
+    def dismiss(self) -> bool:
+        return True
+
+    def close(self) -> None:
         self._client.close()
 
     def quota(self) -> Quota | None:
@@ -130,7 +133,7 @@ class World:
         """Let time pass."""
         end = self.passed + seconds
         while True:
-            wait = self.sender.turn(accepted=True)
+            wait = self.sender.turn()
             if self.crew.outcomes or self.crew._left:
                 continue
             if self.passed >= end:

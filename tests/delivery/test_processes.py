@@ -84,6 +84,37 @@ def test_a_process_told_to_end_sends_what_it_can_in_two_seconds(
     assert products(chaos) == [*range(600), 999_999]
 
 
+@pytest.mark.parametrize("seconds", [0.01, 0.3])
+def test_a_process_told_to_end_settles_the_calls_that_it_is_making(
+    machine: Machine, chaos: Chaos, seconds: float
+) -> None:
+    """F054: TopMail may ignore idempotency keys, so what it took must not be sent once more."""
+    chaos.otherwise = slow(seconds)
+    process = machine.start("for n in range(2000): look(n)\nsay('ready'); time.sleep(60)")
+    heard(process, "ready")
+    chaos.wait_for(8)
+    process.terminate()
+    ended(process, limit=9.0)
+    assert 8 <= len(chaos.views) < 2000
+    chaos.otherwise = acts.ok
+    machine.run(FLUSH + TELL)
+    assert products(chaos) == [*range(2000), 999_999]
+    assert len(chaos.views) == 2001
+
+
+def test_a_leader_that_stands_back_settles_the_calls_that_it_is_making(
+    machine: Machine, chaos: Chaos
+) -> None:
+    """F054, F188: a deployment with other settings follows while calls are under way."""
+    chaos.otherwise = slow(0.8)
+    first = machine.start("for n in range(8): look(n)\nsay('ready'); time.sleep(60)")
+    heard(first, "ready")
+    chaos.wait_for(3)
+    machine.run(FLUSH + TELL, senders=8)
+    assert products(chaos) == [*range(8), 999_999]
+    assert len(chaos.views) == 9
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_does_not_cut_the_end_short(
     machine: Machine, chaos: Chaos, number: int
@@ -91,7 +122,9 @@ def test_a_second_signal_does_not_cut_the_end_short(
     """F056: terminals and systemd tell all processes, and a master tells its workers once more."""
     chaos.otherwise = slow(0.1)
     lines = "for n in range(40): look(n)\natexit.register(say, 'ending')\n"
-    process = machine.start(lines + "say('ready'); time.sleep(60)")
+    lines += "say('ready'); time.sleep(60)"
+    # A busy machine may take longer than the usual two seconds to send them all.
+    process = machine.start(lines, shutdown_timeout=15.0)
     heard(process, "ready")
     process.terminate()
     heard(process, "ending")
@@ -100,7 +133,7 @@ def test_a_second_signal_does_not_cut_the_end_short(
         while len(chaos.calls) == told:
             chaos.wait_for(1)
         process.send_signal(number)
-    ended(process, limit=9.0)
+    ended(process, limit=20.0)
     assert products(chaos) == [*range(40)]
 
 
@@ -178,9 +211,7 @@ def test_a_script_that_ends_after_its_view_has_sent_it(
 
 def test_idle_processes_hardly_wake(machine: Machine, chaos: Chaos) -> None:
     """F109"""
-    # What a view has woken falls asleep again after a while; here it does so at once.
-    lines = "from topmail_flask.delivery import sender; sender.BUSY_FOR = 0.0\n"
-    lines += "look({}); assert delivery.flush(20); say('ready'); time.sleep(60)"
+    lines = "look({}); assert delivery.flush(20); say('ready'); time.sleep(60)"
     both = [machine.start(lines.format(n)) for n in range(2)]
     for process in both:
         heard(process, "ready")
@@ -198,5 +229,5 @@ def test_idle_processes_hardly_wake(machine: Machine, chaos: Chaos) -> None:
     time.sleep(5)  # nothing happens that could be waited for: that is the promise
     for process, (wakes, seconds) in zip(both, before, strict=True):
         more_wakes, more_seconds = used(process.pid)
-        assert more_wakes - wakes <= 8
+        assert more_wakes - wakes <= 25  # who leads looks into the journals four times a second
         assert more_seconds - seconds <= 0.03

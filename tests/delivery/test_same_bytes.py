@@ -28,7 +28,7 @@ def test_a_view_tried_by_address_is_tried_again_by_address_when_the_id_is_known(
 ) -> None:
     with world(tmp_path, rate=1.0) as shop:
         first = shop.look(ADA)
-        shop.sender.turn(accepted=True)
+        shop.sender.turn()
         assert len(shop.chaos.calls) == 1  # TopMail took it, and the leader dies without knowing
         shop.start()
         shop.passed += 1
@@ -50,6 +50,25 @@ def test_a_view_tried_by_id_is_tried_again_by_id_when_the_id_is_forgotten(tmp_pa
         told = bodies(shop.chaos)
         assert [len(value) for value in told.values()] == [1] * len(told)
         assert shop.stats.delivered == 3
+
+
+def test_a_view_that_was_sent_from_memory_keeps_its_bytes(tmp_path: Path) -> None:
+    """F083: the leader is killed, its successor can use the disk, and knows the contact's id."""
+    with world(tmp_path) as shop:
+        shop.look(ADA)
+        shop.run(5)
+        shop.outbox.file.keep_in_memory("the disk is full")
+        key = shop.look(ADA)
+        shop.passed += 1
+        shop.sender.turn()
+        assert shop.chaos.keys[-1] == key
+        shop.start()
+        shop.passed += 1
+        shop.look(ADA)
+        shop.run(60)
+        told = bodies(shop.chaos)
+        assert len(shop.chaos.views) == 4
+        assert [len(one) for one in told.values()] == [1, 1, 1]
 
 
 def test_what_a_shop_hears_of_names_the_address_however_the_view_was_sent(tmp_path: Path) -> None:

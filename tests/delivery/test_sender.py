@@ -33,6 +33,14 @@ def test_a_view_is_delivered_once_and_the_shop_is_told(shop: World) -> None:
     assert shop.health.ok
 
 
+def test_a_view_in_an_idle_store_is_sent_within_a_moment(shop: World) -> None:
+    """Whichever process took it: the leader looks into all journals."""
+    shop.run(60)
+    shop.look()
+    shop.run(0.3)
+    assert len(shop.chaos.calls) == 1
+
+
 def test_a_failed_call_is_made_again_with_the_same_key_and_bytes(shop: World) -> None:
     """F002"""
     shop.chaos.answers(500)

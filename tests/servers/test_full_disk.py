@@ -92,3 +92,18 @@ def test_a_disk_that_has_room_again_takes_the_books_over(shop: Shop, small_disk:
         until(lambda: told_by_all(server, 70), 20, "70 are delivered, as each worker tells it")
         assert shop.expect_settled(server)["accepted"] == 70
         assert len(shop.sandbox.requests) == 70
+
+
+def test_views_of_a_full_disk_outlive_their_worker(shop: Shop, small_disk: Path) -> None:
+    """F051, F083: there is room reserved for a while."""
+    with shop.gunicorn(workers=1, TOPMAIL_DELIVERY="worker") as server:
+        looked = server.look_at(["first"])
+        filler = fill(small_disk)
+        looked += server.look_at(products(100))
+        assert len(looked) == 101
+        kill(server)
+    filler.unlink()
+    with shop.gunicorn(workers=1) as server:
+        server.get("/about")
+        shop.expect_each_once(looked)
+        assert shop.expect_settled(server)["accepted"] == 101

@@ -296,6 +296,16 @@ def lock(fd: int) -> bool:
     return True
 
 
+def control(fd: int, request: int, argument: bytes) -> None:
+    """Asks something of the file system that holds an open file.
+
+    :raises OSError: it cannot do that.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    fcntl.ioctl(fd, request, argument)
+
+
 # struct flock on 64 bits (fcntl.h): its format, and where its type, whence and process are.
 _FLOCK, _TYPE, _WHENCE, _PID = (
     ("hhqqi4x", 0, 1, 4) if sys.platform == "linux" else ("qqihh4x", 3, 4, 2)  # macOS, FreeBSD

@@ -37,19 +37,28 @@ _REASONS = {str(reason): reason for reason in Reason}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the outbox holds, and for how long the same view counts once (seconds)."""
+    """What the outbox holds, and for how long the same view counts once (seconds).
+
+    :ivar as_written_until: what is older may have been sent by a leader that is gone, from memory:
+        it keeps the bytes of its line. Seconds since the epoch.
+    """
 
     rows: int
     bytes: int
     repeat_window: float
+    as_written_until: float = float("-inf")
 
     @classmethod
-    def of(cls, settings: Settings, *, in_memory: bool) -> Limits:
-        """The limits of an outbox on disk, whose log takes a sixteenth, or in memory."""
+    def of(cls, settings: Settings, began_at: float, *, in_memory: bool) -> Limits:
+        """The limits of an outbox on disk, whose log takes a sixteenth, or in memory.
+
+        :param began_at: when its leader began to lead.
+        """
         rows, space = settings.max_rows, settings.max_bytes - settings.max_bytes // 16
         if in_memory:
             rows, space = min(rows, MEMORY_ROWS), min(space, MEMORY_BYTES)
-        return cls(rows, space, settings.repeat_window)
+            began_at = float("inf")
+        return cls(rows, space, settings.repeat_window, began_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ class _Intake:
     """Lines on their way into the table, in one transaction."""
 
     connection: sqlite3.Connection
-    repeat_window: float
+    limits: Limits
     now: float
     imported: int = 0
     torn: int = 0
@@ -197,7 +206,8 @@ class _Intake:
         elif not repeat or self._counts(heading, line):
             if is_purchase:
                 self._end_browsing(identity, at)
-            contact_id = None if is_purchase or not is_open else self._contacts.get(identity)
+            is_open = is_open and not is_purchase and at > self.limits.as_written_until
+            contact_id = self._contacts.get(identity) if is_open else None
             chosen = with_contact_id(line, contact_id) if contact_id else line
             self._rows.append((key, at, identity, chosen, is_purchase))
 
@@ -221,7 +231,7 @@ class _Intake:
             return False
         if last is not None and last[1] == heading.key:
             return False  # this very view: it was counted
-        if last is not None and abs(heading.at - last[0]) < self.repeat_window:
+        if last is not None and abs(heading.at - last[0]) < self.limits.repeat_window:
             self._drop(line, Reason.REPEAT)
             return False
         self._seen[heading.repeat] = heading.at, heading.key
@@ -254,7 +264,7 @@ def import_lines(
 
     :param now: seconds since the epoch; what claims to be later happened now.
     """
-    intake = _Intake(connection, limits.repeat_window, now)
+    intake = _Intake(connection, limits, now)
     intake.take(lines)
     make_room(connection, limits, intake.dropped)
     return ImportReport(

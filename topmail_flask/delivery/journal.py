@@ -163,7 +163,8 @@ class Journal:
         if segment is not None and segment.pid == os.getpid():
             if not segment.in_place:
                 self._moved.append(segment)
-            elif os.fstat(segment.fd).st_size < self._segment_bytes:
+            elif (size := os.fstat(segment.fd).st_size) < self._segment_bytes:
+                segment.reserve(size)
                 self._save_moved(segment)
                 return segment
         self._segment = None

@@ -31,7 +31,7 @@ from topmail_flask.delivery.files import (
 )
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.notices import logger
-from topmail_flask.delivery.sender import BUSY_INTERVAL, Sender
+from topmail_flask.delivery.sender import Sender
 from topmail_flask.model.settings import Secret, Settings
 
 FAILOVER_INTERVAL = 1.0
@@ -39,6 +39,11 @@ FAILOVER_INTERVAL = 1.0
 RECHECK_INTERVAL = 5.0
 """Seconds between two checks whether the disk can be used again, while it leads in memory."""
 FAULTS_TO_REOPEN = 5
+TIME_TO_SETTLE, TIME_TO_GIVE_BACK = 0.6, 0.15
+"""Seconds that are kept at the end for calls under way to come to an end, and of these for giving
+back what was claimed and not sent."""
+LONGEST_CALL = 10.0
+"""Seconds that whoever stands back waits for the calls under way."""
 HEARTBEAT_INTERVAL = 0.25
 NOTE = "leader.order"
 NOTE_INTERVAL = 1.0
@@ -51,7 +56,7 @@ class Leader:
 
     :param directory: where the lock, the journals and the outbox are; None: in memory, alone.
     :param open_sender: opens the outbox and a sender for it.
-    :param wakeup: set when a view was accepted or a lot of calls has ended.
+    :param wakeup: set when a lot of calls has ended.
     :param while_waiting: done once a second while somebody else leads.
     :param holds: whether this one's settings hold; if not, it does not lead.
     :ivar sender: set while this one leads.
@@ -74,9 +79,8 @@ class Leader:
         self._holds = holds
         self._monotonic = monotonic
         self._stop_by: float | None = None
+        self._settled_by = float("inf")
         self._wakeup = wakeup
-        self._accepted = False
-        self._idle = False
         self._refusal = ""
         self.sender: Sender | None = None
         self.turned_at: float | None = None
@@ -92,16 +96,11 @@ class Leader:
             self._while_waiting()
             self._wakeup.wait(FAILOVER_INTERVAL)
 
-    def accepted(self) -> None:
-        """This process has accepted a view: a leader that is asleep for longer is woken."""
-        self._accepted = True
-        if self._idle:
-            self._idle = False
-            self._wakeup.set()
-
     def stop(self, moment: float) -> None:
         """Have :meth:`run` return: when nothing can be sent soon any more, or at this moment."""
-        self._stop_by = moment
+        left = moment - self._monotonic()
+        self._settled_by = moment - min(TIME_TO_GIVE_BACK, left / 4)
+        self._stop_by = moment - min(TIME_TO_SETTLE, left / 2)
         self._wakeup.set()
 
     def _try_to_lead(self) -> tuple[HeldFile | None, bool]:
@@ -126,7 +125,7 @@ class Leader:
         if lock is None:
             sender.outbox.file.keep_in_memory(self._refusal)
         recheck_at = self._monotonic() + RECHECK_INTERVAL
-        faults, self._accepted, heartbeat_at = 0, True, 0.0
+        faults, heartbeat_at = 0, 0.0
         try:
             while not self._is_done(sender) and faults < FAULTS_TO_REOPEN:
                 self.turned_at = self._monotonic()
@@ -134,8 +133,7 @@ class Leader:
                     heartbeat_at = self.turned_at + HEARTBEAT_INTERVAL
                     lock.touch()
                 try:
-                    accepted, self._accepted = self._accepted, False
-                    wait = sender.turn(accepted=accepted)
+                    wait = sender.turn()
                     faults = 0
                 except Exception as error:  # noqa: BLE001  # the sender's loop goes on
                     faults += 1
@@ -151,21 +149,25 @@ class Leader:
                     recheck_at = self._monotonic() + RECHECK_INTERVAL
                     if self._can_use_disk() and sender.outbox.leave_memory():
                         return
-                self._sleep(wait)
+                if self._stop_by is not None:
+                    wait = min(wait, self._stop_by - self._monotonic())
+                self._wakeup.wait(wait)
         finally:
             self.sender = None
             self.turned_at = None
+            self._settle(sender)
             sender.close()
             if lock is not None:
                 lock.release()
 
-    def _sleep(self, wait: float) -> None:
-        if self._stop_by is not None:
-            wait = min(wait, self._stop_by - self._monotonic())
-        self._idle = wait > BUSY_INTERVAL
-        if not (self._idle and self._accepted):  # accepted since the turn began
-            self._wakeup.wait(wait)
-        self._idle = False
+    def _settle(self, sender: Sender) -> None:
+        """Whoever sends next must not send once more what TopMail is taking at this moment."""
+        longest = self._monotonic() + LONGEST_CALL
+        while not sender.end():
+            left = min(longest, self._settled_by) - self._monotonic()
+            if left <= 0:
+                return
+            self._wakeup.wait(left)
 
     def _is_done(self, sender: Sender) -> bool:
         if self._stop_by is None:

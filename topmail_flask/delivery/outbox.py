@@ -118,6 +118,7 @@ class Outbox:
         self._batches = 0
         self._leased: dict[str, float] = {}
         self._superseded: Dropped = []
+        self._began_at = float("-inf")
         self._shrink_at = self._log_checked_at = 0.0
         self._ledger_kept_at = float("-inf")
         self._seen_version: tuple[int, int] | None = None
@@ -215,7 +216,7 @@ class Outbox:
 
         Times that are in the future, of a clock that was ahead, are set to now.
         """
-        now = self._clock()
+        now = self._began_at = self._clock()
         if self.file.exists:
             with suppress(Fault):
                 self.file.run(partial(_begin_lead, now=now))
@@ -470,7 +471,7 @@ class Outbox:
 
     @property
     def _limits(self) -> Limits:
-        return Limits.of(self._settings, in_memory=self.file.in_memory)
+        return Limits.of(self._settings, self._began_at, in_memory=self.file.in_memory)
 
     def _next_shoppers(self, limit: int, now: float) -> list[str]:
         late = now + LONGEST_WAIT

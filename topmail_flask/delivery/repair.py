@@ -224,7 +224,11 @@ class OutboxFile:
         return True
 
     def close(self) -> None:
-        """Closes all connections of this process; a file that lost its name is saved before."""
+        """Closes all connections of this process; a file that lost its name is saved before, and
+        what is in memory if the directory takes it.
+        """
+        if self.degraded and self._retry_at < float("inf"):
+            self.leave_memory()
         self._save()
         for file in (self._disk, self._memory):
             if file is not None:

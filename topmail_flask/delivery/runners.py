@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from topmail_flask.delivery.sender import Sender
 
 RETRY_INTERVAL, WARNING_INTERVAL = 1.0, 60.0
-TIME_TO_GIVE_BACK = 0.3
-"""Seconds that the leader gets at its end to give back what it claimed and did not send."""
 BROKER_RATE = 10_000.0
 """Tasks per second that are handed to a broker at the most."""
 NO_THREADS = (
@@ -166,7 +164,6 @@ class Runner:
         if thread is None or not thread.is_alive():
             self._start()
         elif leader is not None and leader.sender is not None:
-            leader.accepted()
             self._warn_if_stuck()
 
     def _warn_if_stuck(self) -> None:
@@ -199,10 +196,9 @@ class Runner:
         """Tell the thread to end in time for :meth:`join` with the same moment."""
         if self._pid != os.getpid():
             return
-        left = moment - self._monotonic()
-        self._stop_by = moment - min(TIME_TO_GIVE_BACK, left / 4)
+        self._stop_by = moment
         if self._leader is not None:
-            self._leader.stop(self._stop_by)
+            self._leader.stop(moment)
 
     def join(self, moment: float) -> bool:
         """Wait for the thread's end until a moment of the monotonic clock."""

@@ -36,9 +36,8 @@ IMPORT_LIMIT = 1000
 LOT_VIEWS, LOT_SECONDS = 32, 0.05
 """Views that a thread gets at the most, and seconds after which it begins no other of them: for so
 long a claimed view is known to wait still."""
-BUSY_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
-"""Seconds between two imports, while views come in and otherwise."""
-BUSY_FOR = 10.0
+IMPORT_INTERVAL, IDLE_INTERVAL = 0.25, 1.0
+"""Seconds between two looks into the journals, and where nothing can be sent anyway."""
 TIDY_INTERVAL = 60.0
 ASK_INTERVAL = 5.0
 BATCH_SECONDS, BATCH_OUTCOMES = 0.05, 128
@@ -61,7 +60,8 @@ class Threads(Protocol):
     def under_way(self) -> list[Job]: ...
     def give(self, lot: Sequence[Job]) -> bool: ...
     def take(self) -> tuple[list[Outcome], list[Job]]: ...
-    def dismiss(self) -> None: ...
+    def dismiss(self) -> bool: ...
+    def close(self) -> None: ...
     def quota(self) -> Quota | None: ...
 
 
@@ -135,13 +135,23 @@ class SenderThreads:
             left += lot.left
         return outcomes, left
 
-    def dismiss(self) -> None:
-        """Let the threads end, each after the call that it is making; wait for none."""
+    def dismiss(self) -> bool:
+        """Let the threads end, each after the call that it is making.
+
+        :returns: whether all have ended.
+        """
         for thread in self._threads:
             thread.dismissed = True
             thread.wakeup.set()
         for lot in self._under_way.values():
             lot.ends = True
+        return len(self._done) == len(self._under_way)
+
+    def close(self) -> None:
+        """Wait for nobody: what has no outcome yet is left."""
+        done = [*self._done, *(lot for lot in self._under_way.values() if lot not in self._done)]
+        self._done = deque(lot.as_it_is() for lot in done)
+        self._under_way = {id(lot): lot for lot in self._done}
         self._client.close()
 
     def quota(self) -> Quota | None:
@@ -149,7 +159,7 @@ class SenderThreads:
         return self._client.take_quota()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lot:
     """Jobs for one thread, and what became of them.
 
@@ -160,6 +170,12 @@ class Lot:
     outcomes: list[Outcome] = field(default_factory=list)
     left: list[Job] = field(default_factory=list)
     ends: bool = False
+
+    def as_it_is(self) -> Lot:
+        """What has become of the jobs until now; the others are left."""
+        outcomes = list(self.outcomes)
+        ended = {id(outcome.job) for outcome in outcomes}
+        return Lot(self.jobs, outcomes, [job for job in self.jobs if id(job) not in ended])
 
     def do(self, attempt: Attempt) -> None:
         """Make the calls. What comes behind one that failed waits with it: a shopper's views keep
@@ -275,9 +291,7 @@ class Sender:
         """By shopper, in the order of their turns."""
         self._claims = max(1, min(LOT_VIEWS * max(4, settings.senders), int(settings.rate)))
         self._import_at = self._tidy_at = self._claim_at = self._check_at = self._ask_at = 0.0
-        self._imported_at = float("-inf")
         self._leads = False
-        self._busy_until = 0.0
         self._more = self._more_waits = False
         self._pause: Pause | None = None
         state = outbox.state()
@@ -287,16 +301,13 @@ class Sender:
         elif state.pause_reason:
             outbox.resume()  # a new leader tries at once
 
-    def turn(self, *, accepted: bool = False) -> float:
+    def turn(self) -> float:
         """Do what can be done now without waiting.
 
-        :param accepted: this process has accepted a view since the last turn.
         :returns: seconds after which there may be more to do.
         """
         now = self._monotonic()
         self._settle(now)
-        if accepted:
-            self._import_at = min(self._import_at, self._imported_at + BUSY_INTERVAL)
         if self._more or now >= self._import_at:
             self._import(now)
         if now >= self._ask_at:
@@ -326,12 +337,17 @@ class Sender:
             return bool(self._threads.lots)
         return len(self._ring) > 0 or self.outbox.pending() > 0
 
+    def end(self) -> bool:
+        """Begin no other call; whether those under way have ended."""
+        return self._threads.dismiss()
+
     def close(self) -> None:
-        """Give back what was claimed. Calls under way go on; their views are sent again, by key."""
+        """Give back what was claimed. Views of calls under way are sent again, by key."""
         self._threads.dismiss()
+        self._threads.close()
         self._settle(self._monotonic())
         self._write()
-        self._release([job.row for job in self._threads.under_way])
+        self._release()
         for entry in self.outbox.file.unsaved():
             self._ring.put(entry)
         self.outbox.close()
@@ -391,12 +407,10 @@ class Sender:
         report = self.outbox.import_journals(IMPORT_LIMIT)
         self._empty_ring()
         if report.imported:
-            self._busy_until = now + BUSY_FOR
             self._claim_at = now
         self._more = self._more_waits or report.more
-        interval = BUSY_INTERVAL if now < self._busy_until else IDLE_INTERVAL
-        self._imported_at = now
-        self._import_at = now + interval
+        held = self._pace.wait_of_pause(now) > IDLE_INTERVAL
+        self._import_at = now + (IDLE_INTERVAL if held else IMPORT_INTERVAL)
         if report.lines and self._receivers.listen:
             self._receivers.all_dropped(report.dropped)
 
@@ -475,8 +489,8 @@ class Sender:
         for job in reversed(lot):
             self._claimed.setdefault(job.row.entry.identity, deque()).appendleft(job.row)
 
-    def _release(self, also: Sequence[Row] = ()) -> None:
-        rows = [*also, *(row for rows in self._claimed.values() for row in rows)]
+    def _release(self) -> None:
+        rows = [row for rows in self._claimed.values() for row in rows]
         self._claimed.clear()
         if rows:
             self.outbox.release(rows)
