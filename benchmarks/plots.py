@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from textwrap import wrap
 
-WIDTH, LETTER, FIGURES, HEIGHT, GAP, TOP = 820, 7.8, 90, 22, 8, 44
+WIDTH, LETTERS, FIGURES, HEIGHT, ROW, GAP = 380, 44, 70, 14, 44, 8
+"""Of a phone: a name stands above its bar, and texts keep their size."""
 OURS, THEIRS, INK, PAPER = "#0f766e", "#9aa5b1", "#1f2933", "#ffffff"
 STYLE = "font: 14px system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 
@@ -17,8 +19,9 @@ def bars(title: str, unit: str, values: Mapping[str, float], ours: str) -> str:
     :param ours: bars whose names hold this are in another colour; "" is in all of them.
     """
     most = max([*values.values(), 1e-9])
-    labels = int(max([len(name) for name in values], default=0) * LETTER) + 2 * GAP
-    height = TOP + len(values) * (HEIGHT + GAP) + GAP
+    heads = wrap(f"{title}, {unit}", LETTERS)
+    top = GAP + 20 * len(heads)
+    height = top + len(values) * ROW + GAP
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
@@ -26,28 +29,24 @@ def bars(title: str, unit: str, values: Mapping[str, float], ours: str) -> str:
         ),
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>',
-        (
-            f'<text x="{GAP}" y="26" fill="{INK}" font-weight="600">{escape(title)}, '
-            f"{escape(unit)}</text>"
-        ),
     ]
+    parts += [_text(GAP, 20 * (at + 1), line, "600") for at, line in enumerate(heads)]
     for at, (name, value) in enumerate(values.items()):
-        y = TOP + at * (HEIGHT + GAP)
-        length = max(1.0, (WIDTH - labels - FIGURES) * max(value, 0.0) / most)
-        middle = y + HEIGHT * 0.7
+        y = top + at * ROW
+        length = max(1.0, (WIDTH - FIGURES - 2 * GAP) * max(value, 0.0) / most)
+        box = f'x="{GAP}" y="{y + 22}" width="{length:.1f}" height="{HEIGHT}"'
         colour = OURS if ours in name else THEIRS
         parts += [
-            (
-                f'<text x="{labels - GAP}" y="{middle:.0f}" text-anchor="end" fill="{INK}">'
-                f"{escape(name)}</text>"
-            ),
-            f'<rect x="{labels}" y="{y}" width="{length:.1f}" height="{HEIGHT}" fill="{colour}"/>',
-            (
-                f'<text x="{labels + length + GAP:.1f}" y="{middle:.0f}" fill="{INK}">'
-                f"{figure(value)}</text>"
-            ),
+            _text(GAP, y + 16, name),
+            f'<rect {box} fill="{colour}"/>',
+            _text(2 * GAP + length, y + 34, figure(value)),
         ]
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _text(x: float, y: float, text: str, weight: str = "400") -> str:
+    place = f'<text x="{x:.0f}" y="{y:.0f}" fill="{INK}" font-weight="{weight}">'
+    return f"{place}{escape(text)}</text>"
 
 
 def figure(value: float) -> str:

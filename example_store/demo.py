@@ -31,7 +31,7 @@ LOOKS_EVERY = 0.5
 
 
 class CannotStart(Exception):
-    """The demonstration cannot start; the message is one line with the cure."""
+    """The demonstration cannot start; the message is one line with the fix."""
 
 
 def main() -> int:
@@ -65,8 +65,8 @@ def _ports() -> tuple[int, int]:
     wanted = {"PORT": _number("PORT", 5000), "SANDBOX_PORT": _number("SANDBOX_PORT", 8025)}
     shop_port, sandbox_port = wanted.values()
     if shop_port == sandbox_port:
-        cure = _cure({**wanted, "SANDBOX_PORT": _next_free(sandbox_port, wanted)})
-        raise CannotStart(f"PORT and SANDBOX_PORT are both {shop_port}: give them two: {cure}")
+        fix = _fix({**wanted, "SANDBOX_PORT": _next_free(sandbox_port, wanted)})
+        raise CannotStart(f"PORT and SANDBOX_PORT are both {shop_port}: give them two: {fix}")
     problems = {name: _problem_of(port) for name, port in wanted.items()}
     if any(problems.values()):
         free = {
@@ -74,7 +74,7 @@ def _ports() -> tuple[int, int]:
             for name, port in wanted.items()
         }
         said = " ".join(problem for problem in problems.values() if problem)
-        raise CannotStart(f"{said} Stop what listens there, or choose others: {_cure(free)}")
+        raise CannotStart(f"{said} Stop what listens there, or choose others: {_fix(free)}")
     return shop_port, sandbox_port
 
 
@@ -103,7 +103,7 @@ def _next_free(port: int, wanted: Mapping[str, int]) -> int:
     return next((other for other in later if _problem_of(other) is None), port)
 
 
-def _cure(ports: Mapping[str, int]) -> str:
+def _fix(ports: Mapping[str, int]) -> str:
     """The line to type, with both variables: who changes one port has often changed the other."""
     return " ".join([*(f"{name}={port}" for name, port in ports.items()), "make demo"])
 
@@ -206,7 +206,7 @@ def _say_what_to_do(shop: str, sandbox: str) -> None:
   4. Log in as {stranger.email} ({stranger.password}), who is no contact there:
      each view is refused with contact_not_found, as the account page says.
   5. Press "Create this contact" beside one of them on the sandbox's page:
-     the views arrive within a minute, without another look.
+     the views arrive within a minute, without another page view.
 
   No view? The X-TopMail header of each page says why.
   Ctrl-C stops both.

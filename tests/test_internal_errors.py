@@ -55,7 +55,7 @@ def test_a_view_that_our_error_lost_has_a_reason_everywhere(
     health = shop.topmail.health(shop.app)
     assert (health.ok, health.state) == (False, "degraded")
     assert "internal_error" in health.reason
-    assert "Update topmail-flask" in health.cure
+    assert "Update topmail-flask" in health.fix
     lines = [line for line in caplog.messages if "an error of topmail_flask itself" in line]
     assert 1 <= len(lines) <= 2, "once for each place: when the template is done, and at the end"
     assert all("views of products are lost" in line for line in lines)

@@ -26,10 +26,10 @@ def test_views_go_over_the_celery_app_that_the_middleware_was_given(
         assert [view["email"] for view in sandbox.views] == [ANN]
 
 
-def test_without_a_celery_app_the_middleware_tells_the_cure(wrap: Wrap) -> None:
+def test_without_a_celery_app_the_middleware_tells_the_fix(wrap: Wrap) -> None:
     middleware = wrap(Shop(), delivery="celery")
     get(middleware)
     middleware.flush(0.5)
     health = middleware.health()
     assert (health.state, health.reason) == ("paused", "no_celery_app")
-    assert "TopMailMiddleware(celery=" in health.cure
+    assert "TopMailMiddleware(celery=" in health.fix

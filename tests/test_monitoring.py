@@ -82,7 +82,7 @@ def test_a_store_under_test_is_not_called_healthy(operated: OperatedStore) -> No
     assert topmail.health(app).state == asked(app)[1]["state"] == "disabled"
 
 
-def test_a_paused_delivery_answers_503_with_the_reason_the_cure_and_the_end(
+def test_a_paused_delivery_answers_503_with_the_reason_the_fix_and_the_end(
     operated: OperatedStore, topmail: Sandbox
 ) -> None:
     operated.looks(1)
@@ -92,7 +92,7 @@ def test_a_paused_delivery_answers_503_with_the_reason_the_cure_and_the_end(
     status, told = asked(app)
     assert status == 503
     assert (told["ok"], told["state"], told["reason"]) == (False, "paused", "forbidden")
-    assert told["cure"]
+    assert told["fix"]
     values = metrics(app)
     assert values["topmail_ok"] == 0
     assert values['topmail_state{state="paused"}'] == 1

@@ -540,9 +540,9 @@ def is_same_path(address: str | None, page: FlaskPage) -> bool:
 
 def remark_on(error: InvalidValueError, name: str) -> Rejected:
     """Why a template variable, or what the shop named, is no product."""
-    cure = error.cure if isinstance(error, IncompleteError) else ""
+    fix = error.fix if isinstance(error, IncompleteError) else ""
     what = name if error.field == "product" else f"{name}.{error.field}"
-    return Rejected(what, error.problem, cure)
+    return Rejected(what, error.problem, fix)
 
 
 _USUAL_VARIABLES = frozenset(["request", "session", "g", "config", "current_user", "csrf_token"])
@@ -560,13 +560,13 @@ def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]
     product = products[0] if products else "..."
     for name in (wanted,) if wanted else VARIABLES:
         if name and isinstance(context.get(name), (list, tuple)):
-            cure = f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'
-            return Rejected(name, "is a list or tuple: a product has names", cure)
+            fix = f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'
+            return Rejected(name, "is a list or tuple: a product has names", fix)
     if wanted is not None:
         why = f"has no variable {wanted}, which @product_page names; it was given: {listed}"
         return Rejected("template", why, f'@product_page("{product}"): name the variable that is.')
-    cure = f'@product_page("{product}") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["{product}"].'
-    return Rejected("template", f"has no variable product or item; it was given: {listed}", cure)
+    fix = f'@product_page("{product}") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["{product}"].'
+    return Rejected("template", f"has no variable product or item; it was given: {listed}", fix)
 
 
 def is_within_another() -> bool:

@@ -18,7 +18,7 @@ log = logging.getLogger("topmail_flask")
 RECENT = 3600.0
 """Seconds for which an error of our own is told."""
 _SECONDS_BETWEEN_EQUAL_LINES = 60.0
-_CURE = (
+_FIX = (
     "Update topmail-flask. If it happens again, open an issue with what `flask topmail report` "
     "writes: it names the place, and nothing about a shopper."
 )
@@ -30,7 +30,7 @@ _CLOSED = frozenset(
     DetachedInstanceError
     """.split()
 )
-_CURE_OF_CLOSED = (
+_FIX_OF_CLOSED = (
     ". If after_request closes the database: close it in teardown_request instead, which runs "
     "when TopMail has asked"
 )
@@ -80,8 +80,8 @@ class Guard:
         if last is not None and now - last < _SECONDS_BETWEEN_EQUAL_LINES:
             return
         self._logged[name, kind] = now
-        cure = _CURE_OF_CLOSED if kind in _CLOSED else ""
-        fault = f"raised {kind}; the page is served without it{cure}"
+        fix = _FIX_OF_CLOSED if kind in _CLOSED else ""
+        fault = f"raised {kind}; the page is served without it{fix}"
         log.warning("TopMail: %s() %s", name, error if isinstance(error, WrongAnswer) else fault)
 
     def swallow(
@@ -109,7 +109,7 @@ class Guard:
                 "TopMail: an error of topmail_flask itself (%s). Pages are served as they are, "
                 "but views of products are lost. %s",
                 what,
-                _CURE,
+                _FIX,
             )
 
     def trouble(self) -> str:
@@ -123,7 +123,7 @@ class Guard:
         trouble = self.trouble()
         if not trouble or not (health.ok or health.state == "degraded"):
             return health
-        return replace(health, state="degraded", reason=f"internal_error: {trouble}", cure=_CURE)
+        return replace(health, state="degraded", reason=f"internal_error: {trouble}", fix=_FIX)
 
     def count(self, refusals: Mapping[str, int]) -> dict[str, int]:
         """Refusals by their reason, with the views that are lost by an error of our own."""

@@ -47,8 +47,8 @@ def metrics() -> Response:
         from prometheus_client import CollectorRegistry  # noqa: PLC0415  # an extra
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
     except ImportError:
-        cure = "Metrics need prometheus_client: pip install topmail-flask[prometheus]\n"
-        return Response(cure, 501, mimetype="text/plain")
+        fix = "Metrics need prometheus_client: pip install topmail-flask[prometheus]\n"
+        return Response(fix, 501, mimetype="text/plain")
     registry = CollectorRegistry()
     registry.register(_OutboxCollector(core_of()))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))

@@ -35,7 +35,7 @@ class RenderedPage:
     :ivar failed: an error of our own lost what the shop named, or what the template showed.
     :ivar declared: products named by route, template call or ``track``, in their order.
     :ivar template_product: what a template variable that nobody marked held, or None.
-    :ivar remarks: why what was shown or named is no product, with the cure.
+    :ivar remarks: why what was shown or named is no product, with the fix.
     :ivar refusal: why the request counts for nothing, as far as it was asked; see ``judged_as``.
     :ivar judged_as: whether it was marked when that was asked; None: it was not.
     """

@@ -30,7 +30,7 @@ def reasons() -> str:
     ]
     lines += [
         f"| `{reason.value}` | {reason.sentence} "
-        f"| {reason.cure or 'Nothing: all is as it should be.'} |"
+        f"| {reason.fix or 'Nothing: all is as it should be.'} |"
         for reason in Reason
     ]
     return "\n".join(lines) + "\n"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import report
 from benchmarks.measuring import MET, NOISE, NOT_MET, judged
 from benchmarks.plots import bars
-from benchmarks.report import comparison, goals_table
+from benchmarks.report import comparison, for_owners, goals_table
 
 ROOT = Path(__file__).parents[2]
 PEERS = ("segment", "extruct", "lxml", "huey", "persistqueue", "litequeue", "trustme")
@@ -92,3 +94,43 @@ def test_a_plot_shows_every_figure_and_escapes_the_names() -> None:
     assert "12.3" in drawn
     assert "1,234" in drawn
     assert "&lt;theirs&gt;" in drawn
+
+
+def test_the_page_opens_with_what_an_owner_wants_to_know() -> None:
+    cases = (
+        report.TRACKED,
+        report.FIRST,
+        "no product: listing",
+        "anonymous",
+        "robot",
+        "static file",
+    )
+    figures: dict[str, dict[str, object]] = {
+        "request_cost": {"cases": {name: {"added_us": 200.0, "bare_us": 1400.0} for name in cases}},
+        "delivering": {report.SENT: {"cpu_us": 700.0}},
+        "store_load": {"topmail background, healthy": {"ratio": 0.9}},
+        "peers": {name: {"added_us": 1760.0} for name in report.PEERS},
+    }
+    page = "\n".join(
+        for_owners({name: {"figures": told} for name, told in figures.items()}, "then")
+    )
+
+    assert "| 0.2 ms on 1.4 ms |" in page
+    assert "| a day of 100,000 such pages and their views | 90 s of CPU |" in page
+    assert "0.90 of the pages a second" in page
+    assert all(f"| {name} | 1.8 ms |" in page for name in report.PEERS)
+    assert for_owners({}, "then") == []
+
+
+def test_a_plot_can_be_read_on_a_phone() -> None:
+    drawn = bars("A long title of a plot that needs two lines of a phone", "us", {"a": 1.0}, "a")
+
+    assert 'width="380"' in drawn
+    assert drawn.count('font-weight="600"') == 2
+
+
+def test_every_picture_of_the_page_of_results_is_there() -> None:
+    page = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", page)
+    assert pictures
+    assert [picture for picture in pictures if not (ROOT / "benchmarks" / picture).is_file()] == []

@@ -60,13 +60,13 @@ def doctor(app: Flask, *words: str, color: bool = False) -> Result:
 
 
 def told(app: Flask, *words: str, status: int = 0) -> dict[str, tuple[str, str]]:
-    """How bad it is and what the doctor says, with the cure, by the name of the check."""
+    """How bad it is and what the doctor says, with the fix, by the name of the check."""
     result = doctor(app, "--json", *words)
     assert result.exit_code == status, result.output
     return {
         finding["check"]: (
             finding["level"],
-            f"{finding['what']} -> {finding['cure']} {finding['details']}",
+            f"{finding['what']} -> {finding['fix']} {finding['details']}",
         )
         for finding in json.loads(result.stdout)["findings"]
     }

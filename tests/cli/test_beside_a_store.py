@@ -52,7 +52,7 @@ def test_a_sender_that_hangs_is_seen_from_every_process(
         os.utime(lock, (long_ago, long_ago))
         told = operated.told("outbox", "status", status=1)
         assert told["state"] == "stuck"
-        assert "receiver" in told["cure"]
+        assert "receiver" in told["fix"]
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         topmail.wait_for_views(2, timeout=20)
         assert operated.told("outbox", "status")["state"] == "healthy"

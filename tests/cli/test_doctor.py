@@ -1,4 +1,4 @@
-"""``flask topmail doctor``: one line a check, with the cure; and it changes nothing anywhere."""
+"""``flask topmail doctor``: one line a check, with the fix; and it changes nothing anywhere."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_check_that_the_shops_own_code_breaks_is_a_warning_and_the_others_go_o
     assert findings["versions"][0] == "ok"
 
 
-def test_lines_fit_a_terminal_and_say_the_cure(
+def test_lines_fit_a_terminal_and_say_the_fix(
     topmail: Sandbox, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -149,7 +149,7 @@ def test_programs_get_the_same_as_json(topmail: Sandbox) -> None:
         "check": "key",
         "level": "error",
         "what": "There is no API key: nothing is sent.",
-        "cure": "Set TOPMAIL_API_KEY.",
+        "fix": "Set TOPMAIL_API_KEY.",
         "details": [],
     }
     assert json.loads(doctor(tea_app(topmail), "--json").stdout)["ok"] is True

@@ -33,7 +33,7 @@ def test_what_a_key_may_do_is_known_before_a_shopper_comes(
     }
 
 
-def test_a_missing_permission_and_a_revoked_key_name_their_cures(topmail: Sandbox) -> None:
+def test_a_missing_permission_and_a_revoked_key_name_their_fixes(topmail: Sandbox) -> None:
     app = tea_app(topmail, {"TOPMAIL_API_KEY": "tm_test_sandbox_read_only"})
     assert "grant it in TopMail" in told(app, status=1)["tracking"][1]
     app = tea_app(topmail, {"TOPMAIL_API_KEY": "tm_test_revoked_long_ago"})

@@ -157,7 +157,7 @@ def test_a_loader_of_the_shop_is_named_and_a_store_that_knows_nobody_is_warned()
     app = bare_app(config=AT_TOPMAIL)
     finding = found(app, "shoppers")
     assert finding.level == "warning"
-    assert "@topmail.shopper_loader" in finding.cure
+    assert "@topmail.shopper_loader" in finding.fix
 
     def member_of_the_club() -> None:
         return None
@@ -186,7 +186,7 @@ def test_opt_out_is_doubted_where_the_law_asks_for_a_yes(config: dict[str, Any],
     """The EU, the EEA, the United Kingdom and Switzerland."""
     finding = finding_of("consent", config)
     assert (finding.level, said in finding.what) == ("warning", True), finding
-    assert 'TOPMAIL_CONSENT = "opt-in"' in finding.cure
+    assert 'TOPMAIL_CONSENT = "opt-in"' in finding.fix
     assert finding_of("consent", config | {"TOPMAIL_CONSENT": "opt-in"}).level == "ok"
 
 

@@ -12,7 +12,7 @@ def test_views_that_wait_for_a_drain_that_nobody_runs_are_told_of(operated: Oper
     finding = found(operated.app, "delivery")
     assert finding.level == "warning"
     assert finding.what.startswith("Nobody sends at the moment; 2 views waiting")
-    assert "flask topmail drain --follow" in finding.cure
+    assert "flask topmail drain --follow" in finding.fix
 
 
 def test_delivered_views_are_counted(operated: OperatedStore, topmail: Sandbox) -> None:
@@ -29,7 +29,7 @@ def test_dead_letters_are_a_warning_that_says_where_to_look(operated: OperatedSt
     operated.looks(1, shopper="nobody@shop.example")
     operated.run("drain", status=0)
     finding = found(operated.app, "delivery")
-    assert (finding.level, finding.cure) == ("warning", "See: flask topmail outbox list")
+    assert (finding.level, finding.fix) == ("warning", "See: flask topmail outbox list")
 
 
 def test_dead_letters_that_were_dealt_with_are_no_warning(operated: OperatedStore) -> None:
@@ -40,14 +40,14 @@ def test_dead_letters_that_were_dealt_with_are_no_warning(operated: OperatedStor
     assert (finding.level, "0 dead letters" in finding.what) == ("ok", True)
 
 
-def test_a_pause_is_an_error_with_its_cure(operated: OperatedStore, topmail: Sandbox) -> None:
+def test_a_pause_is_an_error_with_its_fix(operated: OperatedStore, topmail: Sandbox) -> None:
     topmail.inject_faults(script=[401] * 50)
     operated.looks(1)
     operated.run("drain", "--timeout", "0.5", status=1)
     finding = found(operated.app, "delivery")
     assert finding.level == "error"
     assert "paused: unauthorized" in finding.what
-    assert "TOPMAIL_API_KEY" in finding.cure
+    assert "TOPMAIL_API_KEY" in finding.fix
 
 
 def test_what_is_in_memory_is_known_to_the_store_alone(topmail: Sandbox) -> None:

@@ -65,14 +65,14 @@ def test_a_file_system_that_loses_views_is_found(
     assert (finding.level, said in finding.what) == (level, True), finding
 
 
-def test_a_place_that_others_may_write_to_is_an_error_with_the_command_that_cures(
+def test_a_place_that_others_may_write_to_is_an_error_with_the_command_that_fixes(
     topmail: Sandbox, tmp_path: Path
 ) -> None:
     place = tmp_path / "outbox"
     place.mkdir()
     place.chmod(0o777)
     finding = finding_of(topmail, place)
-    assert (finding.level, finding.cure) == ("error", f"chmod 700 {place}")
+    assert (finding.level, finding.fix) == ("error", f"chmod 700 {place}")
 
 
 def test_an_outbox_that_others_may_write_to_is_an_error(operated: OperatedStore) -> None:
@@ -82,7 +82,7 @@ def test_an_outbox_that_others_may_write_to_is_an_error(operated: OperatedStore)
     operated.directory.chmod(0o777)
     finding = found(operated.app, "outbox")
     assert finding.level == "error"
-    assert finding.cure.startswith("chmod 700")
+    assert finding.fix.startswith("chmod 700")
 
 
 def test_a_file_in_the_place_of_the_directory_is_an_error(topmail: Sandbox, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_read_only_disk_is_named_with_what_to_do(topmail: Sandbox) -> None:
         pytest.skip("nothing is mounted read-only here")
     finding = finding_of(topmail, place / "topmail")
     assert (finding.level, "read-only disk" in finding.what) == ("error", True)
-    assert "/tmp/topmail" in finding.cure
+    assert "/tmp/topmail" in finding.fix
 
 
 def test_a_fleeting_place_is_all_right_where_answers_wait_for_their_views(

@@ -113,7 +113,7 @@ def test_the_debug_header_belongs_to_debugging(
 def test_a_home_page_elsewhere_can_be_named(topmail: Sandbox) -> None:
     app = tea_app(topmail)
     finding = found(app, "cacheability", home="/nowhere")
-    assert (finding.level, "--home" in finding.cure) == ("warning", True)
+    assert (finding.level, "--home" in finding.fix) == ("warning", True)
     assert found(app, "cacheability", home="/tea/a").level == "ok"
 
 
@@ -126,14 +126,14 @@ def test_pages_that_the_extension_can_unpack_are_no_matter(topmail: Sandbox) -> 
     assert found(app, "pages").level == "ok", "and links are found on a compressed home page"
 
 
-def test_pages_that_the_extension_cannot_unpack_are_a_warning_with_the_cure(
+def test_pages_that_the_extension_cannot_unpack_are_a_warning_with_the_fix(
     topmail: Sandbox,
 ) -> None:
     app = tea_app(topmail)
     compressed(app, lambda body: body[::-1], "br")
     finding = found(app, "compression")
     assert (finding.level, "compressed as br by " in finding.what) == ("warning", True)
-    assert "COMPRESS_ALGORITHM" in finding.cure
+    assert "COMPRESS_ALGORITHM" in finding.fix
 
 
 def test_product_pages_are_found_by_the_links_of_the_home_page(topmail: Sandbox) -> None:
@@ -148,7 +148,7 @@ def test_a_marked_route_without_a_product_is_found(topmail: Sandbox) -> None:
     finding = found(app, "pages")
     assert finding.level == "error"
     assert "No product on 2 of 2 product pages looked at (no_product)" in finding.what
-    assert "flask topmail inspect" in finding.cure
+    assert "flask topmail inspect" in finding.fix
 
 
 def test_named_pages_are_looked_at_instead(topmail: Sandbox) -> None:
@@ -167,7 +167,7 @@ def test_a_home_page_that_links_to_no_product_asks_for_a_sample(topmail: Sandbox
     app = tea_app(topmail)
     app.view_functions["home"] = lambda: '<a href="//[">?</a><a href="https://else.where/tea/a">'
     finding = found(app, "pages")
-    assert (finding.level, "--sample" in finding.cure) == ("warning", True)
+    assert (finding.level, "--sample" in finding.fix) == ("warning", True)
 
 
 @pytest.mark.parametrize(

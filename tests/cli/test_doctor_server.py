@@ -111,7 +111,7 @@ def test_uwsgi_without_threads_is_a_warning_unless_it_has_them_by_default(
         by_default = False
     assert finding.level == ("ok" if by_default else "warning")
     if not by_default:
-        assert "drain --follow" in finding.cure
+        assert "drain --follow" in finding.fix
 
 
 def test_a_server_that_runs_elsewhere_is_another_stores(topmail: Sandbox, place: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_real_gunicorn_beside_the_store_is_seen(topmail: Sandbox, place: Path)
     ("variable", "platform"),
     [("AWS_LAMBDA_FUNCTION_NAME", "AWS Lambda"), ("K_SERVICE", "Cloud Run"), ("", "Zappa")],
 )
-def test_a_platform_that_freezes_processes_is_known_and_cured_by_one_setting(
+def test_a_platform_that_freezes_processes_is_known_and_repaired_by_one_setting(
     topmail: Sandbox, place: Path, monkeypatch: pytest.MonkeyPatch, variable: str, platform: str
 ) -> None:
     if variable:
@@ -160,7 +160,7 @@ def test_a_platform_that_freezes_processes_is_known_and_cured_by_one_setting(
         (place / "zappa_settings.json").write_text("{}")
     finding = finding_of(topmail, place)
     assert (finding.level, platform in finding.what) == ("warning", True)
-    assert "TOPMAIL_SEND_BEFORE_ANSWER" in finding.cure
+    assert "TOPMAIL_SEND_BEFORE_ANSWER" in finding.fix
     finding = finding_of(topmail, place, TOPMAIL_SEND_BEFORE_ANSWER=2)
     assert (finding.level, "up to 2 s" in finding.what) == ("ok", True)
 

@@ -157,7 +157,7 @@ def test_a_paused_delivery_is_told_with_its_end_and_a_failing_status(
     operated.run("drain", "--timeout", "1", status=1)
     told = operated.told("outbox", "status", status=1)
     assert (told["state"], told["reason"]) == ("paused", "unauthorized")
-    assert "TOPMAIL_API_KEY" in told["cure"]
+    assert "TOPMAIL_API_KEY" in told["fix"]
     assert told["until"].endswith("+00:00")
     assert told["pending"] == 1
     topmail.inject_faults()
@@ -165,20 +165,20 @@ def test_a_paused_delivery_is_told_with_its_end_and_a_failing_status(
     assert operated.told("outbox", "status")["state"] == "healthy"
 
 
-def test_a_store_whose_sender_was_never_started_is_in_a_blackout(operated: OperatedStore) -> None:
+def test_a_store_whose_sender_was_never_started_is_not_delivering(operated: OperatedStore) -> None:
     """F184: nothing is in the books yet, only in the journals."""
     operated.looks(1)
     written = Journal(operated.directory)
     assert written.append(entry(1, at=time.time() - 400))
     told = operated.told("outbox", "status", status=1)
-    assert (told["state"], told["last_success"], told["pending"]) == ("blackout", None, 2)
+    assert (told["state"], told["last_success"], told["pending"]) == ("not_delivering", None, 2)
     assert 400 <= told["oldest_pending"] < 460
     assert "the oldest for 6 min" in operated.run("outbox", "status", status=1)
     written.close()
 
 
 @pytest.mark.parametrize("words", [("outbox", "status"), ("outbox", "list"), ("forget", ANN)])
-def test_an_outbox_that_cannot_be_had_is_named_with_the_cure(
+def test_an_outbox_that_cannot_be_had_is_named_with_the_fix(
     operated: OperatedStore, words: tuple[str, ...]
 ) -> None:
     in_memory = operated.run(*words, status=1, TOPMAIL_OUTBOX=":memory:")
@@ -272,4 +272,4 @@ def test_banners_whose_cookies_cannot_be_read_are_told_by_the_status_and_the_doc
     (finding,) = [finding for finding in findings if finding["check"] == "consent"]
     assert finding["level"] == "warning"
     assert "The cookies of Osano could not be read (1 time, the last 0 s ago)" in finding["what"]
-    assert "@topmail.consent" in finding["cure"]
+    assert "@topmail.consent" in finding["fix"]

@@ -59,14 +59,14 @@ def test_an_unknown_address_becomes_a_contact_where_a_shopper_would(topmail: San
     assert bob["subscribed"] is False
 
 
-def test_a_key_without_the_permission_names_its_cure(topmail: Sandbox) -> None:
+def test_a_key_without_the_permission_names_its_fix(topmail: Sandbox) -> None:
     result = send_test(topmail, "--to", ANN, TOPMAIL_API_KEY="tm_test_sandbox_contacts_only")
     assert result.exit_code == 1
     assert "TopMail answered 403 (forbidden)." in result.output
     assert "-> The key lacks a permission" in result.output
 
 
-def test_a_contact_that_may_not_be_created_names_its_cure(topmail: Sandbox) -> None:
+def test_a_contact_that_may_not_be_created_names_its_fix(topmail: Sandbox) -> None:
     topmail.inject_faults(script=[{"status": 404, "code": "contact_not_found"}, 403])
     result = send_test(topmail, "--to", "bob@shop.example", TOPMAIL_UNKNOWN_CONTACTS="create")
     assert (result.exit_code, "403 (forbidden)" in result.output) == (1, True)

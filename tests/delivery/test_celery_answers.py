@@ -187,7 +187,7 @@ def test_the_task_of_an_unknown_id_comes_again_at_once_by_the_address(there: Bro
     assert told.ends == []
 
 
-def test_a_shop_without_its_celery_app_is_told_the_cure(tmp_path: Path) -> None:
+def test_a_shop_without_its_celery_app_is_told_the_fix(tmp_path: Path) -> None:
     program = (
         "import flask, sys, topmail_flask as t; app = flask.Flask('shop');"
         f"app.config |= dict(TOPMAIL_API_KEY='{KEY}', TOPMAIL_DELIVERY='celery',"
@@ -195,7 +195,7 @@ def test_a_shop_without_its_celery_app_is_told_the_cure(tmp_path: Path) -> None:
         "from tests.delivery.views import view_of;"
         "from topmail_flask.core import core_of;"
         "d = core_of(app).delivery; d.accept(view_of('a')); d.flush(1.0);"
-        "health = d.health(); print(health.state, health.reason, health.cure)"
+        "health = d.health(); print(health.state, health.reason, health.fix)"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert b'paused no_celery_app Put the Celery app into app.extensions["celery"]' in done.stdout

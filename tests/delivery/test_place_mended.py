@@ -1,4 +1,4 @@
-"""A directory that was refused, and is cured while the store runs (F082, F097)."""
+"""A directory that was refused, and is repaired while the store runs (F082, F097)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def store(place: Path, sandbox: Sandbox, clock: Clock) -> Delivery:
     return Delivery(settings, Shop("shop", b"secret"), place, monotonic=clock)
 
 
-def test_a_cured_directory_is_led_again_within_seconds(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_repaired_directory_is_led_again_within_seconds(tmp_path: Path, sandbox: Sandbox) -> None:
     place, clock = tmp_path / "outbox", Clock()
     place.symlink_to(tmp_path)
     with closing(store(place, sandbox, clock)) as delivery:

@@ -1,4 +1,4 @@
-"""A place that is cured while nobody looks at a product: health tells so all the same (F082)."""
+"""A place that is repaired while nobody looks at a product: health tells so all the same (F082)."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def no_directory(place: Path) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize("harm", [refused, no_directory])
-def test_a_cured_place_is_healthy_before_the_next_view(
+def test_a_repaired_place_is_healthy_before_the_next_view(
     tmp_path: Path, sandbox: Sandbox, harm: Callable[[Path], Callable[[], object]]
 ) -> None:
     place, clock = tmp_path / "outbox", Clock()
-    cure = harm(place)
+    fix = harm(place)
     with closing(store(place, sandbox, clock)) as delivery:
         delivery.accept(view_of("refused"))
         until(lambda: delivery.stats().delivered == 1, "the books are written")
         assert delivery.health().state == "degraded"
-        cure()
+        fix()
         clock.ahead += 6
         until(lambda: delivery.health().state == "healthy", "it is known without a view", limit=10)
 

@@ -117,7 +117,7 @@ def test_what_cannot_be_written_again_is_kept_until_it_can_and_told(
         clock.ahead += 6
         until(lambda: len(sandbox.views) == 6, "all are sent", 30)
         has_ended(delivery, 6)
-        until(lambda: delivery.health().ok, "health tells of the cure", 30)
+        until(lambda: delivery.health().ok, "health tells of the fix", 30)
 
 
 def test_what_is_open_and_cannot_be_kept_is_counted_and_told(

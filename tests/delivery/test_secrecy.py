@@ -193,7 +193,7 @@ def test_an_hour_without_the_api_is_a_few_lines_of_the_log(
         assert shop.stats.accepted == 7200
         assert shop.stats.pending <= 2000
         assert len(shop.chaos.calls) <= 180
-        assert shop.health.state == "blackout"  # F184
+        assert shop.health.state == "not_delivering"  # F184
         assert shop.health.oldest_pending is not None
         assert shop.health.oldest_pending > 300
     ours = [record for record in caplog.records if record.name.startswith("topmail_flask")]

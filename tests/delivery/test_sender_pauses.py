@@ -100,7 +100,7 @@ def test_a_used_up_quota_is_waited_for_before_it_is_refused(shop: World) -> None
         (acts.status(302, ("Location", "http://127.0.0.1:9/")), "redirect"),  # F030
     ],
 )
-def test_what_no_call_can_cure_stops_all_calls_and_keeps_the_views(
+def test_what_no_call_can_fix_stops_all_calls_and_keeps_the_views(
     shop: World, caplog: pytest.LogCaptureFixture, act: acts.Act, reason: str
 ) -> None:
     shop.chaos.otherwise = act
@@ -110,7 +110,7 @@ def test_what_no_call_can_cure_stops_all_calls_and_keeps_the_views(
     assert 10 <= len(shop.chaos.calls) <= 13
     assert shop.stats.pending == 20
     assert shop.health.reason == reason
-    assert shop.health.cure
+    assert shop.health.fix
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     shop.chaos.otherwise = acts.ok
     shop.run(310)
@@ -130,7 +130,7 @@ def test_an_api_that_is_down_is_told_within_seconds_and_until_it_is_up(
     told = set()
     for _ in range(280):
         shop.run(1)
-        told.add((shop.health.state, shop.health.reason, bool(shop.health.cure)))
+        told.add((shop.health.state, shop.health.reason, bool(shop.health.fix)))
     assert told == {("paused", "server_error", True)}
     shop.chaos.otherwise = acts.ok
     shop.run(310)

@@ -40,13 +40,13 @@ def health(
         ("healthy", {"oldest_pending": NOW - 299}),
         ("healthy", {"oldest_pending": NOW - 999, "last_success": NOW - 9}),
         ("healthy", {"oldest_pending": NOW - 999, "pending": 0}),
-        ("blackout", {"oldest_pending": NOW - 301}),
-        ("blackout", {"oldest_pending": NOW - 999, "last_success": NOW - 301}),
+        ("not_delivering", {"oldest_pending": NOW - 301}),
+        ("not_delivering", {"oldest_pending": NOW - 999, "last_success": NOW - 301}),
         ("paused", {"pause_reason": "rate_limited", "paused_until": NOW + 60}),
         ("paused", {"pause_reason": "unauthorized", "paused_until": NOW - 9}),
         ("healthy", {"pause_reason": "unauthorized", "paused_until": NOW - 61}),
         ("paused", {"pause_reason": "x", "paused_until": NOW - 61, "oldest_pending": NOW - 299}),
-        ("blackout", {"pause_reason": "unauthorized", "oldest_pending": NOW - 301}),
+        ("not_delivering", {"pause_reason": "unauthorized", "oldest_pending": NOW - 301}),
         ("degraded", {"degraded": "No space left on device"}),
         ("paused", {"degraded": "x", "pause_reason": "tls", "paused_until": NOW + 9}),
         ("stuck", {"stuck_for": 31.0, "pause_reason": "tls", "paused_until": NOW + 9}),
@@ -60,10 +60,10 @@ def test_the_state_that_matters_most_is_told(state: str, told: dict[str, object]
     assert bool(answer.reason) is (state != "healthy")
 
 
-def test_a_pause_is_told_with_its_end_and_its_cure_also_when_it_is_a_blackout() -> None:
+def test_a_pause_is_told_with_its_end_and_its_fix_also_when_nothing_is_delivered() -> None:
     answer = health(pause_reason="forbidden", paused_until=NOW + 99, oldest_pending=NOW - 900)
-    assert (answer.state, answer.reason, answer.until) == ("blackout", "forbidden", NOW + 99)
-    assert "permission" in answer.cure
+    assert (answer.state, answer.reason, answer.until) == ("not_delivering", "forbidden", NOW + 99)
+    assert "permission" in answer.fix
     assert answer.oldest_pending == 900
 
 

@@ -1,4 +1,4 @@
-"""A directory that takes nothing: every process tells it, with its path and the cure."""
+"""A directory that takes nothing: every process tells it, with its path and the fix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.delivery.programs import Machine
 
 TELLING = """
 health = delivery.health()
-say(health.state); say(health.reason); say(health.cure)
+say(health.state); say(health.reason); say(health.fix)
 """
 
 
@@ -42,10 +42,10 @@ def test_health_tells_of_it_also_where_no_view_was_accepted(
     machine = Machine(outbox, chaos.base_url)
     process = machine.start(first + TELLING, delivery="worker")
     out, log = process.communicate(timeout=40)
-    state, reason, cure = out.splitlines()
+    state, reason, fix = out.splitlines()
     assert state == "degraded"
     assert str(outbox) in reason
-    assert cure.endswith(".")
+    assert fix.endswith(".")
     if first:
         assert str(outbox) in log
 
@@ -66,8 +66,8 @@ def test_a_read_only_file_system_is_told_with_its_path(tmp_path: Path, chaos: Ch
         f"assert libc.mount(b'none', {str(outbox).encode()!r}, b'tmpfs', 1, b'mode=700') == 0\n"
     )
     try:
-        state, reason, cure = machine.run(mounted + TELLING, delivery="worker").splitlines()
+        state, reason, fix = machine.run(mounted + TELLING, delivery="worker").splitlines()
     finally:
         machine.stop()
     assert (state, str(outbox) in reason) == ("degraded", True)
-    assert "TOPMAIL_OUTBOX" in cure
+    assert "TOPMAIL_OUTBOX" in fix

@@ -116,7 +116,7 @@ def test_a_sandbox_that_dies_is_said_with_the_line_that_brings_it_back(tmp_path:
 
 
 @pytest.mark.parametrize("taken", [["PORT"], ["SANDBOX_PORT"], ["PORT", "SANDBOX_PORT"]])
-def test_taken_ports_are_one_line_with_a_cure_that_works(tmp_path: Path, taken: list[str]) -> None:
+def test_taken_ports_are_one_line_with_a_fix_that_works(tmp_path: Path, taken: list[str]) -> None:
     ports = {"PORT": free_port(), "SANDBOX_PORT": free_port()}
     with contextlib.ExitStack() as squatters:
         for variable in taken:
@@ -129,15 +129,15 @@ def test_taken_ports_are_one_line_with_a_cure_that_works(tmp_path: Path, taken: 
         assert complaint.count("\n") == 1
         for variable in taken:
             assert f"Port {ports[variable]} is taken" in complaint
-        cure = re.search(r"PORT=(\d+) SANDBOX_PORT=(\d+) make demo\n$", complaint)
-        assert cure is not None
-        offered = {"PORT": int(cure[1]), "SANDBOX_PORT": int(cure[2])}
+        fix = re.search(r"PORT=(\d+) SANDBOX_PORT=(\d+) make demo\n$", complaint)
+        assert fix is not None
+        offered = {"PORT": int(fix[1]), "SANDBOX_PORT": int(fix[2])}
         for variable, port in offered.items():
             assert (port == ports[variable]) is (variable not in taken)
             assert not is_open(port)
 
 
-def test_one_port_for_both_is_one_line_with_a_cure(tmp_path: Path) -> None:
+def test_one_port_for_both_is_one_line_with_a_fix(tmp_path: Path) -> None:
     port = free_port()
     with demo(port, port, tmp_path) as running:
         _, complaint = running.communicate(timeout=LIMIT)

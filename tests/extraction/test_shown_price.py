@@ -129,13 +129,13 @@ def test_of_several_prices_that_are_shown_the_lowest_is_the_price() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "cure"),
+    ("page", "fix"),
     [("<b>$1.50</b>", "minor"), ("<b>$15000</b>", "major"), ("<b>$79</b>", "fields=")],
 )
-def test_why_a_price_is_not_sent_names_what_cures_it(page: str, cure: str) -> None:
+def test_why_a_price_is_not_sent_names_what_fixes_it(page: str, fix: str) -> None:
     rejected = shown_price(page.encode(), guess("150", currency="USD")).rejected
     assert rejected is not None
-    assert cure in rejected.cure
+    assert fix in rejected.fix
     assert "150" in rejected.why
 
 

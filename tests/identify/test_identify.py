@@ -165,7 +165,7 @@ def test_what_is_no_address_names_nobody_and_breaks_nothing(email: str) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
-def test_without_a_secret_key_the_sign_up_works_and_the_log_names_the_cure(
+def test_without_a_secret_key_the_sign_up_works_and_the_log_names_the_fix(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop = store({"SECRET_KEY": None})

@@ -1,4 +1,4 @@
-"""What the shop configures wrongly is a clear error at start, naming the key and the cure."""
+"""What the shop configures wrongly is a clear error at start, naming the key and the fix."""
 
 from __future__ import annotations
 

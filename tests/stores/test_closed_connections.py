@@ -77,7 +77,7 @@ def test_a_marked_page_and_one_with_a_loader_of_its_own_count_as_well() -> None:
     assert [shopper and shopper.email for _, shopper in shop.looks] == ["ann@shop.example"] * 2
 
 
-def test_a_page_that_loads_no_session_gets_no_vary_and_the_log_says_the_cure(
+def test_a_page_that_loads_no_session_gets_no_vary_and_the_log_says_the_fix(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop = closing_shop(loads_session=False)

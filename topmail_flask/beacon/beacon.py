@@ -153,7 +153,7 @@ class Beacon:
         page = reader.current_page()
         shown = reader.product_so_far() if product is None else self._named(page, product, fields)
         if isinstance(shown, Reason):
-            return self._nothing(f"{shown}: {shown.sentence} {shown.cure}")
+            return self._nothing(f"{shown}: {shown.sentence} {shown.fix}")
         token = self.tokens.of_product(shown)
         if token is None:
             return self._nothing("its address is too long to be signed")

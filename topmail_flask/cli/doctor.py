@@ -67,7 +67,7 @@ def _summary(results: list[tuple[str, Finding]]) -> str:
     warnings = count_of(count[Level.WARNING], "warning")
     lines = [f"{count[Level.OK]} ok, {warnings}, {count_of(len(wrong), 'error')}"]
     lines += [f"Not asked, for what is wrong: {', '.join(skipped)}"] if skipped else []
-    lines += [f"First: {name}. {finding.cure}" for name, finding in wrong[:1]]
+    lines += [f"First: {name}. {finding.fix}" for name, finding in wrong[:1]]
     return "\n".join(wrapped(line, 7) for line in lines)
 
 
@@ -83,8 +83,8 @@ def _text(name: str, finding: Finding) -> str:
     column = _LEVEL + max(len(name_of(check)) for check in CHECKS) + 2
     level = click.style(f"{finding.level.upper():<{_LEVEL}}", fg=_COLOURS[finding.level], bold=True)
     lines = [finding.what, *(f"- {detail}" for detail in finding.details)]
-    if finding.cure:
-        lines.append(f"-> {finding.cure}")
+    if finding.fix:
+        lines.append(f"-> {finding.fix}")
     text = f"\n{' ' * column}".join(wrapped(line, column) for line in lines)
     return f"{level}{name:<{column - _LEVEL}}{text}"
 

@@ -19,7 +19,7 @@ from topmail_flask.model.errors import CallRejected, DeliveryError, SendingBlock
 _CLOCK_OFF, _CLOCK_WRONG = 30.0, 300.0  # seconds
 _NOTHING = b"{}"
 NOT_ASKED = "Not asked: it needs the checks before it."
-_NETWORK_CURES = {
+_NETWORK_FIXES = {
     "name_not_resolved": "Check TOPMAIL_BASE_URL and this machine's DNS.",
     "connection_refused": "Check TOPMAIL_BASE_URL, and the firewall for calls going out.",
     "connect_timeout": "Check the firewall for calls going out; or set TOPMAIL_PROXY.",
@@ -34,8 +34,8 @@ def reach(store: Store) -> Finding:
     host = urlsplit(store.settings.base_url).netloc
     if isinstance(exchange.outcome, DeliveryError):
         problem = exchange.outcome
-        cure = _NETWORK_CURES.get(problem.code, parted(problem)[1])
-        return error(f"{host} cannot be reached: {problem.code}.", cure)
+        fix = _NETWORK_FIXES.get(problem.code, parted(problem)[1])
+        return error(f"{host} cannot be reached: {problem.code}.", fix)
     took = f"{exchange.took * 1000:.0f} ms"
     if exchange.took > sum(store.settings.timeout) / 2:
         what = f"{host} answered after {took}; TOPMAIL_TIMEOUT is near."
@@ -66,7 +66,7 @@ def purchases(store: Store) -> Finding:
     found = _may(store, CONVERSION_PATH, "record purchases")
     if found.level == "ok" or found.what == NOT_ASKED:
         return found
-    return warning(found.what, f"{found.cure} Without topmail.track_purchase it does not matter.")
+    return warning(found.what, f"{found.fix} Without topmail.track_purchase it does not matter.")
 
 
 def contacts(store: Store) -> Finding:
@@ -84,13 +84,13 @@ def clock(store: Store) -> Finding:
     try:
         theirs = parsedate_to_datetime(exchange.outcome.headers.get("Date", "")).timestamp()
     except ValueError:
-        return warning("TopMail's answer told no time to compare with.", "Check the clock by NTP.")
+        return warning("TopMail's answer had no time to compare with.", "Check the clock by NTP.")
     off = exchange.at - theirs - 0.5  # the header has whole seconds, cut off
     if abs(off) < _CLOCK_OFF:
         return ok(f"The clock agrees with TopMail's to {max(1.0, abs(off)):.0f} s.")
     what = f"The clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} TopMail's."
-    cure = "Have NTP set this machine's clock."
-    return error(what, cure) if abs(off) >= _CLOCK_WRONG else warning(what, cure)
+    fix = "Have NTP set this machine's clock."
+    return error(what, fix) if abs(off) >= _CLOCK_WRONG else warning(what, fix)
 
 
 def _first(store: Store) -> Exchange | None:
@@ -106,8 +106,8 @@ def _may(store: Store, path: str, what: str) -> Finding:
     if not isinstance(outcome, Answer):
         return _problem(outcome) if outcome else _not_asked()
     if 200 <= outcome.status < 300:
-        cure = "Check TOPMAIL_BASE_URL: this is not TopMail's API."
-        return error(f"An empty call to {path} was not refused.", cure)
+        fix = "Check TOPMAIL_BASE_URL: this is not TopMail's API."
+        return error(f"An empty call to {path} was not refused.", fix)
     refusal = answers.reaction(outcome)
     if isinstance(refusal, CallRejected):
         return ok(
@@ -134,6 +134,6 @@ def _problem(problem: DeliveryError) -> Finding:
 
 
 def parted(problem: DeliveryError) -> tuple[str, str]:
-    """What happened, and the cure, out of the error's message."""
-    what, _, cure = str(problem).partition(". ")
-    return f"{what}.", f"{cure or 'Try again later'}."
+    """What happened, and the fix, out of the error's message."""
+    what, _, fix = str(problem).partition(". ")
+    return f"{what}.", f"{fix or 'Try again later'}."

@@ -42,18 +42,18 @@ def key(store: Store) -> Finding:
     if api_key is None:
         return error("There is no API key: nothing is sent.", "Set TOPMAIL_API_KEY.")
     if store.settings.enabled is False:
-        cure = "Remove TOPMAIL_ENABLED where views should be sent."
-        return warning("TOPMAIL_ENABLED is False: nothing is sent.", cure)
+        fix = "Remove TOPMAIL_ENABLED where views should be sent."
+        return warning("TOPMAIL_ENABLED is False: nothing is sent.", fix)
     is_live = api_key.reveal().startswith("tm_live_")
     if is_live and (store.app.debug or store.app.testing):
         where = "debug mode" if store.app.debug else "tests"
-        cure = "Use a tm_test_… key, or: flask topmail sandbox"
-        return warning(f"A live key in {where}: what is tried out mails real shoppers.", cure)
+        fix = "Use a tm_test_… key, or: flask topmail sandbox"
+        return warning(f"A live key in {where}: what is tried out mails real shoppers.", fix)
     if not store.state.core.is_enabled():
         return warning("The app is under TESTING: nothing is sent.", "Unset TESTING in production.")
     if not is_live and store.is_in_production:
-        cure = "Set TOPMAIL_API_KEY to the tm_live_… key where real shoppers are."
-        return warning("A test key outside of debug and testing: no mail is sent with it.", cure)
+        fix = "Set TOPMAIL_API_KEY to the tm_live_… key where real shoppers are."
+        return warning("A test key outside of debug and testing: no mail is sent with it.", fix)
     return ok(f"A {'live' if is_live else 'test'} key ({api_key}).")
 
 
@@ -77,16 +77,16 @@ def site_url(store: Store) -> Finding:
         for name in ("SERVER_NAME", "TRUSTED_HOSTS"):
             if store.app.config.get(name):
                 return ok(f"TOPMAIL_SITE_URL is not set; {name} keeps forged hosts out.")
-        cure = "Set TOPMAIL_SITE_URL to the shop's public address (or TRUSTED_HOSTS)."
+        fix = "Set TOPMAIL_SITE_URL to the shop's public address (or TRUSTED_HOSTS)."
         what = "Links are made from the Host header: whoever forges it chooses where mails link to."
-        return warning(what, cure)
+        return warning(what, fix)
     parts = urlsplit(site)
     if store.is_in_production and _is_private(parts.hostname or ""):
-        cure = "Set TOPMAIL_SITE_URL to the shop's public address."
-        return error(f"Mails would link to {site}, which is no public address.", cure)
+        fix = "Set TOPMAIL_SITE_URL to the shop's public address."
+        return error(f"Mails would link to {site}, which is no public address.", fix)
     if store.is_in_production and parts.scheme == "http":
-        cure = "Set TOPMAIL_SITE_URL to the shop's https address."
-        return warning(f"Mails would link to {site}, without encryption.", cure)
+        fix = "Set TOPMAIL_SITE_URL to the shop's https address."
+        return warning(f"Mails would link to {site}, without encryption.", fix)
     return ok(f"Mails link to {site}.")
 
 
@@ -96,8 +96,8 @@ def currency(store: Store) -> Finding:
     if code is not None:
         if is_active(code):
             return ok(f"Prices that name no currency are in {code}.")
-        cure = "Set TOPMAIL_CURRENCY to the shop's, e.g. EUR."
-        return error(f"TOPMAIL_CURRENCY is {code}, which is no currency of ISO 4217.", cure)
+        fix = "Set TOPMAIL_CURRENCY to the shop's, e.g. EUR."
+        return error(f"TOPMAIL_CURRENCY is {code}, which is no currency of ISO 4217.", fix)
     products = [sample.decision.product for sample in store.samples if sample.decision.product]
     if products and all(product.currency for product in products):
         return ok("TOPMAIL_CURRENCY is not set; the sampled pages name their own currency.")
@@ -158,8 +158,8 @@ def _of_loader(store: Store, loader: Any) -> Finding:
     try:
         Context().run(_load, store, loader)
     except WrongAnswer as problem:
-        what, _, cure = str(problem).partition(". ")
-        return error(f"@topmail.shopper_loader: {name}() {what}.", f"{cure}.")
+        what, _, fix = str(problem).partition(". ")
+        return error(f"@topmail.shopper_loader: {name}() {what}.", f"{fix}.")
     except Exception as problem:  # noqa: BLE001  the shop's function may raise anything
         what = f"@topmail.shopper_loader: {name}() raises {type(problem).__name__} for a visitor"
         return warning(f"{what} who is not logged in.", "Let it return None then.")
@@ -228,7 +228,7 @@ def identify(store: Store) -> Finding:
             return error(f"TOPMAIL_BACKFILL does nothing: {problem}.", "Do that, or unset it.")
         return ok(f"Not set up, which only topmail.identify() and sign_link() need: {problem}.")
     if store.settings.backfill and store.state.core.hooks.consent is None:
-        what = "TOPMAIL_BACKFILL keeps looks of those alone who said yes in a known cookie banner."
+        what = "TOPMAIL_BACKFILL keeps page views only of visitors who said yes in a known banner."
         return warning(what, "Register @topmail.consent where the store asks in another way.")
     return ok("topmail.identify() and sign_link() can be used.")
 
@@ -280,8 +280,8 @@ def versions(store: Store) -> Finding:  # noqa: ARG001  # a check's signature
     if too_old:
         return error(f"Too old: {', '.join(too_old)}.", "pip install --upgrade topmail-flask")
     if not list_is_read():
-        what, _, cure = LIST_UNREADABLE.partition(". ")
-        return warning(f"The list of robots (crawler-user-agents) cannot be read: {what}.", cure)
+        what, _, fix = LIST_UNREADABLE.partition(". ")
+        return warning(f"The list of robots (crawler-user-agents) cannot be read: {what}.", fix)
     return ok(", ".join(f"{name} {version}" for name, version in installed.items()) + ".")
 
 

@@ -48,16 +48,16 @@ def consent(store: Store) -> Finding:
     if counts and reader is None and time.time() - last < _LATELY:
         when = f"{count_of(sum(counts.values()), 'time')}, the last {ago(time.time() - last)} ago"
         what = f"The cookies of {', '.join(counts)} could not be read ({when}): no views there."
-        cure = "Answer with @topmail.consent. What cannot be read counts as a refusal."
-        return warning(what, cure)
+        fix = "Answer with @topmail.consent. What cannot be read counts as a refusal."
+        return warning(what, fix)
     what = f"{settings.consent}: {who}; no answer {silence}"
     if signals and settings.consent == "opt-out":
         what += f", unless the browser says {signals}"
     signs = list(_of_europe(store)) if settings.consent == "opt-out" else []
     if signs:
         what += f". {signs[0]}: there the law mostly asks for a yes first (GDPR, ePrivacy)"
-        cure = 'Set TOPMAIL_CONSENT = "opt-in", unless your lawyer says that you need not.'
-        return warning(f"{what}.", cure)
+        fix = 'Set TOPMAIL_CONSENT = "opt-in", unless your lawyer says that you need not.'
+        return warning(f"{what}.", fix)
     return ok(f"{what}.")
 
 

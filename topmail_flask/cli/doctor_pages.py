@@ -76,7 +76,7 @@ def prices(store: Store) -> Finding:
     if not faults:
         return ok(f"{count_of(count, 'price')} looked at; no page contradicts its own.")
     details = tuple(f"{address}: {fault.why}" for address, fault in faults.items())
-    fix = next((fault.cure for fault in faults.values() if fault.cure), "")
+    fix = next((fault.fix for fault in faults.values() if fault.fix), "")
     pages = count_of(len(faults), "product page")
     what = f"On {pages} looked at the object's price is not the one shown."
     return warning(what, fix or 'Say which: @product_page(fields={"price": ...})', details=details)
@@ -84,7 +84,7 @@ def prices(store: Store) -> Finding:
 
 def _fix_of(sample: Sample) -> str:
     """The line to write, where what could be the product was seen."""
-    return next((fault.cure for fault in _trace_of(sample).rejected if fault.cure), "")
+    return next((fault.fix for fault in _trace_of(sample).rejected if fault.fix), "")
 
 
 def _trace_of(sample: Sample) -> Trace:
@@ -97,7 +97,7 @@ def errors(store: Store) -> Finding:
     health = store.state.core.guard.judge(Health())
     if health.ok:
         return ok("topmail_flask itself raised nothing.")
-    return error(f"Views are lost by an error of topmail_flask: {health.reason}.", health.cure)
+    return error(f"Views are lost by an error of topmail_flask: {health.reason}.", health.fix)
 
 
 def ids(store: Store) -> Finding:
@@ -112,15 +112,15 @@ def ids(store: Store) -> Finding:
     details = tuple(f"{address}: {_first(found)}" for address, found in kinds.items())
     names = " and ".join(sorted({_first(found) for found in kinds.values()}))
     what = f"Ids are of different kinds ({names}): one product may pass for two."
-    cure = "Set TOPMAIL_ID_FROM to a kind that every page tells, or declare the products."
-    return warning(what, cure, details=details)
+    fix = "Set TOPMAIL_ID_FROM to a kind that every page tells, or declare the products."
+    return warning(what, fix, details=details)
 
 
 def _told(sample: Sample) -> str:
     product = sample.decision.product
     if product is None:
         faults = [
-            f": {rejection.what} {rejection.why}. {rejection.cure}"
+            f": {rejection.what} {rejection.why}. {rejection.fix}"
             for rejection in _trace_of(sample).rejected[:1]
         ]
         return f"{sample.decision.reason}{''.join(faults)}"
@@ -163,8 +163,8 @@ def cacheability(store: Store) -> Finding:
     before, again, seen = store.get(store.home_path), store.get(store.home_path), store.home
     after = store.get(store.home_path)
     if before.status != 200:
-        cure = "Name another page: flask topmail doctor --home PATH"
-        return warning(f"{store.home_path} answers {before.status}: nothing to compare.", cure)
+        fix = "Name another page: flask topmail doctor --home PATH"
+        return warning(f"{store.home_path} answers {before.status}: nothing to compare.", fix)
     added = [
         difference
         for difference in _differences(before, again, seen)
@@ -173,12 +173,12 @@ def cacheability(store: Store) -> Finding:
     if "x-topmail" in added and (store.app.debug or store.settings.debug_header):
         added.remove("x-topmail")
         if not store.app.debug:
-            cure = "Unset TOPMAIL_DEBUG_HEADER where pages are cached."
-            return warning("TOPMAIL_DEBUG_HEADER adds a header to every page.", cure)
+            fix = "Unset TOPMAIL_DEBUG_HEADER where pages are cached."
+            return warning("TOPMAIL_DEBUG_HEADER adds a header to every page.", fix)
     if added:
         what = f"With the extension {store.home_path} is not the same: {', '.join(added)}."
-        cure = "Does a hook of the shop change the response? If not: flask topmail report"
-        return error(what, cure)
+        fix = "Does a hook of the shop change the response? If not: flask topmail report"
+        return error(what, fix)
     cached = seen.header("cache-control")
     how = f"; Cache-Control stays {cached}" if cached else ""
     return ok(f"{store.home_path} is the same with and without the extension{how}.")

@@ -95,8 +95,8 @@ def _of_frozen(platform: str, limit: float) -> Finding:
     if limit:
         return ok(f"{platform}: an answer waits up to {limit:g} s for its view to be sent.")
     what = f"{platform} freezes a process when its answer is out: its views wait, or are lost."
-    cure = "Set TOPMAIL_SEND_BEFORE_ANSWER = 2. Where CPU is always allocated it is not needed."
-    return warning(what, cure)
+    fix = "Set TOPMAIL_SEND_BEFORE_ANSWER = 2. Where CPU is always allocated it is not needed."
+    return warning(what, fix)
 
 
 def _uwsgi(trace: Trace, store: Store) -> Finding | None:
@@ -114,8 +114,8 @@ def _gunicorn(trace: Trace) -> Finding | None:
     green = re.search(r"(?:-k|worker[-_]class)[\s=:\"']*gevent", trace.text)
     if green and trace.says("preload", "preload_app") and "patch_all" not in trace.text:
         what = f"{trace.server} ({trace.where}) loads the store before gevent patches it."
-        cure = "Leave out preload, or call gevent.monkey.patch_all() atop gunicorn.conf.py."
-        return warning(what, cure)
+        fix = "Leave out preload, or call gevent.monkey.patch_all() atop gunicorn.conf.py."
+        return warning(what, fix)
     return None
 
 
@@ -193,8 +193,8 @@ def outbox(store: Store) -> Finding:
         mode = existing.stat().st_mode & 0o7777
         free = shutil.disk_usage(existing).free
     except DirectoryRefused as refusal:
-        what, _, cure = str(refusal).partition(". ")
-        return error(f"{what}.", cure.removeprefix("Cure: "))
+        what, _, fix = str(refusal).partition(". ")
+        return error(f"{what}.", fix.removeprefix("Fix: "))
     except OSError as failure:
         return error(f"{root}: {failure.strerror}.", _ELSEWHERE)
     kind = file_system(existing, store.proc / "self/mountinfo")
@@ -213,8 +213,8 @@ def outbox(store: Store) -> Finding:
 
 def _unwritable(existing: Path) -> Finding | None:
     if os.statvfs(existing).f_flag & os.ST_RDONLY:
-        cure = "Set TOPMAIL_OUTBOX to a directory that is not: a volume, or /tmp/topmail."
-        return error(f"{existing} is on a read-only disk.", cure)
+        fix = "Set TOPMAIL_OUTBOX to a directory that is not: a volume, or /tmp/topmail."
+        return error(f"{existing} is on a read-only disk.", fix)
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
         return error(f"{existing} cannot be written to by this user.", _ELSEWHERE)
     return None
@@ -232,9 +232,9 @@ def delivery(store: Store) -> Finding:
         f"{stats.pending} waiting, {stats.delivered} delivered, {count_of(letters, 'dead letter')}"
     )
     if not health.ok:
-        cure = health.cure or "See: flask topmail outbox status"
+        fix = health.fix or "See: flask topmail outbox status"
         what = f"Sending is {health.state}: {health.reason} ({counts})."
-        return warning(what, cure) if health.state == "degraded" else error(what, cure)
+        return warning(what, fix) if health.state == "degraded" else error(what, fix)
     chosen = store.settings.delivery
     if chosen == "worker" and stats.pending and not _is_led(store.outbox):
         age = f", the oldest for {ago(health.oldest_pending)}" if health.oldest_pending else ""

@@ -48,14 +48,14 @@ class Finding:
     """The outcome of one check.
 
     :ivar what: what was found, in one sentence; no secret, and nothing about a shopper or product.
-    :ivar cure: what to do about it; empty when all is well.
+    :ivar fix: what to do about it; empty when all is well.
     :ivar details: one line for each page that was looked at. They may name products, so they are
         for the shop's own eyes only.
     """
 
     level: Level
     what: str
-    cure: str = ""
+    fix: str = ""
     details: tuple[str, ...] = ()
 
 
@@ -64,14 +64,14 @@ def ok(what: str, *, details: tuple[str, ...] = ()) -> Finding:
     return Finding(Level.OK, what, details=details)
 
 
-def warning(what: str, cure: str, *, details: tuple[str, ...] = ()) -> Finding:
+def warning(what: str, fix: str, *, details: tuple[str, ...] = ()) -> Finding:
     """Somebody should look at this."""
-    return Finding(Level.WARNING, what, cure, details)
+    return Finding(Level.WARNING, what, fix, details)
 
 
-def error(what: str, cure: str, *, details: tuple[str, ...] = ()) -> Finding:
+def error(what: str, fix: str, *, details: tuple[str, ...] = ()) -> Finding:
     """Somebody must do something about this."""
-    return Finding(Level.ERROR, what, cure, details)
+    return Finding(Level.ERROR, what, fix, details)
 
 
 PAGES_OF_A_ROUTE, MOST_PAGES = 2, 6

@@ -97,7 +97,7 @@ def _drain(delivery: Delivery, ended: Wakeup, timeout: float | None, *, as_json:
         "other_sender": delivery.led_by(),
         "state": health.state,
         "reason": health.reason,
-        "cure": health.cure,
+        "fix": health.fix,
     }
     if as_json:
         click.echo(json.dumps(report))
@@ -112,7 +112,7 @@ def _drain(delivery: Delivery, ended: Wakeup, timeout: float | None, *, as_json:
 
 def _why(report: dict[str, Any]) -> str:
     if report["state"] != "healthy":
-        return f"Sending is {report['state']}: {report['reason']}. {report['cure']}".rstrip()
+        return f"Sending is {report['state']}: {report['reason']}. {report['fix']}".rstrip()
     if report["other_sender"]:
         return f"Process {report['other_sender']} sends, and has not finished in time."
     return "The time was over; they wait for the next drain."

@@ -141,7 +141,7 @@ def _report(decision: Decision, *, anybody: bool) -> dict[str, Any]:
         "assumed": _ASSUMED if views and not decision.views else None,
         "reason": str(reason) if reason else None,
         "sentence": reason.sentence if reason else None,
-        "cure": _cure(reason, trace) if reason else None,
+        "fix": _fix(reason, trace) if reason else None,
         "fields": _fields(decision),
         "conflicts": [conflict._asdict() for conflict in trace.conflicts] if trace else [],
         "rejected": [rejection._asdict() for rejection in trace.rejected] if trace else [],
@@ -150,10 +150,10 @@ def _report(decision: Decision, *, anybody: bool) -> dict[str, Any]:
     }
 
 
-def _cure(reason: Reason, trace: Trace | None) -> str:
-    """What to write: as the page's own fault says, else as such faults are cured in general."""
-    known = [rejected.cure for rejected in trace.rejected if rejected.cure] if trace else []
-    return known[0] if known and reason in _OF_THE_PRODUCT else reason.cure
+def _fix(reason: Reason, trace: Trace | None) -> str:
+    """What to write: as the page's own fault says, else as such faults are repaired in general."""
+    known = [rejected.fix for rejected in trace.rejected if rejected.fix] if trace else []
+    return known[0] if known and reason in _OF_THE_PRODUCT else reason.fix
 
 
 def _fields(decision: Decision) -> list[dict[str, str]]:
@@ -178,7 +178,7 @@ def _text(report: dict[str, Any]) -> str:
     lines += [f"assumed:  {report['assumed']}"] if report["assumed"] else []
     if report["reason"]:
         lines += [f"reason:   {report['reason']}: {report['sentence']}"]
-        lines += [f"fix:      {report['cure']}"] if report["cure"] else []
+        lines += [f"fix:      {report['fix']}"] if report["fix"] else []
     if report["fields"]:
         width = max(len(row["source"]) for row in report["fields"])
         lines += ["", f"{'field':<12}{'source':<{width + 2}}value"]
@@ -194,8 +194,8 @@ def _text(report: dict[str, Any]) -> str:
         )
     for rejection in report["rejected"]:
         lines.append(f"rejected: {rejection['what']}: {rejection['why']}")
-        if rejection["cure"] and rejection["cure"] != report["cure"]:
-            lines.append(f"fix:      {rejection['cure']}")
+        if rejection["fix"] and rejection["fix"] != report["fix"]:
+            lines.append(f"fix:      {rejection['fix']}")
     lines += [f"candidate: {name}" for name in report["candidates"]]
     for body in report["would_send"]:
         lines += ["", "would send: " + json.dumps(body, indent=2, ensure_ascii=False)]

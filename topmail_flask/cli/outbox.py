@@ -341,8 +341,8 @@ def _status_text(report: dict[str, Any]) -> str:
     lines = [f"status:        {report['state']}{why}"]
     if report["until"]:
         lines.append(f"until:         {report['until']}")
-    if report["cure"]:
-        lines.append(f"fix:           {report['cure']}")
+    if report["fix"]:
+        lines.append(f"fix:           {report['fix']}")
     if report["outbox"] is None:
         return "\n".join(lines)
     if report["unreadable_banners"]:

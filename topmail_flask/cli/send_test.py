@@ -84,7 +84,7 @@ def _accepted(outcome: Receipt | DeliveryError, *, as_json: bool) -> Receipt:
     if isinstance(outcome, Receipt):
         return outcome
     refusal = _refusal(outcome)
-    text = f"{refusal['what']}\n{wrapped('-> ' + str(refusal['cure']))}"
+    text = f"{refusal['what']}\n{wrapped('-> ' + str(refusal['fix']))}"
     click.echo(json.dumps({"sent": False, **refusal}) if as_json else text)
     raise SystemExit(1)
 
@@ -124,7 +124,7 @@ def _address(core: Core) -> str:
 
 
 def _refusal(error: DeliveryError) -> dict[str, object]:
-    what, cure = parted(error)
+    what, fix = parted(error)
     if isinstance(error, ContactNotFound):
-        cure = _UNKNOWN
-    return {"status": error.status, "code": error.code, "what": what, "cure": cure}
+        fix = _UNKNOWN
+    return {"status": error.status, "code": error.code, "what": what, "fix": fix}

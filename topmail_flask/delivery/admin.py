@@ -243,7 +243,7 @@ def _masked(body: dict[str, Any]) -> str:
 
 AT_ONCE = 200
 BUSY_TRIES = 5
-_CURES = {
+_FIXES = {
     "busy": "Somebody holds the outbox file for seconds. Try again.",
     "full": "The disk is full. Free some space and try again.",
     "damaged": "The outbox file is damaged. The store repairs it when it sends; or run: "
@@ -327,7 +327,7 @@ class OutboxAdmin:
             raise OutboxUnavailable(str(error)) from None
         path = self._file.path
         if path is not None and path.name != FILE_NAME:
-            raise OutboxUnavailable(_CURES["newer"])
+            raise OutboxUnavailable(_FIXES["newer"])
 
     def kept(self) -> dict[str, int]:
         """How many dead dead are kept, by reason; the most frequent first."""
@@ -399,7 +399,7 @@ class OutboxAdmin:
         if self._file.path is not None:
             discard_set_aside(self._file.path, float("inf"))
         if not any(self._file.current.shrink() for _ in range(BUSY_TRIES)):
-            raise OutboxUnavailable(_CURES["busy"])
+            raise OutboxUnavailable(_FIXES["busy"])
 
     def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Does ``work`` in one transaction on the file."""
@@ -452,7 +452,7 @@ class OutboxAdmin:
 
 def _unavailable(kind: str, degraded: str) -> OutboxUnavailable:
     why = degraded or f"it is {kind}"
-    return OutboxUnavailable(_CURES.get(kind, f"The outbox cannot be used: {why}."))
+    return OutboxUnavailable(_FIXES.get(kind, f"The outbox cannot be used: {why}."))
 
 
 TABLES: tuple[Table, ...] = ("waiting", "dead")

@@ -35,9 +35,9 @@ from topmail_flask.model.shopper import Contact, Receipt
 # A code or a field's name is text from outside: only what looks like one is passed on.
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,63}\Z")
-_NETWORK_CURE = "The same call may succeed later; check the network if this lasts"
+_NETWORK_FIX = "The same call may succeed later; check the network if this lasts"
 _PASSING = (408, 425, 407)
-_CURES = {
+_FIXES = {
     "unauthorized": "The key is missing, wrong or revoked: set TOPMAIL_API_KEY to a valid one",
     "forbidden": "The key lacks a permission for this call: grant it in TopMail, or use another",
     "limit_reached": "The limit of the TopMail plan is reached",
@@ -113,33 +113,33 @@ def reaction(answer: Answer) -> DeliveryError:
     code = text if isinstance(text, str) and _CODE.match(text) else ""
     if status == 429:
         wait = retry_after(answer.headers, time.time())
-        return RateLimited("rate_limited", status=status, cure="Wait", wait=wait or 60.0)
+        return RateLimited("rate_limited", status=status, fix="Wait", wait=wait or 60.0)
     if status >= 500 or status in _PASSING or status < 200:
         wait = retry_after(answer.headers, time.time(), with_reset=False)
         return RetryLater(code or "server_error", status=status, wait=wait)
     if status < 400:
-        return SendingBlocked("redirect", status=status, cure=_CURES["redirect"])
+        return SendingBlocked("redirect", status=status, fix=_FIXES["redirect"])
     if status == 401:
-        return SendingBlocked("unauthorized", status=status, cure=_CURES["unauthorized"])
+        return SendingBlocked("unauthorized", status=status, fix=_FIXES["unauthorized"])
     if status == 403:
         code = "limit_reached" if code == "limit_reached" else "forbidden"
-        return SendingBlocked(code, status=status, cure=_CURES[code])
+        return SendingBlocked(code, status=status, fix=_FIXES[code])
     if status == 404:
         if code == "contact_not_found":
-            return ContactNotFound(code, status=status, cure=_CURES[code])
-        code = code if code in _CURES else "wrong_address"
-        return SendingBlocked(code, status=status, cure=_CURES[code])
+            return ContactNotFound(code, status=status, fix=_FIXES[code])
+        code = code if code in _FIXES else "wrong_address"
+        return SendingBlocked(code, status=status, fix=_FIXES[code])
     if status == 409:
-        return Conflict(code or "conflict", status=status, cure="The key is in use; try later")
+        return Conflict(code or "conflict", status=status, fix="The key is in use; try later")
     path = error_fields.get("path")
     fields = (path,) if isinstance(path, str) and _FIELD.match(path) else ()
-    cure = f"Field: {path}" if fields else ""
-    return CallRejected(code or "rejected", status=status, fields=fields, cure=cure)
+    fix = f"Field: {path}" if fields else ""
+    return CallRejected(code or "rejected", status=status, fields=fields, fix=fix)
 
 
 def _suspicious(answer: Answer) -> SuspiciousAnswer:
     code = "suspicious_endpoint"
-    return SuspiciousAnswer(code, status=answer.status, cure=_CURES[code])
+    return SuspiciousAnswer(code, status=answer.status, fix=_FIXES[code])
 
 
 def _json_object(answer: Answer) -> dict[str, Any]:
@@ -173,14 +173,14 @@ def diagnosis(error: Exception) -> DeliveryError:
         return any(isinstance(cause, kinds) for cause in causes)
 
     if is_any(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
-        return RetryLater("proxy_failed", cure="Check TOPMAIL_PROXY")
+        return RetryLater("proxy_failed", fix="Check TOPMAIL_PROXY")
     if is_any(ssl.SSLError, requests.exceptions.SSLError) and not is_any(*_PASSING_TLS):
-        cure = "The server's certificate was not accepted: check TOPMAIL_BASE_URL and TOPMAIL_CA"
-        return SendingBlocked("tls", cure=cure)
+        fix = "The server's certificate was not accepted: check TOPMAIL_BASE_URL and TOPMAIL_CA"
+        return SendingBlocked("tls", fix=fix)
     code = next((code for code, kinds in _CODES.items() if is_any(*kinds)), "")
     if any(isinstance(cause, OSError) and cause.errno == errno.EMFILE for cause in causes):
         code = "too_many_open_files"
-    return RetryLater(code or f"unexpected_{type(causes[0]).__name__.lower()}", cure=_NETWORK_CURE)
+    return RetryLater(code or f"unexpected_{type(causes[0]).__name__.lower()}", fix=_NETWORK_FIX)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -84,16 +84,16 @@ class Forwarder:
         """Hand a view to the broker."""
         app = self._celery()
         if not hasattr(app, "send_task"):
-            cure = 'Put the Celery app into app.extensions["celery"]'
-            return Outcome(job, SendingBlocked("no_celery_app", cure=cure))
+            fix = 'Put the Celery app into app.extensions["celery"]'
+            return Outcome(job, SendingBlocked("no_celery_app", fix=fix))
         entry = job.row.entry
         try:
             if self._publisher is None:
                 self._publisher = Publisher(app)
             self._publisher.publish(self._account, entry.to_line().decode(), key=entry.key)
         except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
-            cure = f"Celery's broker takes no tasks ({type(error).__name__})"
-            return Outcome(job, RateLimited("broker_unreachable", cure=cure, wait=BROKER_RETRY))
+            fix = f"Celery's broker takes no tasks ({type(error).__name__})"
+            return Outcome(job, RateLimited("broker_unreachable", fix=fix, wait=BROKER_RETRY))
         return Outcome(job, HANDED_OVER)
 
     def take_quota(self) -> None:
@@ -190,7 +190,7 @@ def _end(task: Any, account: str) -> None:
             publisher.end(account, task.request.id)
         except Exception as error:  # noqa: BLE001  # of whichever library speaks to the broker
             kind = type(error).__name__
-            logger.info("TopMail: Redis was not told of a view's end (%s).", kind)
+            logger.info("TopMail: Redis could not be told that a task has ended (%s).", kind)
 
 
 def _again(task: Any, account: str, line: str, key: str, wait: float, *, tried: int = 0) -> None:

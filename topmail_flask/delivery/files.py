@@ -39,7 +39,7 @@ _BY_EFFECTIVE_IDS = os.access in os.supports_effective_ids
 
 
 class DirectoryRefused(OSError):
-    """The directory cannot be trusted with shoppers' data; the message names the cure."""
+    """The directory cannot be trusted with shoppers' data; the message names the fix."""
 
 
 def app_directory(root: Path, app_name: str, api_key: Secret | None, *, owner: bytes = b"") -> Path:
@@ -166,7 +166,7 @@ def _check(path: Path) -> None:
             f"{path} belongs to another user. Run as that user, or set TOPMAIL_OUTBOX elsewhere"
         )
     if status.st_mode & 0o022:
-        raise DirectoryRefused(f"{path} can be written by others. Cure: chmod 700 {path}")
+        raise DirectoryRefused(f"{path} can be written by others. Fix: chmod 700 {path}")
 
 
 def _fingerprint(text: bytes) -> str:

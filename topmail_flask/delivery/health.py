@@ -8,15 +8,15 @@ from topmail_flask.model.ledger import Health
 
 STUCK_AFTER = 30.0
 """Seconds that one turn of the sender may take: it makes no calls, but tells receivers."""
-BLACKOUT_AFTER = 300.0
+NOT_DELIVERING_AFTER = 300.0
 """Seconds that a view may wait while none is delivered."""
 PAUSE_OVER_AFTER = 60.0
 """Seconds after its end from which on a pause is what a sender left behind that is no more, unless
 something waits still: then no call has proved that it is over.
 """
-_CURE_OF_DIRECTORY = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
+_FIX_OF_DIRECTORY = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
 _CHECK = "Check the network, and the log of this program."
-_CURES = {
+_FIXES = {
     "unauthorized": "Set TOPMAIL_API_KEY to a valid key and restart.",
     "forbidden": "Give the key the permission in TopMail.",
     "limit_reached": "Raise the limit of the TopMail plan, and restart.",
@@ -70,28 +70,28 @@ def health_of(
     oldest = max(0.0, now - (delivery.oldest_pending or now)) if waits else None
     health = Health(oldest_pending=oldest, last_success=delivery.last_success)
     if stuck_for > STUCK_AFTER:
-        cure = (
+        fix = (
             "A receiver of view_delivered or view_dropped does not return, or the process that "
             "sends is stopped: fix it and restart."
         )
-        return _with(health, "stuck", f"the sender has not moved for {stuck_for:.0f} s", cure)
+        return _with(health, "stuck", f"the sender has not moved for {stuck_for:.0f} s", fix)
     if nobody_can and oldest is not None and oldest > STUCK_AFTER:
-        cure = "Start uWSGI with --enable-threads, or run: flask topmail drain --follow"
-        return _with(health, "stuck", "the server runs no threads, and nobody else sends", cure)
+        fix = "Start uWSGI with --enable-threads, or run: flask topmail drain --follow"
+        return _with(health, "stuck", "the server runs no threads, and nobody else sends", fix)
     silent = now - delivery.last_success if delivery.last_success else float("inf")
     reason = delivery.pause_reason
-    if oldest is not None and oldest > BLACKOUT_AFTER and silent > BLACKOUT_AFTER:
-        cure = _CURES.get(reason, _CHECK)
+    if oldest is not None and oldest > NOT_DELIVERING_AFTER and silent > NOT_DELIVERING_AFTER:
+        fix = _FIXES.get(reason, _CHECK)
         until = delivery.paused_until
-        return _with(health, "blackout", reason or "nothing is delivered", cure, until)
+        return _with(health, "not_delivering", reason or "nothing is delivered", fix, until)
     if reason and (waits or (delivery.paused_until or now) > now - PAUSE_OVER_AFTER):
-        return _with(health, "paused", reason, _CURES.get(reason, _CHECK), delivery.paused_until)
+        return _with(health, "paused", reason, _FIXES.get(reason, _CHECK), delivery.paused_until)
     if degraded:
-        reason, _, cure = degraded.partition(". ")
-        cure = cure.removeprefix("Cure: ") or _CURE_OF_DIRECTORY
-        return _with(health, "degraded", reason, cure.rstrip(".") + ".")
+        reason, _, fix = degraded.partition(". ")
+        fix = fix.removeprefix("Fix: ") or _FIX_OF_DIRECTORY
+        return _with(health, "degraded", reason, fix.rstrip(".") + ".")
     return health
 
 
-def _with(health: Health, state: str, reason: str, cure: str, until: float | None = None) -> Health:
-    return Health(state, reason, cure, until, health.oldest_pending, health.last_success)
+def _with(health: Health, state: str, reason: str, fix: str, until: float | None = None) -> Health:
+    return Health(state, reason, fix, until, health.oldest_pending, health.last_success)

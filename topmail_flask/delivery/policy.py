@@ -113,12 +113,12 @@ class Pause:
 
     :ivar until: by the monotonic clock.
     :ivar reason: why, e.g. ``"unauthorized"`` or ``"connection_refused"``.
-    :ivar cure: what to do about it.
+    :ivar fix: what to do about it.
     """
 
     until: float
     reason: str
-    cure: str = ""
+    fix: str = ""
 
 
 class Pace:

@@ -263,8 +263,8 @@ def serve(settings: Settings, app_name: str, receivers: Receivers, *, owner: byt
     try:
         from topmail_flask.delivery import celery  # noqa: PLC0415  # an extra
     except ImportError:
-        cure = "pip install 'topmail-flask[celery]'"
-        raise ConfigurationError(f'TOPMAIL_DELIVERY "celery" needs Celery: {cure}') from None
+        fix = "pip install 'topmail-flask[celery]'"
+        raise ConfigurationError(f'TOPMAIL_DELIVERY "celery" needs Celery: {fix}') from None
     return celery.serve(account_name(app_name, settings.api_key, owner), settings, receivers)
 
 

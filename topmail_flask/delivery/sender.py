@@ -523,4 +523,4 @@ class Sender:
             self._notices.over("pause", "views are sent again.")
         else:
             self.outbox.pause(self._clock() + max(0.0, pause.until - now), pause.reason)
-            self._notices.note("pause", f"no views are sent for now: {pause.cure or pause.reason}")
+            self._notices.note("pause", f"no views are sent for now: {pause.fix or pause.reason}")

@@ -294,10 +294,10 @@ class ObjectReader:
         return unchecked_page_address(self._page.url, self._settings, known)
 
     def _missing(self, field: str) -> IncompleteError:
-        """What is wrong with a field that a product needs, and the line that cures it."""
-        cure = f'@product_page(fields={{"{field}": ...}}) says where the {field} is.'
+        """What is wrong with a field that a product needs, and the line that fixes it."""
+        fix = f'@product_page(fields={{"{field}": ...}}) says where the {field} is.'
         if field in self._fields:
-            return IncompleteError(field, "is missing", cure)
+            return IncompleteError(field, "is missing", fix)
         names = [name for kind in _KINDS.get(field, (field,)) for name in self._names.get(kind, ())]
         problem = self._rejected.get(field)
         if problem is not None:
@@ -309,15 +309,15 @@ class ObjectReader:
         if held and field == "price":
             name, value = held[0]
             shown = f": {text_of(value)!r:.60}" if isinstance(value, str) else ""
-            cure = "@product_page on the view counts it without a price."
-            return IncompleteError(field, f"is no amount ({name}{shown})", cure)
+            fix = "@product_page on the view counts it without a price."
+            return IncompleteError(field, f"is no amount ({name}{shown})", fix)
         if names:
-            return IncompleteError(field, f"is empty ({', '.join(names[:3])})", cure)
+            return IncompleteError(field, f"is empty ({', '.join(names[:3])})", fix)
         others = [name for name in other_names(self._reader.target) if _is_like(name, field)]
         if others:
-            cure = f'@product_page(fields={{"{field}": "{others[0]}"}}), if that is the {field}.'
-            return IncompleteError(field, f"is missing (there is: {', '.join(others[:5])})", cure)
-        return IncompleteError(field, "is missing", cure)
+            fix = f'@product_page(fields={{"{field}": "{others[0]}"}}), if that is the {field}.'
+            return IncompleteError(field, f"is missing (there is: {', '.join(others[:5])})", fix)
+        return IncompleteError(field, "is missing", fix)
 
 
 _KINDS = {"price": ("price", "cents", "sale", "sale_cents", "doubtful_sale")}

@@ -233,8 +233,8 @@ def _contradiction(page: bytes, guess: GuessedProduct, money: tuple[str, ...]) -
         return Rejected("price", why, 'Set TOPMAIL_PRICE_UNIT = "minor": the object holds cents.')
     if units and _proof_of(page, price._replace(amount=price.amount.scaleb(units))):
         return Rejected("price", why, 'Set TOPMAIL_PRICE_UNIT = "major".')
-    cure = '@product_page(fields={"price": ...}) says which price a shopper pays.'
-    return Rejected("price", why, cure)
+    fix = '@product_page(fields={"price": ...}) says which price a shopper pays.'
+    return Rejected("price", why, fix)
 
 
 def _plain(amount: Decimal) -> str:

@@ -47,9 +47,9 @@ class Sealer:
             from cryptography.exceptions import InvalidTag  # noqa: PLC0415
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
         except ImportError:
-            cure = 'install "topmail-flask[identify]"'
+            fix = 'install "topmail-flask[identify]"'
             raise ConfigurationError(
-                f"shoppers without log-in need the package cryptography: {cure}"
+                f"shoppers without log-in need the package cryptography: {fix}"
             ) from None
         self._ciphers = [AESGCM(key) for key in keys]
         self._invalid = InvalidTag

@@ -55,12 +55,12 @@ class Rejected(NamedTuple):
 
     :ivar what: a field, a product's name, or a block such as ``JSON-LD block 2``.
     :ivar why: the rule or the fault, in words.
-    :ivar cure: the line to write, or the setting; empty where there is none.
+    :ivar fix: the line to write, or the setting; empty where there is none.
     """
 
     what: str
     why: str
-    cure: str = ""
+    fix: str = ""
 
 
 class ShopPrice(NamedTuple):

@@ -26,7 +26,7 @@ class TopMailError(Exception):
 
 
 class ConfigurationError(TopMailError, ValueError):
-    """A setting is unknown or wrong. The message names the key and the cure."""
+    """A setting is unknown or wrong. The message names the key and the fix."""
 
 
 class InvalidValueError(TopMailError, ValueError):
@@ -45,12 +45,12 @@ class InvalidValueError(TopMailError, ValueError):
 class IncompleteError(InvalidValueError):
     """An object of the shop lacks what makes it a product: an id, a name or a price.
 
-    :ivar cure: the line to write.
+    :ivar fix: the line to write.
     """
 
-    def __init__(self, field: str, problem: str, cure: str) -> None:
+    def __init__(self, field: str, problem: str, fix: str) -> None:
         super().__init__(field, problem)
-        self.cure = cure
+        self.fix = fix
 
 
 class WrongAnswer(TopMailError, TypeError):
@@ -64,9 +64,9 @@ class DeliveryError(TopMailError):
     :ivar code: the API's error code or the kind of network fault, e.g. ``"rate_limited"``.
     """
 
-    def __init__(self, code: str, *, status: int | None = None, cure: str = "") -> None:
+    def __init__(self, code: str, *, status: int | None = None, fix: str = "") -> None:
         answered = f"TopMail answered {status} ({code})" if status else f"TopMail: {code}"
-        super().__init__(f"{answered}. {cure}".removesuffix(". "))
+        super().__init__(f"{answered}. {fix}".removesuffix(". "))
         self.code = code
         self.status = status
 
@@ -78,9 +78,9 @@ class RetryLater(DeliveryError):
     """
 
     def __init__(
-        self, code: str, *, status: int | None = None, cure: str = "", wait: float | None = None
+        self, code: str, *, status: int | None = None, fix: str = "", wait: float | None = None
     ) -> None:
-        super().__init__(code, status=status, cure=cure)
+        super().__init__(code, status=status, fix=fix)
         self.wait = wait
 
 
@@ -107,9 +107,9 @@ class CallRejected(DeliveryError):
     """
 
     def __init__(
-        self, code: str, *, status: int | None = None, cure: str = "", fields: tuple[str, ...] = ()
+        self, code: str, *, status: int | None = None, fix: str = "", fields: tuple[str, ...] = ()
     ) -> None:
-        super().__init__(code, status=status, cure=cure)
+        super().__init__(code, status=status, fix=fix)
         self.fields = fields
 
 

@@ -62,10 +62,10 @@ class Health:
 
     :ivar state: ``"healthy"``; ``"disabled"`` (nothing is sent, as configured); ``"degraded"``
         (views are kept in memory only); ``"paused"`` (no calls until :attr:`until`); ``"stuck"``
-        (the sender does not move, or no thread can run that sends); ``"blackout"`` (views wait,
-        none was delivered for minutes).
+        (the sender does not move, or no thread can run that sends); ``"not_delivering"`` (views
+        wait, none was delivered for minutes).
     :ivar reason: why, e.g. ``"unauthorized"`` or ``"rate_limited"``; empty when healthy.
-    :ivar cure: what to do about it.
+    :ivar fix: what to do about it.
     :ivar until: when a pause ends, in seconds since the epoch.
     :ivar oldest_pending: age of the oldest waiting view, in seconds.
     :ivar last_success: when a view was last delivered, in seconds since the epoch.
@@ -73,7 +73,7 @@ class Health:
 
     state: str = "healthy"
     reason: str = ""
-    cure: str = ""
+    fix: str = ""
     until: float | None = None
     oldest_pending: float | None = None
     last_success: float | None = None

@@ -9,17 +9,17 @@ class Reason(StrEnum):
     """A reason why no view was sent. A member is its own text: ``Reason.ROBOT == "robot"``.
 
     :ivar sentence: what happened, for people.
-    :ivar cure: what to do if the view should have been sent; empty when all is as it should be.
+    :ivar fix: what to do if the view should have been sent; empty when all is as it should be.
     """
 
     sentence: str
-    cure: str
+    fix: str
 
-    def __new__(cls, value: str, sentence: str, cure: str = "") -> Reason:
+    def __new__(cls, value: str, sentence: str, fix: str = "") -> Reason:
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
-        member.cure = cure
+        member.fix = fix
         return member
 
     # An enumeration hashes its name, and in Python: "robot" would find nothing under Reason.ROBOT.
@@ -146,7 +146,7 @@ class Reason(StrEnum):
         "An order id has 1 to 100 characters; revenue is a number of 0 or more with its currency.",
     )
     # Does it count?
-    KNOWN_ORDER = "known_order", "The store has told of this order before: it counts once."
+    KNOWN_ORDER = "known_order", "This order was recorded before: it counts once."
     REPEAT = "repeat", "The same shopper saw the same product within TOPMAIL_REPEAT_WINDOW."
     COUNTED = "counted", "The server rendered this page for this visitor, and decided then."
     BEACON = "beacon", "The page came from a cache of the store: its beacon tells who sees it."

@@ -272,22 +272,22 @@ def product_url(value: Any) -> Any:
     if callable(value):
         return value
     named = {"id": "1", "sku": "1", "variant_id": "1"}
-    cure = "must be a URL with {id}, such as https://shop.example/p/{id}, or a callable"
+    fix = "must be a URL with {id}, such as https://shop.example/p/{id}, or a callable"
     try:
         filled = value.format(**named) if isinstance(value, str) else ""
     except (LookupError, ValueError):
-        raise ValueError(cure) from None
+        raise ValueError(fix) from None
     if filled == value:
-        raise ValueError(cure)
-    _address(filled, cure)
+        raise ValueError(fix)
+    _address(filled, fix)
     return value
 
 
-def _address(value: Any, cure: str) -> str:
+def _address(value: Any, fix: str) -> str:
     try:
         return web_address(value)
     except InvalidValueError:
-        raise ValueError(cure) from None
+        raise ValueError(fix) from None
 
 
 PREFIX = "TOPMAIL_"
@@ -305,7 +305,7 @@ class Settings:
     In Flask's configuration every name is in upper case behind ``TOPMAIL_``; the WSGI middleware
     takes the names as they stand here.
 
-    :raises ConfigurationError: a wrong value; the message names the key and the cure.
+    :raises ConfigurationError: a wrong value; the message names the key and the fix.
     """
 
     api_key: Secret | None = setting(

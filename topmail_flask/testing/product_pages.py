@@ -89,7 +89,7 @@ def _faults(client: FlaskClient, page: str, require: tuple[str, ...]) -> Iterato
                 yield f"the product has no {field}{''.join(why)}"
         fault = price_fault(html, product) if html else None
         if fault is not None:
-            yield f"the price {fault.why}. {fault.cure}"
+            yield f"the price {fault.why}. {fault.fix}"
 
 
 def _decision(client: FlaskClient, page: str) -> tuple[str, bytes | None, Decision]:

@@ -45,8 +45,8 @@ def purchased(purchase: Purchase) -> str:
 
 
 def explained(reason: Reason) -> str:
-    """A reason with its sentence and cure."""
-    return f"{reason}. {reason.sentence}" + (f" Cure: {reason.cure}" if reason.cure else "")
+    """A reason with its sentence and fix."""
+    return f"{reason}. {reason.sentence}" + (f" Fix: {reason.fix}" if reason.fix else "")
 
 
 def _outcome(record: Recorded) -> list[str]:
@@ -58,8 +58,8 @@ def _outcome(record: Recorded) -> list[str]:
         return [f"    view of {_product(record.view.product)}, by {name_of(record.view.shopper)}"]
     of = f" of {_product(record.product)}" if record.product else ""
     lines = [f"    no view{of}: {record.reason}. {record.reason.sentence}"]
-    if record.reason.cure:
-        lines.append(f"    fix: {record.reason.cure}")
+    if record.reason.fix:
+        lines.append(f"    fix: {record.reason.fix}")
     lines += [f"    rejected: {what} {why}" for what, why, _ in record.trace.rejected]
     lines += [f"    candidate: {name}" for name in record.trace.candidates]
     return lines
