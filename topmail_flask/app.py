@@ -115,11 +115,11 @@ class AppState:
                 self._resumed_in = os.getpid()
                 core.delivery.resume()
             request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-            environ, is_told = request.environ, core.is_told()
+            environ, has_watchers = request.environ, core.has_watchers()
             # Taken out of there: they would hold each other.
             page: FlaskPage = environ.pop(PAGE, None) or FlaskPage(core.reader, request)
             page.finish(response)
-            if is_told:
+            if has_watchers:
                 self.identify.catch_up(page, response)
             if page.own is None:
                 decision = core.tracker.decide(page, core.visitor_of, response)
@@ -127,11 +127,11 @@ class AppState:
                 # A response of ours may come late: the session in it would undo a newer one.
                 response.headers.remove("Set-Cookie")
                 decision = page.own(response)
-            if is_told or IDENTIFIED in environ or COOKIES in environ.get("HTTP_COOKIE", ""):
+            if has_watchers or IDENTIFIED in environ or COOKIES in environ.get("HTTP_COOKIE", ""):
                 self.identify.update_cookies(page, response, decision)
             # A middleware around this app saw the same request: it leaves it to us.
             environ[OBSERVER] = self
-            if is_told:
+            if has_watchers:
                 self._tell(response, decision)
         except Exception as error:  # noqa: BLE001  as in :func:`guarded`
             self._lose(response, error)

@@ -148,7 +148,7 @@ class Core:
                 guard=self.guard,
                 before_send=self.hooks.before_send,
                 is_enabled=self.is_enabled,
-                is_told=self.is_told,
+                has_watchers=self.has_watchers,
             ),
         )
 
@@ -165,7 +165,7 @@ class Core:
             return False
         return not self.app.config["TESTING"] if enabled is None else enabled
 
-    def is_told(self) -> bool:
+    def has_watchers(self) -> bool:
         """Whether anybody wants to know more of views that are not sent than their number."""
         settings = self.settings
         return bool(

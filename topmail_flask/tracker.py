@@ -95,14 +95,14 @@ class Shop:
     :ivar guard: where errors of the shop's hooks are reported.
     :ivar before_send: the shop's hooks, in their order.
     :ivar is_enabled: whether views may be sent now.
-    :ivar is_told: whether anybody wants to know more of views that are not sent than their number.
+    :ivar has_watchers: whether anybody wants to know more of views that are not sent than how many.
     """
 
     sender: object
     guard: Guard
     before_send: list[BeforeSend]
     is_enabled: Callable[[], bool]
-    is_told: Callable[[], bool] = lambda: False
+    has_watchers: Callable[[], bool] = lambda: False
 
 
 class Tracker:
@@ -204,7 +204,7 @@ class Tracker:
 
     def is_heard(self) -> bool:
         """Whether the shop is told of each product seen, also of views that do not count."""
-        return bool(product_viewed.receivers or view_dropped.receivers or self._shop.is_told())
+        return bool(product_viewed.receivers or view_dropped.receivers or self._shop.has_watchers())
 
     def observe(
         self, page: RenderedPage, visitor: ShopperSource, response: object = None

@@ -44,7 +44,7 @@ class OneByOne:
     def under_way(self) -> list[Job]:
         return [outcome.job for outcome in self.outcomes]
 
-    def give(self, lot: Sequence[Job]) -> bool:
+    def submit(self, lot: Sequence[Job]) -> bool:
         work = Lot(tuple(lot))
         work.do(partial(attempt, self._client))
         self.lots += 1
@@ -52,12 +52,12 @@ class OneByOne:
         self._left += work.left
         return True
 
-    def take(self) -> tuple[list[Outcome], list[Job]]:
+    def completed(self) -> tuple[list[Outcome], list[Job]]:
         taken, self.outcomes, self._left = (self.outcomes, self._left), [], []
         self.lots = 0
         return taken
 
-    def dismiss(self) -> bool:
+    def shutdown(self) -> bool:
         return True
 
     def close(self) -> None:

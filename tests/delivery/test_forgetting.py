@@ -160,7 +160,7 @@ def test_an_answer_that_comes_after_does_not_bring_the_forgotten_back(tmp_path: 
     fill(books, [entry(number) for number in range(3)])
     first, second, third = books.claim(3)
     forgotten(directory, clock.now)
-    assert books.still_waiting([first, second, third]) == []
+    assert books.filter_waiting([first, second, third]) == []
     books.delivered(first)
     books.remember_contact("ada", "contact-of-ada")
     books.retry(second, clock.now + 9)

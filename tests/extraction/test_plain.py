@@ -14,13 +14,13 @@ from tests.extraction.test_corpus import FOLDER, RECORDS
 from tests.extraction.test_fuzz_shops import EXAMPLES, PRODUCTS
 from tests.extraction.test_odd_choices import WORDS
 from topmail_flask.extraction.document import Document, in_utf8
-from topmail_flask.extraction.extract import Question
+from topmail_flask.extraction.extract import PageInput
 from topmail_flask.model.settings import Settings
 
 
-def question(html: str | bytes, url: str, currency: str | None = "EUR") -> Question:
+def question(html: str | bytes, url: str, currency: str | None = "EUR") -> PageInput:
     document = Document(in_utf8(html), url)
-    return Question(document, Settings(), currency, 1.7e9, frozenset(), None, None)
+    return PageInput(document, Settings(), currency, 1.7e9, frozenset(), None, None)
 
 
 def is_plain(html: str | bytes, url: str, currency: str | None = "EUR") -> bool:

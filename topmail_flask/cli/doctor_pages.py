@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 
 from topmail_flask.cli.doctor_configuration import function_name
 from topmail_flask.cli.doctor_store import Finding, Page, Sample, Store, error, ok, warning
-from topmail_flask.cli.routes import routes as told_routes
+from topmail_flask.cli.routes import routes as routes_of
 from topmail_flask.cli.terminal import count_of
 from topmail_flask.extraction.document import in_utf8
 from topmail_flask.extraction.extract import extract
@@ -23,9 +23,7 @@ _CODINGS = "gzip, deflate, br, zstd"  # what a browser takes
 
 def routes(store: Store) -> Finding:
     """How would products be found?"""
-    count = Counter(
-        what.partition(":")[0].partition(",")[0] for _, _, what in told_routes(store.app)
-    )
+    count = Counter(what.partition(":")[0].partition(",")[0] for _, _, what in routes_of(store.app))
     marked, by_template, by_page = (
         count[name] for name in ("marked", "by template", "by structured data only")
     )
@@ -45,7 +43,7 @@ def pages(store: Store) -> Finding:
         what = f"No product page is linked from {store.home_path}, so none was looked at."
         return warning(what, "Name some: flask topmail doctor --sample PATH")
     bad = [sample for sample in samples if sample.decision.product is None]
-    details = tuple(f"{sample.address}: {_told(sample)}" for sample in samples)
+    details = tuple(f"{sample.address}: {_outcome(sample)}" for sample in samples)
     if not bad:
         return ok(f"{len(samples)} looked at; each shows a product.", details=details)
     reasons = ", ".join(sorted({str(sample.decision.reason) for sample in bad}))
@@ -116,7 +114,7 @@ def ids(store: Store) -> Finding:
     return warning(what, fix, details=details)
 
 
-def _told(sample: Sample) -> str:
+def _outcome(sample: Sample) -> str:
     product = sample.decision.product
     if product is None:
         faults = [
@@ -132,8 +130,8 @@ def _id_kinds(store: Store, sample: Sample) -> frozenset[str]:
     """The kinds of identifiers that the page's id may be; none where the shop itself told it."""
     product, extraction = sample.decision.product, sample.decision.extraction
     traces = extraction.trace.fields if extraction else ()
-    told_by = next((trace.source for trace in traces if trace.field == "id"), "declared")
-    if product is None or product.url is None or told_by in ("declared", "template"):
+    source = next((trace.source for trace in traces if trace.field == "id"), "declared")
+    if product is None or product.url is None or source in ("declared", "template"):
         return frozenset()
     html, _ = store.get(sample.address).html(store.settings.max_page_bytes)
     return frozenset(

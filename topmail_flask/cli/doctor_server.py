@@ -197,6 +197,10 @@ def outbox(store: Store) -> Finding:
         return error(f"{what}.", fix.removeprefix("Fix: "))
     except OSError as failure:
         return error(f"{root}: {failure.strerror}.", _ELSEWHERE)
+    return _safety(store, root, existing, mode, free)
+
+
+def _safety(store: Store, root: Path, existing: Path, mode: int, free: int) -> Finding:
     kind = file_system(existing, store.proc / "self/mountinfo")
     if kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse."):
         return error(f"{existing} is on a network or FUSE file system ({kind}).", _ELSEWHERE)
@@ -207,7 +211,7 @@ def outbox(store: Store) -> Finding:
         return warning(what, "Free some space, or lower TOPMAIL_MAX_BYTES.")
     if kind in _FLEETING and not (_freezes(store) and store.settings.send_before_answer):
         return warning(f"{root} {_FLEETING[kind]}", "Set TOPMAIL_OUTBOX to a directory that stays.")
-    made = f"mode {mode:04o}" if existing == directory else "made with the first view"
+    made = f"mode {mode:04o}" if existing == store.outbox else "made with the first view"
     return ok(f"{root} ({made}, {kind or 'unknown file system'}, {free // 1024**2} MB free).")
 
 

@@ -57,12 +57,12 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
         )
     if core.settings.delivery == "worker":
         core.settings = replace(core.settings, delivery="background")
-    with _told_to_end() as ended:
+    with _stopped_by_signal() as ended:
         _drain(core.delivery, ended, None if follow else timeout, as_json=as_json)
 
 
 @contextmanager
-def _told_to_end() -> Iterator[Wakeup]:
+def _stopped_by_signal() -> Iterator[Wakeup]:
     """Rung by TERM and INT, a second one of which changes nothing."""
     ended = Wakeup()
     before = {

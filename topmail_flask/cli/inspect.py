@@ -98,7 +98,7 @@ def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decis
             guard=Guard(),
             before_send=core.hooks.before_send,
             is_enabled=lambda: True,
-            is_told=lambda: True,
+            has_watchers=lambda: True,
         ),
     )
     # What waits from before is left alone, too: a request would set its sending going.

@@ -183,7 +183,7 @@ def _revive(
     return "retried"
 
 
-def take_out(
+def delete_entries(
     connection: sqlite3.Connection, table: Table, keys: Sequence[str], reason: Reason
 ) -> tuple[Counter[str], Dropped]:
     """Gives up what waits, or removes dead dead, which the ledger keeps counting as dead.
@@ -374,7 +374,7 @@ class OutboxAdmin:
 
     def drop(self, table: Table, keys: Sequence[str]) -> Work:
         """Removes dead dead, or gives up what waits. Tells ``removed``."""
-        return self.work(keys, partial(take_out, table=table, reason=Reason.REMOVED))
+        return self.work(keys, partial(delete_entries, table=table, reason=Reason.REMOVED))
 
     def tidy(self) -> None:
         """Deletes what was kept long enough, and gives the space back to the disk."""
@@ -512,6 +512,6 @@ def _erase_by_name(
         last = rows[-1][0]
         found = [key for _, key, line in rows if tells(line)]
         if found:
-            act = partial(take_out, table=table, reason=Reason.FORGOTTEN)
+            act = partial(delete_entries, table=table, reason=Reason.FORGOTTEN)
             yield from admin.work(found, act).steps
         yield Counter({"": len(rows)})

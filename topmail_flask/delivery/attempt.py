@@ -17,11 +17,11 @@ class Job:
     """What a sender gets to do.
 
     :ivar row: the claimed row.
-    :ivar newcomer: who becomes a contact, not subscribed, if TopMail does not know them.
+    :ivar new_contact: who becomes a contact, not subscribed, if TopMail does not know them.
     """
 
     row: Row = field(repr=False)
-    newcomer: Shopper | None = None
+    new_contact: Shopper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ def attempt(client: TopMailClient, job: Job) -> Outcome:
     long as it remembers it: one more call, under another key, finds that out.
     """
     result = _post(client, job.row, job.row.entry)
-    if job.newcomer is None or not isinstance(result, ContactNotFound):
+    if job.new_contact is None or not isinstance(result, ContactNotFound):
         return Outcome(job, result)
-    made = client.post_contact(job.newcomer, subscribed=False)
+    made = client.post_contact(job.new_contact, subscribed=False)
     if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
         return Outcome(job, made, calls=2, refused=True)
     result = _post(client, job.row, job.row.entry)

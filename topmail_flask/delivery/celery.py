@@ -272,11 +272,11 @@ class Account:
             or seconds until the next try.
         """
         shopper, creates = event.shopper, self.settings.unknown_contacts == "create"
-        newcomer = shopper if creates and shopper and shopper.may_become_contact else None
+        new_contact = shopper if creates and shopper and shopper.may_become_contact else None
         known = self._unknown.get(entry.identity)
         if known and not creates and known.ask_at > self._monotonic():
             return Reason.CONTACT_NOT_FOUND
-        job = Job(Row(entry, tries, 0.0), None if entry.contact_id else newcomer)
+        job = Job(Row(entry, tries, 0.0), None if entry.contact_id else new_contact)
         outcome = outcome_of(self._attempt, job)
         error, now = outcome.result, self._monotonic()
         if isinstance(error, Receipt):
@@ -352,7 +352,7 @@ class Publisher:
         def publish(connection: Any) -> None:
             if self.keeps_copies:
                 turn = time.time() + countdown
-                self._custody(connection, account).keep(key, line, turn)
+                self._unacked_copies(connection, account).keep(key, line, turn)
             self._send(connection, account, line, key, retries, countdown)
 
         try:
@@ -372,9 +372,9 @@ class Publisher:
         """
 
         def end(connection: Any) -> list[tuple[str, str]]:
-            custody = self._custody(connection, account)
-            before = custody.end(key)
-            return [] if before is None else custody.lost(before)
+            copies = self._unacked_copies(connection, account)
+            before = copies.end(key)
+            return [] if before is None else copies.lost(before)
 
         for lost, line in self._connected(end):
             self.publish(account, line, key=lost)
@@ -392,7 +392,7 @@ class Publisher:
         try:
             result = act(connection)
         except BaseException:
-            _abandon(connection)
+            _drop_connection(connection)
             raise
         self._idle.append(connection)
         return result
@@ -417,7 +417,7 @@ class Publisher:
         )
 
     @staticmethod
-    def _custody(connection: Any, account: str) -> UnackedCopies:
+    def _unacked_copies(connection: Any, account: str) -> UnackedCopies:
         return UnackedCopies(connection.default_channel, account)
 
     def _connection(self) -> Any:
@@ -430,7 +430,7 @@ class Publisher:
         return connection
 
 
-def _abandon(connection: Any) -> None:
+def _drop_connection(connection: Any) -> None:
     """Close a connection that may be broken, without a word to the other side."""
     with suppress(Exception):
         amqp = connection.transport.driver_type == "amqp"

@@ -187,8 +187,8 @@ class Entry:
             names += f',"contact_id":{json.dumps(self.contact_id)}'
         if self.renewed:  # once: as versions write it that know of once only
             names += ',"renewed":true' if self.renewed == 1 else f',"renewed":{self.renewed}'
-        heading = self.kind, self.key, self.at, self.identity, self.repeat
-        return _line(heading, names, self.body or b"null")
+        header = self.kind, self.key, self.at, self.identity, self.repeat
+        return _line(header, names, self.body or b"null")
 
     @classmethod
     def from_line(cls, line: bytes) -> Entry:
@@ -206,8 +206,8 @@ class Entry:
         return f"<Entry {self.kind} {self.key}>"
 
 
-def _line(heading: tuple[str, str, float, str, str], names: str, body: bytes) -> bytes:
-    kind, key, at, identity, repeat = heading
+def _line(header: tuple[str, str, float, str, str], names: str, body: bytes) -> bytes:
+    kind, key, at, identity, repeat = header
     head = (
         f'{{"kind":"{kind}","key":"{key}","at":{at!r},"identity":"{identity}",'
         f'"repeat":"{repeat}"{names},"body":'
@@ -293,14 +293,14 @@ class Identities:
         return _line(("view", key, at, identity, repeat), names, body)
 
 
-_HEADING = re.compile(
+_HEADER = re.compile(
     rb'\{"kind":"(view|purchase|withdrawal)","key":"([A-Za-z0-9_-]{1,128})","at":([0-9.e+-]{1,32}),'
     rb'"identity":"([A-Za-z0-9_-]{0,128})","repeat":"([A-Za-z0-9_-]{0,128})",'
 )
 _NAMES_LIMIT = 4096
 
 
-class Heading(NamedTuple):
+class EntryHeader(NamedTuple):
     """The beginning of a line; see :class:`~topmail_flask.delivery.entry.Entry`.
 
     :ivar is_open: whether it is still to be chosen how the shopper is told.
@@ -314,23 +314,25 @@ class Heading(NamedTuple):
     is_open: bool
 
 
-def heading_of(line: bytes) -> Heading:
+def header_of(line: bytes) -> EntryHeader:
     """The heading of a line.
 
     :raises ValueError: the line is torn or damaged.
     """
     text = text_of(line)
-    found = _HEADING.match(text)
+    found = _HEADER.match(text)
     if found is None or len(text) > BODY_LIMIT + _NAMES_LIMIT:  # perhaps another version wrote it
         entry = Entry.from_line(line)
         is_open = entry.contact_id is None
-        return Heading(entry.kind, entry.key, entry.at, entry.identity, entry.repeat, is_open)
+        return EntryHeader(entry.kind, entry.key, entry.at, entry.identity, entry.repeat, is_open)
     kind, key, at, identity, repeat = found.groups()
     when = float(at)
     if not 0 <= when < LATEST:
         raise ValueError("an entry's time is not one")
     is_open = text.find(b',"contact_id":', found.end() - 1, text.find(BODY, found.end() - 1)) < 0
-    return Heading(kind.decode(), key.decode(), when, identity.decode(), repeat.decode(), is_open)
+    return EntryHeader(
+        kind.decode(), key.decode(), when, identity.decode(), repeat.decode(), is_open
+    )
 
 
 def with_contact_id(line: bytes, contact_id: str) -> bytes:

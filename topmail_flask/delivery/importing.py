@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
-from topmail_flask.delivery.entry import CONTACT_ID, Entry, Heading, heading_of, with_contact_id
+from topmail_flask.delivery.entry import CONTACT_ID, Entry, EntryHeader, header_of, with_contact_id
 from topmail_flask.delivery.schema import IS_PURCHASE, add
 from topmail_flask.delivery.segments import Portion
 from topmail_flask.model.reasons import Reason
@@ -118,14 +118,14 @@ class _Intake:
     def take(self, lines: Iterable[bytes]) -> None:
         """Imports lines, in this order."""
         headed = self._headed(lines)
-        self._look_up([heading for heading, _ in headed])
+        self._look_up([header for header, _ in headed])
         # First what a clock that was ahead says of views before it: those that are in the table.
         ahead = [each for each in headed if each[0].kind != "view" and self._is_ahead(each[0])]
-        for heading, line in ahead:
-            self._take_from_ahead(heading, line)
-        for heading, line in headed:
-            if heading.kind == "view" or not self._is_ahead(heading):
-                self._take(heading, line)
+        for header, line in ahead:
+            self._take_from_ahead(header, line)
+        for header, line in headed:
+            if header.kind == "view" or not self._is_ahead(header):
+                self._take(header, line)
         self._insert()
         count_dropped(self.connection, Reason.TORN, self.torn, accepted=self.torn)
         for reason, amount in self._refused.items():
@@ -135,22 +135,22 @@ class _Intake:
             [(repeat, at, key) for repeat, (at, key) in sorted(self._seen.items())],
         )
 
-    def _headed(self, lines: Iterable[bytes]) -> list[tuple[Heading, bytes]]:
+    def _headed(self, lines: Iterable[bytes]) -> list[tuple[EntryHeader, bytes]]:
         headed = []
         for line in lines:
             try:
-                headed.append((heading_of(line), line))
+                headed.append((header_of(line), line))
             except ValueError:
                 self.torn += 1
         return headed
 
-    def _look_up(self, headings: Sequence[Heading]) -> None:
+    def _look_up(self, headers: Sequence[EntryHeader]) -> None:
         """Reads at once what is known of all shoppers and repeats."""
-        repeats = json.dumps([heading.repeat for heading in headings])
+        repeats = json.dumps([header.repeat for header in headers])
         query = f"SELECT repeat, CAST(at AS REAL), key FROM repeats WHERE repeat {_AMONG}"  # noqa: S608
         for repeat, at, key in self.connection.execute(query, (repeats,)):
             self._known[repeat] = at, key
-        identities = json.dumps(list({heading.identity for heading in headings}))
+        identities = json.dumps(list({header.identity for header in headers}))
         # A mark of a clock that was ahead says nothing about what is looked at now.
         known = identities, self.now + MOST_AHEAD
         query = (
@@ -168,25 +168,25 @@ class _Intake:
         for identity, at, reason in self.connection.execute(query, known):
             self._withdrawn[identity] = at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN)
 
-    def _is_ahead(self, heading: Heading) -> bool:
-        return heading.at > self.now + MOST_AHEAD
+    def _is_ahead(self, header: EntryHeader) -> bool:
+        return header.at > self.now + MOST_AHEAD
 
-    def _take_from_ahead(self, heading: Heading, line: bytes) -> None:
+    def _take_from_ahead(self, header: EntryHeader, line: bytes) -> None:
         """A withdrawal or a purchase whose time nobody knows: it is no mark for what comes later
         than this import, and of what comes with it only for what its own clock has dated.
         """
-        kind, key, at, identity, repeat, _ = heading
+        kind, key, at, identity, repeat, _ = header
         if kind == "withdrawal":
             drop_waiting(self.connection, identity, self.now, self.dropped)
             self._withdrawn_ahead[identity] = at, Reason.CONSENT_WITHDRAWN
-        elif not repeat or self._counts(heading, line):
+        elif not repeat or self._counts(header, line):
             self._drop_views(identity, self.now)
             self._withdrawn_ahead[identity] = at, Reason.PURCHASED
             self._rows.append((key, self.now, identity, line, True))
 
-    def _take(self, heading: Heading, line: bytes) -> None:
-        kind, key, at, identity, repeat, is_open = heading
-        if self._is_ahead(heading):  # it is no later than this import
+    def _take(self, header: EntryHeader, line: bytes) -> None:
+        kind, key, at, identity, repeat, is_open = header
+        if self._is_ahead(header):  # it is no later than this import
             ended = self._withdrawn_ahead.get(identity)
             if ended and at <= ended[0]:
                 self._drop(line, ended[1])
@@ -203,7 +203,7 @@ class _Intake:
             self._drop(line, withdrawn[1])
         elif not is_purchase and at <= self._purchases.get(identity, -1.0):
             self._drop(line, Reason.PURCHASED)
-        elif not repeat or self._counts(heading, line):
+        elif not repeat or self._counts(header, line):
             if is_purchase:
                 self._end_browsing(identity, at)
             is_open = is_open and not is_purchase and at > self.limits.as_written_until
@@ -224,17 +224,17 @@ class _Intake:
         views = self.connection.execute(query, (identity, at)).fetchall()
         remove(self.connection, views, Reason.PURCHASED, self.dropped)
 
-    def _counts(self, heading: Heading, line: bytes) -> bool:
-        last = self._seen.get(heading.repeat) or self._known.get(heading.repeat)
-        if last is not None and heading.kind == "purchase":
+    def _counts(self, header: EntryHeader, line: bytes) -> bool:
+        last = self._seen.get(header.repeat) or self._known.get(header.repeat)
+        if last is not None and header.kind == "purchase":
             self._drop(line, Reason.KNOWN_ORDER)
             return False
-        if last is not None and last[1] == heading.key:
+        if last is not None and last[1] == header.key:
             return False  # this very view: it was counted
-        if last is not None and abs(heading.at - last[0]) < self.limits.repeat_window:
+        if last is not None and abs(header.at - last[0]) < self.limits.repeat_window:
             self._drop(line, Reason.REPEAT)
             return False
-        self._seen[heading.repeat] = heading.at, heading.key
+        self._seen[header.repeat] = header.at, header.key
         return True
 
     def _drop(self, line: bytes, reason: Reason) -> None:

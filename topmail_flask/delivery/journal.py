@@ -87,7 +87,7 @@ class Journal:
             line = b"\n" + line
             written = os.write(segment.fd, line)
             if written < len(line):
-                segment.abandon(line[:written])
+                segment.erase_partial(line[:written])
                 raise OSError(errno.ENOSPC, "the disk is full")  # noqa: TRY301  as if it were told
         except (OSError, ValueError) as error:
             self._failed(error)
@@ -254,7 +254,7 @@ class RingBuffer:
                 taken.append(Entry.from_line(line))
         return taken
 
-    def pour(self, append: Callable[[Entry], bool]) -> int:
+    def flush_to(self, append: Callable[[Entry], bool]) -> int:
         """Gives what waits to ``append`` until that returns False.
 
         :returns: how many entries it took.

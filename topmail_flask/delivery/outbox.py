@@ -197,7 +197,7 @@ class Outbox:
             self._shrink_if_drained()
         return rows
 
-    def still_waiting(self, rows: Collection[Row]) -> list[Row]:
+    def filter_waiting(self, rows: Collection[Row]) -> list[Row]:
         """The claimed rows that are still to be sent: nobody has withdrawn, forgotten or removed
         them since.
         """
@@ -447,7 +447,7 @@ class Outbox:
         if self.file.path is not None:
             discard_set_aside(self.file.path, now - settings.dead_letter_age)
         if self._journals is not None:
-            self._journals.remove_unborn(now)
+            self._journals.remove_unfinished(now)
         if not self.file.in_memory:
             self.file.current.shrink()
 

@@ -79,7 +79,7 @@ class Wiring:
     def save_ring(self) -> None:
         """Move what waits in memory to the disk, if that takes it."""
         if self.journal is not None and len(self.ring):
-            self.ring.pour(self.journal.append)
+            self.ring.flush_to(self.journal.append)
 
     def leader(self) -> Leader:
         """The one loop."""

@@ -15,10 +15,10 @@ from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.files import HeldFile, control, held_here, inode_of, lock
 
 SUFFIX = ".journal"
-UNBORN = ".new"
+UNFINISHED = ".new"
 CHUNK = 256 * 1024
 OPEN_AT_ONCE, BYTES_AT_ONCE = 128, 1024 * 1024
-UNBORN_SECONDS = 60.0
+UNFINISHED_SECONDS = 60.0
 ABANDONED = b"\x18\n"
 RESERVED, SHARE_OF_FREE_SPACE = 256 * 1024, 8
 """Bytes of a disk that are kept free for what a process appends next (about 400 views), unless that
@@ -45,15 +45,15 @@ class Segment(HeldFile):
         :raises OSError: it cannot be made or locked.
         """
         name = f"{int(now * 1e6):016x}-{os.getpid():x}-{secrets.token_hex(8)}{SUFFIX}"
-        path, unborn = directory / name, directory / f"{name}{UNBORN}"
+        path, unfinished = directory / name, directory / f"{name}{UNFINISHED}"
         flags = _FLAGS | os.O_CREAT | os.O_EXCL | os.O_APPEND | (os.O_DSYNC if durable else 0)
-        fd = os.open(unborn, flags, 0o600)
+        fd = os.open(unfinished, flags, 0o600)
         segment = cls(path, fd, inode_of(os.fstat(fd)))
         segment.claim()
         if not lock(fd):
             raise OSError("a new journal file is locked by somebody else")
         segment.reserve(0)
-        os.rename(unborn, path)
+        os.rename(unfinished, path)
         return segment
 
     def __init__(self, path: Path, fd: int, inode: tuple[int, int, int]) -> None:
@@ -86,7 +86,7 @@ class Segment(HeldFile):
         size = os.fstat(self.fd).st_size
         return os.pread(self.reader, len(ABANDONED), size - len(ABANDONED)) == ABANDONED
 
-    def abandon(self, part: bytes) -> None:
+    def erase_partial(self, part: bytes) -> None:
         """Erases what a short write left at the end, so that it is never taken for a torn line."""
         end = os.lseek(self.fd, 0, os.SEEK_CUR)
         if os.pread(self.reader, len(part), end - len(part)) == part:
@@ -297,11 +297,11 @@ class Journals:
                         break
         return min(times, default=None)
 
-    def remove_unborn(self, now: float) -> None:
+    def remove_unfinished(self, now: float) -> None:
         """Removes what was left by a process that died while it began a segment."""
-        for path in self._directory.glob(f"*{UNBORN}"):
+        for path in self._directory.glob(f"*{UNFINISHED}"):
             with suppress(OSError):
-                if abs(now - path.stat().st_mtime) > UNBORN_SECONDS:
+                if abs(now - path.stat().st_mtime) > UNFINISHED_SECONDS:
                     path.unlink()
 
     def _erase(self, segment: OpenSegment, start: int, end: int) -> None:

@@ -58,9 +58,9 @@ class Threads(Protocol):
     def lots(self) -> int: ...
     @property
     def under_way(self) -> list[Job]: ...
-    def give(self, lot: Sequence[Job]) -> bool: ...
-    def take(self) -> tuple[list[Outcome], list[Job]]: ...
-    def dismiss(self) -> bool: ...
+    def submit(self, lot: Sequence[Job]) -> bool: ...
+    def completed(self) -> tuple[list[Outcome], list[Job]]: ...
+    def shutdown(self) -> bool: ...
     def close(self) -> None: ...
     def quota(self) -> Quota | None: ...
 
@@ -96,7 +96,7 @@ class SenderThreads:
         """The jobs that were given and not yet taken back."""
         return [job for lot in self._under_way.values() for job in lot.jobs]
 
-    def give(self, lot: Sequence[Job]) -> bool:
+    def submit(self, lot: Sequence[Job]) -> bool:
         """Have a thread do the jobs, one after the other.
 
         Where no thread can be started at all, as at the end of the interpreter, they are done here
@@ -124,7 +124,7 @@ class SenderThreads:
         thread.wakeup.set()
         return True
 
-    def take(self) -> tuple[list[Outcome], list[Job]]:
+    def completed(self) -> tuple[list[Outcome], list[Job]]:
         """The outcomes since the last time, and the jobs that were not begun."""
         outcomes: list[Outcome] = []
         left: list[Job] = []
@@ -135,7 +135,7 @@ class SenderThreads:
             left += lot.left
         return outcomes, left
 
-    def dismiss(self) -> bool:
+    def shutdown(self) -> bool:
         """Let the threads end, each after the call that it is making.
 
         :returns: whether all have ended.
@@ -339,11 +339,11 @@ class Sender:
 
     def end(self) -> bool:
         """Begin no other call; whether those under way have ended."""
-        return self._threads.dismiss()
+        return self._threads.shutdown()
 
     def close(self) -> None:
         """Give back what was claimed. Views of calls under way are sent again, by key."""
-        self._threads.dismiss()
+        self._threads.shutdown()
         self._threads.close()
         self._settle(self._monotonic())
         self._write()
@@ -353,7 +353,7 @@ class Sender:
         self.outbox.close()
 
     def _settle(self, now: float) -> None:
-        outcomes, left = self._threads.take()
+        outcomes, left = self._threads.completed()
         if left:
             self._pace.started(-len(left))
             for job in reversed(left):
@@ -433,7 +433,7 @@ class Sender:
             lot = self._next_lot(now)
             if not lot:
                 break
-            if not self._threads.give(lot):
+            if not self._threads.submit(lot):
                 self._put_back(lot)
                 break
             self._pace.started(len(lot))
@@ -445,7 +445,7 @@ class Sender:
             self._check_at = now + LOT_SECONDS
             rows = [row for rows in self._claimed.values() for row in rows]
             self._claimed.clear()
-            for row in self.outbox.still_waiting(rows):
+            for row in self.outbox.filter_waiting(rows):
                 self._claimed.setdefault(row.entry.identity, deque()).append(row)
             self._reactions.look_up(rows, self._clock())
         if now >= self._claim_at and not self._more:
@@ -502,7 +502,7 @@ class Sender:
         if not len(ring):
             return
         if self._journal is not None:
-            ring.pour(self._journal.append)
+            ring.flush_to(self._journal.append)
         entries = ring.take(IMPORT_LIMIT)
         report = self.outbox.import_entries(entries)
         if report.imported:

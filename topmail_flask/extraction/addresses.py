@@ -286,7 +286,7 @@ _SITE = re.compile(r"https?://[^/?#]+")
 _REMEMBERED = 1_000
 
 
-class Place:
+class PageLocation:
     """Where a page is, and what its addresses are relative to.
 
     :param url: absolute URL of the request, on the shop's own site.

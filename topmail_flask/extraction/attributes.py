@@ -33,7 +33,7 @@ LONGEST_TEXT = 2_000
 PLAIN = frozenset((str, int, float, Decimal, bool, UUID))
 _NO_TEXT = (int, float, Decimal, bytes, bytearray, memoryview, tuple, BaseException)
 WOULD_QUERY = "would query the database"
-Place = str | int | Callable[..., object]
+FieldPath = str | int | Callable[..., object]
 
 
 def template_product(context: Mapping[str, object], names: tuple[str, ...]) -> object | None:
@@ -95,7 +95,7 @@ class Reader:
             self.failure = type(error).__name__
             return None
 
-    def at(self, place: Place) -> object:
+    def at(self, place: FieldPath) -> object:
         """What the shop mapped: an attribute, a key, a path of both, an index, or a callable.
 
         A method that is named is called; a callable gets the whole object. It may query, but what

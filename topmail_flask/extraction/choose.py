@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import unquote, urlsplit
 
-from topmail_flask.extraction.addresses import Place, last_segment
+from topmail_flask.extraction.addresses import PageLocation, last_segment
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.graph import Found
 from topmail_flask.extraction.offers import offers_of, price_of
@@ -234,7 +234,9 @@ class Words:
 class Chooser:
     """The choice among entities, with what the page says beside its structured data."""
 
-    def __init__(self, document: Document, place: Place, og: OpenGraph, found: Found) -> None:
+    def __init__(
+        self, document: Document, place: PageLocation, og: OpenGraph, found: Found
+    ) -> None:
         self._document = document
         self._place = place
         self._og = og

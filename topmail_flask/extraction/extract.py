@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from topmail_flask.extraction import json_ld, microdata, open_graph, view_item
 from topmail_flask.extraction.addresses import (
-    Place,
+    PageLocation,
     address_key,
     id_of,
     is_front_page,
@@ -131,7 +131,7 @@ def extract(  # noqa: PLR0913  all but the page and its address have a default
         chosen = arguments(url, view_args, settings.variant_args)
         now = time.time() if now is None else now
         asked = (settings, currency or settings.currency, now, chosen, declared, guess)
-        return Question(Document(page, url), *asked).verdict(key)
+        return PageInput(Document(page, url), *asked).verdict(key)
     except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
         return _unread(error, declared or (guess.product if guess else None))
 
@@ -163,7 +163,7 @@ def may_hold_product(html: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PageInput:
     """A page, how the shop wants it read, and what it says itself of its product.
 
     :ivar currency: code of prices that name none, or None.
@@ -254,7 +254,7 @@ class Question:
             return None
         head, url_args = self.document.head, self.settings.url_args
         address = (self.document.url, head.canonical, None, head.base)
-        place = Place(*address, url_args, head.alternates())
+        place = PageLocation(*address, url_args, head.alternates())
         return read_plain(self.document, place, self.currency)
 
     def by_all_rules(self) -> Extraction:

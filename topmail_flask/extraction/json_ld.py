@@ -260,13 +260,13 @@ def read_json(text: str) -> tuple[list[Any], str]:
         place = _place(error)
     if len(text) > REPAIR_LIMIT or sum(map(text.count, '",;/')) > _TOKEN_LIMIT:
         raise BrokenJsonError(place)
-    for step, mended in _ladder(text):
+    for step, repaired in _ladder(text):
         try:
-            return [_DECODER.decode(mended)], step
+            return [_DECODER.decode(repaired)], step
         except RecursionError:
             break
         except ValueError:
-            text = mended
+            text = repaired
     documents = _several(text)
     if documents:
         return documents, "several documents"

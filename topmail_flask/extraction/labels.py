@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from topmail_flask.extraction.addresses import Place, is_front_page
+from topmail_flask.extraction.addresses import PageLocation, is_front_page
 from topmail_flask.extraction.offers import offers_of
 from topmail_flask.extraction.page import StructuredPage
 from topmail_flask.extraction.products import Described
@@ -65,7 +65,9 @@ def fitting(category: str) -> str:
     return " > ".join(parts)
 
 
-def category_of_breadcrumbs(lists: list[Node], product: str, place: Place, lang: str | None) -> str:
+def category_of_breadcrumbs(
+    lists: list[Node], product: str, place: PageLocation, lang: str | None
+) -> str:
     """The category that the page's breadcrumbs lead through, or "".
 
     The one that ends at this page counts, else the first. Without its first steps as long as they
@@ -125,7 +127,7 @@ def _address(step: Node, item: object) -> str:
     return ""
 
 
-def _is_here(step: tuple[str, str], product: str, place: Place) -> bool:
+def _is_here(step: tuple[str, str], product: str, place: PageLocation) -> bool:
     name, address = step
     if name.casefold() == product.casefold():
         return True
@@ -133,7 +135,7 @@ def _is_here(step: tuple[str, str], product: str, place: Place) -> bool:
     return url is not None and place.match(url) > 0
 
 
-def _is_home(step: tuple[str, str], place: Place) -> bool:
+def _is_home(step: tuple[str, str], place: PageLocation) -> bool:
     name, address = step
     if name.casefold() in _HOME:
         return True
@@ -166,7 +168,7 @@ _NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
 )
 
 
-def image_of(value: object, place: Place) -> tuple[str, str]:
+def image_of(value: object, place: PageLocation) -> tuple[str, str]:
     """Raw and absolute address of the first picture that can be one (rule R51)."""
     for at, picture in enumerate(each(value)):
         if at == _IMAGE_LIMIT:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction import json_ld
 from topmail_flask.extraction.document import Document, is_in, node_text, positions
-from topmail_flask.extraction.schema_org import GROUPS, PRODUCTS, RELATED, Node, Seen, usual_name
+from topmail_flask.extraction.schema_org import (
+    GROUPS,
+    PRODUCTS,
+    RELATED,
+    DisplayText,
+    Node,
+    usual_name,
+)
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -222,7 +229,7 @@ class ItemReader:
             value = attributes.get(attribute)
             if tag in tags and value and not (tag == "a" and names[0] in _LABELS):
                 return value.strip()
-        return Seen(node_text(node, is_price="rice" in names[0]))
+        return DisplayText(node_text(node, is_price="rice" in names[0]))
 
     def _names(self, node: LexborNode) -> str:
         return node.attributes.get(self._syntax.prop) or ""

@@ -18,7 +18,7 @@ from topmail_flask.extraction.addresses import (
 from topmail_flask.extraction.attributes import (
     LONGEST_TEXT,
     WOULD_QUERY,
-    Place,
+    FieldPath,
     Reader,
     safely_settled,
     text_of,
@@ -153,7 +153,7 @@ class ObjectReader:
     ) -> T | None:
         """The first usable value of a field: where the shop said, else under the known names."""
         if field in self._fields:
-            found = self._mapped.at(cast(Place, self._fields[field]))
+            found = self._mapped.at(cast(FieldPath, self._fields[field]))
             return self._used(field, self._mapped, found, use)
         return next((used for _, used in self._each(names or field, field, use)), None)
 

@@ -14,8 +14,8 @@ from typing import Any
 from topmail_flask.extraction.currencies import currency_code, rounded, sane
 from topmail_flask.extraction.prices import Price, machine_amount, read_price
 from topmail_flask.extraction.schema_org import (
+    DisplayText,
     Node,
-    Seen,
     each,
     plain,
     scalar_text,
@@ -392,9 +392,9 @@ def _price(value: object, currency: object, shop: Shop, problems: list[str]) -> 
 
 def _read(value: str | float | Decimal, code: str | None, is_said: bool, shop: Shop) -> Price:
     """What a machine or a person wrote, in the currency that stands beside it."""
-    if isinstance(value, str) and not isinstance(value, Seen):
+    if isinstance(value, str) and not isinstance(value, DisplayText):
         value = plain(value)
-    amount = None if isinstance(value, Seen) else machine_amount(value, code)
+    amount = None if isinstance(value, DisplayText) else machine_amount(value, code)
     if amount is not None or not isinstance(value, str) or _EXPONENT.fullmatch(value):
         return Price(amount, code)
     read = read_price(value, currency=code, decimal=shop.decimal, lang=shop.lang)

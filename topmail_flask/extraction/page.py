@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from topmail_flask.extraction import microdata
-from topmail_flask.extraction.addresses import Place
+from topmail_flask.extraction.addresses import PageLocation
 from topmail_flask.extraction.choose import Choice, Chooser
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.graph import Candidate, Found, Graph
@@ -176,7 +176,7 @@ class StructuredPage:
     def _move_to(self, og_url: str | None) -> None:
         head, url_args = self.document.head, self.settings.url_args
         address = (self.document.url, head.canonical, og_url, head.base)
-        self.place = Place(*address, url_args, head.alternates())
+        self.place = PageLocation(*address, url_args, head.alternates())
         self.describer = Describer(self.place, self.shop.lang)
 
     def _is_mentioned(self, source: Source) -> bool:

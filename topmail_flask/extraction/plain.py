@@ -12,7 +12,7 @@ from typing import Any
 
 from topmail_flask.extraction import json_ld, microdata
 from topmail_flask.extraction.addresses import (
-    Place,
+    PageLocation,
     address_key,
     is_front_page,
     without_tracking,
@@ -40,7 +40,7 @@ _OF_OFFER = frozenset(
 )
 
 
-def read_plain(document: Document, place: Place, currency: str | None) -> Extraction | None:
+def read_plain(document: Document, place: PageLocation, currency: str | None) -> Extraction | None:
     """The page's product, or None where the page has to be read by all rules.
 
     :param place: where the page is, by its head.
@@ -113,7 +113,7 @@ def _is_of_type(node: Node, name: str) -> bool:
     return type(named) is str and short_type(named) == name
 
 
-def _address(node: Node, place: Place) -> tuple[str, str] | None:
+def _address(node: Node, place: PageLocation) -> tuple[str, str] | None:
     """The source and the address of the product, if it names this very page."""
     named = node.get("url") or node["offers"].get("url")
     url = place.own_page(named.strip()) if type(named) is str and named.strip() else None

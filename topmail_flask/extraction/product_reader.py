@@ -90,18 +90,18 @@ class ProductReader:
             known = self._known.get(page)
             if known is not None and known.is_repeated_by(value, shape):
                 return known.guess
-        witness: list[_Witness] = []
+        recording: list[_RecordingReader] = []
 
         def asking(target: object) -> Reader:
-            witness.append(_Witness(target))
-            return witness[-1]
+            recording.append(_RecordingReader(target))
+            return recording[-1]
 
         where = ShownOn(self._settings, page_url, view_args)
         guess = ObjectReader(value, where, fields, asking).guess(needs_price=needs_price)
-        if is_lasting and witness[0].values and witness[0].is_lasting:
+        if is_lasting and recording[0].values and recording[0].is_lasting:
             if len(self._known) >= REMEMBERED:
                 self._known = {}
-            self._known[page] = _Known.of(value, shape, witness[0].values, guess)
+            self._known[page] = _Known.of(value, shape, recording[0].values, guess)
         return guess
 
 
@@ -177,7 +177,7 @@ class _Known(NamedTuple):
         return True
 
 
-class _Witness(Reader):
+class _RecordingReader(Reader):
     """A reader that notes what it was given.
 
     :ivar values: by the path of names; a refused attribute is :data:`REFUSED`.
@@ -188,7 +188,7 @@ class _Witness(Reader):
     __slots__ = ("_objects", "_steps", "_top", "values")
 
     def __init__(
-        self, target: object, top: _Witness | None = None, steps: tuple[str, ...] = ()
+        self, target: object, top: _RecordingReader | None = None, steps: tuple[str, ...] = ()
     ) -> None:
         super().__init__(target)
         self.values: dict[tuple[str, ...], object] = {} if top is None else top.values
@@ -213,7 +213,7 @@ class _Witness(Reader):
         if path is None:
             return super().related(value)
         self.values[path] = _Object(type(value))
-        return _Witness(value, self._top, path)
+        return _RecordingReader(value, self._top, path)
 
     def text(self) -> str | None:
         self.values[self._steps] = self  # what it prints may depend on anything

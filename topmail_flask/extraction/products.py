@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from topmail_flask.extraction.addresses import Place, address_key
+from topmail_flask.extraction.addresses import PageLocation, address_key
 from topmail_flask.extraction.graph import Candidate
 from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.schema_org import Node, each, name_of, scalar_text
@@ -189,7 +189,7 @@ class Describer:
     :param lang: language of the page, or None.
     """
 
-    def __init__(self, place: Place, lang: str | None) -> None:
+    def __init__(self, place: PageLocation, lang: str | None) -> None:
         self.place = place
         self._lang = lang
         self._variants: dict[int, Described] = {}
@@ -296,7 +296,7 @@ def _is_part_of_group(description: Described) -> bool:
     )
 
 
-def _keys(description: Described, place: Place) -> list[tuple[str, Any]]:
+def _keys(description: Described, place: PageLocation) -> list[tuple[str, Any]]:
     keys: list[tuple[str, Any]] = [
         ("id", description.ids[kind].casefold()) for kind in _SHOP_IDS if kind in description.ids
     ]

@@ -69,7 +69,7 @@ DEPTH_LIMIT = 64
 _LONGEST_TEXT = 4_096
 
 
-class Seen(str):
+class DisplayText(str):
     """Text that a shopper sees, as opposed to machine text of an attribute or of JSON."""
 
     __slots__ = ()

@@ -182,8 +182,8 @@ class Identify:
     def _name(self, identity: Identity) -> bool:
         if self.seals.find(FOR_COOKIES) is None:
             return False
-        newcomer = _Newcomer(identity, request, self._core.shopper_source(request))
-        shopper, refusal = self._core.tracker.ask(newcomer, request.environ)
+        source = _NamedShopperSource(identity, request, self._core.shopper_source(request))
+        shopper, refusal = self._core.tracker.ask(source, request.environ)
         if refusal is not None or shopper is None:
             log.info("no shopper is remembered: %s", refusal or "somebody else is known here")
             return False
@@ -233,7 +233,7 @@ class Identify:
             delete_cookie(self._app, request, response, name)
 
 
-class _Newcomer:
+class _NamedShopperSource:
     """A visitor who is about to be named: asked like any other."""
 
     def __init__(self, identity: Identity, request: Request, source: FlaskShopperSource) -> None:

@@ -77,7 +77,7 @@ def _tracker(app: Flask, core: Core, delivery: CapturedDelivery, clock: Clock) -
         guard=core.guard,
         before_send=core.hooks.before_send,
         is_enabled=lambda: True,
-        is_told=lambda: True,
+        has_watchers=lambda: True,
     )
     clocks = {"clock": clock.time, "monotonic": clock.monotonic}
     return Tracker(core.settings, delivery, core.secret, shop, **clocks)

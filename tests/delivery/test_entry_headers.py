@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.delivery.entry_making import entry
-from topmail_flask.delivery.entry import Entry, Heading, heading_of, summed, with_contact_id
+from topmail_flask.delivery.entry import Entry, EntryHeader, header_of, summed, with_contact_id
 
 TRICKY = b'{"email":"a@b.example","product_name":",\\"contact_id\\":\\"x\\",\\"body\\":{"}'
 ENTRIES = [
@@ -26,10 +26,10 @@ ENTRIES = [
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry.key))
 def test_a_heading_is_the_beginning_of_its_entry(entry: Entry) -> None:
-    expected = Heading(
+    expected = EntryHeader(
         entry.kind, entry.key, entry.at, entry.identity, entry.repeat, entry.contact_id is None
     )
-    assert heading_of(entry.to_line()) == expected
+    assert header_of(entry.to_line()) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ def test_a_torn_line_has_no_heading(cut: int) -> None:
     line = entry(1).to_line()
     for torn in (line[:-cut], line[cut:], line[:cut] + b"?" + line[cut + 1 :]):
         with pytest.raises(ValueError, match="torn or damaged"):
-            heading_of(torn)
+            header_of(torn)
 
 
 def test_a_line_that_another_version_wrote_is_read_as_an_entry() -> None:
     other = summed(b'{"key":"k","kind":"view","at":5,"identity":"i","body":{}}'[:-1])
-    assert heading_of(other) == Heading("view", "k", 5.0, "i", "", True)
+    assert header_of(other) == EntryHeader("view", "k", 5.0, "i", "", True)
     for at in ("1e300", "-1", "nan", "1e"):
         wrong = summed(
             b'{"kind":"view","key":"k","at":%b,"identity":"","repeat":"","body":{}' % at.encode()
         )
         with pytest.raises(ValueError, match=r"."):
-            heading_of(wrong)
+            header_of(wrong)

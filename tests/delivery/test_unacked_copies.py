@@ -37,7 +37,7 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture
-def custody(there: Broker) -> Iterator[UnackedCopies]:
+def copies(there: Broker) -> Iterator[UnackedCopies]:
     with Celery("shop", set_as_current=False) as celery:
         celery.config_from_object(there.config())
         with celery.connection_for_write() as connection:
@@ -72,26 +72,26 @@ def _passed(redis: Redis, there: Broker) -> bool:
     return bool(time.time() > last + 1.2 * VISIBILITY_TIMEOUT)
 
 
-def test_a_long_queue_is_no_loss(custody: UnackedCopies) -> None:
+def test_a_long_queue_is_no_loss(copies: UnackedCopies) -> None:
     for number in range(5):
-        custody.keep(f"key-{number}", f"line-{number}", 1000.0 + number)
-    assert custody.end("key-0") is None
+        copies.keep(f"key-{number}", f"line-{number}", 1000.0 + number)
+    assert copies.end("key-0") is None
 
 
 def test_only_what_is_older_than_the_patience_is_lost_and_one_worker_looks(
-    custody: UnackedCopies,
+    copies: UnackedCopies,
 ) -> None:
-    custody.keep("lost", "line", 1000.0)
-    custody.keep("waits", "line", 1002.0)
-    custody.keep("worked-off", "line", 1002.5)
-    before = custody.end("worked-off")
+    copies.keep("lost", "line", 1000.0)
+    copies.keep("waits", "line", 1002.0)
+    copies.keep("worked-off", "line", 1002.5)
+    before = copies.end("worked-off")
     assert before == 1001.5
-    assert custody.lost(before) == [("lost", "line")]
-    assert custody.lost(before) == [], "another worker looks for lost views just now"
+    assert copies.lost(before) == [("lost", "line")]
+    assert copies.lost(before) == [], "another worker looks for lost views just now"
 
 
-def test_a_view_that_has_ended_already_tells_nothing(custody: UnackedCopies) -> None:
-    assert custody.end("never kept") is None
+def test_a_view_that_has_ended_already_tells_nothing(copies: UnackedCopies) -> None:
+    assert copies.end("never kept") is None
 
 
 def test_no_copy_is_kept_on_rabbitmq(sandbox: Sandbox, tmp_path: Path) -> None:
