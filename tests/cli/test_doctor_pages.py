@@ -200,3 +200,14 @@ def test_the_versions_that_run_together_are_told(topmail: Sandbox) -> None:
     finding = found(tea_app(topmail), "versions")
     assert finding.level == "ok"
     assert f"werkzeug {metadata.version('werkzeug')}" in finding.what
+
+
+def test_an_id_that_two_products_share_is_told_with_their_pages(topmail: Sandbox) -> None:
+    app = tea_app(topmail)
+    app.view_functions["tea"] = lambda slug: (
+        JSON_LD.replace("Green tea", f"Tea {slug}") % '"sku": "tea",'
+    )
+    finding = found(app, "ids", named=("/tea/a", "/tea/b"))
+    assert (finding.level, "have the id tea" in finding.what) == ("warning", True), finding
+    assert finding.details == ("/tea/a: Tea a", "/tea/b: Tea b")
+    assert 'fields={"id": ...}' in finding.fix

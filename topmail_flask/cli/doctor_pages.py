@@ -99,7 +99,21 @@ def errors(store: Store) -> Finding:
 
 
 def ids(store: Store) -> Finding:
-    """Are the products' ids of one kind (rule R34)? A mix would make one product two."""
+    """Has each product an id of its own, and are all of one kind (rule R34)?
+
+    A mix of kinds would make one product two, and an id that two share makes two products one.
+    """
+    names: dict[str, dict[str, str]] = {}
+    for sample in store.samples:
+        product = sample.decision.product
+        if product is not None and product.variant_id is None:
+            names.setdefault(product.id, {}).setdefault(product.name, sample.address)
+    shared = next((product_id for product_id, found in names.items() if len(found) > 1), None)
+    if shared is not None:
+        details = tuple(f"{address}: {name}" for name, address in names[shared].items())
+        what = f"Products of different names have the id {shared}: they would pass for one."
+        fix = 'Say where the id is: @product_page(fields={"id": ...}), or set TOPMAIL_ID_FROM.'
+        return warning(what, fix, details=details)
     kinds_of = {sample.address: _id_kinds(store, sample) for sample in store.samples}
     kinds = {address: found for address, found in kinds_of.items() if found}
     if len(kinds) < 2:
@@ -108,8 +122,8 @@ def ids(store: Store) -> Finding:
     if common:
         return ok(f"{len(kinds)} pages tell their products' ids in one way: {_first(common)}.")
     details = tuple(f"{address}: {_first(found)}" for address, found in kinds.items())
-    names = " and ".join(sorted({_first(found) for found in kinds.values()}))
-    what = f"Ids are of different kinds ({names}): one product may pass for two."
+    kinds_named = " and ".join(sorted({_first(found) for found in kinds.values()}))
+    what = f"Ids are of different kinds ({kinds_named}): one product may pass for two."
     fix = "Set TOPMAIL_ID_FROM to a kind that every page tells, or declare the products."
     return warning(what, fix, details=details)
 
