@@ -31,7 +31,7 @@ KNOWS: dict[str, set[str]] = {
     "sandbox": set(),
 }
 CORE = {"model", "extraction", "rules", "delivery", "core"}
-FEATURES = {"identify", "beacon", "purchases"}
+FEATURES = {"identify", "beacon", "events"}
 MAY_USE_FLASK = {"cli", "testing", "sandbox", "beacon", "identify", ""}
 MAY_USE_THREADS = {"delivery", "sandbox", "testing"}
 UNSAFE = {"pickle", "xml", "lxml", "marshal"}  # they run or expand what they read

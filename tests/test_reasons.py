@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -233,6 +234,24 @@ def beacon(age: float, kind: str = "load") -> Callable[[Scene], object]:
     return scene_of
 
 
+def triggered(
+    *names: str, automation: str = "cart", cancelled: bool = False
+) -> Callable[[Scene], object]:
+    """The cart's automation is triggered for a shopper, once under each name."""
+
+    def scene_of(scene: Scene) -> None:
+        shop = scene.shop(automations={"cart": "flow-7"})
+        with shop.app.app_context():
+            for name in names:
+                after = timedelta(hours=1)
+                shop.topmail.trigger(automation, shopper=ADDRESS, once=name, after=after)
+            if cancelled:
+                shop.topmail.cancel(names[0])
+        ask(scene, "drain")
+
+    return scene_of
+
+
 def page_with_old_beacon(scene: Scene) -> None:
     shop = scene.shop()
     tag = tag_of_age(shop, 60)
@@ -278,6 +297,9 @@ SCENES: dict[Reason, Callable[[Scene], object]] = {
     Reason.BUYING: shown_at("/teas/<number>/buy"),
     Reason.BEACON_REFUSED: beacon(60, "no such kind"),
     Reason.INVALID_PURCHASE: bought(""),
+    Reason.INVALID_EVENT: triggered("cart-1", automation="no such name"),
+    Reason.KNOWN_NAME: triggered("cart-1", "cart-1"),
+    Reason.CANCELLED: triggered("cart-1", cancelled=True),
     Reason.KNOWN_ORDER: bought("A-7", "A-7"),
     Reason.PURCHASED: bought("A-7"),
     Reason.VETOED: hooked("before_send", lambda view: None),

@@ -27,13 +27,21 @@ if TYPE_CHECKING:
         SuspiciousAnswer,
         TopMailError,
     )
-    from topmail_flask.model.events import ProductView, Purchase
+    from topmail_flask.model.events import Conversion, ProductView, Purchase, Trigger
     from topmail_flask.model.ledger import Health, Stats
     from topmail_flask.model.product import Product
     from topmail_flask.model.reasons import Reason
     from topmail_flask.model.settings import Settings
     from topmail_flask.model.shopper import Contact, Receipt, Shopper
-    from topmail_flask.signals import product_viewed, view_delivered, view_dropped
+    from topmail_flask.signals import (
+        conversion_delivered,
+        conversion_dropped,
+        product_viewed,
+        trigger_delivered,
+        trigger_dropped,
+        view_delivered,
+        view_dropped,
+    )
 
 _MODULES = {
     "delivery.client": ("TopMailClient",),
@@ -47,13 +55,16 @@ _MODULES = {
         *("InvalidValueError", "RateLimited", "RetryLater", "SendingBlocked", "SuspiciousAnswer"),
         "TopMailError",
     ),
-    "model.events": ("ProductView", "Purchase"),
+    "model.events": ("Conversion", "ProductView", "Purchase", "Trigger"),
     "model.ledger": ("Health", "Stats"),
     "model.product": ("Product",),
     "model.reasons": ("Reason",),
     "model.settings": ("Settings",),
     "model.shopper": ("Contact", "Receipt", "Shopper"),
-    "signals": ("product_viewed", "view_delivered", "view_dropped"),
+    "signals": (
+        *("conversion_delivered", "conversion_dropped", "product_viewed", "trigger_delivered"),
+        *("trigger_dropped", "view_delivered", "view_dropped"),
+    ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -63,6 +74,7 @@ __all__ = [
     "Conflict",
     "Contact",
     "ContactNotFound",
+    "Conversion",
     "DeliveryError",
     "Extraction",
     "Health",
@@ -83,9 +95,14 @@ __all__ = [
     "TopMailClient",
     "TopMailError",
     "TopMailMiddleware",
+    "Trigger",
+    "conversion_delivered",
+    "conversion_dropped",
     "extract",
     "product_page",
     "product_viewed",
+    "trigger_delivered",
+    "trigger_dropped",
     "view_delivered",
     "view_dropped",
 ]

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from topmail_flask.core import NAME, Core, cached_once
 from topmail_flask.delivery.files import HAS_LOCKS
+from topmail_flask.events import Events
 from topmail_flask.flask_page import PAGE, FlaskPage, PageReader
 from topmail_flask.guard import guarded
 from topmail_flask.identify.identify import COOKIES, Identify
@@ -25,10 +26,10 @@ from topmail_flask.model.decision import Decision, refused
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
-from topmail_flask.purchases import Purchases
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.routes import MESSAGE, add_own_routes
 from topmail_flask.rules.requests import OBSERVER
-from topmail_flask.shoppers import IDENTIFIED, Hooks
+from topmail_flask.shoppers import IDENTIFIED, Hooks, NamedShopper
 
 if TYPE_CHECKING:
     from topmail_flask.beacon.beacon import Beacon
@@ -48,7 +49,7 @@ class AppState:
         self.core = Core(app, settings, hooks)
         self.guard = self.core.guard
         self.identify = Identify(self.core)
-        self.purchases = Purchases(self.core)
+        self.events = Events(self.core)
         self.core.identified = self.identify.shopper
         self.core.reader.is_older_copy = self._is_older_copy
         self._resumed_in = 0
@@ -102,6 +103,26 @@ class AppState:
             reader.name(reader.current_page(), product, fields)
         except Exception as error:  # noqa: BLE001  as in :func:`guarded`
             self.core.reader.note_failure(None, self.declare, error)
+
+    def track(
+        self,
+        product: object,
+        fields: Mapping[str, object] | None,
+        shopper: Shopper | str | None,
+        url: str | None,
+        consent: bool | None,
+    ) -> None:
+        """Note a product that the shop tracks in this request; whatever it is, the page goes on."""
+        core = self.core
+        try:
+            page = core.reader.track(product, fields, url)
+            if shopper is not None or consent is not None:
+                page.visitor = NamedShopper(
+                    shopper, core.shopper_source(page.request), core.consent.ask, consent=consent
+                )
+                page.spoken_for = shopper is not None and consent is True
+        except Exception as error:  # noqa: BLE001  as in :func:`guarded`
+            core.reader.note_failure(None, self.track, error)
 
     @guarded(Markup(""))
     def beacon_tag(self, product: object = None, **options: Any) -> Markup:

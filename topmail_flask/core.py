@@ -20,7 +20,13 @@ from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.settings import Settings
-from topmail_flask.shoppers import ConsentFunction, FlaskShopperSource, Hooks, Resolver
+from topmail_flask.shoppers import (
+    ConsentFunction,
+    FlaskShopperSource,
+    Hooks,
+    NamedShopper,
+    Resolver,
+)
 from topmail_flask.signals import OutcomeSignals
 
 if TYPE_CHECKING:
@@ -176,7 +182,7 @@ class Core:
         """Whether pages say what was decided about them."""
         return self.settings.debug_header or bool(self.app.config["DEBUG"])
 
-    def visitor_of(self, page: FlaskPage) -> FlaskShopperSource:
+    def visitor_of(self, page: FlaskPage) -> FlaskShopperSource | NamedShopper:
         """Who made the request of a page; asked once."""
         visitor = page.visitor
         if visitor is None:
@@ -189,7 +195,7 @@ class Core:
         """Whether anybody wants to know what a page shows, before its response is final."""
         tracker, marked = self.tracker, page.marked
         page.refusal, page.judged_as = tracker.refused_request(page.environ, marked=marked), marked
-        if page.refusal is not None:
+        if page.refusal is not None and not page.explicit:
             return False
         return not self.visitor_of(page).is_surely_nobody() or tracker.is_heard()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypedDict, TypeVar, Unpack
 
 from flask import Flask, has_request_context
 from markupsafe import Markup
@@ -24,6 +25,14 @@ _REMOVED_FROM_TEMPLATES = (
     "topmail_recently_viewed_fragment",
     "topmail_also_viewed",
 )
+
+
+class Attribution(TypedDict, total=False):
+    """What else a conversion may tell."""
+
+    metadata: Mapping[str, object] | None
+    campaign_id: str | None
+    flow_id: str | None
 
 
 class TopMail:
@@ -70,18 +79,40 @@ class TopMail:
         app.cli.add_command(topmail_commands)  # as the plugin, for app.test_cli_runner()
         _log_start(app, state.core.settings)
 
-    def track(self, product: object, *, fields: Mapping[str, object] | None = None) -> None:
-        """Declare that this request shows a product: quick views, JSON APIs, odd templates.
+    def track(
+        self,
+        product: object,
+        *,
+        fields: Mapping[str, object] | None = None,
+        shopper: Shopper | str | None = None,
+        url: str | None = None,
+        consent: bool | None = None,
+    ) -> None:
+        """Declare that a shopper sees a product: quick views, JSON, GraphQL, odd templates, jobs.
 
-        The same rules and reasons apply as to a page: it counts once the answer is a 200 to a GET.
+        In a request it counts once the answer is a success, whatever its method is; to a GET the
+        same rules and reasons apply as to a page. Outside of a request, in an app context (a job, a
+        command), ``shopper`` and ``url`` must be given, and ``consent=True`` must be said.
 
         :param product: a :class:`~topmail_flask.Product`, or anything it can be read from.
         :param fields: as for :func:`~topmail_flask.product_page`.
-        :raises RuntimeError: outside of a request; use :class:`~topmail_flask.TopMailClient` there.
+        :param shopper: who sees it, where that is not the shopper of the request. Together with
+            ``consent=True`` nothing else is asked of the request: it may be a webhook's.
+        :param url: of the product's page, absolute or relative to ``TOPMAIL_SITE_URL``.
+        :param consent: what the shopper decided. Default: as for a page.
+        :raises RuntimeError: outside of a request, and one of the three is missing.
         """
-        if not has_request_context():
-            raise RuntimeError("topmail.track() needs a request; scripts use TopMailClient")
-        state_of(None).declare(product, fields)
+        if has_request_context():
+            state_of(None).track(product, fields, shopper, url, consent)
+            return
+        missing = {"shopper=": not shopper, "url=": not url, "consent=True": consent is not True}
+        if any(missing.values()):
+            needed = ", ".join(name for name, lacks in missing.items() if lacks)
+            raise RuntimeError(
+                "outside of a request topmail.track() must be told who saw it, where, and that "
+                f"they agreed: {needed} is missing"
+            )
+        state_of(None).events.view(product, fields, shopper, url or "")
 
     def track_purchase(
         self,
@@ -90,6 +121,8 @@ class TopMail:
         revenue: object = None,
         currency: str | None = None,
         shopper: Shopper | str | None = None,
+        items: Iterable[Mapping[str, object]] = (),
+        **attribution: Unpack[Attribution],
     ) -> None:
         """Record that an order was placed, as a conversion in TopMail.
 
@@ -104,11 +137,76 @@ class TopMail:
         :param currency: ISO 4217 code of ``revenue``. Default: ``TOPMAIL_CURRENCY``.
         :param shopper: who bought, where that is not the shopper of the request: a guest's e-mail
             address, the buyer of a webhook, a background job's (inside an app context).
+        :param items: what was bought, objects of JSON; sent as ``metadata["items"]``.
+        :param attribution: ``metadata``, an object of JSON; ``campaign_id`` and ``flow_id``,
+            TopMail's UUIDs of what the order is attributed to.
         :raises RuntimeError: outside of a request, and without a ``shopper``.
         """
-        if shopper is None and not has_request_context():
-            raise RuntimeError("topmail.track_purchase() needs a request, or a shopper")
-        state_of(None).purchases.record(order_id, revenue, currency, shopper)
+        _need_shopper("track_purchase", shopper)
+        values = {"revenue": revenue, "currency": currency, "items": items, **attribution}
+        state_of(None).events.purchase(order_id, shopper, values)
+
+    def track_conversion(
+        self,
+        type: str = "custom",  # noqa: A002  as TopMail calls it
+        *,
+        shopper: Shopper | str | None = None,
+        once: object = None,
+        revenue: object = None,
+        currency: str | None = None,
+        **attribution: Unpack[Attribution],
+    ) -> None:
+        """Record another conversion than a purchase; everything else is as for one.
+
+        :param type: ``"signup"``, ``"upgrade"`` or ``"custom"``.
+        :param once: your name for it: it counts once per shopper and name.
+        :raises RuntimeError: outside of a request, and without a ``shopper``.
+        """
+        _need_shopper("track_conversion", shopper)
+        values = {"revenue": revenue, "currency": currency, "once": once, **attribution}
+        state_of(None).events.conversion(type, shopper, values)
+
+    def trigger(
+        self,
+        automation: str,
+        *,
+        shopper: Shopper | str | None = None,
+        data: Mapping[str, object] | None = None,
+        once: object = None,
+        after: timedelta | None = None,
+    ) -> None:
+        """Start an automation of TopMail for a shopper: cart, checkout, back in stock, price drop.
+
+        The rules about the shopper count as for a view. The request writes one line to a file; it
+        never waits and, for whatever TopMail says, never fails.
+
+        :param automation: a name of ``TOPMAIL_AUTOMATIONS``.
+        :param shopper: for whom, where that is not the shopper of the request.
+        :param data: an object of JSON that the automation is given (``trigger_data``).
+        :param once: your name for it, 1 to 100 characters: it happens once per shopper and name,
+            whatever the automation, for 90 days (the newest 20,000 names).
+        :param after: how long to wait before, at most half of ``TOPMAIL_MAX_AGE``. It can be taken
+            back until then, see :meth:`cancel`.
+        :raises RuntimeError: outside of a request, and without a ``shopper``.
+        """
+        _need_shopper("trigger", shopper)
+        values = {"data": data, "once": once}
+        state_of(None).events.trigger(automation, shopper, after, values)
+
+    def cancel(self, once: object) -> None:
+        """Take back what was triggered under this name and still waits, whoever's it is.
+
+        It may be triggered anew then. What was sent is sent.
+        """
+        state_of(None).events.cancel(once)
+
+    def address_changed(self, old: Shopper | str, new: Shopper | str) -> None:
+        """A shopper has another e-mail address: what still waits goes there, in its order.
+
+        The contact itself is the shop's to change, by :meth:`TopMailClient.update_contact`. What
+        was tried already keeps its address: sent twice, it counts once.
+        """
+        state_of(None).events.address_changed(old, new)
 
     def identify(self, *, email: str | None = None, contact_id: str | None = None) -> bool:
         """Remember who this visitor is: at a newsletter sign-up, a checkout or a guest's order.
@@ -215,6 +313,11 @@ class TopMail:
         :returns: whether all views have left.
         """
         return core_of(app).delivery.flush(timeout)
+
+
+def _need_shopper(call: str, shopper: object) -> None:
+    if shopper is None and not has_request_context():
+        raise RuntimeError(f"topmail.{call}() needs a request, or a shopper")
 
 
 def _log_start(app: Flask, settings: Settings) -> None:

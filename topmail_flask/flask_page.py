@@ -25,12 +25,12 @@ from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
-from topmail_flask.page import HTML, RenderedPage
+from topmail_flask.page import HTML, RenderedPage, is_usual_variable, names_in, remark_on
 from topmail_flask.site_address import server_address, site_address
 
 if TYPE_CHECKING:
     from topmail_flask.extraction.product_reader import ProductReader
-    from topmail_flask.shoppers import FlaskShopperSource
+    from topmail_flask.shoppers import FlaskShopperSource, NamedShopper
 
 Adapters = Mapping[type, Callable[[Any], Any]]
 BEACON = b"data-topmail-token="
@@ -92,7 +92,7 @@ class FlaskPage(RenderedPage):
     rendering: Mapping[str, Any] | None = None
     own: Callable[[Response], Decision] | None = None
     has_beacon = False
-    visitor: FlaskShopperSource | None = None
+    visitor: FlaskShopperSource | NamedShopper | None = None
     _is_body_noted = False
 
     def __init__(self, reader: PageReader, request: Request) -> None:
@@ -133,7 +133,7 @@ class FlaskPage(RenderedPage):
         refusals: list[Reason] = []
         if self.marked:
             found: list[Any] = list(reader.named_on(self))
-            if self.mimetype not in HTML or "HTTP_HX_REQUEST" in self.environ:
+            if not self._is_whole():
                 found = [reader.with_page(value, self) for value in found]
             self.declared = tuple(value for value in found if isinstance(value, Product))
             refusals = [value for value in found if isinstance(value, Reason)]
@@ -151,6 +151,11 @@ class FlaskPage(RenderedPage):
             self.unread = refusals[0]
             if Reason.AMBIGUOUS in refusals or Reason.HOOK_FAILED in refusals:
                 self.html = None
+
+    def _is_whole(self) -> bool:
+        """Whether the response is a page of its own, whose address is the request's."""
+        is_page = self.mimetype in HTML and self.environ.get("REQUEST_METHOD") == "GET"
+        return is_page and "HTTP_HX_REQUEST" not in self.environ
 
     def note_named(self, product: Product) -> None:
         """Note that the shop names a product that is read already."""
@@ -341,6 +346,34 @@ class PageReader:
         page.marked = True
         return found
 
+    def track(
+        self, value: object, fields: Mapping[str, object] | None, url: str | None
+    ) -> FlaskPage:
+        """Note what the shop tracks by an explicit call."""
+        page = self.current_page()
+        page.explicit = True
+        found = self.name(page, value, fields)
+        if url is not None and isinstance(found, Product):
+            try:
+                located = replace(found, url=urljoin(self.address(page.request), url))
+                page.named[-1] = Named(value, fields, located)
+            except InvalidValueError as error:
+                page.named[-1] = Named(value, fields, reason_of(error))
+        return page
+
+    def product_outside(
+        self, value: object, fields: Mapping[str, object] | None, url: str
+    ) -> Product:
+        """The product of an object, where there is no request.
+
+        :raises InvalidValueError: it stands for none, or the address of its page is none.
+        """
+        address = urljoin(self.settings.site_url or "", url)
+        if self._adapters:
+            value, _ = self._adapted(value)
+        objects = self._objects or self._load_objects()
+        return replace(objects.read(value, address, {}, fields=fields), url=address)
+
     def named_on(self, page: FlaskPage) -> list[Product | Reason | None]:
         """What the shop named on a page, in its order, and what its marked route shows."""
         found: list[Product | Reason | None] = [
@@ -438,7 +471,8 @@ class PageReader:
                 return replace(product, url=urljoin(self.address(page.request), address))
         except InvalidValueError as error:
             return reason_of(error)
-        return product if page.mimetype in HTML else Reason.NO_PAGE
+        is_page = page.mimetype in HTML and page.environ.get("REQUEST_METHOD") == "GET"
+        return product if is_page else Reason.NO_PAGE
 
     def address(self, request: Request) -> str:
         """The request's URL on ``TOPMAIL_SITE_URL``, else on ``SERVER_NAME``.
@@ -503,7 +537,7 @@ class PageReader:
         products = []
         if self.is_asked():  # else nothing is looked for in what is called otherwise
             for name, value in shown.context.items():
-                if name in _USUAL_VARIABLES or name[:1] == "_" or callable(value):
+                if is_usual_variable(name) or callable(value):
                     continue
                 try:
                     self._guess(Shown(shown.template, shown.context, value), page)
@@ -536,37 +570,6 @@ def reason_of(error: InvalidValueError) -> Reason:
 def is_same_path(address: str | None, page: FlaskPage) -> bool:
     """Whether an address is that of the request itself, whatever its query."""
     return address is None or unquote(urlsplit(address).path).endswith(page.path)
-
-
-def remark_on(error: InvalidValueError, name: str) -> Rejected:
-    """Why a template variable, or what the shop named, is no product."""
-    fix = error.fix if isinstance(error, IncompleteError) else ""
-    what = name if error.field == "product" else f"{name}.{error.field}"
-    return Rejected(what, error.problem, fix)
-
-
-_USUAL_VARIABLES = frozenset(["request", "session", "g", "config", "current_user", "csrf_token"])
-
-
-def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]) -> Rejected:
-    """What a template was given, where none of it is called as the product should be.
-
-    :param wanted: the name that a mark gives.
-    :param products: those of its names that hold what looks like a product.
-    """
-    names = [name for name in context if name not in _USUAL_VARIABLES and name[:1] != "_"][:20]
-    listed = ", ".join(names) or "no variable"
-    listed += f" ({products[0]} looks like a product)" if products else ""
-    product = products[0] if products else "..."
-    for name in (wanted,) if wanted else VARIABLES:
-        if name and isinstance(context.get(name), (list, tuple)):
-            fix = f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'
-            return Rejected(name, "is a list or tuple: a product has names", fix)
-    if wanted is not None:
-        why = f"has no variable {wanted}, which @product_page names; it was given: {listed}"
-        return Rejected("template", why, f'@product_page("{product}"): name the variable that is.')
-    fix = f'@product_page("{product}") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["{product}"].'
-    return Rejected("template", f"has no variable product or item; it was given: {listed}", fix)
 
 
 def is_within_another() -> bool:

@@ -27,11 +27,11 @@ from topmail_flask.model.events import ProductView
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import PREFIX, Settings
-from topmail_flask.model.shopper import Receipt, Shopper
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
 from topmail_flask.rules.consent import Consent, cookie_banner_consent
 from topmail_flask.rules.requests import OBSERVER, refused_response
-from topmail_flask.signals import send, view_delivered, view_dropped
+from topmail_flask.signals import tell_delivered, tell_dropped
 from topmail_flask.site_address import site_address
 from topmail_flask.tracker import Shop, Tracker
 
@@ -170,7 +170,9 @@ class TopMailMiddleware:
         outbox = self.settings.outbox or str(Path("instance", "topmail").absolute())
         name = f"wsgi:{type(wsgi_app).__module__}"
         owner = (self.settings.site_url or "").encode()
-        receivers = Receivers(self._tell_delivered, self._tell_dropped)
+        receivers = Receivers(
+            partial(tell_delivered, self, self.guard), partial(tell_dropped, self, self.guard)
+        )
         self._served = serve(self.settings, name, receivers, owner=owner)
         self._delivery = Delivery(
             self.settings,
@@ -339,12 +341,6 @@ class TopMailMiddleware:
         if site is None:
             return url
         return site_address(url, site, urlsplit(application_uri(environ)).path.rstrip("/"))
-
-    def _tell_delivered(self, view: ProductView, receipt: Receipt) -> None:
-        send(view_delivered, self, self.guard, view=view, receipt=receipt)
-
-    def _tell_dropped(self, view: ProductView, reason: Reason) -> None:
-        send(view_dropped, self, self.guard, view=view, product=view.product, reason=reason)
 
 
 class ResponseTap:

@@ -8,8 +8,10 @@ from typing import Any
 
 from werkzeug.http import parse_options_header
 
+from topmail_flask.extraction.attributes import VARIABLES
 from topmail_flask.extraction.encodings import readable
 from topmail_flask.model.decision import GuessedProduct, Rejected
+from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 
@@ -33,6 +35,8 @@ class RenderedPage:
     :ivar unread: why there is no product to tell, if one was to be looked for.
     :ivar marked: the route is marked, or the shop named the product.
     :ivar failed: an error of our own lost what the shop named, or what the template showed.
+    :ivar explicit: the shop named it by ``topmail.track``: a POST counts, too.
+    :ivar spoken_for: it also named the shopper and their consent: the request may be others'.
     :ivar declared: products named by route, template call or ``track``, in their order.
     :ivar template_product: what a template variable that nobody marked held, or None.
     :ivar remarks: why what was shown or named is no product, with the fix.
@@ -52,6 +56,8 @@ class RenderedPage:
     html: bytes | None = None
     unread: Reason | None = None
     marked: bool = False
+    explicit: bool = False
+    spoken_for: bool = False
     failed: bool = False
     declared: tuple[Product, ...] = ()
     template_product: GuessedProduct | None = None
@@ -111,3 +117,39 @@ def media_type(content_type: str | None) -> tuple[str, str | None]:
     """The media type that a ``Content-Type`` header names, in lower case, and its charset."""
     mimetype, parameters = parse_options_header(content_type)
     return mimetype.lower(), parameters.get("charset")
+
+
+def remark_on(error: InvalidValueError, name: str) -> Rejected:
+    """Why a template variable, or what the shop named, is no product."""
+    fix = error.fix if isinstance(error, IncompleteError) else ""
+    what = name if error.field == "product" else f"{name}.{error.field}"
+    return Rejected(what, error.problem, fix)
+
+
+_USUAL_VARIABLES = frozenset(["request", "session", "g", "config", "current_user", "csrf_token"])
+
+
+def is_usual_variable(name: str) -> bool:
+    """Whether a template has it anyhow."""
+    return name in _USUAL_VARIABLES or name[:1] == "_"
+
+
+def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]) -> Rejected:
+    """What a template was given, where none of it is called as the product should be.
+
+    :param wanted: the name that a mark gives.
+    :param products: those of its names that hold what looks like a product.
+    """
+    names = [name for name in context if not is_usual_variable(name)][:20]
+    listed = ", ".join(names) or "no variable"
+    listed += f" ({products[0]} looks like a product)" if products else ""
+    product = products[0] if products else "..."
+    for name in (wanted,) if wanted else VARIABLES:
+        if name and isinstance(context.get(name), (list, tuple)):
+            fix = f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'
+            return Rejected(name, "is a list or tuple: a product has names", fix)
+    if wanted is not None:
+        why = f"has no variable {wanted}, which @product_page names; it was given: {listed}"
+        return Rejected("template", why, f'@product_page("{product}"): name the variable that is.')
+    fix = f'@product_page("{product}") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["{product}"].'
+    return Rejected("template", f"has no variable product or item; it was given: {listed}", fix)

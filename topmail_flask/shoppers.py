@@ -337,6 +337,67 @@ class FlaskShopperSource:
         return bool(rules) and any(self._app.ensure_sync(rule)() for rule in rules)
 
 
+class NamedShopper:
+    """The shopper whom the shop's code names, or else the request's.
+
+    :param named: a Shopper or an e-mail address.
+    :param source: of the request, if there is one.
+    :param ask_consent: asks the shop where there is none.
+    :param consent: what the shop's code says that the shopper decided; None: as for any other.
+    :param counts_staff: whoever it is, this counts.
+    """
+
+    def __init__(
+        self,
+        named: Shopper | str | None,
+        source: FlaskShopperSource | None,
+        ask_consent: Callable[[Shopper | None], bool | None],
+        *,
+        consent: bool | None = None,
+        counts_staff: bool = False,
+    ) -> None:
+        self._named = named
+        self._source = source
+        self._ask_consent = ask_consent
+        self._consent = consent
+        self._counts_staff = counts_staff or named is not None
+
+    def is_loaded(self) -> bool:
+        """Whether the page has loaded its session and its user."""
+        return self._source is not None and self._source.is_loaded()
+
+    def ask_early(self) -> None:
+        """Ask the shop's functions while its database is open."""
+        if self._source is not None:
+            self._source.ask_early()
+
+    def shopper(self) -> Shopper | None:
+        """Who it is, if anybody knows."""
+        if self._named is not None or self._source is None:
+            return Shopper.of(self._named)
+        return self._source.shopper()
+
+    def is_surely_nobody(self) -> bool:
+        """Whether :meth:`shopper` will be None, as far as can be told at once."""
+        return self._named is None and (self._source is None or self._source.is_surely_nobody())
+
+    def consents(self, shopper: Shopper | None) -> Consent:
+        """What the shopper decided about tracking; None: nothing yet."""
+        if self._consent is not None:
+            return self._consent
+        return (
+            self._ask_consent(shopper) if self._source is None else self._source.consents(shopper)
+        )
+
+    def is_staff(self) -> bool:
+        """Whether the user who is logged in works for the shop."""
+        return not self._counts_staff and self._source is not None and self._source.is_staff()
+
+    def is_excluded(self) -> bool:
+        """Whether the shop wants this request left out."""
+        return self._source is not None and self._source.is_excluded()
+
+
 class ConsentFunction:
     """Asks ``@topmail.consent``.
 

@@ -1,4 +1,4 @@
-"""Three signals for the store's own hooks, sent so that one bad receiver harms nobody.
+"""Signals for the store's own hooks, sent so that one bad receiver harms nobody.
 
 The sender is the Flask app (or the :class:`~topmail_flask.TopMailMiddleware`).
 
@@ -9,6 +9,13 @@ The sender is the Flask app (or the :class:`~topmail_flask.TopMailMiddleware`).
 ``view_dropped(sender, view, product, reason)``
     the view is not sent, and why (a :class:`~topmail_flask.Reason`); inside an app context.
     ``product`` is None where an error of our own lost it (``internal_error``).
+``conversion_delivered(sender, conversion, order_id, receipt)``
+    TopMail took the :class:`~topmail_flask.Purchase` or :class:`~topmail_flask.Conversion`.
+``conversion_dropped(sender, conversion, order_id, reason)``
+    it is not sent, and why. ``conversion`` is None where it was never one: ``order_id`` is what the
+    store called it, None for other conversions.
+``trigger_delivered(sender, trigger, receipt)``, ``trigger_dropped(sender, trigger, reason)``
+    the same of a :class:`~topmail_flask.Trigger`; None where it was never one.
 
 Like all blinker signals they hold their receivers weakly: connect a function that lives on, or pass
 ``weak=False``; ``signal.muted()`` silences them. The order of several receivers is not defined, and
@@ -25,8 +32,9 @@ from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal, Namespace
 
+from topmail_flask.delivery.kinds import BY_TYPE, KINDS
 from topmail_flask.guard import Guard
-from topmail_flask.model.events import ProductView
+from topmail_flask.model.events import Event, ProductView
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Receipt
 
@@ -37,6 +45,10 @@ _namespace = Namespace()
 product_viewed: NamedSignal = _namespace.signal("topmail-product-viewed")
 view_delivered: NamedSignal = _namespace.signal("topmail-view-delivered")
 view_dropped: NamedSignal = _namespace.signal("topmail-view-dropped")
+conversion_delivered: NamedSignal = _namespace.signal("topmail-conversion-delivered")
+conversion_dropped: NamedSignal = _namespace.signal("topmail-conversion-dropped")
+trigger_delivered: NamedSignal = _namespace.signal("topmail-trigger-delivered")
+trigger_dropped: NamedSignal = _namespace.signal("topmail-trigger-dropped")
 
 
 def send(signal: NamedSignal, sender: Any, guard: Guard, **values: Any) -> None:
@@ -69,8 +81,29 @@ def _with_a_loop(function: Callable[[], Coroutine[Any, Any, None]]) -> Callable[
     return lambda: asyncio.run(function())
 
 
+def tell_delivered(sender: Any, guard: Guard, event: Event, receipt: Receipt) -> None:
+    """TopMail took an event."""
+    signal, values = _signal_of(BY_TYPE[type(event)].signal, event, "delivered")
+    send(signal, sender, guard, **values, receipt=receipt)
+
+
+def tell_dropped(sender: Any, guard: Guard, event: Event, reason: Reason) -> None:
+    """An event is not sent."""
+    signal, values = _signal_of(BY_TYPE[type(event)].signal, event, "dropped")
+    if isinstance(event, ProductView):
+        values["product"] = event.product
+    send(signal, sender, guard, **values, reason=reason)
+
+
+def _signal_of(name: str, event: Event, outcome: str) -> tuple[NamedSignal, dict[str, Any]]:
+    values: dict[str, Any] = {name: event}
+    if name == "conversion":
+        values["order_id"] = getattr(event, "order_id", None)
+    return _namespace.signal(f"topmail-{name}-{outcome}"), values
+
+
 class OutcomeSignals:
-    """Tells one app what became of its views, long after their requests."""
+    """Tells one app what became of its events, long after their requests."""
 
     def __init__(self, app: Flask, guard: Guard) -> None:
         self._app = app
@@ -78,21 +111,21 @@ class OutcomeSignals:
 
     def are_heard(self) -> bool:
         """Whether anybody listens."""
-        return any(signal.has_receivers_for(self._app) for signal in (view_delivered, view_dropped))
+        return any(signal.has_receivers_for(self._app) for signal in _OUTCOMES)
 
-    def delivered(self, view: ProductView, receipt: Receipt) -> None:
-        """TopMail took the view."""
+    def delivered(self, event: Event, receipt: Receipt) -> None:
+        """TopMail took the event."""
         with self._app.app_context():
-            send(view_delivered, self._app, self._guard, view=view, receipt=receipt)
+            tell_delivered(self._app, self._guard, event, receipt)
 
-    def dropped(self, view: ProductView, reason: Reason) -> None:
-        """The view is given up."""
+    def dropped(self, event: Event, reason: Reason) -> None:
+        """The event is given up."""
         with self._app.app_context():
-            send(
-                view_dropped,
-                self._app,
-                self._guard,
-                view=view,
-                product=view.product,
-                reason=reason,
-            )
+            tell_dropped(self._app, self._guard, event, reason)
+
+
+_OUTCOMES = [
+    _namespace.signal(f"topmail-{name}-{outcome}")
+    for name in dict.fromkeys(kind.signal for kind in KINDS)
+    for outcome in ("delivered", "dropped")
+]

@@ -16,7 +16,7 @@ from topmail_flask.extraction.orm_rows import connections_as_found
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace, refused
 from topmail_flask.model.errors import InvalidValueError, WrongAnswer
-from topmail_flask.model.events import ProductView, Purchase, new_key
+from topmail_flask.model.events import Event, ProductView, new_key
 from topmail_flask.model.identity import VISIT_SECONDS, visit_end, visit_id
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
@@ -37,6 +37,7 @@ from topmail_flask.rules.requests import (
     refused_fetch_of_page,
     refused_request,
     refused_response,
+    refused_tracked,
 )
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.signals import product_viewed, send, view_dropped
@@ -77,8 +78,8 @@ class VisitorSource(ShopperSource, Protocol):
 class Delivery(Protocol):
     """Where views go. None of these waits, none raises."""
 
-    def accept(self, event: ProductView | Purchase) -> Reason | None:
-        """Take over the view or purchase; or say why not."""
+    def accept(self, event: Event) -> Reason | None:
+        """Take over the event; or say why not."""
 
     def withdraw(self, shopper: Shopper) -> None:
         """Drop what waits for this shopper."""
@@ -169,6 +170,11 @@ class Tracker:
         :param visitor_of: who made the page's request; asked if the page may count.
         :param response: handed to the receivers of ``product_viewed``.
         """
+        if page.explicit and (page.spoken_for or page.environ.get("REQUEST_METHOD") != "GET"):
+            reason = self._refused_tracked(page)
+            if reason is not None:
+                return self.refuse(reason)
+            return self.decide_about_visitor(page, visitor_of(page), response)
         marked = page.marked
         reason = refused_response(
             page.status,
@@ -186,6 +192,18 @@ class Tracker:
         if reason is not None:
             return self.refuse(reason)
         return self.decide_about_visitor(page, visitor_of(page), response)
+
+    def _refused_tracked(self, page: RenderedPage) -> Reason | None:
+        environ, is_others = page.environ, page.spoken_for
+        reason = refused_tracked(environ, page.status, spoken_for=is_others)
+        if reason is None and not is_others:
+            is_robot = robot_kind(environ.get("HTTP_USER_AGENT")) in self.settings.robots
+            return Reason.ROBOT if is_robot else None
+        return reason
+
+    def track(self, product: Product, shopper: Shopper) -> None:
+        """Count a view that the shop knows of outside of a request."""
+        self.catch_up([self._view(product, shopper, {})])
 
     def decide_about_visitor(
         self, page: RenderedPage, visitor: VisitorSource, response: object = None

@@ -14,14 +14,14 @@ from typing import Any
 from tests.delivery.chaos import Chaos, chaos_server
 from topmail_flask.delivery.attempt import Job, Outcome, attempt
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.policy import Quota
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Chance, Intake, Lot, Sender
-from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.events import Event, ProductView, Purchase, new_key
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
@@ -76,10 +76,11 @@ class World:
         self.chaos = chaos
         self.directory = directory
         self.random = random.Random(seed)
+        self.identities = Identities(b"a secret of the store")
         chosen: dict[str, Any] = {"api_key": KEY, "base_url": chaos.base_url, "timeout": 0.5}
         self.settings = Settings(**chosen | settings)
-        self.delivered: list[tuple[ProductView, Receipt]] = []
-        self.dropped: list[tuple[ProductView, Reason]] = []
+        self.delivered: list[tuple[Any, Receipt]] = []
+        self.dropped: list[tuple[Any, Reason]] = []
         self.journal = Journal(directory, clock=self.clock, monotonic=self.monotonic)
         self.start()
 
@@ -113,7 +114,7 @@ class World:
         seen = Product(id=product, name="Lamp", url="https://shop.example/lamp")
         view = ProductView(seen, Shopper(email=shopper), viewed_at=self.clock())
         identity = f"id-{abs(hash(shopper))}"
-        assert self.journal.append(Entry.of_view(view, identity=identity, repeat=""))
+        assert self.journal.append(Entry.of(view, identity=identity, repeat=""))
         return view.key
 
     def buy(self, order: str, shopper: str = "ada@shop.example", revenue: float = 5.0) -> str:
@@ -126,8 +127,18 @@ class World:
             bought_at=self.clock(),
         )
         identity = f"id-{abs(hash(shopper))}"
-        assert self.journal.append(Entry.of_purchase(purchase, identity=identity))
+        assert self.journal.append(Entry.of(purchase, identity=identity))
         return purchase.key
+
+    def tell(self, event: Event) -> str:
+        """The store tells of an event; returns the key of its entry."""
+        entry = self.identities.entry(event)
+        assert self.journal.append(entry)
+        return entry.key
+
+    def order(self, kind: str, identity: str, repeat: str = "", body: bytes = b"") -> None:
+        """The store says what becomes of what waits."""
+        assert self.journal.append(Entry(kind, new_key(), self.clock(), identity, repeat, body))
 
     def run(self, seconds: float) -> None:
         """Let time pass."""

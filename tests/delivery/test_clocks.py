@@ -16,7 +16,7 @@ AHEAD = 20 * 3600.0
 
 
 def bought(at: float) -> Entry:
-    return Entry.of_purchase(Purchase("7", Shopper(email=EMAIL), bought_at=at), identity="ada")
+    return Entry.of(Purchase("7", Shopper(email=EMAIL), bought_at=at), identity="ada")
 
 
 def withdrawn(at: float) -> Entry:

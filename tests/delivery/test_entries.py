@@ -24,10 +24,10 @@ PRODUCT = Product(
 def test_a_view_comes_back_from_its_line_with_the_names_of_the_shopper() -> None:
     shopper = Shopper(email=EMAIL, first_name='Ada ,"body":', last_name="Lovelace")
     view = ProductView(PRODUCT, shopper, viewed_at=NOW, session_id="s1")
-    written = Entry.of_view(view, identity="i", repeat="r")
+    written = Entry.of(view, identity="i", repeat="r")
     read = Entry.from_line(written.to_line())
     assert read == written
-    assert read.view() == view
+    assert read.event() == view
     assert read.body == view.body_bytes()
 
 
@@ -87,7 +87,7 @@ def test_an_entry_that_cannot_be_right_is_none(wrong: dict[str, Any]) -> None:
 def test_a_body_that_is_no_view_is_refused(body: bytes) -> None:
     # F100
     with pytest.raises(ValueError):  # noqa: PT011  # the domain words it
-        entry(body=body).view()
+        entry(body=body).event()
 
 
 def test_nothing_about_the_shopper_is_in_a_repr() -> None:

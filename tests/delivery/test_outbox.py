@@ -62,7 +62,7 @@ def test_an_outbox_that_is_let_go_leaves_nothing_open(tmp_path: Path) -> None:
 def test_a_purchase_is_no_view(tmp_path: Path) -> None:
     books = outbox(tmp_path / "box")
     bought = Purchase("7", Shopper(email=EMAIL), bought_at=NOW)
-    fill(books, [Entry.of_purchase(bought, identity="ada")])
+    fill(books, [Entry.of(bought, identity="ada")])
     (row,) = books.claim(1)
     assert row.event == bought
     assert row.entry.body == bought.body_bytes()

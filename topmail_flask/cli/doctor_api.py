@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from topmail_flask.cli.doctor_store import Exchange, Finding, Store, error, ok, warning
 from topmail_flask.delivery import answers
 from topmail_flask.delivery.answers import Answer
-from topmail_flask.delivery.client import CONVERSION_PATH, VIEW_PATH
+from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.model.errors import CallRejected, DeliveryError, SendingBlocked
 
 _CLOCK_OFF, _CLOCK_WRONG = 30.0, 300.0  # seconds
@@ -58,12 +58,12 @@ def access(store: Store) -> Finding:
 
 def tracking(store: Store) -> Finding:
     """May the key record views? Asked with an empty one."""
-    return _may(store, VIEW_PATH, "record views")
+    return _may(store, BY_NAME["view"].path, "record views")
 
 
 def purchases(store: Store) -> Finding:
     """May the key record purchases? Only a warning: whether the shop tells of any is not known."""
-    found = _may(store, CONVERSION_PATH, "record purchases")
+    found = _may(store, BY_NAME["purchase"].path, "record purchases")
     if found.level == "ok" or found.what == NOT_ASKED:
         return found
     return warning(found.what, f"{found.fix} Without topmail.track_purchase it does not matter.")

@@ -18,7 +18,7 @@ from topmail_flask.extraction.extract import extract
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, Trace
 from topmail_flask.model.errors import InvalidValueError
-from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.events import Event, ProductView
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
@@ -33,7 +33,7 @@ _OF_THE_PRODUCT = (Reason.NO_PRODUCT, Reason.INCOMPLETE, Reason.INVALID_PRODUCT)
 class _Sink:
     """Takes views and purchases and keeps none: nothing is sent."""
 
-    def accept(self, event: ProductView | Purchase) -> Reason | None:
+    def accept(self, event: Event) -> Reason | None:
         """Take it."""
 
     def withdraw(self, shopper: Shopper) -> None:

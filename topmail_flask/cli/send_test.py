@@ -13,6 +13,7 @@ from topmail_flask.cli.doctor_api import parted
 from topmail_flask.cli.terminal import wrapped
 from topmail_flask.core import Core, core_of
 from topmail_flask.delivery.client import TopMailClient
+from topmail_flask.delivery.kinds import BY_TYPE
 from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.product import Product
@@ -107,14 +108,14 @@ def _verdict(first: Receipt, second: Receipt) -> str:
 def _sent(core: Core, view: ProductView) -> Receipt | DeliveryError:
     """What became of the view, with the same steps as for a shopper's."""
     with TopMailClient.of(core.settings) as client:
-        outcome = client.post_view(view.key, view.body_bytes())
+        outcome = client.post(BY_TYPE[ProductView], view.key, view.body_bytes())
         shopper, creates = view.shopper, core.settings.unknown_contacts == "create"
         may_create = creates and shopper is not None and shopper.may_become_contact
         if isinstance(outcome, ContactNotFound) and may_create and shopper is not None:
             made = client.post_contact(shopper, subscribed=False)
             if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
                 return made
-            outcome = client.post_view(view.key, view.body_bytes())
+            outcome = client.post(BY_TYPE[ProductView], view.key, view.body_bytes())
         return outcome
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER
-from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.entry import IS_OF, Entry
 from topmail_flask.delivery.files import prepare
 from topmail_flask.delivery.importing import (
     MOST_AHEAD,
@@ -27,6 +27,7 @@ from topmail_flask.delivery.importing import (
     remove,
     withdraw,
 )
+from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.repair import discard_set_aside
@@ -35,7 +36,7 @@ from topmail_flask.delivery.segments import SUFFIX
 from topmail_flask.delivery.sender import LOT_SECONDS
 from topmail_flask.delivery.sqlite_file import Fault
 from topmail_flask.model.errors import InvalidValueError
-from topmail_flask.model.events import KEY_PREFIX, new_key
+from topmail_flask.model.events import new_key
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
@@ -45,7 +46,7 @@ from topmail_flask.model.shopper import Shopper
 class EntrySummary:
     """An entry of the outbox as it may be shown. Times in seconds since the epoch.
 
-    :ivar kind: ``"view"`` or ``"purchase"``; empty: it cannot be read.
+    :ivar kind: of :data:`~topmail_flask.delivery.kinds.KINDS`; empty: it cannot be read.
     :ivar at: when it happened.
     :ivar product_id: of a view; else empty.
     :ivar order_id: of a purchase; else empty.
@@ -148,7 +149,7 @@ def revive(
 
 
 def _why_not(connection: sqlite3.Connection, entry: Entry, now: float) -> str:
-    known = entry.identity, entry.at, now + MOST_AHEAD
+    known = entry.shopper, entry.at, now + MOST_AHEAD
     withdrawn = "SELECT 1 FROM withdrawals WHERE identity = ? AND at >= ? AND at <= ?"
     if connection.execute(withdrawn, known).fetchone():
         return "withdrawn"
@@ -164,7 +165,7 @@ def _revive(
     if reason == Reason.CONTACT_NOT_FOUND:
         entry = entry.as_renewed()
     if reason == Reason.REPLAYED_ERROR:
-        prefix = KEY_PREFIX if entry.kind == "purchase" else ""
+        prefix = BY_NAME[entry.kind].prefix
         entry, attempts = replace(entry, key=prefix + new_key()), 0
     else:  # an attempt or more: the same key keeps the same bytes
         attempts = max(attempts, 1)
@@ -212,11 +213,12 @@ def mark_forgotten(
     dead, dropped = 0, Dropped()
     for identity, shopper in shoppers.items():
         withdraw(connection, identity, now, Reason.FORGOTTEN, dropped)
-        dead += connection.execute("DELETE FROM dead WHERE identity = ?", (identity,)).rowcount
+        same = [identity] * 3
+        dead += connection.execute(f"DELETE FROM dead WHERE {IS_OF}", same).rowcount  # noqa: S608
         contacts = "DELETE FROM contacts WHERE identity = ? OR contact_id = ?"
         connection.execute(contacts, (identity, shopper.contact_id))
         for table in ("purchases", "unknown_contacts"):
-            connection.execute(f"DELETE FROM {table} WHERE identity = ?", (identity,))  # noqa: S608
+            connection.execute(f"DELETE FROM {table} WHERE {IS_OF}", same)  # noqa: S608
     return Counter(removed=dead + len(dropped)), dropped
 
 

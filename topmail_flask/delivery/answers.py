@@ -12,7 +12,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ _FIXES = {
     "suspicious_endpoint": "This is not the API's answer: check TOPMAIL_BASE_URL, and for a proxy "
     "or a log-in page in between",
 }
+_NO_SUCH = "TopMail has no automation with this id: check TOPMAIL_AUTOMATIONS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,19 @@ class Answer:
     body: bytes | None = b""
 
 
-def receipt(answer: Answer) -> Receipt | DeliveryError:
-    """What became of a view."""
+def receipt(
+    answer: Answer, *, any_shape: bool = False, alone: Collection[str] = ()
+) -> Receipt | DeliveryError:
+    """What became of an event.
+
+    :param any_shape: any 2xx is a success, whatever its body.
+    :param alone: codes of 403 and 404 that speak of this call alone.
+    """
     found = _content(answer)
+    if isinstance(found, SuspiciousAnswer) and any_shape:
+        found = {}
+    if isinstance(found, SendingBlocked) and (code := _code(answer) or found.code) in alone:
+        return CallRejected(code, status=answer.status, fix=_FIXES.get(code, _NO_SUCH))
     if isinstance(found, DeliveryError):
         return found
     ids = (_text(found.get(name)) for name in ("id", "contact_id", "product_id", "viewed_at"))
@@ -109,8 +120,7 @@ def reaction(answer: Answer) -> DeliveryError:
     """The error of an answer that is no success."""
     status, error = answer.status, _json_object(answer).get("error")
     error_fields = error if isinstance(error, dict) else {}
-    text = error_fields.get("code")
-    code = text if isinstance(text, str) and _CODE.match(text) else ""
+    code = _code(answer)
     if status == 429:
         wait = retry_after(answer.headers, time.time())
         return RateLimited("rate_limited", status=status, fix="Wait", wait=wait or 60.0)
@@ -135,6 +145,12 @@ def reaction(answer: Answer) -> DeliveryError:
     fields = (path,) if isinstance(path, str) and _FIELD.match(path) else ()
     fix = f"Field: {path}" if fields else ""
     return CallRejected(code or "rejected", status=status, fields=fields, fix=fix)
+
+
+def _code(answer: Answer) -> str:
+    error = _json_object(answer).get("error")
+    text = error.get("code") if isinstance(error, dict) else None
+    return text if isinstance(text, str) and _CODE.match(text) else ""
 
 
 def _suspicious(answer: Answer) -> SuspiciousAnswer:

@@ -1,4 +1,4 @@
-"""One attempt to deliver a view or purchase, with the creation of its contact if asked for."""
+"""One attempt to deliver an event, with the creation of its contact if asked for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError
 from topmail_flask.model.shopper import Receipt, Shopper
 
@@ -42,8 +43,8 @@ class Outcome:
 
 
 Attempt = Callable[[Job], Outcome]
-CONFLICTS_OF_AN_ORDER = 3
-"""Attempts after which a purchase whose key is in use was told of by somebody else."""
+CONFLICTS_OF_A_NAME = 3
+"""Attempts after which an order whose key is in use was told of by somebody else."""
 
 
 def attempt(client: TopMailClient, job: Job) -> Outcome:
@@ -66,13 +67,13 @@ def attempt(client: TopMailClient, job: Job) -> Outcome:
 
 
 def _post(client: TopMailClient, row: Row, entry: Entry) -> Receipt | DeliveryError:
-    key, body = entry.sent_key, entry.sent_body
-    if entry.kind != "purchase":
-        return client.post_view(key, body)
-    result = client.post_conversion(key, body)
-    # The key is the order's: who used it, with whatever revenue, has told of this very order. Only
-    # TopMail's being busy with it right now must not be taken for that.
-    known = isinstance(result, Conflict) and (
-        result.code == "duplicate" or row.attempts >= CONFLICTS_OF_AN_ORDER
+    kind = BY_NAME[entry.kind]
+    result = client.post(kind, entry.sent_key, entry.sent_body, target=entry.target)
+    # The key is made of the name: who used it, with whatever revenue or data, has told of this very
+    # order. Only TopMail's being busy with it right now must not be taken for that.
+    known = (
+        isinstance(result, Conflict)
+        and entry.repeat == entry.key
+        and (result.code == "duplicate" or row.attempts >= CONFLICTS_OF_A_NAME)
     )
     return Receipt(None, None, None, None) if known else result

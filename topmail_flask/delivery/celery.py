@@ -39,7 +39,7 @@ from celery.signals import worker_process_shutdown
 from topmail_flask.delivery.attempt import Job, Outcome, attempt
 from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.entry import Entry, Event
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.notices import Notices, logger
 from topmail_flask.delivery.policy import BLOCKED_PROBE_INTERVAL, Pace, backoff
 from topmail_flask.delivery.receivers import Receivers
@@ -52,6 +52,7 @@ from topmail_flask.model.errors import (
     RetryLater,
     SendingBlocked,
 )
+from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Receipt

@@ -11,9 +11,11 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from topmail_flask.delivery.entry import Entry, Event
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.importing import Dropped, remove
-from topmail_flask.delivery.schema import IS_PURCHASE, add
+from topmail_flask.delivery.kinds import BY_NAME, IS_VIEW
+from topmail_flask.delivery.schema import add
+from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 
@@ -23,6 +25,10 @@ LONGEST_WAIT = 3600.0
 ASK_AGAIN_AFTER = (60.0, 300.0, 1800.0, 3600.0)
 """Seconds after which TopMail is asked again for a contact that it did not know: after the first
 three refusals with the views that are kept for it, from then on with its next view."""
+TO_ASK_AGAIN = """
+SELECT identity FROM unknown_contacts AS unknown WHERE ask_at <= ? AND refusals < ? AND EXISTS (
+    SELECT 1 FROM dead WHERE dead.identity = unknown.identity AND reason = ?) LIMIT 100
+"""
 LATE_AFTER, MOST_LATE = 900.0, 20
 """Of one shopper only the newest views are sent once some have waited for so many seconds."""
 _AMONG = "IN (SELECT value FROM json_each(?))"
@@ -51,18 +57,18 @@ class Row:
 
     @cached_property
     def event(self) -> Event:
-        """The view or purchase that the body tells."""
+        """The event that the body tells."""
         return self.entry.event()
 
     @property
     def shopper(self) -> Shopper | None:
-        """Whose view or purchase it is."""
+        """Whose it is."""
         return self.event.shopper
 
     @property
     def is_tried(self) -> bool:
         """Whether it is due at once when it is given back, and does not wait for a turn."""
-        return self.attempts > 0 or self.entry.kind == "purchase"
+        return self.attempts > 0 or BY_NAME[self.entry.kind].ends_browsing
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,7 @@ class Choice:
             if (excess := count - MOST_LATE) > 0:
                 query = (
                     "SELECT id, line FROM waiting WHERE identity = ? AND at <= ? "  # noqa: S608
-                    f"AND NOT {IS_PURCHASE} ORDER BY at, id LIMIT ?"
+                    f"AND {IS_VIEW} ORDER BY at, id LIMIT ?"
                 )
                 rows = connection.execute(query, (identity, late, excess)).fetchall()
                 remove(connection, rows, Reason.SUPERSEDED, self.superseded)

@@ -11,15 +11,14 @@ from urllib.parse import quote
 
 from topmail_flask.delivery import answers
 from topmail_flask.delivery.answers import Answer
+from topmail_flask.delivery.kinds import BY_TYPE, Kind
 from topmail_flask.delivery.policy import Quota, quota
 from topmail_flask.delivery.transport import Transport
 from topmail_flask.model.errors import Conflict, DeliveryError, InvalidValueError
-from topmail_flask.model.events import ProductView, Purchase, new_key
+from topmail_flask.model.events import Conversion, Event, ProductView, Purchase, Trigger, new_key
 from topmail_flask.model.settings import Secret, Settings
 from topmail_flask.model.shopper import Contact, Receipt, Shopper
 
-VIEW_PATH = "/track/product-view"
-CONVERSION_PATH = "/conversions"
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _Value = TypeVar("_Value")
 
@@ -89,14 +88,22 @@ class TopMailClient:
 
         :raises InvalidValueError: nobody knows the view's shopper.
         """
-        return _raised(self.post_view(view.key, view.body_bytes()))
+        return self._sent(view)
 
     def track_purchase(self, purchase: Purchase) -> Receipt:
         """Record a purchase, a conversion of its shopper.
 
         TopMail counts an order once, whoever tells of it: ``Conflict`` says that it knows it.
         """
-        return _raised(self.post_conversion(purchase.key, purchase.body_bytes()))
+        return self._sent(purchase)
+
+    def track_conversion(self, conversion: Conversion) -> Receipt:
+        """Record another conversion than a purchase."""
+        return self._sent(conversion)
+
+    def trigger_automation(self, trigger: Trigger) -> Receipt:
+        """Start an automation for a shopper, now; ``CallRejected`` says that there is none."""
+        return self._sent(trigger, trigger.automation_id)
 
     def create_contact(self, shopper: Shopper, *, subscribed: bool = False) -> Contact:
         """Create the shopper's contact, or find it if it exists already.
@@ -125,16 +132,21 @@ class TopMailClient:
         """Close the connections. A later call opens them anew."""
         self._transport.close()
 
-    def post_view(self, key: str, body: bytes) -> Receipt | DeliveryError:
-        """Record a view by its bytes; the error is returned, so that no frame keeps them.
+    def post(
+        self, kind: Kind, key: str, body: bytes, *, target: str = ""
+    ) -> Receipt | DeliveryError:
+        """Tell of an event by its bytes; the error is returned, so that no frame keeps them.
 
+        :param target: what the path of the call names.
         :raises InvalidValueError: the key is not one of 1 to 64 letters, digits, ``-`` and ``_``.
         """
-        return self._recorded(VIEW_PATH, key, body)
-
-    def post_conversion(self, key: str, body: bytes) -> Receipt | DeliveryError:
-        """Record a conversion by its bytes, as :meth:`post_view` does a view."""
-        return self._recorded(CONVERSION_PATH, key, body)
+        if not _KEY.match(key):
+            raise InvalidValueError("key", "must have 1 to 64 letters, digits, - and _")
+        path = kind.path.format(target=target) if target else kind.path
+        answer = self._exchange("POST", path, body, key)
+        if isinstance(answer, DeliveryError):
+            return answer
+        return answers.receipt(answer, any_shape=not kind.is_shape_known, alone=kind.alone)
 
     def post_contact(self, shopper: Shopper, *, subscribed: bool) -> Contact | DeliveryError:
         """Create a contact; the error is returned. :class:`Conflict` says that it exists."""
@@ -154,11 +166,9 @@ class TopMailClient:
         quota, self._quota = self._quota, None
         return quota
 
-    def _recorded(self, path: str, key: str, body: bytes) -> Receipt | DeliveryError:
-        if not _KEY.match(key):
-            raise InvalidValueError("key", "must have 1 to 64 letters, digits, - and _")
-        answer = self._exchange("POST", path, body, key)
-        return answer if isinstance(answer, DeliveryError) else answers.receipt(answer)
+    def _sent(self, event: Event, target: str = "") -> Receipt:
+        kind = BY_TYPE[type(event)]
+        return _raised(self.post(kind, event.key, event.body_bytes(), target=target))
 
     def _found(self, email: str) -> Contact | DeliveryError | None:
         answer = self._exchange("GET", f"/contacts?search={quote(email, safe='')}&limit=1000")

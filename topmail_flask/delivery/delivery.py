@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.delivery import lifecycle
-from topmail_flask.delivery.entry import Entry, Event, Identities
+from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.files import (
     HAS_LOCKS,
     LEADER_LOCK,
@@ -33,7 +34,7 @@ from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.notices import logger
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.runners import Runner, Wiring
-from topmail_flask.model.events import new_key
+from topmail_flask.model.events import Event, ProductView, new_key
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -132,7 +133,7 @@ class Delivery:
             self._wake()
 
     def accept(self, event: Event) -> Reason | None:
-        """Take over a view, or a purchase, which drops the views of its shopper that wait.
+        """Take over an event. A purchase drops the views of its shopper that wait.
 
         Never raises, and waits for one write to a file at the most; with
         ``TOPMAIL_SEND_BEFORE_ANSWER`` also for TopMail, for so many seconds.
@@ -146,7 +147,8 @@ class Delivery:
         try:
             line = self._identities.line(event)
         except ValueError:
-            return Reason.INVALID_PRODUCT
+            is_view = isinstance(event, ProductView)
+            return Reason.INVALID_PRODUCT if is_view else Reason.INVALID_EVENT
         if limit := self._settings.send_before_answer:
             self._keep_and_wait(line, limit)
         else:
@@ -182,6 +184,22 @@ class Delivery:
         for entry in self._ring.forget({identity}, Reason.CONSENT_WITHDRAWN):
             self._receivers.dropped(entry, Reason.CONSENT_WITHDRAWN)
         self._keep(Entry("withdrawal", new_key(), self._clock(), identity).to_line())
+
+    def cancel(self, once: str) -> None:
+        """Drop the triggers that wait under this name, whoever's they are."""
+        if self._enabled:
+            name = self._identities.named("trigger", once)
+            self._keep(Entry("cancellation", new_key(), self._clock(), "", name).to_line())
+
+    def move(self, old: Shopper, new: Shopper) -> None:
+        """Have what waits for one shopper be another's, who is known by an address."""
+        if self._enabled:
+            identities, body = self._identities, json.dumps({"email": new.email}).encode()
+            old_identity, new_identity = identities.of(old), identities.of(new)
+            if old_identity != new_identity:
+                at = self._clock()
+                move = Entry("move", new_key(), at, old_identity, new_identity, body)
+                self._keep(move.to_line())
 
     def stats(self) -> Stats:
         """The ledger of this machine's outbox, with what this process holds in memory."""

@@ -1,4 +1,4 @@
-"""One line of the journal: an accepted view, a purchase, or a withdrawn consent."""
+"""One line of the journal: what was accepted for TopMail, or an order about what waits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from topmail_flask.model.events import ProductView, Purchase
-from topmail_flask.model.product import PRODUCT_FIELDS
+from topmail_flask.delivery.kinds import BY_NAME, BY_TYPE
+from topmail_flask.model.events import Conversion, Event, ProductView, Purchase, Trigger, new_key
 from topmail_flask.model.shopper import Shopper
 
 BODY_LIMIT = 64 * 1024
@@ -19,28 +19,32 @@ LATEST = 1e11
 _REMEMBERED = 4096
 BODY = b',"body":'
 CONTACT_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # neither quotes nor backslashes
-KINDS = ("view", "purchase", "withdrawal")
+ORDERS = ("withdrawal", "cancellation", "move")
+"""Kinds of entries that are not sent: they say what becomes of what waits."""
+ORDER_LINES = tuple(f'{{"kind":"{kind}"'.encode() for kind in ORDERS)
+_KINDS = frozenset({*BY_NAME, *ORDERS})
+LATER = "-later-"
+"""Follows a shopper's identity in that of a delayed event, a lane of its own: it holds nothing up.
+"""
+IS_OF = f"(identity = ? OR (identity > ? || '{LATER}' AND identity < ? || '{LATER[:-1]}.'))"
+"""Whether a row is a shopper's, delayed or not; the value is the identity, three times."""
 _WORD = re.compile(r"[A-Za-z0-9_-]{0,128}\Z")
 _SUM = b',"sum":"%08x"}'
 _SUM_LENGTH = len(_SUM % 0)
-_VIEW_FIELDS = frozenset(PRODUCT_FIELDS) - {"id", "name", "url"} | {
-    *("product_id", "product_name", "product_url", "email", "contact_id", "session_id"),
-}
-_PURCHASE_FIELDS = frozenset({"email", "contact_id", "type", "order_id", "revenue", "currency"})
-Event = ProductView | Purchase
-"""What TopMail can be told of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What a request hands over for delivery.
 
-    :param kind: ``"view"``, ``"purchase"``, or ``"withdrawal"`` (drop what waits for it).
+    :param kind: of :data:`~topmail_flask.delivery.kinds.KINDS`, or ``"withdrawal"`` (drop what
+        waits for the identity), ``"cancellation"`` (drop what waits under a name) or ``"move"``
+        (what waits for the identity is another's now).
     :param key: idempotency key, at most 128 letters, digits, ``-`` and ``_``.
     :param at: when it happened, in seconds since the epoch.
     :param identity: keyed digest of the shopper, never the address itself.
-    :param repeat: keyed digest of shopper, product and variant; of a purchase, its key: an order
-        counts once, whoever names it. Empty: never a repeat.
+    :param repeat: keyed digest of shopper, product and variant; of a purchase and of what happens
+        once under a name, its key. Empty: never a repeat.
     :param body: what happened: one line of JSON, at most 64 KB. Sent as it is, unless
         ``contact_id`` is known.
     :param first_name: used only when the contact has to be created.
@@ -51,6 +55,8 @@ class Entry:
     :param renewed: how often TopMail has refused it because it did not know the contact: each time
         it is another operation, with an idempotency key of its own, for TopMail may answer for as
         long as before to the key that it knows.
+    :param target: what the path of the call names: an automation's id.
+    :param due: when it is sent at the earliest, in seconds since the epoch; 0: at once.
     :raises ValueError: a value that cannot be right.
     """
 
@@ -64,45 +70,50 @@ class Entry:
     last_name: str = ""
     contact_id: str | None = None
     renewed: int = 0
+    target: str = ""
+    due: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError("an entry is a view, a purchase or a withdrawal")
+        if self.kind not in _KINDS:
+            raise ValueError("an entry is of no known kind")
         word = _WORD.match
         if not (self.key and word(self.key) and word(self.identity) and word(self.repeat)):
             raise ValueError("an entry's key or digest has a wrong character")
         if isinstance(self.at, bool) or not 0 <= self.at < LATEST:
             raise ValueError("an entry's time is not one")
+        if self.due and not (isinstance(self.due, float) and 0 < self.due < 1e11):
+            raise ValueError("an entry's time is not one")
+        if self.target and not word(self.target):
+            raise ValueError("an entry's target has a wrong character")
         if len(self.body) > BODY_LIMIT or b"\n" in self.body:
             raise ValueError("an entry's body is one line of at most 64 KB")
         if self.contact_id and not CONTACT_ID.fullmatch(self.contact_id):
             raise ValueError("an entry's contact id cannot be one")
 
     @classmethod
-    def of_view(cls, view: ProductView, *, identity: str, repeat: str) -> Entry:
-        """The entry of a view.
+    def of(cls, event: Event, *, identity: str, repeat: str = "") -> Entry:
+        """The entry of an event.
 
         :raises InvalidValueError: nobody knows the shopper.
         """
-        names = view.shopper
+        kind, names = BY_TYPE[type(event)], event.shopper
+        if isinstance(event, Purchase):
+            repeat = event.key
         return cls(
-            "view",
-            view.key,
-            view.viewed_at,
+            kind.name,
+            event.key,
+            getattr(event, kind.time),
             identity,
             repeat,
-            view.body_bytes(),
+            event.body_bytes(),
             (names and names.first_name) or "",
             (names and names.last_name) or "",
         )
 
-    @classmethod
-    def of_purchase(cls, purchase: Purchase, *, identity: str) -> Entry:
-        """The entry of a purchase."""
-        names, key = purchase.shopper, purchase.key
-        first, last = names.first_name or "", names.last_name or ""
-        body = purchase.body_bytes()
-        return cls("purchase", key, purchase.bought_at, identity, key, body, first, last)
+    @property
+    def shopper(self) -> str:
+        """The shopper's identity, also of what waits in a lane of its own."""
+        return self.identity.partition(LATER)[0]
 
     @property
     def sent_key(self) -> str:
@@ -128,6 +139,18 @@ class Entry:
         """Whether its body names the shopper by the address, and not by a contact's id."""
         return self.body.startswith(b'{"email":')
 
+    def moved(self, identity: str, email: str | None) -> Entry:
+        """The entry of a shopper who is known by another address.
+
+        :param email: the address; None: what was sent perhaps goes on as it was.
+        """
+        entry = replace(self, identity=identity)
+        if email is None or not self.names_address:
+            return entry
+        body = json.loads(self.body) | {"email": email}
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return replace(entry, body=text.encode())
+
     def by_address(self) -> Entry:
         """The entry for when TopMail does not know :attr:`contact_id`."""
         return replace(self.as_renewed(), contact_id="")
@@ -135,16 +158,6 @@ class Entry:
     def as_renewed(self) -> Entry:
         """The entry for when TopMail may know the contact by now."""
         return replace(self, contact_id=self.contact_id or "", renewed=int(self.renewed) + 1)
-
-    def view(self) -> ProductView:
-        """The view that this entry was made of.
-
-        :raises ValueError: the entry is not one of a view, or its body was tampered with.
-        """
-        view = self.event()
-        if not isinstance(view, ProductView):
-            raise ValueError("an entry is not that of a view")
-        return view
 
     def check_body(self) -> dict[str, object]:
         """The body, with no other fields than an entry of this kind has.
@@ -155,22 +168,18 @@ class Entry:
             body = json.loads(self.body)
         except RecursionError:
             raise ValueError("an entry's body is nested too deeply") from None
-        fields = {"view": _VIEW_FIELDS, "purchase": _PURCHASE_FIELDS}.get(self.kind, frozenset())
-        if not isinstance(body, dict) or not body or not fields.issuperset(body):
+        kind = BY_NAME.get(self.kind)
+        if not isinstance(body, dict) or not body or not kind or not kind.fields.issuperset(body):
             raise ValueError(f"an entry's body is not that of a {self.kind}")
         return body
 
     def event(self) -> Event:
-        """The view or the purchase that this entry was made of.
+        """The event that this entry was made of.
 
-        :raises ValueError: the entry is one of neither, or its body was tampered with.
+        :raises ValueError: it was made of none, or its body was tampered with.
         """
         body = self.check_body()
-        event: Event
-        if self.kind == "view":
-            event = ProductView.from_body(body, key=self.key, viewed_at=self.at)
-        else:
-            event = Purchase.from_body(body, bought_at=self.at)
+        event = BY_NAME[self.kind].restore(body, self.key, self.at, self.target)
         if event.shopper is None or not (self.first_name or self.last_name):
             return event
         named = replace(
@@ -187,6 +196,10 @@ class Entry:
             names += f',"contact_id":{json.dumps(self.contact_id)}'
         if self.renewed:  # once: as versions write it that know of once only
             names += ',"renewed":true' if self.renewed == 1 else f',"renewed":{self.renewed}'
+        if self.target:
+            names += f',"target":"{self.target}"'
+        if self.due:
+            names += f',"due":{self.due!r}'
         header = self.kind, self.key, self.at, self.identity, self.repeat
         return _line(header, names, self.body or b"null")
 
@@ -264,14 +277,14 @@ class Identities:
         return known
 
     def entry(self, event: Event) -> Entry:
-        """The entry of a view or a purchase.
+        """The entry of an event.
 
-        :raises ValueError: it cannot be one, or nobody knows the shopper of the view.
+        :raises ValueError: it cannot be one, or nobody knows the shopper.
         """
         return Entry.from_line(self.line(event))
 
     def line(self, event: Event) -> bytes:
-        """The line of a view or a purchase, as its entry writes it.
+        """The line of an event, as its entry writes it.
 
         :raises ValueError: it cannot be one, or nobody knows the shopper of the view.
         """
@@ -279,8 +292,8 @@ class Identities:
         if shopper is None:
             raise ValueError("nobody knows the shopper")
         identity = self.of(shopper)
-        if isinstance(event, Purchase):
-            return Entry.of_purchase(event, identity=identity).to_line()
+        if not isinstance(event, ProductView):
+            return self._named(event, identity).to_line()
         product, body = event.product, event.body_bytes()
         digest = self._keyed.copy()
         digest.update(f"{identity}\0{product.id}\0{product.variant_id or ''}".encode())
@@ -292,9 +305,28 @@ class Identities:
             raise ValueError("a view's key, time or body cannot be one")
         return _line(("view", key, at, identity, repeat), names, body)
 
+    def _named(self, event: Purchase | Conversion | Trigger, identity: str) -> Entry:
+        """What happens once under a name has a key that is made of it, as a purchase has."""
+        entry = Entry.of(event, identity=identity)
+        if isinstance(event, Purchase):
+            return entry
+        if event.once is not None:
+            key = f"{self.named(entry.kind, event.once)}-{identity}"
+            entry = replace(entry, key=key, repeat=key)
+        if isinstance(event, Trigger):
+            lane = f"{identity}{LATER}{new_key()[:18]}" if event.due else identity
+            entry = replace(entry, target=event.automation_id, due=event.due or 0.0, identity=lane)
+        return entry
+
+    def named(self, kind: str, once: str) -> str:
+        """What the keys of a kind begin with that have this name, whoever's they are."""
+        digest = self._keyed.copy()
+        digest.update(f"{kind}\0{once}".encode())
+        return BY_NAME[kind].prefix + digest.hexdigest()[:16]
+
 
 _HEADER = re.compile(
-    rb'\{"kind":"(view|purchase|withdrawal)","key":"([A-Za-z0-9_-]{1,128})","at":([0-9.e+-]{1,32}),'
+    rb'\{"kind":"([a-z]{1,16})","key":"([A-Za-z0-9_-]{1,128})","at":([0-9.e+-]{1,32}),'
     rb'"identity":"([A-Za-z0-9_-]{0,128})","repeat":"([A-Za-z0-9_-]{0,128})",'
 )
 _NAMES_LIMIT = 4096
@@ -327,7 +359,7 @@ def header_of(line: bytes) -> EntryHeader:
         return EntryHeader(entry.kind, entry.key, entry.at, entry.identity, entry.repeat, is_open)
     kind, key, at, identity, repeat = found.groups()
     when = float(at)
-    if not 0 <= when < LATEST:
+    if not 0 <= when < LATEST or kind.decode() not in _KINDS:
         raise ValueError("an entry's time is not one")
     is_open = text.find(b',"contact_id":', found.end() - 1, text.find(BODY, found.end() - 1)) < 0
     return EntryHeader(

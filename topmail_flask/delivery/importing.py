@@ -13,8 +13,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
-from topmail_flask.delivery.entry import CONTACT_ID, Entry, EntryHeader, header_of, with_contact_id
-from topmail_flask.delivery.schema import IS_PURCHASE, add
+from topmail_flask.delivery.entry import (
+    CONTACT_ID,
+    IS_OF,
+    LATER,
+    Entry,
+    EntryHeader,
+    header_of,
+    with_contact_id,
+)
+from topmail_flask.delivery.kinds import BY_NAME, HAPPENS_ONCE, IS_VIEW
+from topmail_flask.delivery.schema import add
 from topmail_flask.delivery.segments import Portion
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -26,6 +35,11 @@ EVICTED_AT_ONCE = 200
 SMALL_SHARE = 20
 """Views that any shopper may have waiting before theirs make room for those of others."""
 MOST_CONTACTS = 2000
+NAMES_KEPT, MOST_NAMES = 90 * 86_400.0, 20_000
+"""Seconds for which, and number of the newest names of which, it is known that they were used."""
+LONGEST_WAIT = 3000.0
+"""Seconds; a row that is due in more than an hour is taken for one of a clock that has jumped, so
+that what is due later is looked at in between."""
 MEMORY_ROWS, MEMORY_BYTES = 10_000, 8 * 1024 * 1024
 LONGEST_CALLS = 60.0
 """Seconds that a view has to come to an end that was sent just before its time was over."""
@@ -106,7 +120,7 @@ class _Intake:
     torn: int = 0
     arrived: dict[str, bool] = field(default_factory=dict)
     dropped: Dropped = field(default_factory=list)
-    _rows: list[tuple[str, float, str, bytes, bool]] = field(default_factory=list)
+    _rows: list[tuple[str, float, str, bytes, bool, float]] = field(default_factory=list)
     _contacts: dict[str, str] = field(default_factory=dict)
     _purchases: dict[str, float] = field(default_factory=dict)
     _withdrawn: dict[str, tuple[float, Reason]] = field(default_factory=dict)
@@ -120,13 +134,20 @@ class _Intake:
         headed = self._headed(lines)
         self._look_up([header for header, _ in headed])
         # First what a clock that was ahead says of views before it: those that are in the table.
-        ahead = [each for each in headed if each[0].kind != "view" and self._is_ahead(each[0])]
+        ahead = [each for each in headed if self._says_of_others(each[0])]
         for header, line in ahead:
             self._take_from_ahead(header, line)
+        moves = []
         for header, line in headed:
-            if header.kind == "view" or not self._is_ahead(header):
+            if header.kind == "move":
+                moves.append(line)
+            elif header.kind == "cancellation":
+                self._cancel(header)
+            elif not self._says_of_others(header):
                 self._take(header, line)
         self._insert()
+        for line in moves:  # last: what other processes have accepted before goes with it
+            move(self.connection, Entry.from_line(line), self.now)
         count_dropped(self.connection, Reason.TORN, self.torn, accepted=self.torn)
         for reason, amount in self._refused.items():
             count_dropped(self.connection, reason, amount, accepted=amount)
@@ -146,11 +167,13 @@ class _Intake:
 
     def _look_up(self, headers: Sequence[EntryHeader]) -> None:
         """Reads at once what is known of all shoppers and repeats."""
-        repeats = json.dumps([header.repeat for header in headers])
+        names = {header.repeat.rpartition("-")[0] for header in headers} - {""}
+        repeats = json.dumps([header.repeat for header in headers] + list(names))
         query = f"SELECT repeat, CAST(at AS REAL), key FROM repeats WHERE repeat {_AMONG}"  # noqa: S608
         for repeat, at, key in self.connection.execute(query, (repeats,)):
             self._known[repeat] = at, key
-        identities = json.dumps(list({header.identity for header in headers}))
+        shoppers = {header.identity.partition(LATER)[0] for header in headers}
+        identities = json.dumps(list(shoppers))
         # A mark of a clock that was ahead says nothing about what is looked at now.
         known = identities, self.now + MOST_AHEAD
         query = (
@@ -168,6 +191,12 @@ class _Intake:
         for identity, at, reason in self.connection.execute(query, known):
             self._withdrawn[identity] = at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN)
 
+    def _says_of_others(self, header: EntryHeader) -> bool:
+        ends = header.kind == "withdrawal" or (
+            header.kind in BY_NAME and BY_NAME[header.kind].ends_browsing
+        )
+        return ends and self._is_ahead(header)
+
     def _is_ahead(self, header: EntryHeader) -> bool:
         return header.at > self.now + MOST_AHEAD
 
@@ -182,12 +211,13 @@ class _Intake:
         elif not repeat or self._counts(header, line):
             self._drop_views(identity, self.now)
             self._withdrawn_ahead[identity] = at, Reason.PURCHASED
-            self._rows.append((key, self.now, identity, line, True))
+            self._rows.append((key, self.now, identity, line, True, 0.0))
 
     def _take(self, header: EntryHeader, line: bytes) -> None:
         kind, key, at, identity, repeat, is_open = header
+        shopper = identity.partition(LATER)[0]
         if self._is_ahead(header):  # it is no later than this import
-            ended = self._withdrawn_ahead.get(identity)
+            ended = self._withdrawn_ahead.get(shopper)
             if ended and at <= ended[0]:
                 self._drop(line, ended[1])
                 return
@@ -197,19 +227,21 @@ class _Intake:
             withdraw(self.connection, identity, at, Reason.CONSENT_WITHDRAWN, self.dropped)
             self._withdrawn[identity] = at, Reason.CONSENT_WITHDRAWN
             return
-        withdrawn = self._withdrawn.get(identity)
-        is_purchase = kind == "purchase"
+        withdrawn = self._withdrawn.get(shopper)
+        ends_browsing, is_view = BY_NAME[kind].ends_browsing, kind == "view"
         if withdrawn and at <= withdrawn[0]:
             self._drop(line, withdrawn[1])
-        elif not is_purchase and at <= self._purchases.get(identity, -1.0):
+        elif is_view and at <= self._purchases.get(identity, -1.0):
             self._drop(line, Reason.PURCHASED)
         elif not repeat or self._counts(header, line):
-            if is_purchase:
+            if ends_browsing:
                 self._end_browsing(identity, at)
-            is_open = is_open and not is_purchase and at > self.limits.as_written_until
+            is_open = is_open and is_view and at > self.limits.as_written_until
             contact_id = self._contacts.get(identity) if is_open else None
             chosen = with_contact_id(line, contact_id) if contact_id else line
-            self._rows.append((key, at, identity, chosen, is_purchase))
+            due = Entry.from_line(line).due if shopper != identity else 0.0
+            due = min(due, self.now + LONGEST_WAIT)
+            self._rows.append((key, at, identity, chosen, ends_browsing or due > 0, due))
 
     def _end_browsing(self, identity: str, at: float) -> None:
         """Drops the views before a purchase, also those still on their way from other journals."""
@@ -220,14 +252,19 @@ class _Intake:
         self.connection.execute(query, (identity, last))
 
     def _drop_views(self, identity: str, at: float) -> None:
-        query = f"SELECT id, line FROM waiting WHERE identity = ? AND at <= ? AND NOT {IS_PURCHASE}"  # noqa: S608
+        query = f"SELECT id, line FROM waiting WHERE identity = ? AND at <= ? AND {IS_VIEW}"  # noqa: S608
         views = self.connection.execute(query, (identity, at)).fetchall()
         remove(self.connection, views, Reason.PURCHASED, self.dropped)
 
     def _counts(self, header: EntryHeader, line: bytes) -> bool:
         last = self._seen.get(header.repeat) or self._known.get(header.repeat)
-        if last is not None and header.kind == "purchase":
-            self._drop(line, Reason.KNOWN_ORDER)
+        known = BY_NAME[header.kind].known
+        if last is not None and known is not None:
+            self._drop(line, known)
+            return False
+        cancelled = self._known.get(header.repeat.rpartition("-")[0]) if known else None
+        if cancelled is not None and header.at <= cancelled[0]:
+            self._drop(line, Reason.CANCELLED)
             return False
         if last is not None and last[1] == header.key:
             return False  # this very view: it was counted
@@ -236,6 +273,20 @@ class _Intake:
             return False
         self._seen[header.repeat] = header.at, header.key
         return True
+
+    def _cancel(self, header: EntryHeader) -> None:
+        """Drops what waits under a name, also what is still on its way; it may be said again."""
+        name, at = header.repeat, min(header.at, self.now)
+        self._insert()
+        query = "SELECT id, line, key FROM waiting WHERE key > ? AND key < ? AND at <= ?"
+        found = self.connection.execute(query, (f"{name}-", f"{name}.", at)).fetchall()
+        rows = [(row_id, line) for row_id, line, _ in found]
+        remove(self.connection, rows, Reason.CANCELLED, self.dropped)
+        for _, _, key in found:
+            self._seen.pop(key, None)
+            self._known.pop(key, None)
+            self.connection.execute("DELETE FROM repeats WHERE repeat = ?", (key,))
+        self._known[name] = self._seen[name] = at, name
 
     def _drop(self, line: bytes, reason: Reason) -> None:
         self.dropped.append((line, reason))
@@ -246,14 +297,15 @@ class _Intake:
             return
         before = self.connection.total_changes
         self.connection.executemany(
-            "INSERT OR IGNORE INTO waiting (key, at, identity, line, tried) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO waiting (key, at, identity, line, tried, due) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             self._rows,
         )
         inserted = self.connection.total_changes - before
         self.imported += inserted
         add(self.connection, {"accepted": inserted})
-        for _, _, identity, _, is_purchase in self._rows:
-            self.arrived[identity] = is_purchase or self.arrived.get(identity, False)
+        for _, _, identity, _, is_due, _ in self._rows:
+            self.arrived[identity] = is_due or self.arrived.get(identity, False)
         self._rows.clear()
 
 
@@ -325,8 +377,9 @@ def drop_waiting(
     reason: Reason = Reason.CONSENT_WITHDRAWN,
 ) -> None:
     """Drops what waits for an identity until a time."""
-    query = "SELECT id, line FROM waiting WHERE identity = ? AND at <= ?"
-    remove(connection, connection.execute(query, (identity, at)).fetchall(), reason, dropped)
+    query = f"SELECT id, line FROM waiting WHERE {IS_OF} AND at <= ?"  # noqa: S608  # our text
+    rows = connection.execute(query, (*[identity] * 3, at)).fetchall()
+    remove(connection, rows, reason, dropped)
 
 
 def withdraw(
@@ -337,6 +390,32 @@ def withdraw(
     connection.execute(
         "INSERT OR REPLACE INTO withdrawals VALUES (?, ?, ?)", (identity, at, reason)
     )
+
+
+def move(connection: sqlite3.Connection, order: Entry, now: float) -> None:
+    """What waits for one identity, and what is known of it, is another's from now on.
+
+    What was sent perhaps keeps its bytes: under its key it counts once.
+    """
+    email = json.loads(order.body)["email"]
+    query = (
+        "SELECT id, line, attempts = 0 AND (tried = 0 OR due = 0) FROM waiting "  # noqa: S608
+        f"WHERE {IS_OF} AND at <= ?"
+    )
+    asked = *[order.identity] * 3, order.at
+    for row_id, line, is_new in connection.execute(query, asked).fetchall():
+        with suppress(ValueError, TypeError):  # what cannot be read is not sent either
+            entry = Entry.from_line(line)
+            identity = entry.identity.replace(order.identity, order.repeat, 1)
+            changed = entry.moved(identity, email if is_new or entry.due > now else None)
+            query = "UPDATE waiting SET identity = ?, line = ? WHERE id = ?"
+            connection.execute(query, (identity, changed.to_line(), row_id))
+    known = order.repeat, order.identity
+    query = "INSERT OR REPLACE INTO purchases SELECT ?, at FROM purchases WHERE identity = ?"
+    connection.execute(query, known)
+    query = "INSERT OR IGNORE INTO repeats SELECT replace(repeat, ?, ?), at, key FROM repeats "
+    names = (order.identity, order.repeat, f"*-{order.identity}")
+    connection.execute(query + "WHERE repeat GLOB ?", names)
 
 
 def remove(
@@ -420,14 +499,21 @@ def expire(connection: sqlite3.Connection, before: float, limit: int) -> Dropped
 def purge(connection: sqlite3.Connection, now: float, settings: Settings) -> None:
     """Deletes what is too old to be of use (fault F160)."""
     set_times_right(connection, now)
+    longest = max(settings.repeat_window, settings.max_age)
     for statement, age in (
         ("DELETE FROM dead WHERE died_at < ?", settings.dead_letter_age),
-        (f"DELETE FROM repeats WHERE NOT {IS_PURCHASE} AND at < ?", settings.repeat_window),  # noqa: S608
-        ("DELETE FROM repeats WHERE at < ?", max(settings.repeat_window, settings.max_age)),
+        (f"DELETE FROM repeats WHERE {IS_VIEW} AND at < ?", settings.repeat_window),  # noqa: S608
+        (f"DELETE FROM repeats WHERE NOT ({HAPPENS_ONCE}) AND at < ?", longest),  # noqa: S608
+        ("DELETE FROM repeats WHERE at < ?", NAMES_KEPT),
         ("DELETE FROM withdrawals WHERE at < ?", settings.max_age),
         ("DELETE FROM purchases WHERE at < ?", settings.max_age),
     ):
         connection.execute(statement, (now - age,))
+    connection.execute(
+        f"DELETE FROM repeats WHERE ({HAPPENS_ONCE}) AND at < (SELECT at FROM repeats "  # noqa: S608
+        f"WHERE {HAPPENS_ONCE} ORDER BY at DESC LIMIT 1 OFFSET ?)",
+        (MOST_NAMES,),
+    )
     connection.execute("DELETE FROM contacts WHERE until < ?", (now,))
     connection.execute("DELETE FROM unknown_contacts WHERE ask_at < ?", (now - settings.max_age,))
     connection.execute(

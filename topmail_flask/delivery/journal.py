@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from topmail_flask.delivery import segments
-from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.entry import ORDERS, Entry
 from topmail_flask.delivery.files import prepare, refusal
 from topmail_flask.delivery.segments import Segment
 from topmail_flask.model.ledger import Stats
@@ -136,7 +136,7 @@ class Journal:
                 for line in segments.lines_of(chunk):
                     with suppress(ValueError):
                         found.append(Entry.from_line(line))
-        return [entry for entry in found if entry.kind != "withdrawal"]
+        return [entry for entry in found if entry.kind not in ORDERS]
 
     def _see_to_place(self) -> None:
         segment, now = self._segment, self._monotonic()
@@ -273,7 +273,7 @@ class RingBuffer:
         found: list[Entry] = []
         kept: list[Entry] = []
         for entry in self.take(len(self)):
-            (found if entry.identity in identities else kept).append(entry)
+            (found if entry.shopper in identities else kept).append(entry)
         for entry in kept:
             self.put(entry)
         self._dropped[reason] += len(found)

@@ -21,6 +21,7 @@ from topmail_flask.delivery.claiming import (
     ASK_AGAIN_AFTER,
     LEASE,
     LONGEST_WAIT,
+    TO_ASK_AGAIN,
     Choice,
     Row,
     UnknownContact,
@@ -44,8 +45,9 @@ from topmail_flask.delivery.importing import (
     purge,
     set_times_right,
 )
+from topmail_flask.delivery.kinds import ENDS_BROWSING
 from topmail_flask.delivery.repair import OutboxFile, adopt, discard_set_aside
-from topmail_flask.delivery.schema import IS_PURCHASE, add, note
+from topmail_flask.delivery.schema import IS_LATER, LEDGER, add, note
 from topmail_flask.delivery.segments import Journals
 from topmail_flask.delivery.sqlite_file import Fault
 from topmail_flask.delivery.turns import Turns
@@ -59,16 +61,6 @@ LEDGER_INTERVAL = 1.0
 LONGEST_LOG = 16 * 1024 * 1024
 TRIES_TO_COUNT = 10
 _AMONG = "IN (SELECT value FROM json_each(?))"
-# One statement sees one state of the file.
-_LEDGER = """
-SELECT 'count', name, n FROM counts
-UNION ALL SELECT 'waiting', '', COUNT(*) FROM waiting
-UNION ALL SELECT 'segment', name, start FROM segments
-"""
-_TO_ASK_AGAIN = """
-SELECT identity FROM unknown_contacts AS unknown WHERE ask_at <= ? AND refusals < ? AND EXISTS (
-    SELECT 1 FROM dead WHERE dead.identity = unknown.identity AND reason = ?) LIMIT 100
-"""
 _NEXT_SHOPPERS = """
 WITH RECURSIVE shopper (identity) AS (
     SELECT MIN(identity) FROM waiting WHERE identity >= ?
@@ -381,7 +373,7 @@ class Outbox:
         """
         with suppress(Fault):
             asked = self._clock(), len(ASK_AGAIN_AFTER), str(Reason.CONTACT_NOT_FOUND)
-            if identities := [name for (name,) in self.file.rows(_TO_ASK_AGAIN, asked)]:
+            if identities := [name for (name,) in self.file.rows(TO_ASK_AGAIN, asked)]:
                 oldest = self._clock() - self._settings.max_age
                 self.file.run(partial(give_back, identities=identities, oldest=oldest))
                 self._turns.arrived(identities)
@@ -421,7 +413,8 @@ class Outbox:
         waiting: list[float | None] = []
         with suppress(Fault):
             noted = dict(self.file.rows("SELECT name, value FROM notes"))
-            oldest = self.file.rows("SELECT at FROM waiting ORDER BY id LIMIT 1")
+            query = f"SELECT at FROM waiting WHERE NOT ({IS_LATER}) ORDER BY id LIMIT 1"  # noqa: S608
+            oldest = self.file.rows(query, (self._clock(),))
             waiting = [number(at) for (at,) in oldest]
             starts = dict(self.file.rows("SELECT name, start FROM segments"))
         waiting.append(self._journals.oldest(starts) if self._journals else None)
@@ -434,8 +427,12 @@ class Outbox:
         )
 
     def pending(self) -> int:
-        """Views that wait in the outbox and in the journals."""
-        return self.stats().pending
+        """What waits in the outbox and in the journals, and not for its time."""
+        later = 0
+        with suppress(Fault):
+            query = f"SELECT COUNT(*) FROM waiting WHERE {IS_LATER}"  # noqa: S608  # our text
+            later = sum(count for (count,) in self.file.rows(query, (self._clock(),)))
+        return self.stats().pending - later
 
     # Its upkeep
 
@@ -552,7 +549,7 @@ class Outbox:
     def _ledger(self) -> dict[str, dict[str, int]]:
         rows: list[tuple[str, str, int]] = []
         with suppress(Fault):
-            rows = self.file.rows(_LEDGER)
+            rows = self.file.rows(LEDGER)
         ledger: dict[str, dict[str, int]] = {}
         for kind, name, amount in rows:
             ledger.setdefault(kind, {})[name] = amount
@@ -576,7 +573,7 @@ class Outbox:
 def _begin_lead(connection: sqlite3.Connection, now: float) -> None:
     set_times_right(connection, now)
     connection.execute(
-        f"UPDATE waiting SET tried = attempts > 0 OR {IS_PURCHASE}, due = 0 "  # noqa: S608  # our text
+        f"UPDATE waiting SET tried = attempts > 0 OR {ENDS_BROWSING}, due = 0 "  # noqa: S608  # our text
         "WHERE tried = 1 AND due > ? AND due <= ?",
         (now, now + LEASE),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from topmail_flask.delivery.attempt import Job, Outcome
 from topmail_flask.delivery.claiming import Row, UnknownContact
+from topmail_flask.delivery.importing import LONGEST_WAIT
 from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.policy import (
@@ -36,8 +37,6 @@ LONGEST_FAILING = 600.0
 MOST_HISTORIES = 10_000
 WRITTEN_AFTER = 1.0
 """Seconds after which what was learnt is in the outbox, if it takes anything."""
-LONGEST_WAIT_FOR_CREATION = 3000.0
-"""Seconds; the outbox takes a row that is due in more than an hour for one of a wrong clock."""
 
 
 @dataclass(slots=True)
@@ -99,10 +98,13 @@ class Reactions:
                 self._unknown.pop(identity, None)
             self._unknown |= found
 
-    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason:
-        """What to do for a claimed row, or why it needs no call."""
+    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason | None:
+        """What to do for a claimed row; or why it needs no call; or None: it is put off."""
         if withdrawn:
             return Reason.CONSENT_WITHDRAWN
+        if row.entry.due > wall:
+            self._outbox.retry(row, min(row.entry.due, wall + LONGEST_WAIT), counts=False)
+            return None
         unknown = self._unknown.get(row.entry.identity)
         # A guest who was unknown a moment ago may be a contact since this checkout.
         is_new_view = row.entry.kind == "view" and row.entry.key not in self._histories
@@ -148,7 +150,7 @@ class Reactions:
 
     def _remember_contact(self, row: Row, contact_id: str | None) -> None:
         """The contact's id, once: views that come in from now on name it instead of the address."""
-        identity = row.entry.identity
+        identity = row.entry.shopper
         if not contact_id or contact_id == row.entry.contact_id or not row.entry.names_address:
             return
         if self._contacts.get(identity) != contact_id:
@@ -239,7 +241,7 @@ class Reactions:
             creation_waits = True
         if creation_waits:
             self._pace.answered(now)
-            due = min(self._creation_paused_until, wall + LONGEST_WAIT_FOR_CREATION)
+            due = min(self._creation_paused_until, wall + LONGEST_WAIT)
             self._outbox.retry(row, due, counts=False)
             return
         if isinstance(error, Conflict):

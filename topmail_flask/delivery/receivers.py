@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from topmail_flask.delivery.entry import Entry, Event
+from topmail_flask.delivery.entry import ORDERS, Entry
 from topmail_flask.delivery.notices import logger
-from topmail_flask.model.events import ProductView
+from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Receipt, Shopper
 
@@ -20,20 +20,18 @@ class OfShopper(Protocol):
     def shopper(self) -> Shopper | None: ...
 
 
-OnDelivered = Callable[[ProductView, Receipt], None]
-OnDropped = Callable[[ProductView, Reason], None]
+OnDelivered = Callable[[Event, Receipt], None]
+OnDropped = Callable[[Event, Reason], None]
 IsWithdrawn = Callable[[OfShopper], bool]
 WARNING_INTERVAL = 60.0
 
 
 class Receivers:
-    """The shop's functions for delivered and dropped views, each call isolated.
+    """The shop's functions for delivered and dropped events, each call isolated.
 
-    Of purchases they are told nothing: the ledger counts them.
-
-    :param on_delivered: called with each view that TopMail took, and its receipt.
-    :param on_dropped: called with each accepted view that will not be sent, and the reason.
-    :param is_withdrawn: asked before a view is sent: whether its shopper has withdrawn consent.
+    :param on_delivered: called with each event that TopMail took, and its receipt.
+    :param on_dropped: called with each accepted event that will not be sent, and the reason.
+    :param is_withdrawn: asked before an event is sent: whether its shopper has withdrawn consent.
     :param is_heard: whether anybody listens to the first two.
     """
 
@@ -65,31 +63,30 @@ class Receivers:
             self._warn("consent", error)
             return False
 
-    def delivered(self, view: Event, receipt: Receipt) -> None:
+    def delivered(self, event: Event, receipt: Receipt) -> None:
         """TopMail took it."""
-        if self._on_delivered is None or not isinstance(view, ProductView):
+        if self._on_delivered is None:
             return
         try:
             if self._is_heard():
-                self._on_delivered(view, receipt)
+                self._on_delivered(event, receipt)
         except Exception as error:  # noqa: BLE001  # a receiver of the shop
-            self._warn("view_delivered", error)
+            self._warn("what is delivered", error)
 
-    def dropped(self, view: Event | Entry, reason: Reason) -> None:
+    def dropped(self, event: Event | Entry, reason: Reason) -> None:
         """What was accepted will not be sent."""
         if self._on_dropped is None:
             return
         try:
             if not self._is_heard():
                 return
-            if isinstance(view, Entry):
-                if view.kind != "view":
+            if isinstance(event, Entry):
+                if event.kind in ORDERS:
                     return
-                view = view.view()
-            if isinstance(view, ProductView):
-                self._on_dropped(view, reason)
+                event = event.event()
+            self._on_dropped(event, reason)
         except Exception as error:  # noqa: BLE001  # a receiver of the shop, or a damaged entry
-            self._warn("view_dropped", error)
+            self._warn("what is dropped", error)
 
     def all_dropped(self, dropped: Iterable[tuple[Entry, Reason]]) -> None:
         """What was accepted will not be sent, each for its own reason."""

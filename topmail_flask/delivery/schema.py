@@ -12,8 +12,6 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 
-from topmail_flask.model.events import KEY_PREFIX
-
 VERSION = 1
 FILE_NAME = "outbox.sqlite3"
 # tried = 0: never sent. tried = 1: not before it is due, for a retry or for the end of a lease;
@@ -54,7 +52,14 @@ CREATE TABLE unknown_contacts (
     identity TEXT PRIMARY KEY, refusals INTEGER NOT NULL, ask_at REAL NOT NULL);
 """
 LAST_ADDED = "unknown_contacts"
-IS_PURCHASE = f"key GLOB '{KEY_PREFIX}*'"
+IS_LATER = "identity GLOB '*-later-*' AND tried = 1 AND due > ?"
+"""Whether a row waits for its time, which is the value."""
+# One statement sees one state of the file.
+LEDGER = """
+SELECT 'count', name, n FROM counts
+UNION ALL SELECT 'waiting', '', COUNT(*) FROM waiting
+UNION ALL SELECT 'segment', name, start FROM segments
+"""
 ENDS = ("delivered", "dead", "expired", "dropped")
 
 

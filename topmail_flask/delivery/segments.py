@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.entry import ORDER_LINES, Entry
 from topmail_flask.delivery.files import HeldFile, control, held_here, inode_of, lock
 
 SUFFIX = ".journal"
@@ -280,9 +280,7 @@ class Journals:
                 start = known.get(path.name, 0)
                 while chunk := segment.read(start, CHUNK):
                     start += len(chunk)
-                    count += sum(
-                        not line.startswith(b'{"kind":"withdrawal"') for line in lines_of(chunk)
-                    )
+                    count += sum(not line.startswith(ORDER_LINES) for line in lines_of(chunk))
         return count
 
     def oldest(self, known: dict[str, int]) -> float | None:

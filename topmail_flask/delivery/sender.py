@@ -479,7 +479,7 @@ class Sender:
                 if isinstance(job, Reason):
                     self._begin_batch(now)
                     self._ended.append((row, self._reactions.give_up(row, job)))
-                else:
+                elif job is not None:
                     lot.append(job)
             if rows:  # behind all others
                 self._claimed[identity] = rows

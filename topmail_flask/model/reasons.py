@@ -145,8 +145,14 @@ class Reason(StrEnum):
         "The purchase's order id, revenue or currency cannot be one.",
         "An order id has 1 to 100 characters; revenue is a number of 0 or more with its currency.",
     )
+    INVALID_EVENT = (
+        "invalid_event",
+        "A value of the trigger or conversion cannot be one.",
+        "The log says which: an automation that TOPMAIL_AUTOMATIONS names, data of JSON.",
+    )
     # Does it count?
     KNOWN_ORDER = "known_order", "This order was recorded before: it counts once."
+    KNOWN_NAME = "known_name", "This was recorded before under the same once=: it counts once."
     REPEAT = "repeat", "The same shopper saw the same product within TOPMAIL_REPEAT_WINDOW."
     COUNTED = "counted", "The server rendered this page for this visitor, and decided then."
     BEACON = "beacon", "The page came from a cache of the store: its beacon tells who sees it."
@@ -206,5 +212,6 @@ class Reason(StrEnum):
         "The process ended with the view in memory only.",
         "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk.",
     )
+    CANCELLED = "cancelled", "topmail.cancel() took it back while it waited."
     FORGOTTEN = "forgotten", "The shopper was forgotten (flask topmail forget)."
     REMOVED = "removed", "Somebody removed the view from the outbox by hand."

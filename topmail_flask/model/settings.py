@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from topmail_flask.model.errors import ConfigurationError, InvalidValueError
 from topmail_flask.model.text import web_address
@@ -251,6 +252,21 @@ def id_kinds(value: Any) -> tuple[str, ...]:
     if not kinds or not set(kinds) <= set(ID_KINDS):
         raise ValueError(f"must be a list of these: {', '.join(ID_KINDS)}")
     return kinds
+
+
+def uuid_text(value: Any) -> str:
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        raise ValueError("must be a UUID, as TopMail shows it") from None
+
+
+def automations(value: Any) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(value.items() if isinstance(value, Mapping) else value)
+    for name, automation_id in pairs:
+        if not isinstance(name, str) or not re.fullmatch(r"[\w-]{1,100}", str(automation_id)):
+            raise ValueError('must be a dictionary of names and ids: {"cart": "<id>"}')
+    return tuple((name, str(automation_id)) for name, automation_id in pairs)
 
 
 def robot_kinds(value: Any) -> tuple[str, ...]:
@@ -500,6 +516,14 @@ class Settings:
         "skip",
         one_of("skip", "create"),
         "`create`: shoppers unknown to TopMail become contacts, not subscribed.",
+    )
+    contact_list: str | None = setting(
+        None, uuid_text, "TopMail's id (a UUID) of the list that such contacts are added to."
+    )
+    automations: tuple[tuple[str, str], ...] = setting(
+        (),
+        automations,
+        'Names for `topmail.trigger`, each with TopMail\'s id: `{"cart": "<id>"}`.',
     )
     proxy: Secret | None = setting(
         None, proxy, "Proxy for calls to the API. Proxies of the environment are not used."

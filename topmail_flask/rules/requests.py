@@ -127,6 +127,22 @@ def refused_fetch_of_page(environ: Mapping[str, Any]) -> Reason | None:
     return Reason.PREFETCH if _SHOWS_WHAT_IT_FETCHES.isdisjoint(environ) else None
 
 
+def refused_tracked(environ: Mapping[str, Any], status: int, *, spoken_for: bool) -> Reason | None:
+    """Why a product does not count that the shop tracked in a request that is no GET of a page.
+
+    :param spoken_for: the shop named the shopper and their consent: the request may be another
+        machine's, and says nothing of them.
+    """
+    if not 200 <= status < 300:
+        return Reason.STATUS
+    if spoken_for:
+        return None
+    if environ.get("REQUEST_METHOD") in ("HEAD", "OPTIONS", "TRACE"):
+        return Reason.METHOD
+    is_foreign = environ.get("HTTP_SEC_FETCH_SITE") == "cross-site"
+    return Reason.CROSS_SITE if is_foreign and not _has_own_token(environ) else None
+
+
 def _partial(environ: Mapping[str, Any]) -> Reason | None:
     asked = environ.get
     if asked("HTTP_HX_REQUEST") and not (

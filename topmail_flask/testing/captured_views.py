@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Unpack, overload
+from typing import TYPE_CHECKING, TypeVar, Unpack, overload
 
 from flask import Flask
 from flask.testing import FlaskClient
 
-from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.core import core_of
+from topmail_flask.model.events import Conversion, ProductView, Purchase, Trigger, json_object
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.testing.browsing import browse_as
 from topmail_flask.testing.clock import Clock
@@ -19,14 +21,16 @@ from topmail_flask.testing.expectations import (
     checked,
     checked_reason,
     differences,
+    event_differences,
     is_of,
-    purchase_differences,
 )
-from topmail_flask.testing.recording import Bought, Recording, Refusal, Taken
+from topmail_flask.testing.recording import Accepted, Recording, Refusal, Taken
 from topmail_flask.testing.story import described, story
 
 if TYPE_CHECKING:
     from topmail_flask.sandbox import Sandbox
+
+E = TypeVar("E", Purchase, Conversion, Trigger)
 
 
 class CapturedViews(Sequence[ProductView]):
@@ -65,7 +69,17 @@ class CapturedViews(Sequence[ProductView]):
     @property
     def purchases(self) -> list[Purchase]:
         """The purchases that were accepted, oldest first."""
-        return [record.purchase for record in self._recording.records if isinstance(record, Bought)]
+        return self._accepted(Purchase)
+
+    @property
+    def conversions(self) -> list[Conversion]:
+        """The other conversions that were accepted, oldest first."""
+        return self._accepted(Conversion)
+
+    @property
+    def triggers(self) -> list[Trigger]:
+        """The triggers that were accepted and not cancelled, oldest first."""
+        return self._accepted(Trigger)
 
     def clear(self) -> None:
         """Forget what was captured. A repeat stays one: for that, advance the clock."""
@@ -170,16 +184,88 @@ class CapturedViews(Sequence[ProductView]):
         __tracebackhide__ = True
         found = [purchase for purchase in self.purchases if purchase.order_id == str(order_id)]
         wanted = {"revenue": revenue, "currency": currency}
-        wrong = [
-            word for purchase in found for word in purchase_differences(purchase, shopper, wanted)
+        self._assert_all(f"The purchase of {str(order_id)!r}", found, shopper, wanted)
+
+    def assert_converted(
+        self,
+        type: str = "custom",  # noqa: A002  as TopMail calls it
+        *,
+        shopper: Shopper | str | None = None,
+        revenue: Decimal | int | float | str | None = None,
+        currency: str | None = None,
+    ) -> None:
+        """Fail unless a conversion of this type was recorded, as described; see above.
+
+        :param type: ``"signup"``, ``"upgrade"`` or ``"custom"``; ``"purchase"`` for any purchase.
+        :raises AssertionError: the failure; its text lists every event, view and refusal.
+        """
+        __tracebackhide__ = True
+        others = [each for each in self.conversions if each.type == type]
+        found = self.purchases if type == "purchase" else others
+        wanted = {"revenue": revenue, "currency": currency}
+        self._assert_any(f"A conversion of type {type!r}", found, shopper, wanted)
+
+    def assert_triggered(
+        self,
+        automation: str,
+        *,
+        shopper: Shopper | str | None = None,
+        data: Mapping[str, object] | None = None,
+        once: str | None = None,
+        after: timedelta | None = None,
+        times: int = 1,
+    ) -> None:
+        """Fail unless this automation was triggered exactly ``times``, as described.
+
+        :param automation: a name of ``TOPMAIL_AUTOMATIONS``.
+        :param times: 0: never, or all of it was cancelled. What is None may be anything.
+        :raises AssertionError: the failure; its text lists every event, view and refusal.
+        """
+        __tracebackhide__ = True
+        known = dict(core_of(self._app).settings.automations)
+        wanted = {"data": None if data is None else json_object(data, "data"), "once": once}
+        found = [
+            each
+            for each in self.triggers
+            if each.automation_id == known.get(automation)
+            and not event_differences(each, shopper, wanted)
+            and (after is None or after == each.wait)
         ]
-        if wrong or not found:
-            head = f"The purchase of {str(order_id)!r} " + (", ".join(wrong) or "was not recorded")
-            raise AssertionError(f"{head}.\n{self.story()}")
+        if len(found) != times:
+            head = f"{len(found)} such triggers of {automation!r}; expected {times}."
+            raise AssertionError(f"{head}\n{self.story()}")
 
     def story(self) -> str:
         """Every view and every refusal, in their order, for people."""
         return story(self._recording.records)
+
+    def _accepted(self, kind: type[E]) -> list[E]:
+        accepted = [each for each in self._recording.records if isinstance(each, Accepted)]
+        return [each.event for each in accepted if isinstance(each.event, kind)]
+
+    def _assert_all(
+        self,
+        what: str,
+        found: Sequence[Purchase | Conversion],
+        shopper: Shopper | str | None,
+        wanted: Mapping[str, object],
+    ) -> None:
+        __tracebackhide__ = True
+        wrong = [word for event in found for word in event_differences(event, shopper, wanted)]
+        if wrong or not found:
+            head = f"{what} " + (", ".join(wrong) or "was not recorded")
+            raise AssertionError(f"{head}.\n{self.story()}")
+
+    def _assert_any(
+        self,
+        what: str,
+        found: Sequence[Purchase | Conversion],
+        shopper: Shopper | str | None,
+        wanted: Mapping[str, object],
+    ) -> None:
+        __tracebackhide__ = True
+        right = [event for event in found if not event_differences(event, shopper, wanted)]
+        self._assert_all(what, right or found, shopper, wanted)
 
     def _views(
         self, product_id: object = None, shopper: Shopper | str | None = None

@@ -46,14 +46,17 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
     state = state_of(app)
     core = state.core
     clock, recording = Clock(), Recording()
-    delivery = CapturedDelivery(core.settings, recording.accept, vars(core).get("delivery"))
+    outer = vars(core).get("delivery")
+    delivery = CapturedDelivery(
+        core.settings, recording.accept, outer, lambda once: recording.cancel(once, clock.time())
+    )
     staged = {
         "delivery": delivery,
         "tracker": _tracker(app, core, delivery, clock),
         "source_type": StagedShopperSource,
     }
     core.watchers.append(recording.decide)
-    state.purchases.watchers.append(recording.refuse_purchase)
+    state.events.watchers.append(recording.refuse)
     try:
         with (
             _in_place(core, **staged),
@@ -65,7 +68,7 @@ def capture(app: Flask) -> Iterator[CapturedViews]:
             errors = core.guard.raised
     finally:
         core.watchers.remove(recording.decide)
-        state.purchases.watchers.remove(recording.refuse_purchase)
+        state.events.watchers.remove(recording.refuse)
     for error in errors:
         if _was_kept(error):
             raise error

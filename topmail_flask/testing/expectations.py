@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TypedDict
 
-from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.events import Conversion, Event, ProductView, Purchase, Trigger
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
@@ -63,8 +63,8 @@ def name_of(shopper: Shopper | str | None) -> str:
     return shopper or "nobody"
 
 
-def is_of(view: ProductView | Purchase, shopper: Shopper | str) -> bool:
-    """Whether this shopper saw or bought it; text is an e-mail address or a contact id."""
+def is_of(view: Event, shopper: Shopper | str) -> bool:
+    """Whether it is this shopper's; text is an e-mail address or a contact id."""
     seen_by = view.shopper
     if seen_by is None:
         return False
@@ -85,10 +85,12 @@ def differences(
     ]
 
 
-def purchase_differences(
-    purchase: Purchase, shopper: Shopper | str | None, expected: Mapping[str, object]
+def event_differences(
+    event: Purchase | Conversion | Trigger,
+    shopper: Shopper | str | None,
+    expected: Mapping[str, object],
 ) -> list[str]:
-    """All that is not as expected of a purchase, in words.
+    """All that is not as expected of what is no view, in words.
 
     :raises TypeError: the expected revenue is no number.
     """
@@ -96,12 +98,12 @@ def purchase_differences(
     if "revenue" in named:
         named["revenue"] = _number("revenue", named["revenue"])
     other = []
-    if shopper is not None and not is_of(purchase, shopper):
-        other = [f"was made by {name_of(purchase.shopper)}"]
+    if shopper is not None and not is_of(event, shopper):
+        other = [f"was made by {name_of(event.shopper)}"]
     return other + [
         f"has {field} {_shown(value)}, not {_shown(wanted)}"
         for field, wanted in named.items()
-        if not _equal(value := getattr(purchase, field), wanted)
+        if not _equal(value := getattr(event, field), wanted)
     ]
 
 
@@ -113,7 +115,7 @@ def _number(field: str, value: object) -> Decimal:
 
 
 def _equal(value: object, wanted: object) -> bool:
-    if value is None or wanted is None or isinstance(value, Decimal):
+    if value is None or wanted is None or isinstance(value, (Decimal, dict)):
         return value == wanted
     return str(value) == str(wanted)
 

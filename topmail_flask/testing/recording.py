@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import has_request_context, request
 
 from topmail_flask.model.decision import NOTHING, Decision, Trace
-from topmail_flask.model.events import ProductView, Purchase
+from topmail_flask.model.events import Conversion, Event, ProductView, Purchase, Trigger
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 
@@ -40,31 +40,33 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Bought:
-    """A purchase that was accepted.
+class Accepted:
+    """A purchase, another conversion or a trigger that was accepted.
 
     :ivar page: the request, such as ``POST /checkout``.
     """
 
     page: str
-    purchase: Purchase
+    event: Purchase | Conversion | Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class NotBought:
-    """A purchase that is not recorded.
+class NotAccepted:
+    """A purchase, another conversion or a trigger that is not recorded.
 
     :ivar page: the request, such as ``POST /checkout``.
-    :ivar order_id: the order's number, as the shop told it.
+    :ivar kind: ``"purchase"``, ``"conversion"`` or ``"trigger"``.
+    :ivar name: what the shop calls it: the order's number, the type, the automation.
     :ivar reason: why not.
     """
 
     page: str
-    order_id: str
+    kind: str
+    name: str
     reason: Reason
 
 
-Recorded = Taken | Refusal | Bought | NotBought
+Recorded = Taken | Refusal | Accepted | NotAccepted
 
 
 class Recording:
@@ -76,15 +78,26 @@ class Recording:
     def __init__(self) -> None:
         self.records: list[Recorded] = []
 
-    def accept(self, event: ProductView | Purchase) -> None:
-        """Note a view or a purchase."""
+    def accept(self, event: Event) -> None:
+        """Note an event."""
         page = _page()
-        accepted = Bought(page, event) if isinstance(event, Purchase) else Taken(page, event)
-        self.records.append(accepted)
+        if isinstance(event, ProductView):
+            self.records.append(Taken(page, event))
+        else:
+            self.records.append(Accepted(page, event))
 
-    def refuse_purchase(self, order_id: object, reason: Reason) -> None:
-        """Note a purchase that is not recorded."""
-        self.records.append(NotBought(_page(), str(order_id), reason))
+    def refuse(self, kind: str, name: object, reason: Reason) -> None:
+        """Note what is not recorded, and is no view."""
+        self.records.append(NotAccepted(_page(), kind, str(name), reason))
+
+    def cancel(self, once: str, now: float) -> None:
+        """Take back triggers that wait under this name."""
+        for number, record in enumerate(self.records):
+            event = record.event if isinstance(record, Accepted) else None
+            if isinstance(event, Trigger) and event.once == once and (event.due or 0.0) > now:
+                self.records[number] = NotAccepted(
+                    record.page, "trigger", event.automation_id, Reason.CANCELLED
+                )
 
     def decide(self, decision: Decision) -> None:
         """Note a page without a product; those of other pages are told one by one."""

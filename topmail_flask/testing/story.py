@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from topmail_flask.model.events import Purchase
+from topmail_flask.model.events import Conversion, Purchase, Trigger
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.testing.expectations import name_of
-from topmail_flask.testing.recording import Bought, NotBought, Recorded, Taken
+from topmail_flask.testing.recording import Accepted, NotAccepted, Recorded, Taken
 
 _NOTHING = (
     "The app was asked for nothing: were the requests made inside of capture(app), "
@@ -35,13 +35,16 @@ def described(
     return words
 
 
-def purchased(purchase: Purchase) -> str:
-    """A purchase in words: ``of 'A-7' by ann@shop.example, 9.99 EUR``."""
-    if purchase.revenue is None:
-        revenue = "no revenue"
-    else:
-        revenue = f"{purchase.revenue} {purchase.currency}"
-    return f"of {purchase.order_id!r} by {name_of(purchase.shopper)}, {revenue}"
+def said(event: Purchase | Conversion | Trigger) -> str:
+    """An event in words: ``purchase of 'A-7' by ann@shop.example, 9.99 EUR``."""
+    by = f"by {name_of(event.shopper)}"
+    if isinstance(event, Trigger):
+        later = f", after {event.wait}" if event.wait else ""
+        return f"trigger of {event.automation_id!r} {by}{later}, with {event.data or 'no data'}"
+    revenue = "no revenue" if event.revenue is None else f"{event.revenue} {event.currency}"
+    if isinstance(event, Purchase):
+        return f"purchase of {event.order_id!r} {by}, {revenue}"
+    return f"conversion of {event.type!r} {by}, {revenue}"
 
 
 def explained(reason: Reason) -> str:
@@ -50,10 +53,10 @@ def explained(reason: Reason) -> str:
 
 
 def _outcome(record: Recorded) -> list[str]:
-    if isinstance(record, Bought):
-        return [f"    purchase {purchased(record.purchase)}"]
-    if isinstance(record, NotBought):
-        return [f"    no purchase of {record.order_id!r}: {explained(record.reason)}"]
+    if isinstance(record, Accepted):
+        return [f"    {said(record.event)}"]
+    if isinstance(record, NotAccepted):
+        return [f"    no {record.kind} of {record.name!r}: {explained(record.reason)}"]
     if isinstance(record, Taken):
         return [f"    view of {_product(record.view.product)}, by {name_of(record.view.shopper)}"]
     of = f" of {_product(record.product)}" if record.product else ""
