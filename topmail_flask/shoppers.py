@@ -233,8 +233,8 @@ class FlaskShopperSource:
         cookie, write the session.
         """
         context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  each look through the proxy costs 1 us
-        # Not by flask.session, which notes that it was looked at.
-        opened = getattr(context, "_session", None)
+        # Not by flask.session, which notes that it was looked at. Before Flask 3.1.3: without _.
+        opened = getattr(context, "_session", vars(context).get("session"))
         if opened is None or not opened.accessed:
             return False
         here = vars(g._get_current_object())  # noqa: SLF001  as above

@@ -43,7 +43,8 @@ _WORDS: dict[str, str] = {
     "image": """image_url image img_url img picture picture_url image_1 first_img thumbnail
         thumbnail_url photo photo_url main_image primary_image cover_image featured_image image_path
         image_file image_name image_filename images photos pictures image_urls gallery cover
-        imagen imagen_url foto foto_url bild bild_url immagine imagem afbeelding obrazek""",
+        imagen imagenes imagen_url foto fotos foto_url bild bilder bild_url immagine immagini imagem
+        imagens afbeelding obrazek""",
     "category": "category category_name categoria kategorie categorie",
     "brand": "brand brand_name manufacturer vendor marca marke marque hersteller",
     "sku": "sku product_sku artikelnummer",

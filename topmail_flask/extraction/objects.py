@@ -268,7 +268,8 @@ class ObjectReader:
         if isinstance(value, (str, int, float, Decimal)):
             return text_of(value)
         related = self._reader.related(value)
-        text = text_of(related.get("name")) or text_of(related.get("title"))
+        names = names_of(related.target, shape_of(related.target)).get("name", ())
+        text = next(filter(None, (text_of(related.get(name)) for name in names)), None)
         if related.failure is not None:
             self._rejected.setdefault("brand", related.failure)
         return text or related.text()
@@ -416,7 +417,10 @@ def read_money(
 
 
 _MINOR_AMOUNTS = ("unit_amount", "cents", "amount_cents", "price_cents")
-_AMOUNTS = ("amount", "value", "gross", *_MINOR_AMOUNTS)
+_AMOUNTS = (
+    *("amount", "value", "gross", *_MINOR_AMOUNTS),
+    *("betrag", "importe", "monto", "montant", "importo", "valor", "price"),
+)
 
 
 def _of_object(
@@ -428,7 +432,8 @@ def _of_object(
         amount, money = machine_amount(inner.get("amount")), inner
     if amount is None:
         return None
-    named = money.get("currency") or money.get("currency_code")
+    names = names_of(money.target, shape_of(money.target)).get("currency", ())
+    named = next(filter(None, map(money.get, names)), None)
     own = text_of(named if isinstance(named, str) else Reader(named).get("code") or named)
     code = currency_code(own, code)
     return _checked(amount.scaleb(-minor_units(code)) if in_minor else amount, code)

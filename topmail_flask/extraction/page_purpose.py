@@ -33,6 +33,8 @@ _BUYING = frozenset(
     wishlists compare comparison search category categories new
     """.split()
 )
+# Nothing is shown under these alone, before the number of a product: ``/cart/7``.
+_NEVER_SHOWN = frozenset("cart basket checkout wishlist wishlists compare".split())
 # What is done in a cart: two words of buying in one address are no name of goods.
 _DOING = frozenset(
     """
@@ -91,7 +93,8 @@ def doubt_about(rule: str | None, endpoint: str | None, path: str = "") -> Doubt
     if not buying:
         return Doubt()
     ends_in_it = rule.rstrip("/").rpartition("/")[2].lower() in _BUYING
-    is_doing = not _DOING.isdisjoint(whole)
+    others = set(whole) - _GOODS
+    is_doing = not _DOING.isdisjoint(whole) or (bool(others) and others <= _NEVER_SHOWN)
     return Doubt(Reason.BUYING, needs_sign=not ends_in_it and not is_doing, word=buying[0])
 
 
