@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "docs" / "reference" / "extraction-rules.md"
+FAULTS = ROOT / "docs" / "reference" / "faults.md"
 NAMED = re.compile(r"\brules? ([RT]\d{1,2})(?:(?: to |, | and |-)([RT]\d{1,2}))*")
 
 
@@ -31,6 +32,16 @@ def test_every_rule_that_the_code_names_is_explained() -> None:
             if named - set(explained()):
                 missing[str(file.relative_to(ROOT))] = named - set(explained())
     assert not missing
+
+
+def test_every_fault_that_the_code_names_is_explained() -> None:
+    """Faults, such as F199: in code, and in the docstrings of the tests that provoke them."""
+    known = set(re.findall(r"^\| (F\d{3}) ", FAULTS.read_text(encoding="utf-8"), re.MULTILINE))
+    files = [file for room in ("topmail_flask", "tests") for file in (ROOT / room).rglob("*.py")]
+    marks = (
+        re.findall(r"(?<!noqa: )\bF\d{3}\b", file.read_text(encoding="utf-8")) for file in files
+    )
+    assert {mark for found in marks for mark in found} <= known
 
 
 def test_every_file_that_the_rules_name_is_there() -> None:

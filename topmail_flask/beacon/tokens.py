@@ -45,10 +45,7 @@ class Tokens:
     """
 
     def __init__(
-        self,
-        keys: Sequence[str | bytes],
-        max_age: float,
-        clock: Callable[[], float] = time.time,
+        self, keys: Sequence[str | bytes], max_age: float, clock: Callable[[], float] = time.time
     ) -> None:
         class Signer(TimestampSigner):
             def get_timestamp(self) -> int:

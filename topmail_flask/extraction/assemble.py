@@ -27,11 +27,7 @@ from topmail_flask.extraction.products import (
     identifier_of,
     identifiers,
 )
-from topmail_flask.extraction.schema_org import (
-    Node,
-    scalar_text,
-    short,
-)
+from topmail_flask.extraction.schema_org import Node, scalar_text, short
 from topmail_flask.model.decision import Conflict, FieldTrace
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
@@ -270,10 +266,10 @@ class Assembly:
             self._put_price(source, price)
 
     def _chosen(self, source: str, nodes: list[Node]) -> tuple[str, OfferPrice] | None:
-        pricing = choose_price(nodes, self.page.shop)
-        if pricing.price is None and pricing.problem:
-            self.problems.append(("price", f"{pricing.problem} ({source})"))
-        return (source, pricing.price) if pricing.price is not None else None
+        price, problem = choose_price(nodes, self.page.shop)
+        if problem:
+            self.problems.append(("price", f"{problem} ({source})"))
+        return (source, price) if price is not None else None
 
     def _put_price(self, source: str, price: OfferPrice) -> None:
         self.put("price", source, price.raw, price.amount)

@@ -13,7 +13,7 @@ import html as entities
 import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import accumulate, starmap
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, AnyStr, TypeVar
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -71,6 +71,15 @@ def visible(html: bytes) -> bytes:
         start = closed + len(closing)
     parts.append(html[start:])
     return b"".join(parts)
+
+
+def places(text: AnyStr, word: AnyStr, limit: int) -> Iterator[int]:
+    """Where a word stands, in the order of the text; the first ``limit`` at the most."""
+    at = text.find(word)
+    while at >= 0 and limit > 0:
+        yield at
+        limit -= 1
+        at = text.find(word, at + 1)
 
 
 def positions(html: bytes, marker: bytes, limit: int) -> list[int]:
@@ -173,14 +182,10 @@ def _tags(markup: bytes, name: bytes, marker: bytes) -> Iterator[dict[str, str]]
 
 def _tags_around(markup: bytes, name: bytes, marker: bytes) -> Iterator[dict[str, str]]:
     """The attributes of the tags of this name in which ``marker`` stands."""
-    at = markup.find(marker)
-    for _ in range(_READ_LIMIT):
-        if at < 0:
-            return
+    for at in places(markup, marker, _READ_LIMIT):
         start = markup.rfind(b"<", max(0, at - _TAG_LIMIT), at)
         if start >= 0 and markup[start + 1 : start + 1 + len(name)].lower() == name:
             yield attributes(markup, start + 1 + len(name))[0]
-        at = markup.find(marker, at + 1)
 
 
 def _end_of_head(html: bytes) -> int:

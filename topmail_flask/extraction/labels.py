@@ -163,6 +163,7 @@ _LOGO = re.compile(
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(r",\s*(?=https?://)")  # a list that was printed as one text
+_METAS = ("open_graph", "product_tags")  # sources that a theme fills on every page
 _NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
     "- – — 0 n/a n.a. na none null undefined false unknown unbranded".split()
 )
@@ -243,7 +244,7 @@ def _name(description: Described, _: StructuredPage) -> tuple[object, str]:
 
 
 def _brand(description: Described, page: StructuredPage) -> tuple[object, str]:
-    shop = page.site_name if description.source in page.og_sources else ""
+    shop = page.og.values.get("og:site_name", "") if description.source in _METAS else ""
     return description.node.get("brand"), brand_of(description.node, page.shop.lang, shop)
 
 
@@ -253,7 +254,7 @@ def _category(description: Described, page: StructuredPage) -> tuple[object, str
 
 def _image(description: Described, page: StructuredPage) -> tuple[object, str]:
     images = description.node.get("image")
-    if description.source in page.og_sources:
+    if description.source in _METAS:
         images = [image for image in each(images) if not _LOGO.search(str(image))]
     return image_of(images, page.place)
 

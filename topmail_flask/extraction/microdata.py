@@ -37,11 +37,7 @@ _IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.IGNORECA
 
 # Its own address, as some shout it, and the vocabulary that was before it.
 _VOCABULARIES = (b"schema.org/", b"SCHEMA.ORG/", b"data-vocabulary.org/")
-_BEFORE_SCHEMA_ORG = {
-    "offerDetails": "offers",
-    "currency": "priceCurrency",
-    "photo": "image",
-}
+_BEFORE_SCHEMA_ORG = {"offerDetails": "offers", "currency": "priceCurrency", "photo": "image"}
 _STRUCK = frozenset(["del", "s", "strike"])
 _OFFER_TYPE = re.compile(r"[/:](?:Aggregate)?Offer\Z", re.IGNORECASE)
 _PRODUCT_TYPE = re.compile(

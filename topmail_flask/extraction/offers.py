@@ -208,14 +208,6 @@ class OfferPrice:
     rank: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pricing:
-    """The price that was chosen, or why there is none."""
-
-    price: OfferPrice | None = None
-    problem: str = ""
-
-
 def price_of(node: Node) -> str:
     """The price of a node as it stands there, for comparison; "" if there is none."""
     for offer in offers_of(node, limit=1):
@@ -224,8 +216,8 @@ def price_of(node: Node) -> str:
     return ""
 
 
-def choose_price(nodes: list[Node], shop: Shop) -> Pricing:
-    """The price of products or variants ``nodes``: the best offer's, else their own.
+def choose_price(nodes: list[Node], shop: Shop) -> tuple[OfferPrice | None, str]:
+    """The price of products or variants ``nodes``: the best offer's, else their own; or why none.
 
     In stock before unsaid before sold out, new before used, tax included before unsaid before
     excluded; then the lowest, within one currency: the shop's, else that of the first price. Zero
@@ -243,14 +235,14 @@ def choose_price(nodes: list[Node], shop: Shop) -> Pricing:
         price for price in prices if price.rank[1] < _SOLD_OUT
     ]
     if not prices:
-        return Pricing(None, next(iter(problems), ""))
+        return None, next(iter(problems), "")
     codes = [price.currency for price in prices]
     code = shop.currency if shop.currency in codes else codes[0]
-    return Pricing(min(prices, key=lambda price: (*_rank_in(price, code), price.amount)))
 
+    def rank(price: OfferPrice) -> tuple[int | Decimal, ...]:
+        return (*price.rank[:3], int(price.currency != code), *price.rank[3:], price.amount)
 
-def _rank_in(price: OfferPrice, code: str) -> tuple[int, ...]:
-    return (*price.rank[:3], int(price.currency != code), *price.rank[3:])
+    return min(prices, key=rank), ""
 
 
 def _all_offers(nodes: list[Node]) -> Iterator[Node]:

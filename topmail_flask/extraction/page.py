@@ -157,15 +157,6 @@ class StructuredPage:
         entity.add(described)
         return described
 
-    @property
-    def og_sources(self) -> tuple[str, ...]:
-        """The sources that are metas of OpenGraph."""
-        return ("open_graph", "product_tags")
-
-    @property
-    def site_name(self) -> str:
-        return self.og.values.get("og:site_name", "")
-
     def candidate_names(self, limit: int) -> tuple[str, ...]:
         """The names of the products that the page holds, with their sources."""
         return tuple(

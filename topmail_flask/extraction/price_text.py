@@ -106,54 +106,6 @@ _WITH_TAX = re.compile(
     rf"\s*\(?(?:(?-i:TTC)\b|brutto\b|税込|inc(?:l|luding|lusive)?\b|inkl|s dph|vr\. ?{_TAX})",
     re.IGNORECASE,
 )
-
-
-def is_another_amount(before: str, after: str) -> bool:
-    """Whether it is no price of the product: a discount, the shipping, thousands, pence."""
-    return bool(_PERCENT.match(after) or _NOT_THE_PRICE.search(before) or _OTHER_UNIT.match(after))
-
-
-def is_a_measure(before: str, after: str) -> bool:
-    """Whether a number without a currency counts something else, or is part of a word."""
-    return bool(before[-1:].isalpha() or before.endswith(("%", "٪")) or _MEASURE.match(after))
-
-
-def is_a_remark(before: str, after: str, context: str) -> bool:
-    """Whether it is a price beside the price: per unit, an instalment, without tax, on top.
-
-    :param context: all that stands before it, from the price before.
-    """
-    return bool(
-        _PER_UNIT.match(after)
-        or _INSTALMENT.search(before)
-        or _ON_TOP_BEFORE.search(before)
-        or _ON_TOP_AFTER.match(after)
-        or _OF_THE_PAST.match(context)
-        or is_without_tax(before, after)
-    )
-
-
-def is_without_tax(before: str, after: str) -> bool:
-    """Whether the words before or behind it say that tax is not in it."""
-    return bool(_AND_WITHOUT_TAX.match(after) or _WITHOUT_TAX.search(before))
-
-
-def is_with_tax(before: str, after: str) -> bool:
-    """Whether the words before or behind it say that tax is in it."""
-    return bool(_WITH_TAX.match(after) or _WITH_TAX_FIRST.search(before))
-
-
-def begins_with_tax(text: str) -> bool:
-    """Whether the words on tax stand before the prices: the text up to the first has some."""
-    return bool(_TAX_FIRST.search(text))
-
-
-def without_tax_words(gap: str) -> str:
-    """What stands between two prices, without the words on tax that belong to the first."""
-    tax = _AND_WITHOUT_TAX.match(gap) or _WITH_TAX.match(gap)
-    return gap[tax.end() :] if tax else gap
-
-
 _NUMBER = re.compile(
     r"""(?<!\d)
     [.,\u066b]?(?:\d{1,3}(?:[ ]\d{3}(?!\d))+|\d+)  # thousands may be set apart by spaces
@@ -210,7 +162,7 @@ def lowest_price(
         numbers = _with_sign(numbers)
         numbers = (
             [number for number in numbers if not _is_a_remark(number)]
-            or _with_tax(numbers)
+            or [number for number in numbers if _is_with_tax(number)]
             or numbers
         )
     priced: list[tuple[Decimal, str | None]] = []
@@ -242,7 +194,7 @@ def _numbers(text: str) -> list[_Number]:
         )
     ]
     behind = _signs_follow([match.group() for match in matches], gaps)
-    tax_first = begins_with_tax(gaps[0])
+    tax_first = _TAX_FIRST.search(gaps[0])  # the words on tax stand before the prices
     numbers: list[_Number] = []
     for index, match in enumerate(matches):
         before, after = gaps[index], gaps[index + 1]
@@ -294,18 +246,29 @@ def _signs_follow(numbers: list[str], gaps: list[str]) -> bool:
 
 
 def _without_words_behind(gap: str) -> str:
+    """What stands between two prices, without the words on tax that belong to the first."""
     sign = _sign_at_start(gap)
     words = gap.lstrip(" .").removeprefix(sign) if sign else gap
-    left = without_tax_words(words)
-    return gap if left == words else left
+    tax = _AND_WITHOUT_TAX.match(words) or _WITH_TAX.match(words)
+    return words[tax.end() :] if tax else gap
 
 
 def _is_a_remark(number: _Number) -> bool:
-    return number.bracketed or is_a_remark(number.before, number.after, number.context)
+    """Whether it is a price beside the price: per unit, an instalment, without tax, on top."""
+    before, after = number.before, number.after
+    return number.bracketed or bool(
+        _PER_UNIT.match(after)
+        or _INSTALMENT.search(before)
+        or _ON_TOP_BEFORE.search(before)
+        or _ON_TOP_AFTER.match(after)
+        or _OF_THE_PAST.match(number.context)
+        or _AND_WITHOUT_TAX.match(after)
+        or _WITHOUT_TAX.search(before)
+    )
 
 
-def _with_tax(numbers: list[_Number]) -> list[_Number]:
-    return [number for number in numbers if is_with_tax(number.before, number.after)]
+def _is_with_tax(number: _Number) -> bool:
+    return bool(_WITH_TAX.match(number.after) or _WITH_TAX_FIRST.search(number.before))
 
 
 def _with_point(text: str) -> str:
@@ -350,12 +313,16 @@ def _sign_at_start(text: str) -> str:
 
 
 def _may_be_price(number: _Number) -> bool:
-    before = number.before
+    before, after = number.before, number.after
     if before.endswith("-") and not number.joined and (len(before) < 2 or not before[-2].isalnum()):
         return False  # "-5"
-    if is_another_amount(before, number.after):
+    # A discount, the shipping, thousands, pence.
+    if _PERCENT.match(after) or _NOT_THE_PRICE.search(before) or _OTHER_UNIT.match(after):
         return False
-    return number.priced or not is_a_measure(before, number.after)
+    # Without a currency it may count something else, or be part of a word.
+    return number.priced or not (
+        before[-1:].isalpha() or before.endswith(("%", "٪")) or _MEASURE.match(after)
+    )
 
 
 def _with_sign(numbers: list[_Number]) -> list[_Number]:

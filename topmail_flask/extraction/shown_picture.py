@@ -6,6 +6,8 @@ import html as html_entities
 import re
 from urllib.parse import quote
 
+from topmail_flask.extraction.document import places
+
 _MOST_PLACES = 60
 _BEFORE, _AFTER = 600, 60
 # The value of an attribute that leads to a picture, up to where the name begins.
@@ -47,14 +49,10 @@ def _found(page: bytes, name: str) -> tuple[str, bytes]:
     spelled = (name, quote(name), html_entities.escape(name), quote(name, safe="/()!'*"))
     for text in dict.fromkeys(spelled):
         written = text.encode("utf-8", "replace")
-        at = page.find(written) if written else -1
-        for _ in range(_MOST_PLACES):
-            if at < 0:
-                break
+        for at in places(page, written, _MOST_PLACES if written else 0):
             address, proof = _address(page, at, len(written), has_ending=has_ending)
             if address:
                 return address, proof
-            at = page.find(written, at + 1)
     return "", b""
 
 

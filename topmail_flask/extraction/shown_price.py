@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import AnyStr
 
 from topmail_flask.extraction.currencies import LONGEST_SIGN, is_sign, minor_units, sign_currency
+from topmail_flask.extraction.document import places
 from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.product import Product
 
@@ -28,10 +29,7 @@ _PRICE_WORDS = (
     r"\bmoney|цена|ціна|价格|価格|가격"
 )
 _NAMES_PRICE = re.compile(_PRICE_WORDS, re.IGNORECASE)
-_LABEL = re.compile(
-    rf"(?:{_PRICE_WORDS}|\bcost)\b[\s:=\-–]*(?:from|ab|ca\.?)?\s*\Z",
-    re.IGNORECASE,
-)
+_LABEL = re.compile(rf"(?:{_PRICE_WORDS}|\bcost)\b[\s:=\-–]*(?:from|ab|ca\.?)?\s*\Z", re.IGNORECASE)
 _STRUCK_CLASS = re.compile(
     r"(?:\A|[\s_-])(?:old|was|strike\w*|struck|crossed|compare|before|previous|rrp|uvp|msrp|prior"
     r"|line-through|antes|alt(?:er)?)(?:[\s_-]|\Z)|line-through",
@@ -168,7 +166,7 @@ def shown_money(page: bytes, currency: str | None = None) -> tuple[str, ...]:
 
 def _beside_signs(text: str, currency: str | None) -> Iterator[str]:
     for sign in dict.fromkeys((*_SIGNS, currency or "EUR")):
-        for at in _places(text, sign):
+        for at in places(text, sign, _MOST_SIGNS):
             end = at + len(sign)
             behind = _AMOUNT.match(text, _NEXT.match(text, end).end())  # type: ignore[union-attr]
             before = _NUMBER_BEFORE.search(text[max(0, at - _AFTER) : at])
@@ -183,22 +181,13 @@ def _beside_signs(text: str, currency: str | None) -> Iterator[str]:
 def _in_priced_elements(text: str) -> Iterator[str]:
     lowered = text.lower()
     for word in _WORDS:
-        for at in _places(lowered, word):
+        for at in places(lowered, word, _MOST_SIGNS):
             start = max(0, at - _BEFORE)
             if text.rfind("<", start, at) <= text.rfind(">", start, at):
                 continue
             found = _PRICED.match(text, at)
             if found and not _ZERO.match(found[1]) and not _is_within_code(text, at):
                 yield found[1].strip(".,")
-
-
-def _places(text: str, word: str) -> Iterator[int]:
-    at = text.find(word)
-    for _ in range(_MOST_SIGNS):
-        if at < 0:
-            return
-        yield at
-        at = text.find(word, at + 1)
 
 
 def _is_part_of_word(text: str, at: int, end: int) -> bool:

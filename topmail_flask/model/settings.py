@@ -361,9 +361,7 @@ class Settings:
         "Decimal sign of price texts that could be read both ways, like `1.234`.",
     )
     template_variables: tuple[str, ...] = setting(
-        (),
-        names,
-        "Names of template variables that hold the product, after `product` and `item`.",
+        (), names, "Names of template variables that hold the product, after `product` and `item`."
     )
     image_base: str | Callable[[str], str | None] | None = setting(
         None,
@@ -404,9 +402,7 @@ class Settings:
         "Unset: group, productID, retailer_id, sku, gtin, mpn, url.",
     )
     max_page_bytes: int = setting(
-        2 * 1024 * 1024,
-        integer(0, 64 * 1024 * 1024),
-        "Larger pages are not read for products.",
+        2 * 1024 * 1024, integer(0, 64 * 1024 * 1024), "Larger pages are not read for products."
     )
     robots: tuple[str, ...] = setting(
         ROBOT_KINDS,
@@ -470,9 +466,7 @@ class Settings:
         "`FULL`: the outbox survives a power cut to the last view, at the price of slower writes.",
     )
     max_rows: int = setting(
-        100_000,
-        integer(100, 10_000_000),
-        "Views the outbox holds; then the oldest is dropped.",
+        100_000, integer(100, 10_000_000), "Views the outbox holds; then the oldest is dropped."
     )
     max_bytes: int = setting(
         64 * 1024 * 1024,
@@ -499,9 +493,7 @@ class Settings:
         "Seconds (or a timedelta) after which a waiting view is not sent any more.",
     )
     dead_letter_age: float = setting(
-        7 * 86_400.0,
-        seconds(0, 90 * 86_400),
-        "Seconds (or a timedelta) to keep dead letters.",
+        7 * 86_400.0, seconds(0, 90 * 86_400), "Seconds (or a timedelta) to keep dead letters."
     )
     shutdown_timeout: float = setting(
         2.0, seconds(0, 60), "Seconds that the end of the process may wait for delivery."

@@ -297,10 +297,7 @@ BANNERS = (
         "my.onetrust.com: Understanding the OptanonConsent cookie",
     ),
     Banner(
-        "Osano",
-        "osano_consentmanager",
-        _osano,
-        "docs.osano.com: consent manager's JavaScript API",
+        "Osano", "osano_consentmanager", _osano, "docs.osano.com: consent manager's JavaScript API"
     ),
     Banner(
         "Osano Cookie Consent (open source)",

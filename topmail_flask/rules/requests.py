@@ -45,8 +45,7 @@ USUAL_HEADERS = (
 )
 """Of the headers that are asked about here, those that a browser sends with every page."""
 UNUSUAL_HEADERS = _SHOWS_WHAT_IT_FETCHES.union(
-    _PREFETCH_HEADERS,
-    ("HTTP_AUTHORIZATION", "HTTP_HX_REQUEST_TYPE", "HTTP_X_REQUESTED_WITH"),
+    _PREFETCH_HEADERS, ("HTTP_AUTHORIZATION", "HTTP_HX_REQUEST_TYPE", "HTTP_X_REQUESTED_WITH")
 )
 """The others. A request without any is judged by its method and :data:`USUAL_HEADERS` alone."""
 

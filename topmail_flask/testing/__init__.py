@@ -10,11 +10,4 @@ from topmail_flask.testing.clock import Clock
 from topmail_flask.testing.product_pages import check_product_pages
 from topmail_flask.testing.recording import Refusal
 
-__all__ = [
-    "CapturedViews",
-    "Clock",
-    "Refusal",
-    "browse_as",
-    "capture",
-    "check_product_pages",
-]
+__all__ = ["CapturedViews", "Clock", "Refusal", "browse_as", "capture", "check_product_pages"]
