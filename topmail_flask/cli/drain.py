@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from topmail_flask.cli.terminal import say
 from topmail_flask.core import core_of
 from topmail_flask.delivery.delivery import Delivery
 from topmail_flask.delivery.lifecycle import Wakeup
@@ -99,11 +99,9 @@ def _drain(delivery: Delivery, ended: Wakeup, timeout: float | None, *, as_json:
         "reason": health.reason,
         "fix": health.fix,
     }
-    if as_json:
-        click.echo(json.dumps(report))
-    else:
-        click.echo(f"{report['delivered']} delivered, {report['given_up']} given up, ", nl=False)
-        click.echo(f"{report['left']} left.")
+    given_up = f"{report['given_up']} given up"
+    text = f"{report['delivered']} delivered, {given_up}, {report['left']} left."
+    say(report, text, as_json=as_json)
     if stats.pending and timeout is not None:
         if not as_json:
             click.echo(_why(report), err=True)

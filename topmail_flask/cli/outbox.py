@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import Counter
@@ -14,10 +13,11 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.terminal import ago, count_of, iso
+from topmail_flask.cli.terminal import ago, count_of, iso, say
 from topmail_flask.core import core_of
 from topmail_flask.delivery.admin import (
     Choice,
+    EntrySummary,
     OutboxAdmin,
     OutboxUnavailable,
     Table,
@@ -47,6 +47,7 @@ _NOT_RETRIED = {
     "unreadable": "unreadable",
     "unknown": "no such key",
 }
+_HELD = "for contacts that TopMail does not know: it is asked again after 1, 5 and 30 minutes"
 _POLL_INTERVAL = 0.2
 """Seconds between two questions of what became of what was retried."""
 
@@ -76,7 +77,7 @@ def status_command(as_json: bool) -> None:
             if banners:
                 stats = stats.with_refusals({Reason.CONSENT_UNREADABLE: sum(banners.values())})
             report = _status(core.health(), stats, admin, banners)
-    click.echo(json.dumps(report) if as_json else _status_text(report))
+    say(report, _status_text(report), as_json=as_json)
     if not report["ok"]:
         raise SystemExit(1)
 
@@ -96,21 +97,10 @@ def list_command(pending: bool, reason: str | None, limit: int, as_json: bool) -
     table = _table(pending=pending, reason=reason)
     with outbox() as admin:
         rows = admin.listed(table, Choice(reason=reason or ""), limit)
-    if as_json:
-        times = ("at", "due", "died_at")
-        click.echo(
-            json.dumps(
-                [asdict(row) | {name: iso(getattr(row, name)) for name in times} for row in rows]
-            )
-        )
-        return
-    if not rows:
-        click.echo("Nothing waits." if pending else "There are no dead letters.")
-    now = time.time()
-    for row in rows:
-        why = row.reason or (count_of(row.attempts, "attempt") if row.attempts else "new")
-        what = f"{row.kind:<8}  {row.product_id or row.order_id}"
-        click.echo(f"{row.key:<36}  {ago(now - row.at):>7}  {why:<17}  {what}  {row.shopper}")
+    times = ("at", "due", "died_at")
+    report = [asdict(row) | {name: iso(getattr(row, name)) for name in times} for row in rows]
+    nothing = "Nothing waits." if pending else "There are no dead letters."
+    say(report, "\n".join(map(_line_of, rows)) or nothing, as_json=as_json)
 
 
 @outbox_commands.command("retry", short_help="Have dead letters sent again.")
@@ -147,14 +137,10 @@ def retry_command(
         followed = [key for key in found if key not in still_dead | renewed]
         outcomes = _outcomes(admin, followed, led_by, wait)
     left += Counter(unknown=unknown)
-    if as_json:
-        click.echo(json.dumps({"retried": retried} | outcomes | dict(left)))
-    else:
-        click.echo(f"{count_of(retried, 'dead letter')} given back to the queue.")
-        _say_what_became(outcomes, retried - len(followed), is_sent=bool(led_by()))
-        _say_what_is_left(left)
-    if left:
-        raise SystemExit(1)
+    lines = [f"{count_of(retried, 'dead letter')} given back to the queue."]
+    lines += _became(outcomes, retried - len(followed), is_sent=bool(led_by()))
+    say({"retried": retried} | outcomes | dict(left), "\n".join(lines), as_json=as_json)
+    _end_with(left, quiet=as_json)
 
 
 @outbox_commands.command("drop", short_help="Remove dead letters, or what waits.")
@@ -184,13 +170,9 @@ def drop_command(
             what = count_of(len(found), "waiting view" if pending else "dead letter")
             click.confirm(f"Remove {what} for good?", abort=True, err=True)
         removed = _done(admin.drop(table, found), "Removing", quiet=as_json)["removed"]
-    if as_json:
-        click.echo(json.dumps({"removed": removed} | ({"unknown": unknown} if unknown else {})))
-    else:
-        click.echo(f"{removed} removed.")
-        _say_what_is_left(+Counter(unknown=unknown))
-    if unknown:
-        raise SystemExit(1)
+    left = +Counter(unknown=unknown)
+    say({"removed": removed} | dict(left), f"{removed} removed.", as_json=as_json)
+    _end_with(left, quiet=as_json)
 
 
 @outbox_commands.command("purge", short_help="Remove what is old, and free its space.")
@@ -214,10 +196,8 @@ def purge_command(days: float | None, as_json: bool) -> None:
         removed = _done(admin.drop("dead", found), "Removing", quiet=as_json)["removed"]
         admin.tidy()
         freed = max(0, size - admin.bytes)
-    if as_json:
-        click.echo(json.dumps({"removed": removed, "freed_bytes": freed}))
-    else:
-        click.echo(f"{count_of(removed, 'dead letter')} removed, {freed // 1024} KB freed.")
+    text = f"{count_of(removed, 'dead letter')} removed, {freed // 1024} KB freed."
+    say({"removed": removed, "freed_bytes": freed}, text, as_json=as_json)
 
 
 @click.command("forget", short_help="Erase a shopper from this machine.")
@@ -250,13 +230,11 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
                 work = forget(admin, shoppers, now=time.time())
                 removed += _done(work, "Looking through the outbox", quiet=as_json)
     in_broker = core_of(None).settings.delivery == "celery"
-    if as_json:
-        report = {"removed": removed["removed"], "left_here": False, "maybe_in_broker": in_broker}
-        click.echo(json.dumps(report))
-        return
-    click.echo(f"{removed['removed']} removed. Nothing about this shopper is left on this machine.")
+    report = {"removed": removed["removed"], "left_here": False, "maybe_in_broker": in_broker}
+    text = f"{removed['removed']} removed. Nothing about this shopper is left on this machine."
     if in_broker:
-        click.echo("What was handed to Celery before is in its broker, and will still be sent.")
+        text += "\nWhat was handed to Celery before is in its broker, and will still be sent."
+    say(report, text, as_json=as_json)
 
 
 @contextmanager
@@ -337,38 +315,29 @@ def _status(
 
 
 def _status_text(report: dict[str, Any]) -> str:
-    why = f" ({report['reason']})" if report["reason"] else ""
-    lines = [f"status:        {report['state']}{why}"]
-    if report["until"]:
-        lines.append(f"until:         {report['until']}")
-    if report["fix"]:
-        lines.append(f"fix:           {report['fix']}")
-    if report["outbox"] is None:
-        return "\n".join(lines)
-    if report["unreadable_banners"]:
-        banners = ", ".join(f"{n} {name}" for name, n in report["unreadable_banners"].items())
-        lines.append(f"no consent:    {banners}: cookies not readable (see: flask topmail doctor)")
-    lines.append(f"outbox:        {report['outbox']} ({report['bytes'] // 1024} KB)")
-    if not report["exists"]:
-        return "\n".join([*lines, "There is no outbox yet: no view was accepted with this key."])
+    banners = ", ".join(f"{n} {name}" for name, n in report["unreadable_banners"].items())
+    kept = ", ".join(f"{number} {reason}" for reason, number in report["dead_letters"].items())
     oldest = report["oldest_pending"]
     since = f", the oldest for {ago(oldest)}" if oldest is not None and report["pending"] else ""
-    lines += [
-        f"pending:       {report['pending']}{since}",
-        f"delivered:     {report['delivered']}, last {report['last_success'] or 'never'}",
-        f"dead:          {report['dead']}",
-        f"expired:       {report['expired']}",
-        f"dropped:       {report['dropped']}",
-        f"accepted:      {report['accepted']}",
+    rows = [
+        ("status", f"{report['state']} ({report['reason']})".removesuffix(" ()")),
+        ("until", report["until"]),
+        ("fix", report["fix"]),
+        ("no consent", banners and f"{banners}: cookies not readable (see: flask topmail doctor)"),
+        ("outbox", report["outbox"] and f"{report['outbox']} ({report['bytes'] // 1024} KB)"),
     ]
-    lines += [f"not sent:      {number} {reason}" for reason, number in report["reasons"].items()]
-    kept = ", ".join(f"{number} {reason}" for reason, number in report["dead_letters"].items())
-    lines += [f"dead letters:  {kept} (see: flask topmail outbox list)"] if kept else []
-    if report["held"]:
-        lines.append(
-            f"held:          {report['held']} for contacts that TopMail does not know: it is asked "
-            "again after 1, 5 and 30 minutes"
-        )
+    if report["exists"]:
+        rows += [
+            ("pending", f"{report['pending']}{since}"),
+            ("delivered", f"{report['delivered']}, last {report['last_success'] or 'never'}"),
+            *((name, str(report[name])) for name in ("dead", "expired", "dropped", "accepted")),
+            *(("not sent", f"{number} {reason}") for reason, number in report["reasons"].items()),
+            ("dead letters", kept and f"{kept} (see: flask topmail outbox list)"),
+            ("held", report["held"] and f"{report['held']} {_HELD}"),
+        ]
+    lines = [f"{name + ':':<15}{text}" for name, text in rows if text]
+    if report["outbox"] and not report["exists"]:
+        lines.append("There is no outbox yet: no view was accepted with this key.")
     return "\n".join(lines)
 
 
@@ -405,19 +374,31 @@ def _outcomes(
         time.sleep(_POLL_INTERVAL)
 
 
-def _say_what_became(outcomes: dict[str, int], renewed: int, *, is_sent: bool) -> None:
+def _became(outcomes: dict[str, int], renewed: int, *, is_sent: bool) -> list[str]:
     words = {"delivered": "delivered", "dead": "refused again", "waiting": "still waiting"}
     said = [f"{outcomes[name]} {word}" for name, word in words.items() if outcomes[name]]
-    if said:
-        click.echo(f"{', '.join(said)}.")
+    lines = [f"{', '.join(said)}."] if said else []
     if outcomes["dead"]:
-        click.echo("Why: flask topmail outbox list")
+        lines.append("Why: flask topmail outbox list")
     if renewed:
-        click.echo(f"{renewed} under a new key: what became of it says flask topmail outbox status")
+        lines.append(
+            f"{renewed} under a new key: what became of it says flask topmail outbox status"
+        )
     if outcomes["waiting"] and not is_sent:
-        click.echo("Nobody sends on this machine now: start the store, or run flask topmail drain")
+        lines.append("Nobody sends on this machine now: start the store, or flask topmail drain")
+    return lines
 
 
-def _say_what_is_left(left: Counter[str]) -> None:
+def _end_with(left: Counter[str], *, quiet: bool) -> None:
+    """Say what was left alone, if anything: then the command ends with 1."""
     for name, number in left.items():
-        click.echo(f"{number} left alone: {_NOT_RETRIED.get(name, name)}.", err=True)
+        if not quiet:
+            click.echo(f"{number} left alone: {_NOT_RETRIED.get(name, name)}.", err=True)
+    if left:
+        raise SystemExit(1)
+
+
+def _line_of(row: EntrySummary) -> str:
+    why = row.reason or (count_of(row.attempts, "attempt") if row.attempts else "new")
+    what = f"{row.kind:<8}  {row.product_id or row.order_id}"
+    return f"{row.key:<36}  {ago(time.time() - row.at):>7}  {why:<17}  {what}  {row.shopper}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from werkzeug.routing import Rule
 
+from topmail_flask.cli.terminal import say
 from topmail_flask.core import core_of
 from topmail_flask.extraction.attributes import VARIABLES
 from topmail_flask.extraction.page_purpose import doubt_about
@@ -36,12 +36,10 @@ def routes_command(as_json: bool) -> None:
     """List every route with what would happen there: marked, by template, or never."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
     found = list(routes(app))
-    if as_json:
-        click.echo(json.dumps([dict(zip(_COLUMNS, row, strict=True)) for row in found]))
-        return
     widths = [max(len(row[column]) for row in found) for column in (0, 1)]
-    for rule, endpoint, what in found:
-        click.echo(f"{rule:<{widths[0]}}  {endpoint:<{widths[1]}}  {what}")
+    lines = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in found]
+    report = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+    say(report, "\n".join(lines), as_json=as_json)
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import click
@@ -10,7 +9,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.cli.doctor_api import parted
-from topmail_flask.cli.terminal import wrapped
+from topmail_flask.cli.terminal import say, wrapped
 from topmail_flask.core import Core, core_of
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.kinds import BY_TYPE
@@ -70,14 +69,17 @@ def send_test_command(email: str, twice: bool, yes: bool, as_json: bool) -> None
         "product_id": receipt.product_id,
         "viewed_at": receipt.viewed_at,
     }
-    if as_json:
-        click.echo(json.dumps({"sent": True, "seconds": round(took, 3), **report, **once}))
-        return
-    click.echo(f'TopMail took the view of "{PRODUCT_NAME}" in {took * 1000:.0f} ms.')
-    for name, value in report.items():
-        click.echo(f"  {name.replace('_', ' '):<11} {value or 'not in the answer'}")
-    if second:
-        click.echo(wrapped(_verdict(receipt, second)))
+    lines = [f'TopMail took the view of "{PRODUCT_NAME}" in {took * 1000:.0f} ms.']
+    lines += [
+        f"  {name.replace('_', ' '):<11} {value or 'not in the answer'}"
+        for name, value in report.items()
+    ]
+    lines += [wrapped(_verdict(receipt, second))] if second else []
+    say(
+        {"sent": True, "seconds": round(took, 3), **report, **once},
+        "\n".join(lines),
+        as_json=as_json,
+    )
 
 
 def _accepted(outcome: Receipt | DeliveryError, *, as_json: bool) -> Receipt:
@@ -86,7 +88,7 @@ def _accepted(outcome: Receipt | DeliveryError, *, as_json: bool) -> Receipt:
         return outcome
     refusal = _refusal(outcome)
     text = f"{refusal['what']}\n{wrapped('-> ' + str(refusal['fix']))}"
-    click.echo(json.dumps({"sent": False, **refusal}) if as_json else text)
+    say({"sent": False, **refusal}, text, as_json=as_json)
     raise SystemExit(1)
 
 

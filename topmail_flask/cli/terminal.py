@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import textwrap
 from datetime import UTC, datetime
+
+import click
 
 _WIDEST, _NARROWEST = 100, 30
 
@@ -22,6 +25,11 @@ def wrapped(text: str, indent: int = 0) -> str:
         text, max(width, _NARROWEST), break_long_words=False, break_on_hyphens=False
     )
     return f"\n{' ' * indent}".join(lines)
+
+
+def say(report: object, text: str, *, as_json: bool) -> None:
+    """Print what a command found: for a program, or for people."""
+    click.echo(json.dumps(report) if as_json else text)
 
 
 def colour() -> bool | None:

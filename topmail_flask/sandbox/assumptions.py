@@ -42,7 +42,7 @@ class Assumptions:
 class Fact:
     """A statement about TopMail, and the option that lets the sandbox do otherwise.
 
-    ``field`` is that of :class:`Assumptions` which the option changes.
+    ``field`` is that of :class:`Assumptions` which the option changes, ``other`` says to what.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Fact:
     statement: str
     option: str = ""
     field: str = ""
+    other: str = ""
 
     def is_changed(self, assumptions: Assumptions) -> bool:
         """Whether the sandbox was started with the other answer."""
@@ -93,6 +94,7 @@ FACTS = (
         "An accepted view is answered 201: TopMail shows a body and names no status.",
         "--view-status 200",
         "view_status",
+        "Status of the response to an accepted view.",
     ),
     Fact(
         "idempotency",
@@ -101,6 +103,7 @@ FACTS = (
         "so of its e-mail endpoints; its tracking page is silent.",
         "--no-idempotency",
         "idempotency",
+        "Ignore Idempotency-Key: every call counts.",
     ),
     Fact(
         "refusals",
@@ -108,6 +111,7 @@ FACTS = (
         "A key whose call was refused may be used again.",
         "--replay-refusals",
         "replay_refusals",
+        "Repeat a refusal for its Idempotency-Key, as a success is repeated.",
     ),
     Fact(
         "permission",
@@ -116,6 +120,7 @@ FACTS = (
         "no permission for them.",
         "--tracking-permission none",
         "tracking_permission",
+        "Permission that an API key needs to record views, or none.",
     ),
     Fact(
         "purchase",
@@ -124,6 +129,7 @@ FACTS = (
         "condition yourself.",
         "--purchase-keeps-flows",
         "purchase_ends_flows",
+        "Let the flows of a contact go on after a purchase.",
     ),
     Fact(
         "strict",
@@ -132,6 +138,7 @@ FACTS = (
         "bytes.",
         "--allow-unknown-fields",
         "unknown_fields",
+        "Accept fields that TopMail does not document.",
     ),
     Fact(
         "automations",

@@ -4,18 +4,33 @@ import errno
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from topmail_flask.sandbox.assumptions import Assumptions
+from topmail_flask.sandbox.assumptions import FACTS, Assumptions
 from topmail_flask.sandbox.contract import email as check_email
 from topmail_flask.sandbox.sandbox import Options, Sandbox
 from topmail_flask.sandbox.server import is_loopback, is_wildcard
 
 _KEEP = 5_000
 """Records of each kind: weeks of a developer's clicking, a few megabytes."""
+
+
+def answer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each guess about TopMail that has another answer."""
+    for fact in reversed(FACTS):
+        default = getattr(Assumptions(), fact.field, None)
+        kind: dict[str, Any] = {"type": type(default), "show_default": True}
+        if isinstance(default, bool):
+            kind = {"flag_value": not default, "is_flag": True}
+        if fact.field:
+            name = fact.option.partition(" ")[0]
+            option = click.option(name, fact.field, default=default, help=fact.other, **kind)
+            command = option(command)
+    return command
 
 
 @click.command("sandbox")
@@ -38,40 +53,7 @@ _KEEP = 5_000
     "--automations",
     help="Ids of the automations that exist: ID,ID. Without it, every id that is triggered does.",
 )
-@click.option(
-    "--no-idempotency",
-    is_flag=True,
-    help="Ignore Idempotency-Key: every call counts. (TopMail's answer for views is not known.)",
-)
-@click.option(
-    "--replay-refusals",
-    is_flag=True,
-    help="Repeat a refusal for its Idempotency-Key, a 404 for example, as a success is repeated.",
-)
-@click.option(
-    "--tracking-permission",
-    default="conversions:write",
-    show_default=True,
-    metavar="PERMISSION",
-    help="Permission that an API key needs to record views, or none. (TopMail names none.)",
-)
-@click.option(
-    "--purchase-keeps-flows",
-    is_flag=True,
-    help="Let the flows of a contact go on after a purchase.",
-)
-@click.option(
-    "--view-status",
-    default=201,
-    show_default=True,
-    type=click.IntRange(200, 299),
-    help="Status of the response to an accepted view.",
-)
-@click.option(
-    "--allow-unknown-fields",
-    is_flag=True,
-    help="Accept fields that TopMail does not document.",
-)
+@answer_options
 def sandbox_command(
     port: int,
     host: str,
@@ -81,7 +63,10 @@ def sandbox_command(
     automations: str | None,
     **answers: Any,
 ) -> None:
-    """Run a local TopMail, with a page that shows what arrives."""
+    """Run a local TopMail, with a page that shows what arrives.
+
+    Where TopMail's pages are silent it answers as is likely, or as an option says.
+    """
     emails = _listed(contacts)
     for email in emails:
         complaint = check_email(email)
@@ -94,7 +79,7 @@ def sandbox_command(
             port=port,
             state=state,
             contacts=emails,
-            assumptions=_assumptions(**answers),
+            assumptions=Assumptions(**answers),
             options=Options(keep=_KEEP, automations=ids, allow_hosts=allow_hosts),
         )
         sandbox.start()
@@ -117,21 +102,6 @@ def sandbox_command(
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _assumptions(
-    *,
-    no_idempotency: bool,
-    purchase_keeps_flows: bool,
-    allow_unknown_fields: bool,
-    **same_names: Any,
-) -> Assumptions:
-    return Assumptions(
-        idempotency=not no_idempotency,
-        purchase_ends_flows=not purchase_keeps_flows,
-        unknown_fields=allow_unknown_fields,
-        **same_names,
-    )
 
 
 def _what_to_do(sandbox: Sandbox, host: str) -> str:

@@ -153,26 +153,22 @@ class Sandbox:
     @property
     def views(self) -> list[Json]:
         """The accepted product views, oldest first, as ``RecordedView`` has them."""
-        with self._workspace.changed:
-            return [view.as_json() for view in self._workspace.views.values()]
+        return self._workspace.as_json()["views"]
 
     @property
     def contacts(self) -> list[Json]:
         """The contacts of the workspace."""
-        with self._workspace.changed:
-            return [contact.as_json() for contact in self._workspace.contacts.values()]
+        return self._workspace.as_json()["contacts"]
 
     @property
     def conversions(self) -> list[Json]:
         """The accepted conversions, oldest first."""
-        with self._workspace.changed:
-            return [conversion.as_json() for conversion in self._workspace.conversions.values()]
+        return self._workspace.as_json()["conversions"]
 
     @property
     def automation_runs(self) -> list[Json]:
         """The automations that calls have started, oldest first."""
-        with self._workspace.changed:
-            return [run.as_json() for run in self._workspace.runs.values()]
+        return self._workspace.as_json()["automation_runs"]
 
     @property
     def requests(self) -> list[ReceivedRequest]:
@@ -214,35 +210,34 @@ class Sandbox:
 
         Raises :class:`TimeoutError`, saying what came instead, after ``timeout`` seconds.
         """
-        self._wait(lambda: len(self._workspace.views) >= count, f"{count} views", timeout)
+        self._wait("views", count, timeout)
         return self.views
 
     def wait_for_conversions(self, count: int, timeout: float = 5.0) -> list[Json]:
         """Return the conversions once there are ``count``; raises as :meth:`wait_for_views`."""
-        enough = f"{count} conversions"
-        self._wait(lambda: len(self._workspace.conversions) >= count, enough, timeout)
+        self._wait("conversions", count, timeout)
         return self.conversions
 
     def wait_for_automation_runs(self, count: int, timeout: float = 5.0) -> list[Json]:
         """Return the automation runs once there are ``count``; raises as above."""
-        enough = f"{count} automation runs"
-        self._wait(lambda: len(self._workspace.runs) >= count, enough, timeout)
+        self._wait("runs", count, timeout)
         return self.automation_runs
 
     def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[ReceivedRequest]:
         """Return the requests once ``count`` have come in, answered or not."""
-        self._wait(lambda: len(self._workspace.requests) >= count, f"{count} requests", timeout)
+        self._wait("requests", count, timeout)
         return self.requests
 
-    def _wait(self, enough: Callable[[], bool], what: str, timeout: float) -> None:
-        with self._workspace.changed:
-            if self._workspace.changed.wait_for(enough, timeout):
+    def _wait(self, kind: str, count: int, timeout: float) -> None:
+        changed = self._workspace.changed
+        with changed:
+            if changed.wait_for(lambda: len(getattr(self._workspace, kind)) >= count, timeout):
                 return
             seen = [
                 f"  {each.method} {each.path} -> {each.status} {each.fault or each.error or ''}"
                 for each in self._workspace.requests.values()
             ]
             raise TimeoutError(
-                f"waited {timeout} s for {what}; there are {len(self._workspace.views)} views "
+                f"waited {timeout} s for {count} {kind}; there are {len(self.views)} views "
                 f"and {len(seen)} requests:\n" + "\n".join(seen[-20:])
             )

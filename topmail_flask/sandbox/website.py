@@ -235,11 +235,7 @@ class Control:
         requests = list(workspace.requests.values())
         return {
             "counters": dict(workspace.counters),
-            "contacts": [each.as_json() for each in workspace.contacts.values()],
-            "automations": [vars(each) for each in workspace.automations.values()],
-            "views": [each.as_json() for each in workspace.views.values()],
-            "conversions": [each.as_json() for each in workspace.conversions.values()],
-            "automation_runs": [each.as_json() for each in workspace.runs.values()],
+            **workspace.as_json(),
             "rejected": [each.as_json() for each in requests if each.rejected],
             "requests": [each.as_json() for each in requests],
             "faults": self._api.faults.as_json(),

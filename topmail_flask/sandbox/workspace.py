@@ -273,16 +273,21 @@ class Workspace:
             self.views.get(record_id) or self.conversions.get(record_id) or self.runs.get(record_id)
         )
 
+    def as_json(self) -> dict[str, list[Json]]:
+        """Return contacts, automations and records, each oldest first."""
+        with self.changed:
+            return {
+                "contacts": [each.as_json() for each in self.contacts.values()],
+                "automations": [vars(each) for each in self.automations.values()],
+                "views": [each.as_json() for each in self.views.values()],
+                "conversions": [each.as_json() for each in self.conversions.values()],
+                "automation_runs": [each.as_json() for each in self.runs.values()],
+            }
+
     def saved(self) -> Json:
         """Return what :meth:`restore` takes; refused calls are not part of it."""
-        return {
-            "contacts": [vars(each) for each in self.contacts.values()],
-            "automations": [vars(each) for each in self.automations.values()],
-            "views": [each.as_json() for each in self.views.values()],
-            "conversions": [each.as_json() for each in self.conversions.values()],
-            "runs": [each.as_json() for each in self.runs.values()],
-            "answers": self.responses.as_json(),
-        }
+        contacts = [vars(each) for each in self.contacts.values()]
+        return {**self.as_json(), "contacts": contacts, "answers": self.responses.as_json()}
 
     def _forget_calls(self) -> None:
         self.views: dict[str, RecordedView] = {}
@@ -307,7 +312,7 @@ class Workspace:
                 self.automations.setdefault(each["id"], Automation(**each))
             self.views = _by_id(map(RecordedView.restored, state["views"]))
             self.conversions = _by_id(map(Conversion.restored, state["conversions"]))
-            self.runs = _by_id(map(AutomationRun.restored, state.get("runs", ())))
+            self.runs = _by_id(map(AutomationRun.restored, state.get("automation_runs", ())))
             self.responses.restore(state["answers"])
             self.counters.update(
                 views=len(self.views), conversions=len(self.conversions), automations=len(self.runs)
