@@ -65,6 +65,11 @@ def test_the_headline_has_the_price_of_the_chosen_variant(page: Page, store: Sto
     expect(headline).to_have_text("€26.00")
     page.locator("fieldset label", has_text="Sand").click()
     expect(headline).to_have_text("€24.00")
+    page.locator("fieldset label", has_text="Ink").click()
+    page.goto(f"{store.url}/about")
+    page.go_back()
+    expect(page.get_by_label("Ink")).to_be_checked()
+    expect(headline).to_have_text("€26.00")
 
 
 def test_a_quick_view_on_a_phone_shows_the_whole_picture(page: Page, store: Store) -> None:

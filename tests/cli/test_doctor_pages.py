@@ -154,7 +154,8 @@ def test_a_marked_route_without_a_product_is_found(topmail: Sandbox) -> None:
 def test_named_pages_are_looked_at_instead(topmail: Sandbox) -> None:
     finding = found(tea_app(topmail), "pages", named=("/tea/z", "https://tea.shop/missing"))
     assert finding.level == "warning"
-    assert finding.details == ("/tea/z: z, 9.90 USD", "https://tea.shop/missing: status")
+    missing = "https://tea.shop/missing: status: /missing answered 404 NOT FOUND."
+    assert finding.details == ("/tea/z: z, 9.90 USD", missing)
 
 
 def test_a_store_under_a_path_of_its_site_is_found_there(topmail: Sandbox) -> None:

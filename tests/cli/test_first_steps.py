@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, redirect, render_template_string
 from flask_login import LoginManager, UserMixin
 
 from tests.cli.examined import bare_app, doctor, told
@@ -209,6 +209,17 @@ def test_only_pages_of_the_store_are_inspected(topmail: Sandbox, address: str, s
     assert result.exit_code == status
     if status:
         assert "evil.example is not this store, which is tea.shop" in result.output
+
+
+def test_a_page_that_is_none_says_how_the_store_answered(topmail: Sandbox) -> None:
+    app = bare_app(topmail)
+    app.add_url_rule("/mine", view_func=lambda: redirect("/log-in"))
+    answers = {
+        path: app.test_cli_runner().invoke(args=["topmail", "inspect", path]).output
+        for path in ("/nope", "/mine")
+    }
+    assert "rejected: /nope: answered 404 NOT FOUND" in answers["/nope"]
+    assert "rejected: /mine: answered 302 FOUND, to /log-in" in answers["/mine"]
 
 
 @pytest.mark.parametrize(

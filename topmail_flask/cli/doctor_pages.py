@@ -132,7 +132,7 @@ def _outcome(sample: Sample) -> str:
     product = sample.decision.product
     if product is None:
         faults = [
-            f": {rejection.what} {rejection.why}. {rejection.fix}"
+            f": {rejection.what} {rejection.why}. {rejection.fix}".rstrip()
             for rejection in _trace_of(sample).rejected[:1]
         ]
         return f"{sample.decision.reason}{''.join(faults)}"

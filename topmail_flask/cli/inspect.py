@@ -16,7 +16,7 @@ from flask.cli import with_appcontext
 from topmail_flask.core import Core, core_of
 from topmail_flask.extraction.extract import extract
 from topmail_flask.guard import Guard
-from topmail_flask.model.decision import Decision, Extraction, Trace
+from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import Event, ProductView
 from topmail_flask.model.product import PRODUCT_FIELDS
@@ -110,11 +110,17 @@ def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decis
     try:
         # The shop's own receivers are not to hear of a page that nobody looks at.
         with product_viewed.muted(), view_dropped.muted():
-            app.test_client().get(path, base_url=base).close()
+            response = app.test_client().get(path, base_url=base)
+            response.close()
     finally:
         core.watchers.remove(decisions.append)
         core.tracker, core.hooks, core.settings = kept
-    return decisions[-1] if decisions else Decision(reason=Reason.STATUS)
+    decision = decisions[-1] if decisions else Decision(reason=Reason.STATUS)
+    if decision.reason is not Reason.STATUS:
+        return decision
+    to = f", to {response.location}" if response.location else ""
+    answer = Rejected(parts.path, f"answered {response.status}{to}")
+    return replace(decision, extraction=Extraction(trace=Trace(rejected=(answer,))))
 
 
 def _of_file(page: Extraction, shopper: Shopper | None) -> Decision:

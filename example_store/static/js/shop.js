@@ -57,7 +57,15 @@ document.addEventListener("click", (event) => {
 });
 
 /* The price at the top of a product page is that of the chosen variant. */
-document.addEventListener("change", ({ target }) => {
-  const headline = document.getElementById("headline-price");
-  if (headline && target.matches("input[name=sku][data-price]")) headline.textContent = target.dataset.price;
+function headline(choice) {
+  const price = document.getElementById("headline-price");
+  if (price && choice?.matches("input[name=sku][data-price]")) price.textContent = choice.dataset.price;
+}
+
+document.addEventListener("change", ({ target }) => headline(target));
+
+/* Who comes back finds the choice as it was left. */
+window.addEventListener("pageshow", () => {
+  const choice = document.querySelector("input[name=sku]:checked");
+  if (choice && !choice.defaultChecked) headline(choice);
 });
