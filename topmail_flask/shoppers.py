@@ -113,8 +113,8 @@ def shopper_of(user: object) -> Shopper | None:
 
 def _shopper(*values: Any) -> Shopper:
     if not _TEXTS.issuperset(map(type, values)):
-        names = (text if isinstance(text, str) else None for text in values[1:])
-        return Shopper(values[0], None, *names)
+        first, last = (text if isinstance(text, str) else None for text in values[1:])
+        return Shopper(values[0], None, first, last)
     return _RECENT.get(values) or _RECENT.add(values)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from types import TracebackType
 from typing import TypeVar
@@ -44,6 +45,7 @@ class TopMailClient:
     :param proxy: URL of a proxy.
     :param ca: file of CA certificates (PEM) instead of certifi's.
     :param connections: connections that are kept open at the most, 1 to 64.
+    :ivar contact_list: TopMail's id of the list that contacts are added to that it creates.
     :raises ConfigurationError: one of these is wrong.
     """
 
@@ -67,6 +69,7 @@ class TopMailClient:
         )
         self._transport = Transport(settings, f"topmail-flask/{version()}")
         self._quota: Quota | None = None
+        self.contact_list: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> TopMailClient:
@@ -74,7 +77,7 @@ class TopMailClient:
 
         :raises ConfigurationError: they hold no API key.
         """
-        return cls(
+        client = cls(
             settings.api_key or "",
             base_url=settings.base_url,
             timeout=settings.timeout,
@@ -82,6 +85,8 @@ class TopMailClient:
             ca=settings.ca,
             connections=settings.senders,
         )
+        client.contact_list = settings.contact_list
+        return client
 
     def track_product_view(self, view: ProductView) -> Receipt:
         """Record a view. Called again with the same view it sends the same idempotency key.
@@ -118,6 +123,32 @@ class TopMailClient:
             return found or _raised(made)
         return _raised(made)
 
+    def update_contact(
+        self,
+        contact_id: str,
+        *,
+        email: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        attributes: Mapping[str, object] | None = None,
+        subscribed: bool | None = None,
+    ) -> Contact:
+        """Change a contact: what is given, and nothing else; attributes merge with those it has.
+
+        That the address may be changed is a guess: TopMail says that the given fields are updated,
+        and not which. ``Conflict`` says that another contact has it.
+
+        :param contact_id: TopMail's id of the contact, see :meth:`find_contact`.
+        :raises InvalidValueError: a value that cannot be right.
+        """
+        known = Shopper(email, contact_id, first_name, last_name, attributes)
+        names = ("email", "first_name", "last_name", "attributes")
+        fields = {name: getattr(known, name) for name in names}
+        changes = {name: value for name, value in fields.items() if value is not None}
+        if subscribed is not None:
+            changes["subscribed"] = subscribed
+        return _raised(self._contact("PATCH", f"/contacts/{quote(contact_id, safe='')}", changes))
+
     def find_contact(self, email: str) -> Contact | None:
         """The contact with this address (in any case), or None.
 
@@ -152,13 +183,20 @@ class TopMailClient:
         """Create a contact; the error is returned. :class:`Conflict` says that it exists."""
         if shopper.email is None:
             raise InvalidValueError("email", "is missing: a contact is created by its address")
-        fields: dict[str, str | bool] = {"email": shopper.email, "subscribed": subscribed}
-        for name in ("first_name", "last_name"):
+        fields: dict[str, object] = {"email": shopper.email, "subscribed": subscribed}
+        for name in ("first_name", "last_name", "attributes"):
             value = getattr(shopper, name)
             if value is not None:
                 fields[name] = value
+        if self.contact_list is not None:
+            fields["list_id"] = self.contact_list
+        return self._contact("POST", "/contacts", fields)
+
+    def _contact(
+        self, method: str, path: str, fields: Mapping[str, object]
+    ) -> Contact | DeliveryError:
         body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-        answer = self._exchange("POST", "/contacts", body, new_key())
+        answer = self._exchange(method, path, body, new_key())
         return answer if isinstance(answer, DeliveryError) else answers.contact(answer)
 
     def take_quota(self) -> Quota | None:

@@ -49,6 +49,7 @@ class Entry:
         ``contact_id`` is known.
     :param first_name: used only when the contact has to be created.
     :param last_name: used only when the contact has to be created.
+    :param attributes: the same, an object of JSON; "": none.
     :param contact_id: TopMail's id of the contact, sent instead of the address. It is chosen once,
         when the entry comes into the books, so that every attempt has the same bytes. "": chosen,
         the body is sent as it is. None: not chosen yet.
@@ -68,6 +69,7 @@ class Entry:
     body: bytes = b""
     first_name: str = ""
     last_name: str = ""
+    attributes: str = ""
     contact_id: str | None = None
     renewed: int = 0
     target: str = ""
@@ -108,6 +110,7 @@ class Entry:
             event.body_bytes(),
             (names and names.first_name) or "",
             (names and names.last_name) or "",
+            attributes_of(names),
         )
 
     @property
@@ -180,18 +183,19 @@ class Entry:
         """
         body = self.check_body()
         event = BY_NAME[self.kind].restore(body, self.key, self.at, self.target)
-        if event.shopper is None or not (self.first_name or self.last_name):
+        if event.shopper is None or not (self.first_name or self.last_name or self.attributes):
             return event
         named = replace(
             event.shopper,
             first_name=self.first_name or None,
             last_name=self.last_name or None,
+            attributes=json.loads(self.attributes) if self.attributes else None,
         )
         return replace(event, shopper=named)
 
     def to_line(self) -> bytes:
         """One line of JSON with a checksum at its end and the body's own bytes in it."""
-        names = _names(self.first_name, self.last_name)
+        names = _names(self.first_name, self.last_name, self.attributes)
         if self.contact_id is not None:
             names += f',"contact_id":{json.dumps(self.contact_id)}'
         if self.renewed:  # once: as versions write it that know of once only
@@ -228,10 +232,17 @@ def _line(header: tuple[str, str, float, str, str], names: str, body: bytes) -> 
     return summed(head.encode() + body)
 
 
-def _names(first: str, last: str) -> str:
-    if not (first or last):
-        return ""
-    return f',"first_name":{json.dumps(first)},"last_name":{json.dumps(last)}'
+def attributes_of(shopper: Shopper | None) -> str:
+    """What else the contact is to be created with, as a text of JSON."""
+    attributes = shopper.attributes if shopper is not None else None
+    return json.dumps(attributes, separators=(",", ":")) if attributes else ""
+
+
+def _names(first: str, last: str, attributes: str) -> str:
+    names = ""
+    if first or last:
+        names = f',"first_name":{json.dumps(first)},"last_name":{json.dumps(last)}'
+    return names + (f',"attributes":{json.dumps(attributes)}' if attributes else "")
 
 
 def summed(text: bytes) -> bytes:
@@ -299,8 +310,9 @@ class Identities:
         digest.update(f"{identity}\0{product.id}\0{product.variant_id or ''}".encode())
         key, at, repeat = event.key, float(event.viewed_at), digest.hexdigest()
         names = ""
-        if shopper.first_name or shopper.last_name:
-            names = _names(shopper.first_name or "", shopper.last_name or "")
+        if shopper.first_name or shopper.last_name or shopper.attributes:
+            attributes = attributes_of(shopper)
+            names = _names(shopper.first_name or "", shopper.last_name or "", attributes)
         if not (key and _WORD.match(key) and 0 <= at < LATEST and len(body) <= BODY_LIMIT):
             raise ValueError("a view's key, time or body cannot be one")
         return _line(("view", key, at, identity, repeat), names, body)

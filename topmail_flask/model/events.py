@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -22,9 +22,9 @@ from topmail_flask.model.product import (
     amount,
     currency_code,
     identifier,
-    json_number,
 )
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.model.text import json_number, json_object
 
 SESSION_LIMIT = 100
 
@@ -348,27 +348,6 @@ Event = ProductView | Purchase | Conversion | Trigger
 CONVERSION_TYPES = ("signup", "upgrade", "custom")
 _CONVERSION_FIELDS = ("revenue", "currency", "metadata", "campaign_id", "flow_id")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
-
-
-def json_object(value: object, name: str) -> dict[str, Any]:
-    """A copy of ``value`` in plain JSON; Decimals become numbers, UUIDs and dates text.
-
-    :raises InvalidValueError: it is no object of JSON.
-    """
-    try:
-        text = json.dumps(dict(value), default=_plain, allow_nan=False)  # type: ignore[call-overload]
-    except (TypeError, ValueError, RecursionError):
-        raise InvalidValueError(name, "must be an object of JSON") from None
-    plain: dict[str, Any] = json.loads(text)
-    return plain
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal) and value.is_finite():
-        return json_number(value)
-    if isinstance(value, (UUID, date)):
-        return str(value)
-    raise TypeError
 
 
 def _uuid(value: object, name: str) -> str:

@@ -167,12 +167,6 @@ def currency_code(value: object, field: str) -> str:
     return code
 
 
-def json_number(value: Decimal) -> int | float:
-    """An amount as it stands in JSON: 99.99 stays 99.99, and 5.00 is 5."""
-    # repr() of a float is the shortest text that reads back the same.
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
 _CHECKS: dict[str, Callable[[object, str], object]] = {
     "id": identifier,
     "name": _name,

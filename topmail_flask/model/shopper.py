@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from topmail_flask.model.errors import InvalidValueError, WrongAnswer
-from topmail_flask.model.text import clean, cut
+from topmail_flask.model.text import clean, cut, json_object
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # Nobody has mail at .invalid and .localhost: https://www.rfc-editor.org/rfc/rfc2606
@@ -22,20 +23,22 @@ _EXAMPLES = frozenset({"example.com", "example.net", "example.org"})
 _CONTACT_ID = re.compile(r"[\x21-\x7e]{1,100}\Z")
 EMAIL_LIMIT = 254
 NAME_LIMIT = 100
+ATTRIBUTES_LIMIT = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """A shopper as a TopMail contact: by contact id, or by e-mail address.
 
-    When both are given, the contact id is sent. The names are used only when a contact has to be
-    created (``TOPMAIL_UNKNOWN_CONTACTS = "create"``).
+    When both are given, the contact id is sent. The names and attributes are used only when a
+    contact has to be created (``TOPMAIL_UNKNOWN_CONTACTS = "create"``).
 
     :param email: the contact's address, at most 254 characters; trimmed, its domain in lower case
         and in the ASCII form of DNS (``xn--…``).
     :param contact_id: TopMail's id of the contact, an opaque string of at most 100 characters.
     :param first_name: at most 100 characters.
     :param last_name: at most 100 characters.
+    :param attributes: anything else of the contact, an object of JSON of at most 8 KB.
     :ivar identity: what tells this shopper from every other: the contact id, or else the address.
     :raises InvalidValueError: neither an address nor an id, or not a possible one.
     """
@@ -44,6 +47,7 @@ class Shopper:
     contact_id: str | None = None
     first_name: str | None = None
     last_name: str | None = None
+    attributes: Mapping[str, object] | None = field(default=None, hash=False, repr=False)
     identity: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +62,11 @@ class Shopper:
             if value is not None:
                 text = cut(clean(value), NAME_LIMIT) if isinstance(value, str) else ""
                 object.__setattr__(self, name, text or None)
+        if self.attributes is not None:
+            attributes = json_object(self.attributes, "attributes") or None
+            if len(str(attributes)) > ATTRIBUTES_LIMIT:
+                raise InvalidValueError("attributes", "has more than 8 KB")
+            object.__setattr__(self, "attributes", attributes)
         object.__setattr__(self, "identity", self.contact_id or (self.email or "").casefold())
 
     @classmethod

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
+from uuid import UUID
 
 from topmail_flask.model.errors import InvalidValueError
 
@@ -121,3 +126,30 @@ def _ascii_host(host: str, field: str) -> str:
     if not re.fullmatch(r"[a-z0-9._-]+", encoded):
         raise InvalidValueError(field, "has a host that no browser would look up")
     return encoded
+
+
+def json_number(value: Decimal) -> int | float:
+    """An amount as it stands in JSON: 99.99 stays 99.99, and 5.00 is 5."""
+    # repr() of a float is the shortest text that reads back the same.
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def json_object(value: object, name: str) -> dict[str, Any]:
+    """A copy of ``value`` in plain JSON; Decimals become numbers, UUIDs and dates text.
+
+    :raises InvalidValueError: it is no object of JSON.
+    """
+    try:
+        text = json.dumps(dict(value), default=_plain, allow_nan=False)  # type: ignore[call-overload]
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidValueError(name, "must be an object of JSON") from None
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal) and value.is_finite():
+        return json_number(value)
+    if isinstance(value, (UUID, date)):
+        return str(value)
+    raise TypeError

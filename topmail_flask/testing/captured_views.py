@@ -12,8 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from topmail_flask.core import core_of
-from topmail_flask.model.events import Conversion, ProductView, Purchase, Trigger, json_object
+from topmail_flask.model.events import Conversion, ProductView, Purchase, Trigger
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.model.text import json_object
 from topmail_flask.testing.browsing import browse_as
 from topmail_flask.testing.clock import Clock
 from topmail_flask.testing.expectations import (
