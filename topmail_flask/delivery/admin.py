@@ -49,7 +49,7 @@ class EntrySummary:
     :ivar kind: of :data:`~topmail_flask.delivery.kinds.KINDS`; empty: it cannot be read.
     :ivar at: when it happened.
     :ivar product_id: of a view; else empty.
-    :ivar order_id: of a purchase; else empty.
+    :ivar order_id: of a purchase; of a trigger the automation, of another conversion its type.
     :ivar shopper: masked, ``s***@example.com``.
     :ivar attempts: attempts that counted so far.
     :ivar due: when it is tried next; None: at once, or never.
@@ -111,7 +111,7 @@ def summary(row: tuple[Any, ...]) -> EntrySummary:
         entry.kind,
         at,
         str(body.get("product_id") or ""),
-        str(body.get("order_id") or ""),
+        str(body.get("order_id") or entry.target or body.get("type") or ""),
         _masked(body),
         attempts,
         due or None,
