@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -416,7 +417,10 @@ class PageReader:
         if self._adapters:
             value, _ = self._adapted(value)
         objects = self._objects or self._load_objects()
-        return objects.read(value, self.address(request), request.view_args or {}, fields=fields)
+        where = self.address(request), request.view_args or {}
+        if self.is_asked():
+            self.current_page().remarks += objects.rejected(value, *where, fields)
+        return objects.read(value, *where, fields=fields)
 
     def _guess(self, shown: Shown, page: FlaskPage) -> GuessedProduct:
         """The product of a template variable that nobody marked.
@@ -424,17 +428,15 @@ class PageReader:
         :raises InvalidValueError: it is none.
         """
         objects, value = self._objects or self._load_objects(), shown.value
-        request = page.request
+        request, arguments = page.request, page.request.view_args or {}
         address = page.url = page.url or self.address(request)
-        arguments = request.view_args or {}
         if self._adapters:
             adapted, is_adapted = self._adapted(value)
-            if is_adapted:  # the shop's word
+            if is_adapted:
                 return GuessedProduct(objects.read(adapted, address, arguments), is_certain=True)
         guess = objects.guess(value, address, arguments)
-        rule = request.url_rule.rule if request.url_rule is not None else None
-        path = request.path if rule is not None and "<path:" in rule else ""
-        doubt = doubt_about(rule, request.endpoint, path)
+        rule = "" if request.url_rule is None else request.url_rule.rule
+        doubt = doubt_about(rule, request.endpoint, request.path if "<path:" in rule else "")
         if doubt.reason is None:
             return guess
         needs_sign = doubt.needs_sign and not has_listing(shown.context)
@@ -539,11 +541,9 @@ class PageReader:
             for name, value in shown.context.items():
                 if is_usual_variable(name) or callable(value):
                     continue
-                try:
+                with suppress(InvalidValueError):
                     self._guess(Shown(shown.template, shown.context, value), page)
-                except InvalidValueError:
-                    continue
-                products.append(name)
+                    products.append(name)
         return names_in(shown.context, wanted, products)
 
     def _hooked(self, hook: Callable[..., object], *args: Any) -> Any:

@@ -145,7 +145,9 @@ def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]
     listed += f" ({products[0]} looks like a product)" if products else ""
     product = products[0] if products else "..."
     for name in (wanted,) if wanted else VARIABLES:
-        if name and isinstance(context.get(name), (list, tuple)):
+        if name in context and context[name] is None:
+            return Rejected(name, "is None", "Answer with 404 where the view finds no product.")
+        if isinstance(context.get(name), (list, tuple)):
             fix = f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'
             return Rejected(name, "is a list or tuple: a product has names", fix)
     if wanted is not None:

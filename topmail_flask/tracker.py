@@ -315,9 +315,8 @@ class Tracker:
             charset=page.charset,
             view_args=page.view_args,
         )
-        if extraction.product is None:
-            return [], _remarked(extraction, page.remarks)
-        return [extraction.product], extraction
+        extraction = _remarked(extraction, page.remarks)
+        return [] if extraction.product is None else [extraction.product], extraction
 
     def ask(
         self, visitor: ShopperSource, environ: Mapping[str, Any]

@@ -196,7 +196,10 @@ def test_a_mapped_field_is_looked_for_nowhere_else() -> None:
     rejected: dict[str, str] = {}
     product = read({**LAMP, "sku": "S"}, fields={"price": "net", "sku": 5}, rejected=rejected)
     assert (product.price, product.sku) == (None, None)
-    assert rejected == {"sku": "could not be read (KeyError)"}
+    assert rejected == {
+        "price": "fields says 'net', which gives none",
+        "sku": "could not be read (KeyError)",
+    }
 
 
 def test_a_ready_product_passes_and_learns_its_url() -> None:

@@ -64,6 +64,21 @@ for _field, _words in _WORDS.items():
     for _rank, _word in enumerate(_words.split()):
         _MEANINGS.setdefault(folded(_word), []).append((_rank, _field))
 
+_PREFIXES = ("product", "prod", "item", "p")
+_PREFIXED = 1000
+
+
+def _meanings(name: str) -> list[tuple[int, str]]:
+    """The fields that a folded name may stand for; ``prod_price`` is believed after ``price``."""
+    if name in _MEANINGS:
+        return _MEANINGS[name]
+    for prefix in _PREFIXES:
+        known = _MEANINGS.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        if known:
+            return [(_PREFIXED + rank, field) for rank, field in known]
+    return []
+
+
 Shape = tuple[type, tuple[object, ...]]
 FieldNames = dict[str, tuple[str, ...]]
 """The names under which one object may hold each field, the best first."""
@@ -162,7 +177,7 @@ def _names_of(shape: Shape) -> FieldNames:
     found: dict[str, list[tuple[int, int, str]]] = {}
     names = dict.fromkeys(name for name in (*own, *_class_names(cls)) if isinstance(name, str))
     for at, name in enumerate(names):
-        for rank, field in _MEANINGS.get(folded(name), ()):
+        for rank, field in _meanings(folded(name)):
             found.setdefault(field, []).append((rank, at, name))
     return {field: tuple(name for *_, name in sorted(ranked)) for field, ranked in found.items()}
 
@@ -175,7 +190,7 @@ def _class_names(cls: type) -> tuple[str, ...]:
             for base in cls.__mro__
             if base not in (object, dict)
             for name in base.__dict__
-            if folded(name) in _MEANINGS or not callable(base.__dict__[name])
+            if _meanings(folded(name)) or not callable(base.__dict__[name])
         )
     )
 

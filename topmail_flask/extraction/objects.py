@@ -154,7 +154,12 @@ class ObjectReader:
         """The first usable value of a field: where the shop said, else under the known names."""
         if field in self._fields:
             found = self._mapped.at(cast(FieldPath, self._fields[field]))
-            return self._used(field, self._mapped, found, use)
+            used = self._used(field, self._mapped, found, use)
+            if used is None and field == "price":
+                place = self._fields[field]
+                named = f"{place!r:.60}" if isinstance(place, (str, int)) else "a function"
+                self._rejected.setdefault(field, f"fields says {named}, which gives none")
+            return used
         return next((used for _, used in self._each(names or field, field, use)), None)
 
     def _each(
@@ -420,6 +425,7 @@ _MINOR_AMOUNTS = ("unit_amount", "cents", "amount_cents", "price_cents")
 _AMOUNTS = (
     *("amount", "value", "gross", *_MINOR_AMOUNTS),
     *("betrag", "importe", "monto", "montant", "importo", "valor", "price"),
+    *("sale", "current", "final", "regular"),
 )
 
 

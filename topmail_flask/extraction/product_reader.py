@@ -18,7 +18,7 @@ from topmail_flask.extraction.attributes import PLAIN, WOULD_QUERY, Reader
 from topmail_flask.extraction.field_names import shape_of
 from topmail_flask.extraction.objects import ObjectReader, ShownOn
 from topmail_flask.extraction.orm_rows import REFUSED, mapper_of
-from topmail_flask.model.decision import GuessedProduct
+from topmail_flask.model.decision import GuessedProduct, Rejected
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 
@@ -57,6 +57,21 @@ class ProductReader:
             url = page_address(page_url, self._settings) if value.url is None else value.url
             return value if value.url else replace(value, url=url)
         return self._read(value, page_url, view_args, fields, needs_price=needs_price).product
+
+    def rejected(
+        self,
+        value: object,
+        page_url: str,
+        view_args: Mapping[str, object],
+        fields: Mapping[str, object] | None,
+    ) -> tuple[Rejected, ...]:
+        """What of an object that the shop named could not be used.
+
+        :raises InvalidValueError: as :meth:`read`.
+        """
+        if type(value) is Product:
+            return ()
+        return self._read(value, page_url, view_args, fields, needs_price=False).rejected
 
     def guess(
         self, value: object, page_url: str, view_args: Mapping[str, object]

@@ -311,7 +311,7 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
     ]  # what another element says is of something else
     if _COUNTED.match(text_after) or _FORMER_WORDS.search(words) or _OTHER_MONEY.search(words):
         return False
-    text_before, text_after = text_before.replace(_BLOCK, ""), text_after.replace(_BLOCK, "")
+    text_before, text_after = text_before.replace(_BLOCK, " "), text_after.replace(_BLOCK, " ")
     sign = _sign_beside(text_before, text_after)
     if sign is not None:
         return sign_currency(sign, price.currency) == price.currency
