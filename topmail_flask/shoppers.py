@@ -35,15 +35,17 @@ IDENTIFIED = "topmail_flask.named"
 
 
 _ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+\Z")
+_SESSION_KEYS = ("user", "email", "user_email", "username")
 _STAFF_MARKS = frozenset({"is_admin", "is_staff", "is_superuser"})
 
 
 def flask_login_shopper(request: Request) -> Shopper | None:
     """Flask-Login's ``current_user`` with its address, or None: nobody is logged in.
 
-    The address is the user's ``email``, ``mail`` or ``email_address``, or a ``username`` that is
-    one. A request without a cookie and without ``Authorization`` belongs to nobody unless the view
-    itself has logged somebody in; its session is not touched. Flask-Security is found by this, too.
+    The address is the user's ``email``, ``mail`` or ``email_address``, or a ``username`` or ``id``
+    that is one. A request without a cookie and without ``Authorization`` belongs to nobody unless
+    the view itself has logged somebody in; its session is not touched. Flask-Security is found by
+    this, too.
 
     :raises InvalidValueError: the user's address cannot be one.
     """
@@ -74,10 +76,11 @@ def g_user_shopper(_: Request) -> Shopper | None:
 
 
 def session_shopper(request: Request) -> Shopper | None:
-    """``session["user"]``, or ``session["email"]``, if there is an address in it."""
+    """``user``, ``email``, ``user_email`` or ``username`` of the session, if it has an address."""
     if not _may_have_session(request):
         return None
-    return shopper_of(session.get("user")) or shopper_of(session.get("email"))
+    found = (shopper_of(session.get(name)) for name in _SESSION_KEYS)
+    return next(filter(None, found), None)
 
 
 RESOLVERS: list[Resolver] = [
@@ -104,7 +107,7 @@ def shopper_of(user: object) -> Shopper | None:
         found = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
         return None if callable(found) else found
 
-    for name in ("email", "mail", "email_address", "username"):
+    for name in ("email", "mail", "email_address", "username", "id"):
         address = value_of(name)
         if address and (name == "email" or (isinstance(address, str) and _ADDRESS.match(address))):
             return _shopper(address, value_of("first_name"), value_of("last_name"))
