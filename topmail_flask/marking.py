@@ -59,7 +59,7 @@ def product_page(
         ``name``. The callable suits cached views, whose template does not run, and JSON
         endpoints. It runs inside the request, after the view.
     :param fields: for odd objects: maps a field of :class:`~topmail_flask.Product` to an attribute
-        or key, an index, a dotted path, or a callable that takes the object (rule T8).
+        or key, an index, a dotted path, or a callable that takes the object.
     """
     if source is None or isinstance(source, str):
         return _marker(Mark(variable=source, fields=fields))

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from sphinx.util.inventory import InventoryFile
 
 import topmail_flask
+from tests.conftest import missing
 from tests.servers.server import ROOT
 from topmail_flask import Reason, testing
+
+KINDS_OF_PAGES = [
+    *("index.html", "tutorial.html", "nothing-arrives.html", "changelog.html", "search.html"),
+    *("reference/settings.html", "reference/api.html", "reference/topmail.html"),
+    *("how-to/whole-store.html", "explanation/way-of-a-view.html"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +56,38 @@ def test_no_page_asks_another_site_for_anything(built: Path) -> None:
         for line in page.read_text(encoding="utf-8").splitlines():
             for loads in ('src="http', 'src="//', 'rel="stylesheet" href="http'):
                 assert loads not in line, f"{page.name}: {line}"
+
+
+def test_no_mark_of_an_inner_rule_is_in_the_reference_of_the_code(built: Path) -> None:
+    for name in ("api", "errors", "settings", "signals"):
+        page = (built / "reference" / f"{name}.html").read_text(encoding="utf-8")
+        assert re.findall(r"\b(?:rules? )[RT]\d{1,2}\b|\bF\d{3}\b", page) == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_on_the_built_pages(built: Path, scheme: str, width: int) -> None:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None or find_spec("playwright") is None:
+        missing("Chromium with Playwright")
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    faults = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        for name in KINDS_OF_PAGES:
+            page.goto((built / name).as_uri())
+            found = Axe().run(page).response["violations"]
+            faults += [f"{name}: {fault['id']}, {fault['nodes'][0]['target']}" for fault in found]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                faults.append(f"{name} is wider than the screen")
+        browser.close()
+    assert faults == []
 
 
 def test_every_reason_has_a_paragraph_with_the_command_that_shows_it() -> None:

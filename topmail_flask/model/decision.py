@@ -41,7 +41,7 @@ def traced(product: Product, source: str) -> list[FieldTrace]:
 
 
 class Conflict(NamedTuple):
-    """Two sources say different things of one product; the first one was believed (rule R36)."""
+    """Two sources say different things of one product; the first one was believed."""
 
     field: str
     source: str

@@ -74,7 +74,7 @@ class Shopper:
         """The shopper that a shop's function told: a Shopper, an e-mail address, or None.
 
         :raises InvalidValueError: text that is no address.
-        :raises WrongAnswer: anything else.
+        :raises TypeError: anything else.
         """
         if isinstance(who, str):
             return cls(email=who) if who.strip() else None

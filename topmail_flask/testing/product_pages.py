@@ -41,7 +41,7 @@ def check_product_pages(
     The pages are asked for by a known shopper who agreed to be tracked, with the cookies of
     ``client``. A page fails that is no view, or whose product lacks a required field: also when
     the page tells something that cannot be used, such as a picture without an absolute URL, and
-    when the id had to be made of the page's address (rule R34) although the shop did not ask for
+    when the id had to be made of the page's address although the shop did not ask for
     that by ``TOPMAIL_ID_FROM``; and a price that is not among those that the page shows.
 
     :param client: the test client of a Flask app with the extension.
