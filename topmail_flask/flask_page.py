@@ -125,7 +125,10 @@ class FlaskPage(RenderedPage):
             if shown.value is not None:
                 return True
         self.note_final_body()
-        return self.html is None or may_hold_product(self.html) or self._reader.is_asked()
+        if self.html is None:
+            return True
+        self.document = may_hold_product(self.html)
+        return self.document is not None or self._reader.is_asked()
 
     def read(self) -> None:
         """Fill in what the shop named, what the template shows, and the body."""
@@ -146,6 +149,8 @@ class FlaskPage(RenderedPage):
                 self.template_product = shown
         if not self.url:
             self.url = reader.address(request)
+        if self.document is not None:
+            self.document.url = self.url
         if not self._is_body_noted:
             self.note_final_body()
         if refusals:

@@ -9,6 +9,7 @@ from typing import Any
 from werkzeug.http import parse_options_header
 
 from topmail_flask.extraction.attributes import VARIABLES
+from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.encodings import readable
 from topmail_flask.model.decision import GuessedProduct, Rejected
 from topmail_flask.model.errors import IncompleteError, InvalidValueError
@@ -32,6 +33,7 @@ class RenderedPage:
     :ivar encoding: the ``Content-Encoding`` header, if there is one.
     :ivar disposition: the ``Content-Disposition`` header, if there is one.
     :ivar html: the body, undecoded; None when it cannot be read or need not be.
+    :ivar document: the same, as far as it was looked through.
     :ivar unread: why there is no product to tell, if one was to be looked for.
     :ivar marked: the route is marked, or the shop named the product.
     :ivar failed: an error of our own lost what the shop named, or what the template showed.
@@ -54,6 +56,7 @@ class RenderedPage:
     encoding: str | None = None
     disposition: str | None = None
     html: bytes | None = None
+    document: Document | None = None
     unread: Reason | None = None
     marked: bool = False
     explicit: bool = False

@@ -314,6 +314,7 @@ class Tracker:
             settings=self.settings,
             charset=page.charset,
             view_args=page.view_args,
+            document=page.document,
         )
         extraction = _remarked(extraction, page.remarks)
         return [] if extraction.product is None else [extraction.product], extraction

@@ -97,13 +97,15 @@ def positions(html: bytes, marker: bytes, limit: int) -> list[int]:
 
 
 class Head:
-    """Facts of the head: ``canonical``, ``base``, ``title``, ``lang`` and the metas."""
+    """Facts of the head: ``canonical``, ``base``, ``title``, ``lang`` and the metas.
+
+    :param html: the page's beginning, see :attr:`Document.head_bytes`.
+    """
 
     __slots__ = ("_markup", "base", "canonical", "lang")
 
     def __init__(self, html: bytes) -> None:
-        end = _end_of_head(html)
-        markup = self._markup = visible(html[:end])
+        markup = self._markup = visible(html)
         self.canonical = self._link(markup)
         self.base = self._base(markup)
         at = markup.find(b"<html", 0, 4096)
@@ -119,6 +121,10 @@ class Head:
     def holds(self, marker: bytes) -> bool:
         """Whether these bytes stand in the visible head."""
         return marker in self._markup
+
+    def facts(self) -> tuple[object, ...]:
+        """All that a product is told by, for comparison."""
+        return (self.canonical, self.base, self.lang, self.meta_tags())
 
     def meta_tags(self) -> tuple[bytes, ...]:
         """The metas of OpenGraph as they stand in the head, for comparison."""
@@ -419,6 +425,7 @@ class Document:
 
     __slots__ = (
         "_head",
+        "_head_bytes",
         "_partial_tree",
         "_read",
         "_tree",
@@ -437,6 +444,7 @@ class Document:
         self.is_read_beyond_head = False
         self._read: dict[Callable[[Document], Any], Any] = {}
         self._head: Head | None = None
+        self._head_bytes: bytes | None = None
         self._tree: LexborHTMLParser | None = None
         self._partial_tree: LexborHTMLParser | None = None
 
@@ -451,8 +459,15 @@ class Document:
     def head(self) -> Head:
         """Links, metas and title, read without a tree."""
         if self._head is None:
-            self._head = Head(self.html)
+            self._head = Head(self.head_bytes)
         return self._head
+
+    @property
+    def head_bytes(self) -> bytes:
+        """The page up to the end of its head, or the beginning of its body."""
+        if self._head_bytes is None:
+            self._head_bytes = self.html[: _end_of_head(self.html)]
+        return self._head_bytes
 
     def body_metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of the metas of OpenGraph wherever they stand in the page."""

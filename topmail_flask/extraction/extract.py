@@ -83,7 +83,7 @@ class RecentPages:
         self.answers[key] = extraction
 
 
-_RECENT = RecentPages(256)
+_RECENT = RecentPages(512)
 _VERDICTS = Verdicts()
 _SAID = Said()
 
@@ -99,6 +99,7 @@ def extract(  # noqa: PLR0913  all but the page and its address have a default
     charset: str | None = None,
     view_args: Mapping[str, object] | None = None,
     now: float | None = None,
+    document: Document | None = None,
 ) -> Extraction:
     """The product that a page shows, or the reason why there is none. Never raises.
 
@@ -116,6 +117,7 @@ def extract(  # noqa: PLR0913  all but the page and its address have a default
     :param charset: character set that the Content-Type named.
     :param view_args: the values that the route took from the URL; one may choose a variant.
     :param now: the time, in seconds since the epoch, by which offers begin and end.
+    :param document: this very page at its address, once :func:`may_hold_product` looked at it.
     """
     settings = settings or _DEFAULTS
     guess = _guess(template_product) if isinstance(template_product, Product) else template_product
@@ -131,7 +133,9 @@ def extract(  # noqa: PLR0913  all but the page and its address have a default
         chosen = arguments(url, view_args, settings.variant_args)
         now = time.time() if now is None else now
         asked = (settings, currency or settings.currency, now, chosen, declared, guess)
-        return PageInput(Document(page, url), *asked).verdict(key)
+        if document is None or document.html is not page:
+            document = Document(page, url)
+        return PageInput(document, *asked).verdict(key)
     except Exception as error:  # noqa: BLE001  a page that breaks our reading is the shop's page still
         return _unread(error, declared or (guess.product if guess else None))
 
@@ -149,17 +153,15 @@ def _guess(template_product: Product) -> GuessedProduct:
     return GuessedProduct(template_product, (ShopPrice(price, currency, "price"),))
 
 
-def may_hold_product(html: bytes) -> bool:
-    """Whether it pays to read the page: False only if there is no product in its markup.
-
-    Costs a few microseconds for a page of 24 KB.
-    """
+def may_hold_product(html: bytes) -> Document | None:
+    """The page, if it pays to read it: None only if there is no product in its markup."""
     document = Document(html, "")
-    return (
+    is_marked = (
         any(document.once(source.mentions) for source in SOURCES)
         or b"\0\0" in (html[:4:2], html[1:4:2])  # UTF-16 hides every marker
         or html.startswith((b"\xff\xfe", b"\xfe\xff", *_COMPRESSED))
     )
+    return document if is_marked else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +234,24 @@ class PageInput:
 
     def answer(self) -> Extraction:
         """The page's product; that of a page with the same head and JSON-LD is remembered."""
-        blocks = self.document.once(json_ld.blocks_of)
-        is_short = blocks and sum(map(len, blocks)) <= _REMEMBERED_BYTES
-        key = self._key(blocks) if is_short else None
-        known = _RECENT.answers.get(key) if key else None
-        if known is not None:
-            return known
-        extraction = self.plain() or self.by_all_rules()
-        if key and not self.document.is_read_beyond_head:
-            _RECENT.remember(key, extraction)
-        return extraction
+        document = self.document
+        blocks = document.once(json_ld.blocks_of)
+        if not blocks or sum(map(len, blocks)) > _REMEMBERED_BYTES:
+            return self.plain() or self.by_all_rules()
+        # All that the answer depends on where JSON-LD and the head decide.
+        items = [document.once(source.mentions) for source in SOURCES if source.kind is Kind.ITEMS]
+        shop = (self.settings, self.currency, self.now // _MOMENT, self.chosen)
+        key = (*blocks, document.url, *items, shop, self.declared, self.template_product)
+        same_bytes = (document.head_bytes, *key)
+        known = _RECENT.answers.get(same_bytes)
+        if known is None:  # the head of each visitor's page may hold a token of its own
+            same_head = (document.head.facts(), *key)
+            known = _RECENT.answers.get(same_head) or self.plain() or self.by_all_rules()
+            if not document.is_read_beyond_head:
+                _RECENT.remember(same_head, known)
+                if len(document.head_bytes) <= _REMEMBERED_BYTES:
+                    _RECENT.remember(same_bytes, known)
+        return known
 
     def plain(self) -> Extraction | None:
         """The product of the only plain node; None where that has to be read by all rules."""
@@ -264,15 +274,6 @@ class PageInput:
         if not page.is_read_by_its_head:
             self.document.is_read_beyond_head = True
         return extraction
-
-    def _key(self, blocks: list[bytes]) -> tuple[Hashable, ...]:
-        """All that the answer depends on where JSON-LD and the head decide."""
-        document, head = self.document, self.document.head
-        items = [document.once(source.mentions) for source in SOURCES if source.kind is Kind.ITEMS]
-        place = (document.url, head.canonical, head.base, head.lang)
-        shop = (self.settings, self.currency, self.now // _MOMENT, self.chosen)
-        bases = (self.declared, self.template_product)
-        return (*blocks, head.meta_tags(), *items, place, shop, bases)
 
     def _read(self, page: StructuredPage) -> Extraction:
         if self.declared is not None:

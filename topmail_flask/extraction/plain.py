@@ -21,7 +21,7 @@ from topmail_flask.extraction.currencies import currency_code, rounded, sane
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.labels import brand_of, category_of, image_of
 from topmail_flask.extraction.prices import machine_amount
-from topmail_flask.extraction.products import identifier_of
+from topmail_flask.extraction.products import identifier_of, identifiers
 from topmail_flask.extraction.schema_org import Node, plain, short, short_type
 from topmail_flask.model.decision import Extraction, FieldTrace, Trace
 from topmail_flask.model.errors import InvalidValueError
@@ -31,8 +31,8 @@ _SOURCE = "json_ld"
 # Properties that are read here, or that say nothing about the product's fields.
 _PROPERTIES = frozenset(
     """
-    @context @type name sku description image brand category url offers aggregateRating mpn gtin
-    gtin8 gtin12 gtin13 gtin14 color material size weight
+    @context @type name sku description image brand category url offers aggregateRating productID
+    mpn gtin gtin8 gtin12 gtin13 gtin14 color material size weight
     """.split()
 )
 _OF_OFFER = frozenset(
@@ -54,6 +54,9 @@ def read_plain(document: Document, place: PageLocation, currency: str | None) ->
     price = _price(node["offers"], currency)
     if not (name and sku and address and price):
         return None
+    ids = identifiers(node)
+    kind = "productID" if "productID" in ids else "sku"
+    product_id = ids[kind]
     lang = document.head.lang
     brand = brand_of(node, lang)
     category = category_of(node.get("category"), lang)
@@ -71,7 +74,7 @@ def read_plain(document: Document, place: PageLocation, currency: str | None) ->
         ("currency", _SOURCE, code, code),
         ("sku", _SOURCE, sku, sku),
         ("url", source, url, without_tracking(url)),
-        ("id", _SOURCE, f"sku: {sku}", sku),
+        ("id", _SOURCE, f"{kind}: {product_id}", product_id),
     )
     values: dict[str, Any] = {field: value for field, _, _, value in found if value}
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as html_entities
 import re
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from topmail_flask.extraction.document import places
@@ -46,14 +47,20 @@ def _found(page: bytes, name: str) -> tuple[str, bytes]:
     if not has_ending and len(name) < _SHORTEST_STEM:
         return "", b""
     name = name.removeprefix("./").lstrip("/")
-    spelled = (name, quote(name), html_entities.escape(name), quote(name, safe="/()!'*"))
-    for text in dict.fromkeys(spelled):
+    for text in _spelled(name):
         written = text.encode("utf-8", "replace")
         for at in places(page, written, _MOST_PLACES if written else 0):
             address, proof = _address(page, at, len(written), has_ending=has_ending)
             if address:
                 return address, proof
     return "", b""
+
+
+def _spelled(name: str) -> Iterator[str]:
+    """The ways to write a name; the next is only made where the one before is not on the page."""
+    yield name
+    others = quote(name), html_entities.escape(name), quote(name, safe="/()!'*")
+    yield from dict.fromkeys(text for text in others if text != name)
 
 
 def _address(page: bytes, at: int, length: int, *, has_ending: bool) -> tuple[str, bytes]:
@@ -66,7 +73,7 @@ def _address(page: bytes, at: int, length: int, *, has_ending: bool) -> tuple[st
     opening = before.rfind(b"<")
     if opening < 0 or opening < before.rfind(b">") or not _PICTURE_TAG.match(before, opening):
         return "", b""
-    value = _SOURCE.search(before) or _STYLE.search(before)
+    value = _SOURCE.search(before, opening) or _STYLE.search(before, opening)
     if value is None:
         return "", b""
     prefix = next(part for part in value.groups() if part is not None)

@@ -197,15 +197,12 @@ def _is_part_of_word(text: str, at: int, end: int) -> bool:
 
 def _is_within_code(text: AnyStr, at: int) -> bool:
     """Whether a place is inside a script, a style sheet or a comment."""
-    for opening, closing in _CODE:
-        if isinstance(text, bytes):
-            end = text.find(closing.encode(), at)
-            if end >= 0 and text.find(opening.encode(), at, end) < 0:
-                return True
-        else:
-            end = text.find(closing, at)
-            if end >= 0 and text.find(opening, at, end) < 0:
-                return True
+    # Backwards, which is several times as fast; what is never closed hides nothing.
+    for pair in _CODE:
+        opening, closing = map(str.encode, pair) if isinstance(text, bytes) else pair
+        start = text.rfind(opening, 0, at)
+        if start >= 0 and text.find(closing, start, at) < 0 and text.find(closing, at) >= 0:
+            return True
     return False
 
 

@@ -548,6 +548,10 @@ class Settings:
                 "'worker' the store's processes do not send"
             )
 
+    def __hash__(self) -> int:
+        # Few differ: to hash all of them takes longer than to compare two.
+        return hash((self.site_url, self.currency))
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """The settings of a Flask configuration: all its keys that begin with ``TOPMAIL_``.
