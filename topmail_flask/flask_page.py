@@ -125,10 +125,8 @@ class FlaskPage(RenderedPage):
             if shown.value is not None:
                 return True
         self.note_final_body()
-        if self.html is None:
-            return True
-        self.document = may_hold_product(self.html)
-        return self.document is not None or self._reader.is_asked()
+        self.document = None if self.html is None else may_hold_product(self.html)
+        return self.html is None or self.document is not None or self._reader.is_asked()
 
     def read(self) -> None:
         """Fill in what the shop named, what the template shows, and the body."""
@@ -151,8 +149,7 @@ class FlaskPage(RenderedPage):
             self.url = reader.address(request)
         if self.document is not None:
             self.document.url = self.url
-        if not self._is_body_noted:
-            self.note_final_body()
+        self.note_final_body()
         if refusals:
             self.unread = refusals[0]
             if Reason.AMBIGUOUS in refusals or Reason.HOOK_FAILED in refusals:
@@ -183,13 +180,10 @@ class FlaskPage(RenderedPage):
         # A 304 has its body still: Werkzeug leaves it out when the response is sent.
         is_plain = len(chunks) == 1 and type(chunks[0]) is bytes
         body = chunks[0] if is_plain else response.get_data()
-        limit = self._reader.settings.max_page_bytes
         if self.status == 304 and not body:
             self.unread = Reason.NO_BODY
-        elif self.encoding is None and len(body) <= limit:
-            self.html = body
         else:
-            self.note_body(body, limit)
+            self.note_body(body, self._reader.settings.max_page_bytes)
 
     def is_left_to_beacon(self) -> bool:
         """Whether the visitor gets, or has, an older copy of the page with a beacon on it.

@@ -216,6 +216,7 @@ class PageInput:
     def _ask_page(
         self, guess: GuessedProduct, extraction: Extraction, *, is_silent: bool
     ) -> PageSays:
+        has_price = False
         if not is_silent:
             if guess.doubt is not None and replace(self, guess=None).answer().product is not None:
                 guess = replace(guess, doubt=None)
@@ -223,13 +224,14 @@ class PageInput:
                 field.field == "price" and field.source != "template"
                 for field in extraction.trace.fields
             )
-            return ask_page(self.document, guess, has_price=has_price)
-        known = _SAID.get((self.document.url, guess))
-        if known is not None and known.is_proved and known.still_in(self.document.html):
+        asked = (self.document.url, guess, has_price)
+        known = _SAID.get(asked)
+        is_enough = known is not None and known.is_proved and (is_silent or known.proofs)
+        if known is not None and is_enough and known.still_in(self.document.html):
             return known
-        says = ask_page(self.document, guess, has_price=False)
+        says = ask_page(self.document, guess, has_price=has_price)
         if "?" not in self.document.url:
-            _SAID.keep((self.document.url, guess), says)
+            _SAID.keep(asked, says)
         return says
 
     def answer(self) -> Extraction:

@@ -93,17 +93,14 @@ def items(document: Document) -> list[Node]:
 def _schema_org_names(document: Document) -> list[int]:
     """Where names begin that the page gives as addresses of schema.org.
 
-    The old ways to write it are looked for only where there is no JSON-LD, but microdata: to search
-    a page for them takes as long as all else.
+    The old ways to write it are looked for only where there is no JSON-LD: to search a page for
+    them takes as long as all else.
     """
-    html = document.html
-    ways: tuple[bytes, ...] = _VOCABULARIES
-    if document.once(json_ld.blocks_of) or html.rfind(b"temtype") < 0:
-        ways = _VOCABULARIES[:1]
+    ways = _VOCABULARIES[:1] if document.once(json_ld.blocks_of) else _VOCABULARIES
     return [
         at + len(vocabulary)
         for vocabulary in ways
-        for at in positions(html, vocabulary, _LOOKED_AT)
+        for at in positions(document.html, vocabulary, _LOOKED_AT)
     ]
 
 

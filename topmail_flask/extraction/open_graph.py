@@ -108,8 +108,6 @@ class OpenGraph:
 def mentions_product(document: Document) -> bool:
     """Whether the page has the metas of a product that say more of it than its type."""
     html = document.once(_marked)
-    if html is document.html and html.rfind(b"og:title") < 0:  # a product has a name
-        return False
     return html.rfind(b"price:amount") >= 0 or html.rfind(b"retailer_item_id") >= 0
 
 

@@ -95,7 +95,12 @@ class Product:
             del kept["price"]
             if rejected is not None:
                 rejected["price"] = "has no currency: set TOPMAIL_CURRENCY or give the product one"
-        return cls(**kept)  # type: ignore[arg-type]  # each value was made by its field's check
+        if "price" not in kept:
+            kept.pop("currency", None)
+        product = object.__new__(cls)  # whose values need no second check
+        for field in PRODUCT_FIELDS:
+            object.__setattr__(product, field, kept.get(field))
+        return product
 
 
 def identifier(value: object, field: str) -> str:
