@@ -78,3 +78,16 @@ def test_a_crash_during_adoption_takes_nothing_twice(tmp_path: Path) -> None:
     assert drain(books) == []
     assert books.stats().accepted == books.stats().delivered == 1
     books.close()
+
+
+def test_what_lies_there_by_mistake_keeps_no_view_back(tmp_path: Path) -> None:
+    # F187
+    old, new = homes(tmp_path)
+    written, books = journal(old), outbox(new)
+    assert written.append(entry(1))
+    written.close()
+    (old / "folder.journal").mkdir()
+    (old / "link.journal").symlink_to("nowhere")
+    assert books.adopt(old)
+    assert drain(books) == ["key-1"]
+    books.close()

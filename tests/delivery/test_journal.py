@@ -224,9 +224,48 @@ def test_a_large_file_is_left_for_a_new_one(tmp_path: Path) -> None:
         assert written.append(entry(number))
     assert len(segments.listed(directory)) > 3
     import_all(books)
+    clock.now += 1
+    assert written.check() == ""  # what is imported is let go of
+    import_all(books)
     assert len(segments.listed(directory)) == 1  # the one that is held
     assert books.stats().pending == 40
     books.close()
+
+
+def test_files_that_are_full_are_saved_like_the_one_in_use(tmp_path: Path) -> None:
+    """F193: nobody had imported them yet."""
+    directory, clock = tmp_path / "outbox", Clock()
+    written, books = journal(directory, clock, segment_bytes=2000), outbox(directory)
+    for number in range(40):
+        clock.now += 1
+        assert written.append(entry(number))
+    directory.rename(tmp_path / "elsewhere")
+    clock.now += 1
+    assert written.append(entry(40))
+    import_all(books)
+    assert sorted(drain(books)) == sorted(f"key-{number}" for number in range(41))
+
+
+def test_files_that_threads_have_begun_at_once_are_all_saved(tmp_path: Path) -> None:
+    """F193, F195: each of them thought that there was none."""
+    directory, clock = tmp_path / "outbox", Clock()
+    written, books = journal(directory, clock), outbox(directory)
+    together = threading.Barrier(8)
+
+    def look(number: int) -> None:
+        together.wait()
+        assert written.append(entry(number))
+
+    threads = [threading.Thread(target=look, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    directory.rename(tmp_path / "elsewhere")
+    clock.now += 1
+    assert written.append(entry(8))
+    import_all(books)
+    assert sorted(drain(books)) == [f"key-{number}" for number in range(9)]
 
 
 def test_the_journals_do_not_grow_for_ever_when_nobody_delivers(tmp_path: Path) -> None:

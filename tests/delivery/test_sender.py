@@ -190,3 +190,20 @@ def test_views_that_a_person_removes_after_they_were_claimed_are_not_sent(tmp_pa
         beside.close()
         shop.run(3)
         assert len(shop.chaos.keys) == sent
+
+
+def test_an_answer_that_is_announced_is_waited_for(shop: World) -> None:
+    """Of a proxy: 102 or 103 come before the answer."""
+
+    def announced(exchange: acts.Exchange) -> None:
+        exchange.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n")
+        exchange.wfile.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+        acts.ok(exchange)
+
+    shop.chaos.otherwise = announced
+    for number in range(5):
+        shop.look(f"shopper{number}@shop.example")
+    shop.run(30)
+    assert len(shop.chaos.views) == 5
+    assert len(shop.chaos.connections) == 1
+    assert shop.stats.delivered == 5

@@ -158,3 +158,36 @@ def test_a_full_plan_stops_calls_until_the_next_day(shop: World) -> None:
     shop.run(10)
     assert shop.stats.accepted == 1
     assert len(shop.chaos.calls) == 2 or shop.stats.expired == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "dead"),
+    [
+        (acts.page(403), 1),
+        (acts.page(200), 1),
+        (acts.status(402), 1),
+        (acts.error(403, "forbidden"), 1),
+        (acts.status(503, ("Retry-After", "300")), 1),
+        (acts.status(429, ("Retry-After", "60")), 0),
+    ],
+    ids=["firewall", "log-in page", "plan", "forbidden", "busy", "limit"],
+)
+def test_a_view_that_stops_all_calls_by_itself_does_not_stop_them_for_ever(
+    tmp_path: Path, act: acts.Act, dead: int
+) -> None:
+    """F012, F106: a firewall dislikes the text of one product; other views find out that it is not
+    the way that is closed.
+    """
+    with world(tmp_path) as shop:
+
+        def answer(exchange: acts.Exchange) -> None:
+            (act if b"evil" in exchange.seen.body else acts.ok)(exchange)
+
+        shop.chaos.otherwise = answer
+        shop.look("eve@shop.example", "evil")
+        for number in range(15):
+            shop.run(100)
+            shop.look(f"shopper{number}@shop.example")
+        shop.run(700)
+        assert shop.stats.delivered == 15
+        assert shop.stats.dead == dead

@@ -131,7 +131,9 @@ def reaction(answer: Answer) -> DeliveryError:
         return SendingBlocked("redirect", status=status, fix=_FIXES["redirect"])
     if status == 401:
         return SendingBlocked("unauthorized", status=status, fix=_FIXES["unauthorized"])
-    if status == 403:
+    if status == 403 and not code:
+        return _suspicious(answer)  # of a firewall, which may dislike this one body
+    if status in (402, 403):
         code = "limit_reached" if code == "limit_reached" else "forbidden"
         return SendingBlocked(code, status=status, fix=_FIXES[code])
     if status == 404:

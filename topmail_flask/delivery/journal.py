@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection
@@ -61,12 +62,18 @@ class Journal:
         self._clock = clock
         self._monotonic = monotonic
         self._segment: Segment | None = None
-        self._moved: list[Segment] = []
+        self._begin()
         self._check_at = 0.0
         self._checked_size = 0
         self._retry_at = 0.0
         self._warn_at = 0.0
         self.degraded = ""
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._tending = threading.Lock()
+        self._open: dict[Segment, float] = {}
+        """The files that are not let go of, and since when another one is in use."""
 
     def append(self, entry: Entry) -> bool:
         """Writes one entry, as :meth:`append_line` does."""
@@ -117,13 +124,16 @@ class Journal:
         :returns: what nobody has imported from a file that was moved or deleted, and cannot be
             saved: it is lost with this process.
         """
-        if self._moved or (self._segment is not None and not self._segment.in_place):
+        if self._pid != os.getpid():
+            return []
+        if not all(segment.in_place for segment in self._open):
             self._check_at = self._retry_at = 0.0
             self.check()
         self._segment = None
         lost: list[Entry] = []
-        while self._moved:
-            lost += self._entries_of(self._moved.pop())
+        while self._open:
+            segment, _ = self._open.popitem()
+            lost += [] if segment.in_place else self._entries_of(segment)
         return lost
 
     def _entries_of(self, moved: Segment) -> list[Entry]:
@@ -131,7 +141,7 @@ class Journal:
         with suppress(OSError):
             source = segments.OpenSegment(moved.path, moved.reader, dead=False)
             start = 0
-            while moved.pid == os.getpid() and (chunk := source.read(start, segments.CHUNK)):
+            while chunk := source.read(start, segments.CHUNK):
                 start += len(chunk)
                 for line in segments.lines_of(chunk):
                     with suppress(ValueError):
@@ -140,10 +150,16 @@ class Journal:
 
     def _see_to_place(self) -> None:
         segment, now = self._segment, self._monotonic()
-        if segment is None or segment.pid != os.getpid() or now < self._check_at:
+        if self._pid != os.getpid() or not self._open or now < self._check_at:
             return
-        if self._checked(segment, now) is segment:
-            self._rest(segment)
+        if segment is not None:
+            if self._checked(segment, now) is segment:
+                self._rest(segment)
+        elif all(each.in_place for each in self._open):
+            self._check_at = now + CHECK_INTERVAL
+            self._tend(None, now)
+        else:
+            self._checked(None, now)
 
     def _rest(self, segment: Segment) -> None:
         """Lets go of a file that is imported to its end, so that the leader removes it."""
@@ -160,12 +176,13 @@ class Journal:
 
     def _checked(self, segment: Segment | None, now: float) -> Segment | None:
         self._check_at = now + CHECK_INTERVAL
-        if segment is not None and segment.pid == os.getpid():
-            if not segment.in_place:
-                self._moved.append(segment)
-            elif (size := os.fstat(segment.fd).st_size) < self._segment_bytes:
+        if self._pid != os.getpid():
+            self._begin()
+        if segment is not None and segment.pid == os.getpid() and segment.in_place:
+            size = os.fstat(segment.fd).st_size
+            if size < self._segment_bytes:
                 segment.reserve(size)
-                self._save_moved(segment)
+                self._tend(segment, now)
                 return segment
         self._segment = None
         if now < self._retry_at:
@@ -173,17 +190,33 @@ class Journal:
         prepare(self._directory)
         if segments.overflows(self._directory, self._max_bytes):
             raise OSError(errno.EDQUOT, "the journals are full: nobody delivers from them")
-        self._segment = Segment.create(self._directory, now=self._clock(), durable=self._durable)
-        self._save_moved(self._segment)
-        return self._segment
+        made = Segment.create(self._directory, now=self._clock(), durable=self._durable)
+        self._open[made] = float("inf")
+        self._segment = made
+        self._tend(made, now)
+        return made
 
-    def _save_moved(self, to: Segment) -> None:
-        """Saves what nobody has imported from files that were moved or deleted (fault F193)."""
-        for moved in tuple(self._moved):
-            if moved.pid == os.getpid():
-                self._carry_over(moved, to)
-            with suppress(ValueError):
-                self._moved.remove(moved)
+    def _tend(self, current: Segment | None, now: float) -> None:
+        """Lets go of what is imported to its end, and saves what nobody has imported from files
+        that were moved or deleted (fault F193). Another thread may still be writing to any of them.
+        """
+        if not self._tending.acquire(blocking=False):
+            return
+        try:
+            for segment, known in list(self._open.items()):
+                if segment in (current, self._segment):
+                    continue
+                left_at = self._open[segment] = min(known, now)
+                if not segment.is_open:
+                    self._open.pop(segment, None)
+                elif current is not None and not segment.in_place:
+                    self._carry_over(segment, current)
+                    if now >= left_at + 2 * CHECK_INTERVAL:
+                        self._open.pop(segment, None)
+                elif now >= left_at + CHECK_INTERVAL and segment.is_erased:
+                    self._open.pop(segment, None)
+        finally:
+            self._tending.release()
 
     def _carry_over(self, moved: Segment, to: Segment) -> None:
         source = segments.OpenSegment(moved.path, moved.reader, dead=False)

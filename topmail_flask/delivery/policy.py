@@ -156,15 +156,20 @@ class Pace:
             return 0
         if self.pause and self.pause.reason == RATE_LIMITED:
             self.pause = None
-        most = self._senders if self._proven and self.pause is None else 1
+        most = 1 if self.probes else self._senders
         room = min(most - under_way, int(self._tokens))
         if self._left is not None and now < self._quota_ends:
             room = min(room, max(self._left, 0 if under_way else 1))
         return max(room, 0)
 
+    @property
+    def probes(self) -> bool:
+        """Whether one call is to find out if the way is open."""
+        return not self._proven or self.pause is not None
+
     def calls(self, now: float) -> int:
         """How many calls one thread may make in a row now: one, until a call has succeeded."""
-        if not self._proven or self.pause is not None:
+        if self.probes:
             return 1
         calls = int(self._tokens)
         if self._left is not None and now < self._quota_ends:

@@ -34,6 +34,7 @@ CONFLICTS_TO_DIE = 4
 SAME_ERRORS_TO_DIE = 5
 LONGEST_FAILING = 600.0
 """Seconds for which a view that fails while others pass may keep back its shopper's later views."""
+ABOUT_THE_KEY = ("unauthorized", "limit_reached")
 MOST_HISTORIES = 10_000
 WRITTEN_AFTER = 1.0
 """Seconds after which what was learnt is in the outbox, if it takes anything."""
@@ -43,6 +44,7 @@ WRITTEN_AFTER = 1.0
 class _History:
     """What is remembered of a view that was tried: lost with the leader, which only asks more."""
 
+    failures: int = 0
     conflicts: int = 0
     same_errors: int = 0
     error: str = ""
@@ -198,7 +200,8 @@ class Reactions:
             history = self._history(row)
             history.conflicts += 1
             return Reason.REJECTED if history.conflicts >= CONFLICTS_TO_DIE else None
-        if isinstance(error, (RateLimited, SendingBlocked)):
+        self._history(row).failures += 1
+        if isinstance(error, RateLimited) or error.code in ABOUT_THE_KEY:
             return None
         if self._replayed(row, error):
             return Reason.REPLAYED_ERROR
@@ -249,8 +252,9 @@ class Reactions:
         else:
             self._pace.failed(error, now, wall)
         if isinstance(error, (RateLimited, SendingBlocked)):
-            # The pause holds every view back; which one goes first after it does not matter.
-            self._outbox.retry(row, wall, counts=False)
+            # The pause holds every view back; after it those go first that have not failed.
+            since = self._history(row).failing_since
+            self._outbox.retry(row, wall, counts=False, failing_since=since)
             return
         asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
         wait = max(backoff(row.attempts + 1, self._dice()), asked)
@@ -265,6 +269,11 @@ class Reactions:
         wait = until_tomorrow(wall) if limited else BLOCKED_PROBE_INTERVAL
         self._creation_paused_until = max(self._creation_paused_until, wall + wait)
         self._notices.note("contacts", f"no contacts are created for now: {error}")
+
+    def failures(self, row: Row) -> int:
+        """How often it has failed here."""
+        history = self._histories.get(row.entry.key)
+        return history.failures if history else 0
 
     def _history(self, row: Row) -> _History:
         return self._histories.get(row.entry.key) or self._begin(row)

@@ -191,6 +191,8 @@ class OutboxFile:
         """What is lost when this is closed: rows in memory, or in a file without a name that
         cannot be saved under it now. They keep the name of the contact that was chosen for them.
         """
+        if self.degraded and self._retry_at < float("inf"):
+            self.leave_memory()  # also the counts, if the directory takes them
         self._save()
         adrift = [self._disk] if self._disk and not self._disk.is_in_place else []
         sources = [each.connections[0] for each in (*adrift, self._memory) if each.connections]
@@ -224,11 +226,7 @@ class OutboxFile:
         return True
 
     def close(self) -> None:
-        """Closes all connections of this process; a file that lost its name is saved before, and
-        what is in memory if the directory takes it.
-        """
-        if self.degraded and self._retry_at < float("inf"):
-            self.leave_memory()
+        """Closes all connections of this process; a file that lost its name is saved before."""
         self._save()
         for file in (self._disk, self._memory):
             if file is not None:

@@ -84,7 +84,9 @@ class Segment(HeldFile):
     def is_erased(self) -> bool:
         """Whether the leader has erased it to its end."""
         size = os.fstat(self.fd).st_size
-        return os.pread(self.reader, len(ABANDONED), size - len(ABANDONED)) == ABANDONED
+        return (
+            size == 0 or os.pread(self.reader, len(ABANDONED), size - len(ABANDONED)) == ABANDONED
+        )
 
     def erase_partial(self, part: bytes) -> None:
         """Erases what a short write left at the end, so that it is never taken for a torn line."""
@@ -310,7 +312,7 @@ class Journals:
 def inhabited(directory: Path) -> bool:
     """Whether a process of a store has its journal here."""
     for path in listed(directory):
-        with suppress(FileNotFoundError), opened(path) as segment:
+        with suppress(OSError), opened(path) as segment:
             if not segment.dead:
                 return True
     return False

@@ -465,6 +465,8 @@ class Sender:
         """Views of the shoppers whose turn it is, and whom no thread serves."""
         served = {job.row.entry.identity for job in self._threads.under_way}
         ready = [identity for identity in self._claimed if identity not in served]
+        if self._pace.probes:  # the next call decides for all: not by what is wrong with one view
+            ready.sort(key=lambda identity: self._reactions.failures(self._claimed[identity][0]))
         size = min(LOT_VIEWS, self._pace.calls(now))
         threads = max(1, self._senders - self._threads.lots)
         shoppers = ready[: max(1, min(size, -(-len(ready) // threads)))]

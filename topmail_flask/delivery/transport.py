@@ -213,13 +213,17 @@ class _Adapter(HTTPAdapter):
             sock.close()
             raise
 
-    def _answer(self, sock: Any, call: bytes, method: str) -> http.client.HTTPResponse:
+    def _answer(self, sock: Any, call: bytes, method: str) -> Any:
         """Send a call; the head of its answer has come when this returns."""
         try:
             reader: Any = _UntilDeadline(sock, self._timeout[1])
             sock.sendall(call)
-            answer = http.client.HTTPResponse(reader, method=method)
+            answer: Any = http.client.HTTPResponse(reader, method=method)
             answer.begin()
+            while answer.status < 200:  # one comes before the answer; its end must not close that
+                answer.fp = None
+                answer = http.client.HTTPResponse(reader, method=method)
+                answer.begin()
         except BaseException:
             sock.close()
             raise
@@ -232,10 +236,11 @@ class _UntilDeadline(io.RawIOBase):
     def __init__(self, sock: Any, timeout: float) -> None:
         self._sock, self._timeout = sock, timeout
         self._deadline = time.monotonic() + DEADLINE
+        self._reader: Any = io.BufferedReader(self)
         sock.settimeout(timeout)
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+    def makefile(self, _mode: str) -> Any:
+        return self._reader
 
     def readable(self) -> bool:
         return True
