@@ -203,7 +203,7 @@ class TopMail:
     def address_changed(self, old: Shopper | str, new: Shopper | str) -> None:
         """A shopper has another e-mail address: what still waits goes there, in its order.
 
-        The contact itself is the shop's to change, by :meth:`TopMailClient.update_contact`. What
+        The contact itself is the shop's to change, by ``TopMailClient.update_contact``. What
         was tried already keeps its address: sent twice, it counts once.
         """
         state_of(None).events.address_changed(old, new)

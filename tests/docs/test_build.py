@@ -44,7 +44,11 @@ def test_every_public_name_is_in_the_reference(built: Path) -> None:
     documented = {name.removeprefix("topmail_flask.") for name in inventory.data["py:class"]}
     for kind in ("py:exception", "py:function", "py:data"):
         documented |= {name.removeprefix("topmail_flask.") for name in inventory.data.get(kind, ())}
-    signals = {"product_viewed", "view_delivered", "view_dropped"}
+    signals = {"product_viewed"} | {
+        f"{kind}_{outcome}"
+        for kind in ("view", "conversion", "trigger")
+        for outcome in ("delivered", "dropped")
+    }
     assert set(topmail_flask.__all__) - documented - signals == set()
     assert {f"testing.{name}" for name in testing.__all__} - documented == set()
     page = (built / "reference" / "signals.html").read_text(encoding="utf-8")
