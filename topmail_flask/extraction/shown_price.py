@@ -308,10 +308,17 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
     ]  # what another element says is of something else
     if _COUNTED.match(text_after) or _FORMER_WORDS.search(words) or _OTHER_MONEY.search(words):
         return False
-    text_before, text_after = text_before.replace(_BLOCK, " "), text_after.replace(_BLOCK, " ")
-    sign = _sign_beside(text_before, text_after)
+    for space in (
+        " ",
+        "",
+    ):  # what stands before may be a heading
+        texts = text_before.replace(_BLOCK, space), text_after.replace(_BLOCK, space)
+        sign = _sign_beside(*texts)
+        if sign is not None and sign_currency(sign, price.currency) == price.currency:
+            return True
     if sign is not None:
-        return sign_currency(sign, price.currency) == price.currency
+        return False
+    text_before = texts[0]
     if any(_NAMES_PRICE.search(element[1]) for element in elements[-4:]):
         return True
     if _LABEL.search(text_before[-40:]):
