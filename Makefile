@@ -29,7 +29,8 @@ test-fast: $(VENV)/dev.stamp
 # The oldest versions that setup.cfg allows: the floors of install_requires as they stand, before all
 # else that is installed, and the tests that meet them: pages, signals, templates, HTTP, commands.
 LOWEST := $(VENV)/lowest
-LOWEST_TESTS ?= $(wildcard tests/test_*.py) $(addprefix tests/,identify beacon sandbox) \
+NO_API := $(addprefix tests/test_,layout ascii_locale other_systems request_cost reference commands internal_errors)
+LOWEST_TESTS ?= $(filter-out $(addsuffix .py,$(NO_API)),$(wildcard tests/test_*.py)) $(addprefix tests/,identify beacon sandbox) \
   $(wildcard tests/delivery/test_client*.py) tests/testing/test_capturing.py tests/cli/test_doctor_pages.py
 test-lowest: $(LOWEST)/lowest.stamp
 	PYTHONPATH=$(abspath $(LOWEST)) $(BIN)/pytest $(PYTEST_ARGS) $(LOWEST_TESTS)
