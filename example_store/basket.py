@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -98,5 +99,12 @@ def quantity_of(sku: str) -> int:
     return int(session.get("basket", {}).get(sku, 0))
 
 
+def basket_name() -> str:
+    """What this basket is called until it is bought; nobody else's has the name."""
+    name: str = session.setdefault("basket_name", f"basket-{secrets.token_hex(8)}")
+    return name
+
+
 def empty_basket() -> None:
     session.pop("basket", None)
+    session.pop("basket_name", None)

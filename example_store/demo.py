@@ -16,12 +16,13 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from example_store.demo_shoppers import DEMO_SHOPPERS
-from example_store.factory import create_app
+from example_store.factory import AUTOMATIONS, create_app
 
 HOST = "127.0.0.1"
 PATIENCE = 20.0
@@ -110,10 +111,9 @@ def _fix(ports: Mapping[str, int]) -> str:
 
 @contextmanager
 def _sandbox(port: int, stop: threading.Event) -> Iterator[subprocess.Popen[bytes]]:
-    contacts = ",".join(shopper.email for shopper in DEMO_SHOPPERS if shopper.is_contact)
     command = [sys.executable, "-m", "topmail_flask.sandbox", "--port", str(port)]
     child = subprocess.Popen(  # noqa: S603  the command is our own
-        [*command, "--contacts", contacts],
+        [*command, *_what_it_knows()],
         stdout=subprocess.DEVNULL,
         # A group of its own: Ctrl-C reaches the shop alone, which then stops the sandbox.
         process_group=0,
@@ -128,6 +128,11 @@ def _sandbox(port: int, stop: threading.Event) -> Iterator[subprocess.Popen[byte
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _what_it_knows() -> list[str]:
+    contacts = ",".join(shopper.email for shopper in DEMO_SHOPPERS if shopper.is_contact)
+    return ["--contacts", contacts, "--automations", ",".join(AUTOMATIONS.values())]
 
 
 def _wait_until_it_answers(
@@ -162,6 +167,7 @@ def _shop(port: int, sandbox_port: int) -> Iterator[None]:
     config: dict[str, Any] = {
         "TOPMAIL_SITE_URL": f"http://{HOST}:{port}",
         "TOPMAIL_DEBUG_HEADER": True,
+        "BASKET_LEFT_AFTER": timedelta(minutes=1),
     }
     if "INSTANCE_PATH" in os.environ:
         config["INSTANCE_PATH"] = os.environ["INSTANCE_PATH"]
@@ -178,13 +184,13 @@ def _shop(port: int, sandbox_port: int) -> Iterator[None]:
 
 
 def _say_that_it_is_gone(status: int, port: int) -> None:
-    contacts = ",".join(shopper.email for shopper in DEMO_SHOPPERS if shopper.is_contact)
+    known = " ".join(_what_it_knows())
     print(  # noqa: T201
         f"""
   The sandbox has ended (status {status}). The shop goes on, and keeps what it cannot send.
   To have the sandbox back, in a second terminal:
 
-    {sys.executable} -m topmail_flask.sandbox --port {port} --contacts {contacts}
+    {sys.executable} -m topmail_flask.sandbox --port {port} {known}
 """,
         file=sys.stderr,
         flush=True,
@@ -207,6 +213,8 @@ def _say_what_to_do(shop: str, sandbox: str) -> None:
      each view is refused with contact_not_found, as the account page says.
   5. Press "Create this contact" beside one of them on the sandbox's page:
      the views arrive within a minute, without another page view.
+  6. Put something into the basket as {known.email} and leave it there: within a minute
+     or so the sandbox starts the automation that mails about it. Buy it before, and it does not.
 
   No view? The X-TopMail header of each page says why.
   Ctrl-C stops both.

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from example_store.money import euros
 from example_store.stocktaking import only_one_process, open_shop
 
 csrf = CSRFProtect()
+AUTOMATIONS = {"basket_left": "flow-basket-left", "back_in_stock": "flow-back-in-stock"}
 DEMO_API_KEY = "tm_test_sandbox_full_access"  # the sandbox's: it opens nothing else
 BLUEPRINTS = (
     storefront.blueprint,
@@ -89,6 +91,8 @@ def _defaults(instance: Path) -> dict[str, Any]:
         "TOPMAIL_API_KEY": DEMO_API_KEY,
         "TOPMAIL_BASE_URL": f"http://127.0.0.1:{sandbox}/api/v1",
         "TOPMAIL_CURRENCY": "EUR",
+        "TOPMAIL_AUTOMATIONS": AUTOMATIONS,
+        "BASKET_LEFT_AFTER": timedelta(hours=1),
         "TOPMAIL_CONSENT": "opt-in",
         "TOPMAIL_OUTBOX": str(instance / "topmail"),
         # Automated browsers try this shop out as people do: their looks count here.

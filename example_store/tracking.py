@@ -1,4 +1,7 @@
-"""TopMail in this shop: one extension object, one adapter, and consent; its signals: viewed.py."""
+"""TopMail in this shop: one extension object, one adapter, and consent; its signals: viewed.py.
+
+Beyond the pages: a basket that is left, and what is back in stock, each start an automation.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from flask import Flask, current_app, request
 
 import topmail_flask
 from example_store import consent
-from example_store.models import Product
+from example_store.basket import basket_in_session, basket_name
+from example_store.database import db
+from example_store.models import Product, Variant, Waiting
 from topmail_flask import TopMail
 
 topmail = TopMail()
@@ -57,3 +62,30 @@ def variants_for_topmail(product: Product) -> list[dict[str, Any]]:
         for variant in product.variants
         if variant.available and product.option
     ]
+
+
+def remind_of_basket() -> None:
+    """A mail about a basket that is left alone; whatever happens to the basket puts it off."""
+    topmail.cancel(basket_name())
+    if lines := basket_in_session().lines:
+        topmail.trigger(
+            "basket_left",
+            data={"items": [{"sku": line.sold.sku, "quantity": line.quantity} for line in lines]},
+            once=basket_name(),
+            after=current_app.config["BASKET_LEFT_AFTER"],
+        )
+
+
+def tell_of(variant: Variant) -> int:
+    """Tell all who wait for it that it is back; returns how many they are."""
+    waiting = db.session.scalars(db.select(Waiting).filter_by(sku=variant.sku)).all()
+    for each in waiting:
+        topmail.trigger(
+            "back_in_stock",
+            shopper=each.email,
+            data={"sku": variant.sku, "title": variant.title},
+            once=f"{variant.sku}-{each.asked_at:%Y-%m-%d}",
+        )
+        db.session.delete(each)
+    db.session.commit()
+    return len(waiting)

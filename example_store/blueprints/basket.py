@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from example_store.basket import (
     Basket,
     basket_in_session,
+    basket_name,
     empty_basket,
     find_sellable,
     quantity_of,
@@ -17,7 +18,7 @@ from example_store.basket import (
 from example_store.database import db
 from example_store.forms import CheckoutForm
 from example_store.models import Order, OrderLine
-from example_store.tracking import topmail
+from example_store.tracking import remind_of_basket, topmail
 
 blueprint = Blueprint("basket", __name__)
 
@@ -35,6 +36,7 @@ def add() -> Response:
         return redirect(url_for("basket.show"))
     pieces = request.form.get("quantity", 1, type=int)
     set_quantity(sold.sku, quantity_of(sold.sku) + max(pieces, 1))
+    remind_of_basket()
     flash(f"In your basket: {sold.title}.", "done")
     return redirect(url_for("basket.show"))
 
@@ -42,6 +44,7 @@ def add() -> Response:
 @blueprint.post("/basket/change")
 def change() -> Response:
     set_quantity(request.form.get("sku", ""), request.form.get("quantity", 0, type=int))
+    remind_of_basket()
     return redirect(url_for("basket.show"))
 
 
@@ -59,6 +62,7 @@ def checkout() -> str | Response:
     # Here TopMail's mails about what they saw end. Only a guest is told by the order's address.
     guest = None if current_user.is_authenticated else order.email
     topmail.track_purchase(order.number, revenue=order.total, currency="EUR", shopper=guest)
+    topmail.cancel(basket_name())
     empty_basket()
     session["order"] = order.number
     return redirect(url_for("basket.thanks", number=order.number))

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+import click
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request
+from flask_login import current_user
+from werkzeug.wrappers import Response as AnyResponse
 
+from example_store.accounts import login_manager
 from example_store.database import db
-from example_store.models import Category, Product
+from example_store.models import Category, Product, Variant, Waiting
 from example_store.structured_data import breadcrumb_markup, product_markup
-from example_store.tracking import topmail
+from example_store.tracking import tell_of, topmail
 from topmail_flask import product_page
 
-blueprint = Blueprint("catalogue", __name__)
+blueprint = Blueprint("catalogue", __name__, cli_group=None)
 ORDERS: dict[str, tuple[str, Callable[[Product], Any]]] = {
     "shop": ("Our order", lambda product: product.position),
     "price": ("Price, low to high", lambda product: product.price),
@@ -70,6 +74,31 @@ def quick_view(slug: str) -> Response:
 @product_page(load_product)
 def product_as_json(slug: str) -> Response:
     return jsonify(_summary(load_product(slug)))
+
+
+@blueprint.post("/products/<slug>/tell-me")
+def tell_me(slug: str) -> AnyResponse:
+    """Keep who waits for a variant that is sold out."""
+    if not current_user.is_authenticated:
+        refused: AnyResponse = login_manager.unauthorized()
+        return refused
+    shown = load_product(slug)
+    variant = shown.variant(request.form.get("sku"))
+    if variant is not None and not variant.available:
+        db.session.merge(Waiting(sku=variant.sku, email=current_user.email))
+        db.session.commit()
+        flash(f"We tell you when it is back: {variant.title}.", "done")
+    return redirect(shown.path)
+
+
+@blueprint.cli.command("restock")
+@click.argument("sku")
+def restock(sku: str) -> None:
+    """Put a variant on sale again, and tell those who wait for it."""
+    variant = db.session.get_one(Variant, sku)
+    variant.available = True
+    db.session.commit()
+    click.echo(f"{variant.title} is back; {tell_of(variant)} told.")
 
 
 def _summary(product: Product) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the shop remembers."""
 
 from example_store.models.catalogue import Category, Product, Variant
-from example_store.models.customers import Choice, Customer, Subscriber
+from example_store.models.customers import Choice, Customer, Subscriber, Waiting
 from example_store.models.occasions import GiftSet, Workshop
 from example_store.models.orders import Order, OrderLine
 from example_store.models.viewed import ViewedProduct
@@ -17,5 +17,6 @@ __all__ = [
     "Subscriber",
     "Variant",
     "ViewedProduct",
+    "Waiting",
     "Workshop",
 ]

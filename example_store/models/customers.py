@@ -47,3 +47,13 @@ class Subscriber(Model):
 
     email: Mapped[str] = mapped_column(primary_key=True)
     since: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+
+class Waiting(Model):
+    """Somebody who wants to know when a variant is back in stock."""
+
+    __tablename__ = "waiting"
+
+    sku: Mapped[str] = mapped_column(ForeignKey("variants.sku"), primary_key=True)
+    email: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
