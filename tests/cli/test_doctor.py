@@ -38,6 +38,7 @@ def test_a_store_that_is_well_is_told_so(topmail: Sandbox, place: Path) -> None:
             "tracking",
             "purchases",
             "contacts",
+            "automations",
             "clock",
             "shoppers",
             "identify",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.examined import found, tea_app, told
 from topmail_flask.sandbox import Sandbox
+from topmail_flask.sandbox.api import ApiKey
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,46 @@ def test_a_key_that_may_record_no_purchases_is_a_warning(topmail: Sandbox) -> No
     app = tea_app(topmail, {"TOPMAIL_API_KEY": "tm_test_sandbox_read_only"})
     level, what = told(app, status=1)["purchases"]
     assert (level, "Without topmail.track_purchase it does not matter" in what) == ("warning", True)
+
+
+NAMED = {"TOPMAIL_AUTOMATIONS": {"cart": "flow-cart", "back": "flow-back"}}
+
+
+def test_automations_that_topmail_does_not_know_are_named(topmail: Sandbox) -> None:
+    assert told(tea_app(topmail))["automations"][0] == "ok"
+    topmail.add_automation("flow-cart")
+    level, what = told(tea_app(topmail, NAMED), status=1)["automations"]
+    assert (level, "does not know these of TOPMAIL_AUTOMATIONS: back." in what) == ("error", True)
+    topmail.add_automation("flow-back")
+    level, what = told(tea_app(topmail, NAMED))["automations"]
+    assert (level, "TopMail knows cart, back. The key may start them" in what) == ("ok", True)
+    assert topmail.automation_runs == []
+
+
+def test_automations_of_a_sandbox_that_knows_every_one_are_well(topmail: Sandbox) -> None:
+    assert told(tea_app(topmail, NAMED))["automations"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("key", "level", "said"),
+    [
+        ("tm_test_sandbox_read_only", "error", "lacks a permission"),
+        ("tm_test_revoked_long_ago", "warning", "Not asked"),
+    ],
+)
+def test_a_key_that_may_start_no_automations_is_told(
+    topmail: Sandbox, key: str, level: str, said: str
+) -> None:
+    app = tea_app(topmail, NAMED | {"TOPMAIL_API_KEY": key})
+    found_level, what = told(app, status=1)["automations"]
+    assert (found_level, said in what) == (level, True), what
+
+
+def test_automations_that_may_be_started_and_not_read_are_for_the_shop_to_compare() -> None:
+    writes = ApiKey("tm_test_writes_only", "", frozenset({"conversions:write", "flows:write"}))
+    with Sandbox(keys=[writes]) as topmail:
+        level, what = told(tea_app(topmail, NAMED))["automations"]
+    assert (level, "did not say whether it knows: cart, back." in what) == ("warning", True)
 
 
 def test_the_output_says_how_the_permission_was_asked(topmail: Sandbox) -> None:

@@ -96,6 +96,7 @@ CHECKS: tuple[Check, ...] = (
     api.tracking,
     api.purchases,
     api.contacts,
+    api.automations,
     api.clock,
     configuration.shoppers,
     configuration.identify,

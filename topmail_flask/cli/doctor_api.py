@@ -76,6 +76,36 @@ def contacts(store: Store) -> Finding:
     return _may(store, "/contacts", "create contacts")
 
 
+def automations(store: Store) -> Finding:
+    """Does TopMail know the automations that TOPMAIL_AUTOMATIONS names, and may the key start them?
+
+    A name or an id of a wrong shape stops the app at its start.
+    """
+    named = dict(store.settings.automations)
+    if not named:
+        return ok("TOPMAIL_AUTOMATIONS names none: topmail.trigger starts nothing.")
+    path = BY_NAME["trigger"].path.format(target=next(iter(named.values())))
+    may = _may(store, path, "start them")
+    if may.what == NOT_ASKED:
+        return may
+    statuses = {name: _status_of(store, f"/automations/{at}") for name, at in named.items()}
+    unknown = [name for name, status in statuses.items() if status == 404]
+    if unknown:
+        what = f"TopMail does not know these of TOPMAIL_AUTOMATIONS: {', '.join(unknown)}."
+        return error(what, "Take each id from TopMail's dashboard; a trigger of it is refused.")
+    unsure = [name for name, status in statuses.items() if status != 200]
+    if may.level == "ok" and unsure:
+        what = f"TopMail did not say whether it knows: {', '.join(unsure)}."
+        return warning(what, "Compare their ids with the dashboard, or let the key read flows.")
+    return ok(f"TopMail knows {', '.join(named)}. {may.what}") if may.level == "ok" else may
+
+
+def _status_of(store: Store, path: str) -> int | None:
+    exchange = store.ask("GET", path)
+    outcome = exchange.outcome if exchange else None
+    return outcome.status if isinstance(outcome, Answer) else None
+
+
 def clock(store: Store) -> Finding:
     """Is this machine's clock right? Ages, rate limits and certificates depend on it."""
     exchange = _first(store)

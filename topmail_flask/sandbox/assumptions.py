@@ -143,8 +143,7 @@ FACTS = (
     Fact(
         "automations",
         "guess",
-        "An automation is known by any id from its first trigger on, and the response to a trigger "
-        "has an id and a status.",
+        "An automation is known by any id, and the response to a trigger has an id and a status.",
         "--automations ID,ID",
     ),
     Fact(

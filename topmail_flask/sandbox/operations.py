@@ -229,9 +229,8 @@ def trigger_automation(workspace: Workspace, call: Call) -> Outcome:
     """``POST /automations/:id/trigger``: start an automation for one contact."""
     call.check(_TRIGGER)
     record = _record_fields(workspace, call)
-    if workspace.knows_any_automation:
-        workspace.automations.setdefault(call.id, Automation(call.id, call.id))
     automation = _automation_at(workspace, call.id)
+    workspace.automations.setdefault(automation.id, automation)
     skipped = None
     if automation.status == "paused":
         skipped = "the automation is paused"
@@ -296,6 +295,8 @@ def _contact_at(workspace: Workspace, contact_id: str) -> Contact:
 
 def _automation_at(workspace: Workspace, automation_id: str) -> Automation:
     automation = workspace.automations.get(automation_id)
+    if automation is None and workspace.knows_any_automation:
+        return Automation(automation_id, automation_id)
     if automation is None:
         raise ApiError(404, "not_found", "There is no automation with this id")
     return automation
