@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -216,6 +217,63 @@ def test_what_waits_goes_to_a_new_address(sandbox: Sandbox, live: Store) -> None
         live.topmail.address_changed(ANN, "ann@new.example.org")
     (run,) = sandbox.wait_for_automation_runs(1, timeout=30)
     assert run["email"] == "ann@new.example.org"
+
+
+BOB = "bob@shop.example"
+
+
+def tell_all(store: Store, shopper: str, after: timedelta) -> None:
+    """What a shopper leaves waiting during an outage: four events, one of them for later."""
+    with store.app.app_context():
+        store.topmail.trigger("cart", shopper=shopper, once="cart-17", after=after)
+        store.topmail.trigger("back", shopper=shopper)
+        store.topmail.track_conversion("signup", shopper=shopper, once="newsletter")
+        store.topmail.track_purchase(f"A-{shopper}", shopper=shopper)
+
+
+def test_of_a_forgotten_shopper_nothing_waits_neither_now_nor_for_later(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.add_contact(BOB)
+    tmp_path.chmod(0o700)
+    place = str(tmp_path / "outbox")
+    key, address = sandbox.api_key, sandbox.base_url
+    store = Store(api_key=key, base_url=address, outbox=place, delivery="worker")
+    for shopper in (ANN, BOB):
+        tell_all(store, shopper, timedelta(hours=1))
+    done = store.app.test_cli_runner().invoke(args=["topmail", "forget", ANN])
+    assert done.exit_code == 0, done.output
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert (ANN.encode() in kept, BOB.encode() in kept) == (False, True)
+    with store.app.app_context():
+        stats = store.topmail.stats()
+    assert stats.reasons == {Reason.FORGOTTEN: 4}
+    assert (stats.pending, stats.balanced) == (4, True), "what Bob left waits on"
+
+
+def test_a_withdrawn_consent_drops_what_waits_now_and_for_later(
+    sandbox: Sandbox, live: Store
+) -> None:
+    agreed, heard = {ANN: True}, queue.Queue[Reason]()
+
+    @live.topmail.consent
+    def consents(shopper: Shopper) -> bool:
+        return agreed.get(str(shopper.email), True)
+
+    def hear(_: object, reason: Reason, **__: object) -> None:
+        heard.put(reason)
+
+    sandbox.inject_faults(outage=True)
+    with (
+        conversion_dropped.connected_to(hear, live.app),
+        trigger_dropped.connected_to(hear, live.app),
+    ):
+        tell_all(live, ANN, timedelta(seconds=2))
+        agreed[ANN] = False
+        sandbox.inject_faults()
+        reasons = [heard.get(timeout=30) for _ in range(4)]
+    assert reasons == [Reason.CONSENT_WITHDRAWN] * 4
+    assert [*sandbox.automation_runs, *sandbox.conversions] == []
 
 
 KILLED = """
