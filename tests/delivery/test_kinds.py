@@ -239,3 +239,26 @@ def test_what_waits_goes_to_the_new_address_in_its_order(shop: World) -> None:
     assert shop.stats.reasons == {Reason.KNOWN_NAME: 1}
     shop.order("withdrawal", now)
     assert shop.stats.balanced
+
+
+@kinds
+@pytest.mark.parametrize("withdraws", [False, True])
+def test_what_an_unknown_address_had_refused_is_tried_with_the_new_one(
+    shop: World, kind: str, withdraws: bool
+) -> None:
+    new = Shopper(email="ada@new.example.org")
+    shop.chaos.otherwise = acts.error(404, "contact_not_found")
+    shop.tell(event_of(kind, shop))
+    shop.run(5)
+    (refused,) = shop.chaos.calls
+    old, now = shop.identities.of(ADA), shop.identities.of(new)
+    if withdraws:
+        shop.order("withdrawal", old)
+        shop.run(1)
+    shop.order("move", old, now, json.dumps({"email": new.email}).encode())
+    shop.chaos.otherwise = acts.ok
+    shop.run(60)
+    sent = shop.chaos.calls[1:]
+    assert [json.loads(call.body)["email"] for call in sent] == [new.email] * (not withdraws)
+    assert all(call.key != refused.key for call in sent), "another call under another key"
+    assert (shop.stats.delivered, shop.stats.dead) == ((0, 1) if withdraws else (1, 0))

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.entry import NOT_WITHDRAWN, Entry
 from topmail_flask.delivery.importing import Dropped, remove
 from topmail_flask.delivery.kinds import BY_NAME, IS_VIEW
 from topmail_flask.delivery.schema import add
@@ -25,10 +25,11 @@ LONGEST_WAIT = 3600.0
 ASK_AGAIN_AFTER = (60.0, 300.0, 1800.0, 3600.0)
 """Seconds after which TopMail is asked again for a contact that it did not know: after the first
 three refusals with the views that are kept for it, from then on with its next view."""
-TO_ASK_AGAIN = """
+TO_ASK_AGAIN = f"""
 SELECT identity FROM unknown_contacts AS unknown WHERE ask_at <= ? AND refusals < ? AND EXISTS (
-    SELECT 1 FROM dead WHERE dead.identity = unknown.identity AND reason = ?) LIMIT 100
-"""
+    SELECT 1 FROM dead WHERE dead.identity = unknown.identity AND reason = ? AND {NOT_WITHDRAWN})
+LIMIT 100
+"""  # noqa: S608
 LATE_AFTER, MOST_LATE = 900.0, 20
 """Of one shopper only the newest views are sent once some have waited for so many seconds."""
 _AMONG = "IN (SELECT value FROM json_each(?))"
@@ -213,8 +214,8 @@ def give_back(connection: sqlite3.Connection, identities: Sequence[str], oldest:
     :param oldest: time of the oldest view that may still be sent.
     """
     query = (
-        "SELECT id, key, at, line, attempts FROM dead WHERE identity = ? AND reason = ? "
-        "AND at > ? ORDER BY at DESC, id DESC LIMIT ?"
+        "SELECT id, key, at, line, attempts FROM dead WHERE identity = ? AND reason = ? "  # noqa: S608
+        f"AND at > ? AND {NOT_WITHDRAWN} ORDER BY at DESC, id DESC LIMIT ?"
     )
     for identity in identities:
         asked = identity, Reason.CONTACT_NOT_FOUND, oldest, MOST_LATE

@@ -28,6 +28,12 @@ LATER = "-later-"
 """
 IS_OF = f"(identity = ? OR (identity > ? || '{LATER}' AND identity < ? || '{LATER[:-1]}.'))"
 """Whether a row is a shopper's, delayed or not; the value is the identity, three times."""
+NOT_WITHDRAWN = (
+    "NOT EXISTS (SELECT 1 FROM withdrawals WHERE withdrawals.at >= dead.at AND "  # noqa: S608
+    "withdrawals.identity = "
+    f"substr(dead.identity, 1, instr(dead.identity || '{LATER}', '{LATER}') - 1))"
+)
+"""Whether the shopper of a dead letter has not refused since; in SQL."""
 _WORD = re.compile(r"[A-Za-z0-9_-]{0,128}\Z")
 _SUM = b',"sum":"%08x"}'
 _SUM_LENGTH = len(_SUM % 0)

@@ -17,6 +17,7 @@ from topmail_flask.delivery.entry import (
     CONTACT_ID,
     IS_OF,
     LATER,
+    NOT_WITHDRAWN,
     Entry,
     EntryHeader,
     header_of,
@@ -410,12 +411,32 @@ def move(connection: sqlite3.Connection, order: Entry, now: float) -> None:
             changed = entry.moved(identity, email if is_new or entry.due > now else None)
             query = "UPDATE waiting SET identity = ?, line = ? WHERE id = ?"
             connection.execute(query, (identity, changed.to_line(), row_id))
+    _move_held(connection, order, email, now)
     known = order.repeat, order.identity
     query = "INSERT OR REPLACE INTO purchases SELECT ?, at FROM purchases WHERE identity = ?"
     connection.execute(query, known)
     query = "INSERT OR IGNORE INTO repeats SELECT replace(repeat, ?, ?), at, key FROM repeats "
     names = (order.identity, order.repeat, f"*-{order.identity}")
     connection.execute(query + "WHERE repeat GLOB ?", names)
+
+
+def _move_held(connection: sqlite3.Connection, order: Entry, email: str, now: float) -> None:
+    """What TopMail refused for an address that it did not know is tried with the new one."""
+    query = (
+        f"SELECT id, line FROM dead WHERE {IS_OF} AND at <= ? AND reason = ? "  # noqa: S608
+        f"AND {NOT_WITHDRAWN}"
+    )
+    asked = *[order.identity] * 3, order.at, Reason.CONTACT_NOT_FOUND
+    for row_id, line in connection.execute(query, asked).fetchall():
+        with suppress(ValueError, TypeError):
+            entry = Entry.from_line(line)
+            identity = entry.identity.replace(order.identity, order.repeat, 1)
+            changed = entry.moved(identity, email).to_line()
+            query = "UPDATE dead SET identity = ?, line = ? WHERE id = ?"
+            connection.execute(query, (identity, changed, row_id))
+            connection.execute(
+                "INSERT OR IGNORE INTO unknown_contacts VALUES (?, 0, ?)", (identity, now)
+            )
 
 
 def remove(
