@@ -150,7 +150,7 @@ def test_programs_get_the_same_as_json(topmail: Sandbox) -> None:
         "check": "key",
         "level": "error",
         "what": "There is no API key: nothing is sent.",
-        "fix": "Set TOPMAIL_API_KEY.",
+        "fix": "Set TOPMAIL_API_KEY, or try: flask topmail sandbox",
         "details": [],
     }
     assert json.loads(doctor(tea_app(topmail), "--json").stdout)["ok"] is True

@@ -25,6 +25,7 @@ def finding_of(check: str, config: dict[str, Any]) -> Finding:
     ("config", "level", "said"),
     [
         ({}, "error", "no API key"),
+        ({"TOPMAIL_API_KEY": "tm_test_sandbox_full_access"}, "error", "A key of the sandbox"),
         ({"TOPMAIL_API_KEY": LIVE}, "ok", "A live key (tm_live_****cdef)."),
         ({"TOPMAIL_API_KEY": LIVE, "DEBUG": True}, "warning", "A live key in debug mode"),
         ({"TOPMAIL_API_KEY": LIVE, "TESTING": True}, "warning", "A live key in tests"),

@@ -191,7 +191,7 @@ def test_without_a_key_the_last_line_says_what_to_do(topmail: Sandbox) -> None:
     lines = doctor(bare_app(config={"TOPMAIL_SITE_URL": None})).stdout.splitlines()
     assert not any(line.startswith("WARNING  reach") for line in lines)
     assert lines[-2] == "Not asked, for what is wrong: reach, access, tracking, purchases, clock"
-    assert lines[-1] == "First: key. Set TOPMAIL_API_KEY."
+    assert lines[-1] == "First: key. Set TOPMAIL_API_KEY, or try: flask topmail sandbox"
 
 
 def test_who_looks_for_product_page_on_the_object_is_told_where_it_is() -> None:

@@ -21,7 +21,7 @@ What the app was asked for:
 within TOPMAIL_REPEAT_WINDOW.
   GET /about
     no view: no_product. No product was found on the page.
-    fix: Mark the view with @product_page, or set TOPMAIL_TEMPLATE_VARIABLES."""
+    fix: Mark the view with @product_page and its variable, or set TOPMAIL_TEMPLATE_VARIABLES."""
 
 
 @pytest.fixture

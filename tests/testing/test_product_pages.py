@@ -30,7 +30,7 @@ one (json_ld)
   /no_currency: the product has no currency
   /no_picture: the product has no image_url
   /no_product: no view: no_product. No product was found on the page. Fix: Mark the view with \
-@product_page, or set TOPMAIL_TEMPLATE_VARIABLES.
+@product_page and its variable, or set TOPMAIL_TEMPLATE_VARIABLES.
   /moved: no view: the answer is 302 FOUND"""
 
 

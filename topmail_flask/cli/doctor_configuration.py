@@ -25,8 +25,8 @@ from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
 from topmail_flask.shoppers import OWN_RESOLVERS, RESOLVERS
 
 _FIX = (
-    "Write: @topmail.shopper_loader above def shopper(): return the e-mail address of whoever "
-    "is logged in, or None."
+    "With topmail = TopMail(app), write: @topmail.shopper_loader above def shopper(): return the "
+    "e-mail address of whoever is logged in, or None."
 )
 SHOWN = ("topmail-flask", "flask", "werkzeug", "requests", "blinker")
 _NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".internal")
@@ -40,10 +40,15 @@ def key(store: Store) -> Finding:
         what = f"Set after topmail.init_app(app), so not read: {', '.join(late)}."
         return error(what, "Call topmail.init_app(app) when the configuration is complete.")
     if api_key is None:
-        return error("There is no API key: nothing is sent.", "Set TOPMAIL_API_KEY.")
+        fix = "Set TOPMAIL_API_KEY, or try: flask topmail sandbox"
+        return error("There is no API key: nothing is sent.", fix)
     if store.settings.enabled is False:
         fix = "Remove TOPMAIL_ENABLED where views should be sent."
         return warning("TOPMAIL_ENABLED is False: nothing is sent.", fix)
+    address = store.settings.base_url
+    if api_key.reveal().startswith("tm_test_sandbox_") and address.startswith("https:"):
+        fix = "Set TOPMAIL_BASE_URL as flask topmail sandbox prints it."
+        return error(f"A key of the sandbox, but TOPMAIL_BASE_URL is {address}.", fix)
     is_live = api_key.reveal().startswith("tm_live_")
     if is_live and (store.app.debug or store.app.testing):
         where = "debug mode" if store.app.debug else "tests"
@@ -214,7 +219,7 @@ def _fix_for(user: type) -> str:
     names |= {name for base in user.__mro__ for name in _names_set(base)}
     address = next((name for name in sorted(names) if "mail" in name.lower()), "…")
     return (
-        "Write: @topmail.shopper_loader above def shopper(): return "
+        "With topmail = TopMail(app), write: @topmail.shopper_loader above def shopper(): return "
         f"current_user.{address} if current_user.is_authenticated else None"
     )
 

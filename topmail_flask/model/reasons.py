@@ -75,7 +75,7 @@ class Reason(StrEnum):
     NO_PRODUCT = (
         "no_product",
         "No product was found on the page.",
-        "Mark the view with @product_page, or set TOPMAIL_TEMPLATE_VARIABLES.",
+        "Mark the view with @product_page and its variable, or set TOPMAIL_TEMPLATE_VARIABLES.",
     )
     NO_BODY = (
         "no_body",

@@ -86,7 +86,9 @@ def api_key(value: Any) -> Secret | None:
     if not isinstance(value, str) or not re.fullmatch(
         r"tm_(live|test)_[A-Za-z0-9_-]{4,200}", value
     ):
-        raise ValueError("must be a TopMail API key: tm_live_… or tm_test_…, without spaces")
+        raise ValueError(
+            "must be a TopMail API key: tm_live_ or tm_test_, then 4 to 200 letters or digits"
+        )
     return Secret(value)
 
 
