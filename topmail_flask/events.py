@@ -44,6 +44,7 @@ class Events:
         self.guard = core.guard
         self._core = core
 
+    @guarded(None)
     def purchase(self, order_id: object, shopper: Who, values: Mapping[str, Any]) -> None:
         """Record an order."""
 
@@ -52,6 +53,7 @@ class Events:
 
         self._record("purchase", order_id, shopper, make)
 
+    @guarded(None)
     def conversion(self, kind: str, shopper: Who, values: Mapping[str, Any]) -> None:
         """Record a conversion of another type."""
 
@@ -60,6 +62,7 @@ class Events:
 
         self._record("conversion", kind, shopper, make)
 
+    @guarded(None)
     def trigger(
         self, automation: str, shopper: Who, after: timedelta | None, values: Mapping[str, Any]
     ) -> None:
@@ -118,7 +121,6 @@ class Events:
     def _with_currency(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {**values, "currency": values.get("currency") or self._core.settings.currency}
 
-    @guarded(None)
     def _record(self, kind: str, name: object, shopper: Who, make: Make) -> None:
         """Record an event; whatever it is, the shop's page goes on."""
         core = self._core

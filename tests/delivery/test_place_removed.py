@@ -23,6 +23,16 @@ def removed(place: Path) -> None:
     shutil.rmtree(place.rename(place.with_name("gone")))
 
 
+def a_file_takes(place: Path) -> bool:
+    """A file stands where the directory was, unless the store made it anew meanwhile."""
+    removed(place)
+    try:
+        place.write_text("in the way")
+    except IsADirectoryError:
+        return False
+    return True
+
+
 def moved(place: Path) -> None:
     place.rename(place.with_name("elsewhere"))
 
@@ -107,8 +117,7 @@ def test_what_cannot_be_written_again_is_kept_until_it_can_and_told(
             delivery.accept(view_of(f"p{number}"))
         sandbox.wait_for_requests(3)
         until(lambda: in_the_books(delivery, place), "they wait")
-        removed(place)
-        place.write_text("in the way")
+        until(lambda: a_file_takes(place), "a file is in the way")
         clock.ahead += 2
         delivery.accept(view_of("p5"))
         until(lambda: delivery.health().state == "degraded", "health tells of it")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -216,18 +215,16 @@ def test_idle_processes_hardly_wake(machine: Machine, chaos: Chaos) -> None:
     for process in both:
         heard(process, "ready")
 
-    def used(pid: int) -> tuple[int, float]:
-        wakes = 0
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for line in (task / "status").read_text().splitlines():
-                if line.startswith("voluntary_ctxt_switches"):
-                    wakes += int(line.split()[1])
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return wakes, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def wakes(pid: int) -> int:
+        return sum(
+            int(line.split()[1])
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for line in (task / "status").read_text().splitlines()
+            if line.startswith("voluntary_ctxt_switches")
+        )
 
-    before = [used(process.pid) for process in both]
+    before = [wakes(process.pid) for process in both]
     time.sleep(5)  # nothing happens that could be waited for: that is the promise
-    for process, (wakes, seconds) in zip(both, before, strict=True):
-        more_wakes, more_seconds = used(process.pid)
-        assert more_wakes - wakes <= 25  # who leads looks into the journals four times a second
-        assert more_seconds - seconds <= 0.03
+    for process, earlier in zip(both, before, strict=True):
+        # Who leads looks into the journals four times a second.
+        assert wakes(process.pid) - earlier <= 25

@@ -61,7 +61,7 @@ def test_a_new_store_with_another_address_is_obeyed_while_old_workers_drain(
     first.wait_for(20)
     new = machine.start(BUSY, base_url=second.base_url)
     heard(new, "up")
-    until(goes_on(second), "the new address is called", 10)
+    until(goes_on(second), "the new address is called", 30)
     before = len(first.calls)
     until(goes_on(second), "and goes on to be called")
     until(goes_on(second), "and goes on to be called")

@@ -42,9 +42,11 @@ ENTRANCES = {
     "guard:guarded.<locals>.decorate.<locals>.guarded_method",
     "extension:TopMail.track",
     "extension:TopMail.track_purchase",
+    "extension:_need_shopper",  # it tells of a call without a shopper, and that is all
     "extension:_topmail_product",
     "app:state_of",
     "app:AppState.declare",
+    "app:AppState.track",
     "app:AppState._finished",
     "flask_page:PageReader.template_begins",
     "flask_page:PageReader.template_done",

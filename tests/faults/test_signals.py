@@ -102,7 +102,7 @@ def test_an_async_receiver_that_raises_harms_nobody(
 
     with product_viewed.connected_to(raises, shop.app):
         assert shop.get("/tea").status_code == 200
-    assert "raises raised LookupError" in caplog.text
+    assert "raises() raised LookupError" in caplog.text
 
 
 def test_an_async_receiver_of_a_delivery_runs(tea_shop: Callable[..., Shop]) -> None:

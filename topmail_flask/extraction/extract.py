@@ -117,7 +117,7 @@ def extract(  # noqa: PLR0913  all but the page and its address have a default
     :param charset: character set that the Content-Type named.
     :param view_args: the values that the route took from the URL; one may choose a variant.
     :param now: the time, in seconds since the epoch, by which offers begin and end.
-    :param document: this very page at its address, once :func:`may_hold_product` looked at it.
+    :param document: this very page at its address, once ``may_hold_product`` looked at it.
     """
     settings = settings or _DEFAULTS
     guess = _guess(template_product) if isinstance(template_product, Product) else template_product
