@@ -31,7 +31,7 @@ Make = Callable[[Shopper, float], Event]
 class Events:
     """Records what the shop's code tells, for one app.
 
-    It is no look at a page: robots, prefetches, repeats of a page, the sample and ``before_send``
+    It is no page view: robots, prefetches, repeats of a page, the sample and ``before_send``
     do not matter to it. It is told to a marketing service all the same: consent, the browser's
     privacy signals and ``@topmail.exclude`` count as for a view.
 
