@@ -44,7 +44,6 @@ nitpick_ignore_regex = [
     ("py:class", r"topmail_flask\.domain\.purchase\.Purchase"),
     ("py:attr", r"(product|until|wait)"),
     ("py:class", r"topmail_flask\.model\.decision\.GuessedProduct"),
-    ("py:class", r"topmail_flask\.extraction\.document\.Document"),
 ]
 
 html_theme = "furo"

@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from werkzeug.http import parse_cookie
 
-from topmail_flask.extraction.extract import extract
+from topmail_flask.extraction.document import Document, in_utf8
+from topmail_flask.extraction.extract import read_page
 from topmail_flask.extraction.orm_rows import connections_as_found
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace, refused
@@ -306,15 +307,12 @@ class Tracker:
             return [], Extraction(
                 None, guess.doubt if guess else None, Trace(rejected=page.remarks)
             )
-        extraction = extract(
-            page.html,
-            page.url,
-            declared=declared[0] if declared else None,
-            template_product=page.template_product,
-            settings=self.settings,
-            charset=page.charset,
-            view_args=page.view_args,
-            document=page.document,
+        html = in_utf8(page.html, page.charset)
+        document = page.document
+        if document is None or document.html is not html:
+            document = Document(html, page.url)
+        extraction = read_page(
+            document, self.settings, declared[0] if declared else None, guess, page.view_args
         )
         extraction = _remarked(extraction, page.remarks)
         return [] if extraction.product is None else [extraction.product], extraction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from topmail_flask.extraction.shown_picture import shown_picture
+from topmail_flask.extraction.named_product import shown_picture
 
 
 @pytest.mark.parametrize(

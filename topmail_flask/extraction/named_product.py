@@ -1,0 +1,333 @@
+"""A product that the shop named, or that its template holds, as its page shows it.
+
+What was named *is* the product: the page's structured data fills its gaps. A template variable just
+happens to be called ``product``: there the page has the last word, whether it shows the product to
+a shopper, at which price and with which picture.
+"""
+
+from __future__ import annotations
+
+import html as html_entities
+import re
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote, urljoin
+
+from topmail_flask.extraction.addresses import address_key, id_of, page_address
+from topmail_flask.extraction.assemble import Assembly, assemble, assemble_plain
+from topmail_flask.extraction.document import Document, places
+from topmail_flask.extraction.page import StructuredPage
+from topmail_flask.extraction.page_purpose import is_edit_form
+from topmail_flask.extraction.products import Entity
+from topmail_flask.extraction.shown_price import ShownPrice, shown_price
+from topmail_flask.model.decision import (
+    Conflict,
+    Extraction,
+    FieldTrace,
+    GuessedProduct,
+    Rejected,
+    Trace,
+    traced,
+)
+from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import Product
+from topmail_flask.model.reasons import Reason
+from topmail_flask.model.text import web_address
+
+# Price and currency are one gap: an amount is never joined with another source's currency (R40).
+_GAPS = ("image_url", "brand", "category", "sku", "variant_id")
+_PRICE = ("price", "currency")
+T = TypeVar("T")
+
+
+class Memory(dict[Hashable, T]):
+    """What was worked out before; when it is full it begins anew.
+
+    :param limit: entries at the most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def keep(self, key: Hashable, value: T) -> None:
+        if len(self) >= self._limit:
+            self.clear()
+        self[key] = value
+
+
+class PageSays(NamedTuple):
+    """What a page says about a guessed product.
+
+    :ivar refusal: why the page is no view of it, or None.
+    :ivar price: what it says about the price; None: it was not asked.
+    :ivar picture: the address of its picture; empty: it shows none.
+    :ivar proofs: bytes of the page that say so.
+    :ivar is_proved: whether the proofs are all that it rests on.
+    """
+
+    refusal: Reason | None = None
+    price: ShownPrice | None = None
+    picture: str = ""
+    proofs: tuple[bytes, ...] = ()
+    is_proved: bool = False
+
+    def still_in(self, page: bytes) -> bool:
+        """Whether the page says it still."""
+        return all(proof in page for proof in self.proofs)
+
+
+NOTHING_ASKED = PageSays(is_proved=True)
+
+
+def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> PageSays:
+    """Ask a page about the product of its template.
+
+    :param has_price: the page's structured data has the price already.
+    """
+    page = document.html
+    if is_edit_form(page, guess) or guess.is_refused:
+        return PageSays(refusal=guess.doubt or Reason.BACK_OFFICE)
+    price = None if has_price or guess.is_certain else shown_price(page, guess)
+    source, proof = shown_picture(page, guess.pictures)
+    picture = urljoin(document.head.base or document.url, source) if source else ""
+    proofs = tuple(filter(None, (price.proof if price else b"", proof)))
+    is_proved = bool((price is None or price.proof) and (proof or not guess.pictures))
+    return PageSays(None, price, picture, proofs, is_proved)
+
+
+def as_shown(extraction: Extraction, seen: PageSays, guess: GuessedProduct) -> Extraction:
+    """The extraction, corrected by what the page says."""
+    product, trace = extraction.product, extraction.trace
+    if product is None:
+        return extraction
+    if seen.refusal is not None:
+        return Extraction(None, seen.refusal, trace)
+    fields, rejected = list(trace.fields), [*trace.rejected, *guess.rejected]
+    if seen.price is not None:
+        product = _priced(product, seen.price, fields, rejected)
+    if seen.picture:
+        product = _pictured(product, seen.picture, fields, rejected)
+    trace = replace(trace, fields=tuple(fields), rejected=tuple(rejected))
+    return Extraction(product, None, trace)
+
+
+def _priced(
+    product: Product, shown: ShownPrice, fields: list[FieldTrace], rejected: list[Rejected]
+) -> Product:
+    price = shown.price
+    if price is None:
+        if shown.rejected is None or product.price is None:
+            return product
+        rejected.append(shown.rejected)
+        fields[:] = [field for field in fields if field.field not in _PRICE]
+        return replace(product, price=None, currency=None)
+    if (price.amount, price.currency) == (product.price, product.currency):
+        return product
+    fields[:] = [field for field in fields if field.field not in _PRICE]
+    fields.append(FieldTrace("price", "template and page", price.name, str(price.amount)))
+    fields.append(FieldTrace("currency", "template", price.currency, price.currency))
+    return replace(product, price=price.amount, currency=price.currency)
+
+
+def _pictured(
+    product: Product, address: str, fields: list[FieldTrace], rejected: list[Rejected]
+) -> Product:
+    try:
+        url = web_address(address, "image_url")
+    except InvalidValueError:
+        return product
+    rejected[:] = [rejection for rejection in rejected if rejection.what != "image_url"]
+    if url != product.image_url:
+        fields[:] = [field for field in fields if field.field != "image_url"]
+        fields.append(FieldTrace("image_url", "page", address[:200], url))
+    return replace(product, image_url=url)
+
+
+def complete(
+    product: Product,
+    declared: Product | None,
+    guess: GuessedProduct | None,
+    page: StructuredPage,
+    chosen: frozenset[str],
+) -> Extraction:
+    """The product that was declared, or else guessed, with its gaps filled.
+
+    :param guess: of a declared product it fills gaps before the page does.
+    :param chosen: values of arguments that choose a variant.
+    """
+    fields = traced(product, "template" if declared is None else "declared")
+    conflicts: tuple[Conflict, ...] = ()
+    problems: list[tuple[str, str]] = []
+    if declared is not None and guess is not None and guess.product.id == product.id:
+        product = _filled(product, guess.product, fields, traced(guess.product, "template"))
+    assembly = _same_product(product, page, chosen)
+    if assembly is not None:
+        values: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
+        unusable: dict[str, str] = {}
+        found = Product.from_fields(values, unusable)
+        conflicts = tuple(assembly.conflicts)
+        if declared is None and found.price is not None:  # the page has the last word
+            of_page = [field for field in assembly.fields if field.field in _PRICE]
+            conflicts += _price_conflict(product, found, of_page[0].source)
+            product = replace(product, price=found.price, currency=found.currency)
+            fields = [field for field in fields if field.field not in _PRICE] + of_page
+        product = _filled(product, found, fields, assembly.fields)
+        problems = [*assembly.problems, *unusable.items()]
+    elif page.entities:
+        problems.append(("structured data", "describes another product (R22)"))
+    if product.url is None:
+        known = {name for name in (product.id, product.variant_id, product.sku) if name}
+        try:
+            product = replace(product, url=page_address(page.place.url, page.settings, known))
+            fields.append(FieldTrace("url", "request", page.place.url[:200], str(product.url)))
+        except InvalidValueError as error:
+            problems.append(("url", error.problem))
+    trace = Trace(
+        tuple(fields),
+        conflicts,
+        tuple(Rejected(*problem) for problem in (*problems, *page.document.notes)),
+        related=tuple(page.found.related),
+        repairs=tuple(page.document.repairs),
+    )
+    return Extraction(product, None, trace)
+
+
+def _price_conflict(product: Product, found: Product, source: str) -> tuple[Conflict, ...]:
+    """What the page's own price contradicts."""
+    if product.price is None or (product.price, product.currency) == (found.price, found.currency):
+        return ()
+    amounts = [f"{priced.price} {priced.currency}" for priced in (found, product)]
+    return (Conflict("price", source, amounts[0], "template", amounts[1]),)
+
+
+def _filled(
+    product: Product, other: Product, fields: list[FieldTrace], found: list[FieldTrace]
+) -> Product:
+    """The product with what it lacks from another description of it, and that one's trace."""
+    gaps = {
+        name: value
+        for name in _GAPS
+        if getattr(product, name) is None and (value := getattr(other, name)) is not None
+    }
+    if product.price is None and other.price is not None:
+        gaps |= {"price": other.price, "currency": other.currency}
+    if gaps.get("variant_id") == product.id:
+        del gaps["variant_id"]
+    by_name = {field.field: field for field in found}
+    fields += [by_name[name] for name in gaps]
+    return replace(product, **gaps) if gaps else product
+
+
+def _same_product(
+    product: Product, page: StructuredPage, chosen: frozenset[str]
+) -> Assembly | None:
+    """What the page tells of this product, if exactly one of its entities is this product."""
+    plain = page.plain_entity()
+    if plain is not None and _is_same(product, plain, page):
+        return assemble_plain(page, plain, chosen)
+    page.read_the_rest()
+    same = [entity for entity in page.entities if _is_same(product, entity, page)]
+    if len(same) != 1:
+        return None
+    page.add_metas(same[0])
+    return assemble(page, same[0], chosen)
+
+
+def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
+    """By an id, else by its name, else by an address that was declared with it (rule R22)."""
+    ids = entity.ids
+    skus = [ids.get("sku"), *(variant.ids.get("sku") for variant in entity.variants)]
+    known = {value.casefold() for value in (*ids.values(), entity.group, *skus) if value}
+    if product.id.casefold() in known:
+        return True
+    if product.sku is not None:
+        if product.sku.casefold() in known:
+            return True
+        if ids.get("sku"):
+            return False
+    if entity.name.casefold() == product.name.casefold():
+        return True
+    if not ids and entity.match and id_of(page.place.url, page.settings.url_args) == product.id:
+        return True
+    return product.url is not None and any(
+        member.url is not None and address_key(member.url) == address_key(product.url)
+        for member in entity.members
+    )
+
+
+_MOST_PLACES = 60
+_BEFORE, _AFTER = 600, 60
+# The value of an attribute that leads to a picture, up to where the name begins.
+_SOURCE = re.compile(
+    rb"\b(?:src|srcset|data-src|data-srcset|data-original|data-lazy|data-image|data-zoom-image|href"
+    rb"|content|poster)\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s\"'<>]*))\Z",
+    re.IGNORECASE,
+)
+_STYLE = re.compile(rb"url\(\s*[\"']?([^\"'()\s]*)\Z", re.IGNORECASE)
+_REST = re.compile(
+    rb"(\.(?:jpe?g|png|webp|gif|avif|svg))?(\?[^\s\"'<>,)]*)?(?=[\s\"'<>,)])", re.IGNORECASE
+)
+_PICTURE_TAG = re.compile(
+    rb"<(?:img|source|meta|link|picture|video|a|div|section|figure)\b", re.IGNORECASE
+)
+_EXTENSION = re.compile(r"\.\w{2,5}\Z")
+_SHORTEST_STEM = 3
+
+
+def shown_picture(page: bytes, names: tuple[str, ...]) -> tuple[str, bytes]:
+    """The first address of the page that ends in one of the names, and the bytes that hold it.
+
+    :param names: file names or paths, ``lamp.jpg`` or ``uploads/lamp.jpg``, the best first; one
+        without an ending may have any.
+    :returns: the address as it stands there, character references resolved; empty: none.
+    """
+    for name in names:
+        found = _found(page, name)
+        if found[0]:
+            return found
+    return "", b""
+
+
+def _found(page: bytes, name: str) -> tuple[str, bytes]:
+    has_ending = _EXTENSION.search(name) is not None
+    if not has_ending and len(name) < _SHORTEST_STEM:
+        return "", b""
+    name = name.removeprefix("./").lstrip("/")
+    for text in _spelled(name):
+        written = text.encode("utf-8", "replace")
+        for at in places(page, written, _MOST_PLACES if written else 0):
+            address, proof = _address(page, at, len(written), has_ending=has_ending)
+            if address:
+                return address, proof
+    return "", b""
+
+
+def _spelled(name: str) -> Iterator[str]:
+    """The ways to write a name; the next is only made where the one before is not on the page."""
+    yield name
+    others = quote(name), html_entities.escape(name), quote(name, safe="/()!'*")
+    yield from dict.fromkeys(text for text in others if text != name)
+
+
+def _address(page: bytes, at: int, length: int, *, has_ending: bool) -> tuple[str, bytes]:
+    before = page[max(0, at - _BEFORE) : at]
+    if before[-1:] not in (b"/", b'"', b"'", b"=", b" ", b",", b"("):
+        return "", b""
+    rest = _REST.match(page, at + length, at + length + 400)
+    if rest is None or (rest[1] is None) != has_ending:
+        return "", b""
+    opening = before.rfind(b"<")
+    if opening < 0 or opening < before.rfind(b">") or not _PICTURE_TAG.match(before, opening):
+        return "", b""
+    value = _SOURCE.search(before, opening) or _STYLE.search(before, opening)
+    if value is None:
+        return "", b""
+    prefix = next(part for part in value.groups() if part is not None)
+    prefix = re.split(rb"[\s,]+", prefix)[-1]
+    raw = prefix + page[at : rest.end()]
+    address = html_entities.unescape(raw.decode("utf-8", "replace"))
+    if address.startswith("data:"):
+        return "", b""
+    return address, page[at - len(prefix) : rest.end() + 1]
