@@ -152,6 +152,22 @@ def test_what_is_shown_is_saved_as_a_file(page: Page, sandbox: Sandbox, tmp_path
     assert [each["number"] for each in json.loads(saved.read_text())] == [2]
 
 
+@pytest.mark.parametrize("width", [1280, 1120, 900, 390])
+def test_no_word_is_torn_in_the_counts_above_the_calls(
+    page: Page, sandbox: Sandbox, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(sandbox.url)
+    lines = page.evaluate(
+        """() => [...document.querySelectorAll(".tiles span")].map((tile) => {
+          const words = document.createRange();
+          words.selectNode(tile.lastChild);
+          return words.getClientRects().length;
+        })"""
+    )
+    assert lines == [1] * 7
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_fit_for_all(page: Page, sandbox: Sandbox, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

@@ -256,3 +256,13 @@ def test_an_open_page_gets_only_the_rows_that_it_asked_for(
             rows = [each["id"] for each in fragments if each["list"] == "feed"]
     assert set(rows) == {"call-2"}
     stream.close()
+
+
+def test_a_page_of_two_hundred_calls_stays_small(sandbox: Sandbox, client: Client) -> None:
+    for number in range(200):
+        client.view(product_id=f"lamp-{number}", key=f"a-key-as-long-as-one-of-a-store-is-{number}")
+    text = page(sandbox)
+    assert text.count('id="call-') == 200
+    assert len(text.encode()) < 200_000
+    assert "X-RateLimit-Remaining" not in text
+    assert "X-RateLimit-Remaining" in page(sandbox, "/calls/200")

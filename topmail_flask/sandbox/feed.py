@@ -171,11 +171,6 @@ class Entry:
         ]
 
     @property
-    def announcement(self) -> str:
-        """What a screen reader says when the entry arrives."""
-        return ", ".join(part for part in (f"{self.kind}: {self.title}", self.email) if part)
-
-    @property
     def search_text(self) -> str:
         """Everything that is shown of the call, in lower case."""
         words = [self.kind, self.title, self.email, self.text, self.response_text, self.key or ""]

@@ -19,7 +19,7 @@ from topmail_flask.sandbox.contract import ApiError, Json, read_body
 from topmail_flask.sandbox.contract import email as check_email
 from topmail_flask.sandbox.faults import Faults
 from topmail_flask.sandbox.feed import Feed
-from topmail_flask.sandbox.records import ReceivedRequest
+from topmail_flask.sandbox.records import ReceivedRequest, timestamp
 from topmail_flask.sandbox.workspace import Change, Workspace
 
 _POLICY = (
@@ -70,7 +70,7 @@ class Pages:
         self._keys = keys
         self._templates = app.jinja_env
         self._templates.filters.update(
-            clock=_clock, instant=_instant, money=_money, seconds=_seconds, tail=_tail
+            clock=_clock, money=_money, seconds=_seconds, tail=_tail, timestamp=timestamp
         )
         self._templates.globals.update(
             find_contact=workspace.find_contact,
@@ -366,10 +366,6 @@ def _arguments(feed: Feed) -> str:
         "contact": feed.contact.id if feed.contact else "",
     }
     return urlencode({name: value for name, value in given.items() if value})
-
-
-def _instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _clock(seconds: float) -> str:

@@ -16,11 +16,26 @@ function element(html) {
 }
 
 function replaceRow(old, fresh) {
-  if (old.querySelector("details")?.open) fresh.querySelector("details").open = true;
+  if (old.querySelector("details")?.open) unfold(fresh);
   const focused = old.contains(document.activeElement);
   const on = document.activeElement === old ? fresh : fresh.querySelector("a, button, summary");
   old.replaceWith(fresh);
   if (focused) on?.focus();
+}
+
+const numberOf = (row) => row.id.replace("call-", "");
+
+/* What was sent and answered is on the call's own page: asked for when it is first opened. */
+
+async function unfold(row) {
+  const details = row.querySelector("details");
+  details.open = true;
+  if (!details.querySelector(".tools")) {
+    const page = await (await fetch(`/calls/${numberOf(row)}`)).text();
+    const whole = new DOMParser().parseFromString(page, "text/html").querySelector("details");
+    if (whole) details.replaceChildren(...whole.childNodes);
+  }
+  return row;
 }
 
 function place({ list, id, html }) {
@@ -34,7 +49,7 @@ function place({ list, id, html }) {
     fresh.classList.add("new");
     byId(list).prepend(fresh);
     if (list !== "feed") return;
-    byId("announcement").textContent = fresh.dataset.announce;
+    byId("announcement").textContent = `${fresh.classList[1]}: ${fresh.querySelector("h3").textContent}`;
     count(1);
   }
 }
@@ -85,14 +100,14 @@ function settle() {
 async function ask(more) {
   const search = wanted();
   const asked = forServer(search);
-  if (more) asked.set("before", feed.lastElementChild.dataset.number);
+  if (more) asked.set("before", numberOf(feed.lastElementChild));
   const answer = await (await fetch(`/_sandbox/feed?${asked}`)).json();
   if (wanted().toString() !== search.toString()) return; // somebody typed on
   const rows = answer.rows.map(({ html }) => element(html));
   if (more) feed.append(...rows);
   else {
     const open = new Set([...feed.querySelectorAll("details[open]")].map((each) => each.closest("li").id));
-    for (const row of rows) if (open.has(row.id)) row.querySelector("details").open = true;
+    for (const row of rows) if (open.has(row.id)) unfold(row);
     feed.replaceChildren(...rows);
     delete document.body.dataset.before;
     history.replaceState(null, "", search.size ? `?${search}` : location.pathname);
@@ -199,9 +214,9 @@ function move(by) {
 const keys = {
   j: () => move(1),
   k: () => move(-1),
-  o: (row) => row && (row.querySelector("details").open = !row.querySelector("details").open),
-  c: (row) => row?.querySelector("[data-copy^=curl]")?.click(),
-  r: (row) => row?.querySelector("[data-resend]")?.click(),
+  o: (row) => row?.querySelector("summary").click(),
+  c: async (row) => row && (await unfold(row)).querySelector("[data-copy^=curl]")?.click(),
+  r: async (row) => row && (await unfold(row)).querySelector("[data-resend]")?.click(),
   "/": () => filter?.elements.q.focus(),
 };
 
@@ -216,6 +231,8 @@ document.addEventListener("keydown", (event) => {
     keys[event.key](document.activeElement.closest(".entry"));
   }
 });
+
+feed?.addEventListener("toggle", ({ target }) => target.open && unfold(target.closest("li")), true);
 
 /* A picture that does not load leaves the product's initial. */
 feed?.addEventListener("error", ({ target }) => target.matches("img") && target.remove(), true);
