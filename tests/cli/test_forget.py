@@ -30,6 +30,7 @@ def test_a_shopper_is_gone_from_every_file_of_a_running_store(
         assert BOB.encode() in operated.bytes_on_disk()
         said = operated.told("forget", BOB)
         assert said["removed"] >= 54
+        assert said["under_way"] == 0, "it has waited for the call"
         assert BOB.encode() not in operated.bytes_on_disk()
         in_flight = bodies(topmail, BOB)
         topmail.inject_faults()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -20,7 +20,7 @@ from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.policy import Quota
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import Chance, Intake, Lot, Sender
+from topmail_flask.delivery.sender import Chance, Intake, Lot, Sender, call_off
 from topmail_flask.model.events import Event, ProductView, Purchase, new_key
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.product import Product
@@ -52,6 +52,9 @@ class OneByOne:
         self._left += work.left
         return True
 
+    def call_off(self, jobs: Collection[Job]) -> int:
+        return call_off([], jobs)
+
     def completed(self) -> tuple[list[Outcome], list[Job]]:
         taken, self.outcomes, self._left = (self.outcomes, self._left), [], []
         self.lots = 0
@@ -68,7 +71,12 @@ class OneByOne:
 
 
 class World:
-    """One machine with one leader."""
+    """One machine with one leader.
+
+    :cvar threads: who makes the calls.
+    """
+
+    threads = OneByOne
 
     def __init__(self, directory: Path, chaos: Chaos, seed: int, **settings: Any) -> None:
         self.begin = time.time()
@@ -92,7 +100,7 @@ class World:
 
     def start(self) -> None:
         """A leader begins, as after a restart of the store."""
-        self.crew = OneByOne(TopMailClient.of(self.settings))
+        self.crew = self.threads(TopMailClient.of(self.settings))
         self.outbox = Outbox(
             self.directory, self.settings, clock=self.clock, monotonic=self.monotonic
         )
@@ -169,10 +177,12 @@ class World:
 
 
 @contextmanager
-def world(directory: Path, seed: int = 1, **settings: Any) -> Iterator[World]:
+def world(
+    directory: Path, seed: int = 1, kind: type[World] = World, **settings: Any
+) -> Iterator[World]:
     directory.chmod(0o700)
     with chaos_server() as chaos:
-        made = World(directory, chaos, seed, **settings)
+        made = kind(directory, chaos, seed, **settings)
         chaos.clock = made.clock
         yield made
         made.sender.close()

@@ -211,8 +211,9 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
     """Erase a shopper from this machine: whatever waits to be sent, dead letters, what is
     remembered of the contact, the journals of running processes, and the bytes of all files.
 
-    Safe beside a running store. A view that is being sent at this moment may still arrive. Run it
-    on every machine that has an outbox; in TopMail itself the contact has to be deleted there.
+    Safe beside a running store, whose sender is asked to begin no other call for the shopper and
+    waited for. What they do after this was started is new. Run it on every machine that has an
+    outbox; in TopMail itself the contact has to be deleted there.
 
     Exits with 0 when nothing is left here, with 1 when something may be, saying why: run it again.
     """
@@ -230,8 +231,17 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
                 work = forget(admin, shoppers, now=time.time())
                 removed += _done(work, "Looking through the outbox", quiet=as_json)
     in_broker = core_of(None).settings.delivery == "celery"
-    report = {"removed": removed["removed"], "left_here": False, "maybe_in_broker": in_broker}
+    under_way = removed["under_way"]
+    report = {
+        "removed": removed["removed"],
+        "under_way": under_way,
+        "left_here": False,
+        "maybe_in_broker": in_broker,
+    }
     text = f"{removed['removed']} removed. Nothing about this shopper is left on this machine."
+    if under_way:
+        calls = count_of(under_way, "call")
+        text += f"\n{calls} with the shopper's data had begun before, and may reach TopMail still."
     if in_broker:
         text += "\nWhat was handed to Celery before is in its broker, and will still be sent."
     say(report, text, as_json=as_json)

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 
 from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER
 from topmail_flask.delivery.entry import IS_OF, Entry
-from topmail_flask.delivery.files import prepare
+from topmail_flask.delivery.files import LEADER_LOCK, is_held, prepare
 from topmail_flask.delivery.importing import (
     MOST_AHEAD,
     Dropped,
@@ -31,9 +31,8 @@ from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.repair import discard_set_aside
-from topmail_flask.delivery.schema import FILE_NAME, add
+from topmail_flask.delivery.schema import FILE_NAME, LET_GO, add, note
 from topmail_flask.delivery.segments import SUFFIX
-from topmail_flask.delivery.sender import LOT_SECONDS
 from topmail_flask.delivery.sqlite_file import Fault
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import new_key
@@ -458,16 +457,31 @@ def _unavailable(kind: str, degraded: str) -> OutboxUnavailable:
 
 
 TABLES: tuple[Table, ...] = ("waiting", "dead")
+LONGEST_CALL, ASK_INTERVAL = 20.0, 0.02
+"""Seconds after which a call has ended, DNS left aside, and between two looks for the leader's
+answer."""
+_UNANSWERED = (
+    "The shopper is erased, but the process that sends has not said that it will send nothing more "
+    "of them: it hangs, or is of another version. End it, or run this again."
+)
 
 
-def forget(admin: OutboxAdmin, shoppers: Collection[Shopper], *, now: float) -> Work:
-    """Erases a shopper from one outbox. Tells how many views and dead dead were ``removed``.
+def forget(
+    admin: OutboxAdmin,
+    shoppers: Collection[Shopper],
+    *,
+    now: float,
+    patience: float = LONGEST_CALL,
+) -> Work:
+    """Erases a shopper from one outbox. Tells how many views and dead letters were ``removed``.
 
-    A leader that runs may be sending one of the views at this moment. It sends no other once
-    this has returned: it checks the outbox again before :data:`~.sender.LOT_SECONDS` are over.
+    A leader that runs is asked to begin no other call for the shopper; the steps end when it has
+    agreed and its calls for them have ended, which they tell of as ``under_way`` if these take too
+    long. So nothing that happened before ``now`` leaves this machine afterwards.
 
     :param shoppers: all that is known of the one shopper: an address, contact ids.
     :param now: what happened until then is forgotten, in seconds since the epoch.
+    :param patience: seconds to wait for the leader.
     :raises OutboxUnavailable: also by the steps: something is left, or may be.
     """
 
@@ -486,11 +500,33 @@ def forget(admin: OutboxAdmin, shoppers: Collection[Shopper], *, now: float) -> 
             yield from _erase_by_name(admin, table, tells)
         admin.bring_in()  # it erases what another importer, killed, left behind
         admin.erase_rest()
-        Wakeup().wait(LOT_SECONDS)  # a leader that checked just before may begin one more call
+        yield Counter(under_way=_calls_left(admin, patience))
 
     admin.bring_in()
     counted = admin.rows("SELECT (SELECT COUNT(*) FROM waiting) + (SELECT COUNT(*) FROM dead)")
     return Work(counted[0][0] if counted else 0, steps())
+
+
+def _calls_left(admin: OutboxAdmin, patience: float) -> int:
+    """How many calls the leader makes that name what was removed, once it begins no other."""
+    asked, end, pause = admin.run(_ask_to_let_go), time.monotonic() + patience, Wakeup()
+    while is_held(admin.directory / LEADER_LOCK):
+        noted = dict(admin.rows(LET_GO))
+        calls = int(noted.get("calls_left", 0)) if noted.get("let_go", 0) >= asked else None
+        if calls == 0:
+            break
+        if time.monotonic() >= end:
+            if calls is None:
+                raise OutboxUnavailable(_UNANSWERED)
+            return calls
+        pause.wait(ASK_INTERVAL)
+    return 0
+
+
+def _ask_to_let_go(connection: sqlite3.Connection) -> int:
+    asked = int(dict(connection.execute(LET_GO)).get("forgets", 0)) + 1
+    note(connection, "forgets", asked)
+    return asked
 
 
 def by_contact_id(admin: OutboxAdmin, identities: Collection[str]) -> Iterator[Shopper]:

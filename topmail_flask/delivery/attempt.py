@@ -13,16 +13,18 @@ from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError
 from topmail_flask.model.shopper import Receipt, Shopper
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """What a sender gets to do.
 
     :ivar row: the claimed row.
     :ivar new_contact: who becomes a contact, not subscribed, if TopMail does not know them.
+    :ivar called_off: no call is to be begun for it any more.
     """
 
     row: Row = field(repr=False)
     new_contact: Shopper | None = None
+    called_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,15 @@ def attempt(client: TopMailClient, job: Job) -> Outcome:
     long as it remembers it: one more call, under another key, finds that out.
     """
     result = _post(client, job.row, job.row.entry)
-    if job.new_contact is None or not isinstance(result, ContactNotFound):
+    if job.new_contact is None or not isinstance(result, ContactNotFound) or job.called_off:
         return Outcome(job, result)
     made = client.post_contact(job.new_contact, subscribed=False)
     if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
         return Outcome(job, made, calls=2, refused=True)
+    if job.called_off:
+        return Outcome(job, result, calls=2)
     result = _post(client, job.row, job.row.entry)
-    if not isinstance(result, ContactNotFound):
+    if not isinstance(result, ContactNotFound) or job.called_off:
         return Outcome(job, result, calls=3)
     renewed = job.row.entry.as_renewed()
     return Outcome(job, _post(client, job.row, renewed), calls=4, renewed=renewed)

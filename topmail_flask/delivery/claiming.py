@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Any
 
 from topmail_flask.delivery.entry import NOT_WITHDRAWN, Entry
-from topmail_flask.delivery.importing import Dropped, remove
-from topmail_flask.delivery.kinds import BY_NAME, IS_VIEW
+from topmail_flask.delivery.importing import Dropped, remove, set_times_right
+from topmail_flask.delivery.kinds import BY_NAME, ENDS_BROWSING, IS_VIEW
 from topmail_flask.delivery.schema import add
 from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
@@ -39,6 +39,18 @@ FROM json_each(?) AS shopper JOIN waiting AS w ON w.id IN (
     SELECT id FROM waiting WHERE identity = shopper.value AND at > ? ORDER BY at, id LIMIT ?)
 ORDER BY shopper.key, w.at, w.id
 """
+NEXT_SHOPPERS = """
+WITH RECURSIVE shopper (identity) AS (
+    SELECT MIN(identity) FROM waiting WHERE identity >= ?
+    UNION ALL
+    SELECT (SELECT MIN(identity) FROM waiting WHERE identity > shopper.identity)
+    FROM shopper WHERE shopper.identity IS NOT NULL)
+SELECT identity FROM shopper WHERE identity IS NOT NULL LIMIT ?
+"""
+SHOPPERS_DUE = (
+    "SELECT DISTINCT identity FROM (SELECT identity FROM waiting "
+    "WHERE tried = 1 AND (due <= ? OR due > ?) ORDER BY due LIMIT ?)"
+)
 
 
 @dataclass(frozen=True)
@@ -229,6 +241,16 @@ def give_back(connection: sqlite3.Connection, identities: Sequence[str], oldest:
                 )
                 connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
                 add(connection, {"dead": -1, f"reason:{Reason.CONTACT_NOT_FOUND}": -1})
+
+
+def end_leases(connection: sqlite3.Connection, now: float) -> None:
+    """What a leader that is gone had claimed is due; times in the future are now."""
+    set_times_right(connection, now)
+    connection.execute(
+        f"UPDATE waiting SET tried = attempts > 0 OR {ENDS_BROWSING}, due = 0 "  # noqa: S608  # our text
+        "WHERE tried = 1 AND due > ? AND due <= ?",
+        (now, now + LEASE),
+    )
 
 
 def delete(connection: sqlite3.Connection, key: str) -> int:

@@ -316,9 +316,10 @@ def holder(path: Path) -> int | None:
     """The id of the process that holds the POSIX lock on ``path``; 0: its id cannot be seen from
     here (another container); None: nobody else than this process, if anybody.
 
-    To be asked by a process that does not hold it: the closing of the file would drop the lock.
     """
     try:
+        if held_here(path):
+            return None  # and the closing of the file would drop the lock
         fd = os.open(path, os.O_RDONLY | _OWN)
     except OSError:
         return None
@@ -334,6 +335,13 @@ def holder(path: Path) -> int | None:
     finally:
         os.close(fd)
     return max(fields[_PID], 0)
+
+
+def is_held(path: Path) -> bool:
+    """Whether any process holds the lock on ``path``, this one included."""
+    with suppress(OSError):
+        return held_here(path) is not None or holder(path) is not None
+    return False
 
 
 def seconds_since_heartbeat(path: Path, locks: Path = Path("/proc/locks")) -> float | None:

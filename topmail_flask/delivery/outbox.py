@@ -21,11 +21,14 @@ from topmail_flask.delivery.claiming import (
     ASK_AGAIN_AFTER,
     LEASE,
     LONGEST_WAIT,
+    NEXT_SHOPPERS,
+    SHOPPERS_DUE,
     TO_ASK_AGAIN,
     Choice,
     Row,
     UnknownContact,
     delete,
+    end_leases,
     give_back,
     kill,
     number,
@@ -43,11 +46,9 @@ from topmail_flask.delivery.importing import (
     import_lines,
     import_portions,
     purge,
-    set_times_right,
 )
-from topmail_flask.delivery.kinds import ENDS_BROWSING
 from topmail_flask.delivery.repair import OutboxFile, adopt, discard_set_aside
-from topmail_flask.delivery.schema import IS_LATER, LEDGER, add, note
+from topmail_flask.delivery.schema import IS_LATER, LEDGER, LET_GO, add, note
 from topmail_flask.delivery.segments import Journals
 from topmail_flask.delivery.sqlite_file import Fault
 from topmail_flask.delivery.turns import Turns
@@ -61,14 +62,6 @@ LEDGER_INTERVAL = 1.0
 LONGEST_LOG = 16 * 1024 * 1024
 TRIES_TO_COUNT = 10
 _AMONG = "IN (SELECT value FROM json_each(?))"
-_NEXT_SHOPPERS = """
-WITH RECURSIVE shopper (identity) AS (
-    SELECT MIN(identity) FROM waiting WHERE identity >= ?
-    UNION ALL
-    SELECT (SELECT MIN(identity) FROM waiting WHERE identity > shopper.identity)
-    FROM shopper WHERE shopper.identity IS NOT NULL)
-SELECT identity FROM shopper WHERE identity IS NOT NULL LIMIT ?
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +186,38 @@ class Outbox:
         """The claimed rows that are still to be sent: nobody has withdrawn, forgotten or removed
         them since.
         """
-        asked = json.dumps([row.entry.key for row in rows])
         left = {row.entry.key for row in rows}
         with suppress(Fault):  # what is on an unreadable disk was claimed, and can be sent
-            query = f"SELECT key FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
-            left = {key for (key,) in self.file.rows(query, (asked,))}
+            left = self.waiting_keys(rows)
         for row in rows:
             if row.entry.key not in left:
                 self._turns.ended(row.entry.identity, row.entry.key)
         return [row for row in rows if row.entry.key in left]
+
+    def waiting_keys(self, rows: Iterable[Row]) -> set[str]:
+        """The keys of those that wait still.
+
+        :raises Fault: that cannot be read.
+        """
+        asked = json.dumps([row.entry.key for row in rows])
+        query = f"SELECT key FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
+        return {key for (key,) in self.file.rows(query, (asked,))}
+
+    def asked_to_let_go(self) -> int:
+        """The number of the last command that forgot somebody, if it waits; see :meth:`let_go`.
+
+        :raises Fault: that cannot be read.
+        """
+        noted = dict(self.file.rows(LET_GO))
+        done = noted.get("let_go") == noted.get("forgets") and not noted.get("calls_left")
+        return 0 if done else int(noted.get("forgets", 0))
+
+    def let_go(self, forgets: int, calls: int) -> None:
+        """No call will be begun for what that command, or one before it, has removed.
+
+        :param calls: how many such are under way.
+        """
+        self._note(let_go=forgets, calls_left=calls)
 
     def begin_lead(self) -> None:
         """What a leader that is gone had claimed is due: in one step, for the next may die too.
@@ -211,7 +227,7 @@ class Outbox:
         now = self._began_at = self._clock()
         if self.file.exists:
             with suppress(Fault):
-                self.file.run(partial(_begin_lead, now=now))
+                self.file.run(partial(end_leases, now=now))
         self._turns = Turns()
 
     # What became of it
@@ -471,17 +487,13 @@ class Outbox:
         return Limits.of(self._settings, self._began_at, in_memory=self.file.in_memory)
 
     def _next_shoppers(self, limit: int, now: float) -> list[str]:
-        late = now + LONGEST_WAIT
-        query = (
-            "SELECT DISTINCT identity FROM (SELECT identity FROM waiting "
-            "WHERE tried = 1 AND (due <= ? OR due > ?) ORDER BY due LIMIT ?)"
-        )
-        due = [identity for (identity,) in self.file.rows(query, (now, late, limit))]
+        asked = now, now + LONGEST_WAIT, limit
+        due = [identity for (identity,) in self.file.rows(SHOPPERS_DUE, asked)]
         return self._turns.next(limit, due, self._shoppers_behind, now)
 
     def _shoppers_behind(self, identity: str, limit: int) -> list[str]:
         first = f"{identity}\0" if identity else ""
-        return [name for (name,) in self.file.rows(_NEXT_SHOPPERS, (first, limit))]
+        return [name for (name,) in self.file.rows(NEXT_SHOPPERS, (first, limit))]
 
     def _sweep_if_changed(self) -> None:
         """Others have written to the file, the command line for one: it may be anybody's turn."""
@@ -568,15 +580,6 @@ class Outbox:
         with suppress(Fault):
             if not self.file.rows("SELECT 1 FROM waiting LIMIT 1"):
                 self.tidy()
-
-
-def _begin_lead(connection: sqlite3.Connection, now: float) -> None:
-    set_times_right(connection, now)
-    connection.execute(
-        f"UPDATE waiting SET tried = attempts > 0 OR {ENDS_BROWSING}, due = 0 "  # noqa: S608  # our text
-        "WHERE tried = 1 AND due > ? AND due <= ?",
-        (now, now + LEASE),
-    )
 
 
 def _write(connection: sqlite3.Connection, changes: Iterable[_Change]) -> None:

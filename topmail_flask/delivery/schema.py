@@ -60,6 +60,9 @@ SELECT 'count', name, n FROM counts
 UNION ALL SELECT 'waiting', '', COUNT(*) FROM waiting
 UNION ALL SELECT 'segment', name, start FROM segments
 """
+LET_GO = "SELECT name, value FROM notes WHERE name IN ('forgets', 'let_go', 'calls_left')"
+"""How often a command has forgotten somebody, which of these the leader has taken note of, and how
+many calls were under way then that name what was removed."""
 ENDS = ("delivered", "dead", "expired", "dropped")
 
 

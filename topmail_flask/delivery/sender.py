@@ -9,8 +9,8 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.policy import RATE_LIMITED, Pace, Pause, Quota
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.sqlite_file import Fault
 from topmail_flask.model.errors import CallRejected, Conflict, RetryLater
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -59,6 +60,7 @@ class Threads(Protocol):
     @property
     def under_way(self) -> list[Job]: ...
     def submit(self, lot: Sequence[Job]) -> bool: ...
+    def call_off(self, jobs: Collection[Job]) -> int: ...
     def completed(self) -> tuple[list[Outcome], list[Job]]: ...
     def shutdown(self) -> bool: ...
     def close(self) -> None: ...
@@ -135,6 +137,10 @@ class SenderThreads:
             left += lot.left
         return outcomes, left
 
+    def call_off(self, jobs: Collection[Job]) -> int:
+        """Begin no other call for these jobs; how many of them are under way all the same."""
+        return call_off(self._under_way.values(), jobs)
+
     def shutdown(self) -> bool:
         """Let the threads end, each after the call that it is making.
 
@@ -149,6 +155,7 @@ class SenderThreads:
 
     def close(self) -> None:
         """Wait for nobody: what has no outcome yet is left."""
+        self.call_off(self.under_way)
         done = [*self._done, *(lot for lot in self._under_way.values() if lot not in self._done)]
         self._done = deque(lot.as_it_is() for lot in done)
         self._under_way = {id(lot): lot for lot in self._done}
@@ -163,10 +170,12 @@ class SenderThreads:
 class Lot:
     """Jobs for one thread, and what became of them.
 
+    :ivar begun: the job that is being done.
     :ivar ends: no other job is to be begun.
     """
 
     jobs: tuple[Job, ...]
+    begun: Job | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     left: list[Job] = field(default_factory=list)
     ends: bool = False
@@ -175,7 +184,8 @@ class Lot:
         """What has become of the jobs until now; the others are left."""
         outcomes = list(self.outcomes)
         ended = {id(outcome.job) for outcome in outcomes}
-        return Lot(self.jobs, outcomes, [job for job in self.jobs if id(job) not in ended])
+        left = [job for job in self.jobs if id(job) not in ended]
+        return Lot(self.jobs, outcomes=outcomes, left=left)
 
     def do(self, attempt: Attempt) -> None:
         """Make the calls. What comes behind one that failed waits with it: a shopper's views keep
@@ -184,8 +194,9 @@ class Lot:
         end = time.monotonic() + LOT_SECONDS
         held: set[str] = set()
         for number, job in enumerate(self.jobs):
-            identity = job.row.entry.identity
-            if identity in held or self.ends or (number and time.monotonic() >= end):
+            identity, self.begun = job.row.entry.identity, job  # before it is asked: see call_off
+            is_late = number and time.monotonic() >= end
+            if identity in held or self.ends or is_late or job.called_off:
                 self.left.append(job)
                 continue
             outcome = outcome_of(attempt, job)
@@ -193,6 +204,14 @@ class Lot:
             if not isinstance(outcome.result, Receipt):
                 held.add(identity)
                 self.ends = not isinstance(outcome.result, (CallRejected, Conflict))
+        self.begun = None
+
+
+def call_off(lots: Iterable[Lot], jobs: Collection[Job]) -> int:
+    """Have no other call begun for these jobs; how many of them are under way all the same."""
+    for job in jobs:
+        job.called_off = True
+    return sum(lot.begun in jobs for lot in lots)
 
 
 class _SenderThread(threading.Thread):
@@ -317,6 +336,7 @@ class Sender:
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_INTERVAL
             self._tidy(now)
+        self._let_go(now)
         wait = self._send(now)
         if self._batch is not None:
             open_for = self._batch_until - now if self._outcomes < BATCH_OUTCOMES else 0.0
@@ -357,6 +377,9 @@ class Sender:
         if left:
             self._pace.started(-len(left))
             for job in reversed(left):
+                if job.called_off:
+                    self.outbox.release([job.row])
+                    continue
                 rows = self._claimed.setdefault(job.row.entry.identity, deque())
                 rows.appendleft(job.row)
         if not outcomes:
@@ -442,12 +465,7 @@ class Sender:
     def _claim(self, now: float) -> None:
         """Claim what is next, and leave out of what was claimed what nobody wants sent any more."""
         if self._claimed and now >= self._check_at:
-            self._check_at = now + LOT_SECONDS
-            rows = [row for rows in self._claimed.values() for row in rows]
-            self._claimed.clear()
-            for row in self.outbox.filter_waiting(rows):
-                self._claimed.setdefault(row.entry.identity, deque()).append(row)
-            self._reactions.look_up(rows, self._clock())
+            self._check_claimed(now)
         if now >= self._claim_at and not self._more:
             if not self._claimed:
                 self._check_at = now + LOT_SECONDS
@@ -460,6 +478,26 @@ class Sender:
             self._reactions.look_up(rows, self._clock())
             if (superseded := self.outbox.take_superseded()) and self._receivers.listen:
                 self._receivers.all_dropped(entries_of(superseded))
+
+    def _check_claimed(self, now: float) -> None:
+        self._check_at = now + LOT_SECONDS
+        rows = [row for rows in self._claimed.values() for row in rows]
+        self._claimed.clear()
+        for row in self.outbox.filter_waiting(rows):
+            self._claimed.setdefault(row.entry.identity, deque()).append(row)
+        self._reactions.look_up(rows, self._clock())
+
+    def _let_go(self, now: float) -> None:
+        """Begin no call for whom a command has forgotten, and tell it that."""
+        with suppress(Fault):
+            if not (asked := self.outbox.asked_to_let_go()):
+                return
+            under_way = self._threads.under_way
+            waiting = self.outbox.waiting_keys(job.row for job in under_way)
+            gone = [job for job in under_way if job.row.entry.key not in waiting]
+            calls = self._threads.call_off(gone)
+            self._check_claimed(now)
+            self.outbox.let_go(asked, calls)
 
     def _next_lot(self, now: float) -> list[Job]:
         """Views of the shoppers whose turn it is, and whom no thread serves."""
