@@ -105,7 +105,7 @@ class Shop:
         """How often TopMail has each product as viewed."""
         return Counter(str(view["product_id"]) for view in self.sandbox.views)
 
-    def expect_each_once(self, looked: Iterable[str], limit: float = 30.0) -> None:
+    def expect_each_once(self, looked: Iterable[str], limit: float = 90.0) -> None:
         """Every view of ``looked`` arrives, and none twice.
 
         Others may have arrived: their pages broke off on the way to the browser.
@@ -114,7 +114,7 @@ class Shop:
         until(lambda: wanted <= self.arrived().keys(), limit, "all views arrive")
         assert [name for name, times in self.arrived().items() if times > 1] == []
 
-    def expect_settled(self, server: Server, limit: float = 20.0) -> dict[str, Any]:
+    def expect_settled(self, server: Server, limit: float = 60.0) -> dict[str, Any]:
         """The books come to rest: nothing waits, everything is accounted for."""
         until(lambda: server.books()["pending"] == 0, limit, "nothing waits any more")
         books = server.books()

@@ -32,7 +32,7 @@ def test_views_of_killed_workers_are_delivered_by_their_successors(shop: Shop) -
         kill_workers(server)
         shop.sandbox.inject_faults()
         server.get("/about")
-        shop.expect_each_once(looked, 30)
+        shop.expect_each_once(looked)
         books = server.books()
     assert books["accepted"] == 1000
     assert books["balanced"]
