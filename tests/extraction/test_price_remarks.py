@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from topmail_flask.extraction.prices import read_price
+from topmail_flask.extraction.price_text import read_price
 
 
 def amount(text: str, currency: str) -> str | None:

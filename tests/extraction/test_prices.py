@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topmail_flask.extraction.prices import Price, machine_amount, read_price
+from topmail_flask.extraction.currencies import Price, machine_amount
+from topmail_flask.extraction.price_text import read_price
 
 
 @pytest.mark.parametrize(

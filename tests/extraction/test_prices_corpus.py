@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from topmail_flask.extraction.prices import read_price
+from topmail_flask.extraction.price_text import read_price
 
 LOWEST = "rule R43: of several prices the lowest, the corpus takes the first"
 SIGN_ONLY = "the text is a sign without a number: the corpus swaps its columns"

@@ -1,4 +1,4 @@
-"""Currencies: ISO 4217 codes, the signs that people write instead, and what a unit is worth.
+"""Currencies: ISO 4217 codes, the signs that people write instead, what a unit is worth, amounts.
 
 The table of active codes is the ``iso4217`` package's; it is read at the first use, because most
 processes that import this package never meet a price.
@@ -6,9 +6,14 @@ processes that import this package never meet a price.
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
+from numbers import Rational
+
+from topmail_flask.model.product import PRICE_LIMIT
 
 # Signs that stand for one currency wherever they are written (rule R45), in lower case.
 _OWN_SIGNS = {
@@ -88,6 +93,22 @@ _SMALL_UNITS = (
 _COMMON = frozenset(("AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "PLN", "SEK", "USD"))
 """Of two decimals, as a test holds against the table: to read that takes 10 ms."""
 _CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
+_MACHINE_TEXT = re.compile(r"\d{1,13}(?:\.\d{1,30})?", re.ASCII)
+_GROUPED_TEXT = re.compile(r"[1-9]\d{0,2}\.\d{3}", re.ASCII)
+LONGEST_PRICE = 200
+_LONGEST_INTEGER = 10**30
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a text says about a price.
+
+    :ivar amount: in units of the currency, finite and not negative, not rounded; None: no price.
+    :ivar currency: the active ISO 4217 code that the text names, or else the one it was read with.
+    """
+
+    amount: Decimal | None = None
+    currency: str | None = None
 
 
 @cache
@@ -190,3 +211,36 @@ def sane(amount: Decimal, currency: str | None) -> bool:
     if not amount.is_finite() or amount < 0:
         return False
     return amount <= 10_000_000 or (amount <= 10_000_000_000 and has_small_unit(currency))
+
+
+def machine_amount(value: object, currency: str | None = None) -> Decimal | None:
+    """A number that a machine wrote, or None if it is no amount.
+
+    :param value: a number of any type, or text of digits with at most one ``.``, which is the
+        decimal point: ``"1.234"`` is less than two. Booleans, negative and infinite numbers and
+        exponents in text are no amounts.
+    :param currency: in one whose prices run in thousands (VND, JPY, CLP) three digits behind the
+        point are grouped: ``"250.000"`` is 250000.
+    """
+    if isinstance(value, (str, Decimal)) and has_small_unit(currency):
+        text = str(value).strip()
+        if _GROUPED_TEXT.fullmatch(text):
+            return Decimal(text.replace(".", ""))
+    if isinstance(value, str):
+        text = value.strip() if len(value) <= LONGEST_PRICE else ""
+        return Decimal(text) if _MACHINE_TEXT.fullmatch(text) else None
+    if isinstance(value, bool):
+        return None
+    amount: Decimal
+    if isinstance(value, Decimal):
+        amount = value
+    elif isinstance(value, float):
+        amount = Decimal(float.__repr__(value)) if math.isfinite(value) else Decimal("NaN")
+    elif isinstance(value, Rational):  # int, Fraction, and the integers of numpy
+        numerator, denominator = int(value.numerator), int(value.denominator)
+        if not 0 <= numerator < _LONGEST_INTEGER or denominator >= _LONGEST_INTEGER:
+            return None
+        amount = Decimal(numerator) / Decimal(denominator)
+    else:
+        return None
+    return abs(amount) if amount.is_finite() and 0 <= amount < PRICE_LIMIT else None

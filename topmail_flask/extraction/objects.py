@@ -24,14 +24,15 @@ from topmail_flask.extraction.attributes import (
     text_of,
 )
 from topmail_flask.extraction.currencies import (
+    Price,
     currency_code,
     has_small_unit,
+    machine_amount,
     minor_units,
     rounded,
     sane,
 )
 from topmail_flask.extraction.field_names import folded, names_of, other_names, shape_of
-from topmail_flask.extraction.prices import Price, machine_amount, read_price
 from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
@@ -406,6 +407,8 @@ def read_money(
             amount = amount.scaleb(-minor_units(code))
         return _checked(amount, code)
     if isinstance(value, str):
+        from topmail_flask.extraction.price_text import read_price  # noqa: PLC0415  (takes 7 ms)
+
         price = read_price(value, currency=code, decimal=settings.decimal)
         if price.amount is None:  # no price at all, or one in a currency that nobody knows
             return Price(None, code) if read_price(value).amount is not None else None

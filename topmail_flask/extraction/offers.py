@@ -11,8 +11,13 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from topmail_flask.extraction.currencies import currency_code, rounded, sane
-from topmail_flask.extraction.prices import Price, machine_amount, read_price
+from topmail_flask.extraction.currencies import (
+    Price,
+    currency_code,
+    machine_amount,
+    rounded,
+    sane,
+)
 from topmail_flask.extraction.schema_org import (
     DisplayText,
     Node,
@@ -389,5 +394,7 @@ def _read(value: str | float | Decimal, code: str | None, is_said: bool, shop: S
     amount = None if isinstance(value, DisplayText) else machine_amount(value, code)
     if amount is not None or not isinstance(value, str) or _EXPONENT.fullmatch(value):
         return Price(amount, code)
+    from topmail_flask.extraction.price_text import read_price  # noqa: PLC0415  (takes 7 ms)
+
     read = read_price(value, currency=code, decimal=shop.decimal, lang=shop.lang)
     return Price(read.amount, code if is_said else read.currency)

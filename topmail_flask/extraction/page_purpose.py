@@ -196,7 +196,7 @@ def _editable_fields(form: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _is_one_of(value: str, amounts: set[Decimal]) -> bool:
-    from topmail_flask.extraction.prices import machine_amount  # noqa: PLC0415  (a form alone)
+    from topmail_flask.extraction.currencies import machine_amount  # noqa: PLC0415  (a form alone)
 
     amount = machine_amount(value)
     return amount is not None and amount in amounts

@@ -1,13 +1,21 @@
-"""Which of the numbers in a text for people is the price, and in which currency."""
+"""Which of the numbers in a text for people is the price, and in which currency (R42 to R45)."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice, pairwise
 
-from topmail_flask.extraction import currencies
+from topmail_flask.extraction.currencies import (
+    LONGEST_PRICE,
+    LONGEST_SIGN,
+    Price,
+    is_sign,
+    minor_units,
+    sign_currency,
+)
 
 _LONGEST = 20
 _GROUPED = re.compile(
@@ -17,20 +25,20 @@ _PLAIN = re.compile(r"\d*(?:[.,]\d+)?")
 _SEPARATORS = re.compile(r"[.,']")
 
 
-def is_numeral(text: str) -> bool:
+def _is_numeral(text: str) -> bool:
     """Whether it is grouped like an amount; dates, versions and telephone numbers are not."""
     text = text.replace(" ", "").replace("\u066b", ".")
     return bool(_PLAIN.fullmatch(text) or _GROUPED.fullmatch(text)) and len(text) <= _LONGEST
 
 
-def amount_of(text: str, decimal: str | None, three_decimals: bool) -> Decimal | None:
+def _amount_of(text: str, decimal: str | None, three_decimals: bool) -> Decimal | None:
     """One number, its separators told apart (rule R42)."""
     text = text.replace(" ", "")
     if "\u066b" in text:
         text, decimal = text.replace(",", "").replace("\u066b", "."), "."
     if text[0] in ".,":
         text = text[1:] if len(text) > 3 else f"0{text}"
-    if not is_numeral(text):
+    if not _is_numeral(text):
         return None
     separators = [character for character in text.replace("'", "") if character in ".,"]
     point = None
@@ -127,6 +135,10 @@ _RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*
 _POINT_LANGUAGES = frozenset("en zh ja ko th he hi bn ta te mr ur ms sw mt ga cy tl si".split())
 _POINT_REGIONS = frozenset(("es-mx", "es-us", "es-gt", "es-do", "de-ch", "it-ch", "de-li"))
 
+_SUPERSCRIPT = re.compile(r"(?<=\d)\s?([⁰¹²³⁴-⁹]{2})(?![⁰¹²³⁴-⁹])")
+_UNSEEN = re.compile(r"[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_APOSTROPHES = str.maketrans("’‘`´ʼ−﹣－،", "'''''---,", "\u066c")
+
 
 @dataclass(slots=True)
 class _Number:
@@ -142,44 +154,73 @@ class _Number:
     joined: bool  # it ends a range that the number before begins
 
 
-def decimal_sign(lang: str) -> str:
+def read_price(
+    text: str, *, currency: str | None = None, decimal: str | None = None, lang: str | None = None
+) -> Price:
+    """The price that a text for people names (rules R42 to R45).
+
+    Of several prices it is the lowest, as in "from 10 to 20"; what stands in brackets, discounts,
+    percentages, instalments, prices per unit, without tax and of the shipping are not the price.
+
+    :param text: only its first 200 characters are read.
+    :param currency: the currency of the shop or of the offer, by which a shared sign such as ``$``
+        is read. A text that names another one which cannot be told ("$" in a euro shop) has no
+        price.
+    :param decimal: the decimal sign, ``"."`` or ``","``, where ``1.234`` could be read both ways.
+        Without it, three digits behind the only separator are thousands.
+    :param lang: language tag of the page. It settles ``1.234`` only for currencies of three
+        decimals (KWD): in all others nobody writes three, while many a page that calls itself
+        English has German prices. In that this is narrower than rule R42.
+    """
+    readable = _readable(text)
+    numbers = [number for number in _numbers(readable) if _may_be_price(number)]
+    if len(numbers) > 1:
+        numbers = _with_sign(numbers)
+        with_tax = [
+            number
+            for number in numbers
+            if _WITH_TAX.match(number.after) or _WITH_TAX_FIRST.search(number.before)
+        ]
+        numbers = [number for number in numbers if not _is_a_remark(number)] or with_tax or numbers
+    priced: list[tuple[Decimal, str | None]] = []
+    for number in numbers:
+        # A code before a sign, which may be shared.
+        signs = sorted(number.signs, key=len, reverse=True)
+        named = next(filter(None, (sign_currency(sign, currency) for sign in signs)), None)
+        if signs and named is None and currency is not None:
+            continue  # a price in some other currency
+        code = named or currency
+        three = minor_units(code) == 3
+        point = decimal or (_decimal_sign(lang) if three and lang else None)
+        amount = _amount_of(number.text, point, three)
+        if amount is not None:
+            priced.append((amount, code))
+    if not priced:
+        return Price()
+    codes = [code for _, code in priced]
+    chosen = currency if currency in codes else codes[0]
+    return Price(min(amount for amount, code in priced if code == chosen), chosen)
+
+
+def _readable(text: str) -> str:
+    """ASCII digits, plain spaces and apostrophes; empty when there is no digit at all."""
+    if len(text) > LONGEST_PRICE:  # without the number that is cut through
+        text = text[:LONGEST_PRICE].rpartition(" ")[0]
+    if not text.isascii():
+        text = _SUPERSCRIPT.sub(r".\1", _UNSEEN.sub("", text))
+        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)[: 2 * LONGEST_PRICE]
+        text = "".join(
+            str(unicodedata.decimal(character)) if character.isdecimal() else character
+            for character in text
+        )
+    return " ".join(text.split()) if any(map(str.isdigit, text)) else ""
+
+
+def _decimal_sign(lang: str) -> str:
     """The decimal sign of a language tag such as ``de-AT``."""
     tag = lang.strip().lower().replace("_", "-")[:35]
     english = tag.split("-", 1)[0] in _POINT_LANGUAGES and tag != "en-za"
     return "." if english or tag in _POINT_REGIONS else ","
-
-
-def lowest_price(
-    text: str, currency: str | None, decimal: str | None, spoken: str | None
-) -> tuple[Decimal, str | None] | None:
-    """The lowest amount of money in a text and its currency, or None if there is none.
-
-    :param decimal: the decimal sign that the shop says it writes.
-    :param spoken: the one of the page's language; for currencies of three decimals.
-    """
-    numbers = [number for number in _numbers(text) if _may_be_price(number)]
-    if len(numbers) > 1:
-        numbers = _with_sign(numbers)
-        numbers = (
-            [number for number in numbers if not _is_a_remark(number)]
-            or [number for number in numbers if _is_with_tax(number)]
-            or numbers
-        )
-    priced: list[tuple[Decimal, str | None]] = []
-    for number in numbers:
-        code = _code(number.signs, currency)
-        if number.signs and code is None and currency is not None:
-            continue  # a price in some other currency
-        code = code or currency
-        three = currencies.minor_units(code) == 3
-        amount = amount_of(number.text, decimal or (spoken if three else None), three)
-        if amount is not None:
-            priced.append((amount, code))
-    if not priced:
-        return None
-    codes = [code for _, code in priced]
-    chosen = currency if currency in codes else codes[0]
-    return min((price for price in priced if price[1] == chosen), key=lambda price: price[0])
 
 
 def _numbers(text: str) -> list[_Number]:
@@ -201,7 +242,7 @@ def _numbers(text: str) -> list[_Number]:
         round_sum = _ROUND.match(after)
         if round_sum:
             after = after[round_sum.end() :]
-        left, right = _sign_at_end(before), _sign_at_start(after)
+        left, right = _sign(before, at_end=True), _sign(after)
         if behind and index and left and before.strip() == left:
             left = ""  # it is the sign of the number before
         if not behind and index + 1 < len(matches) and right and after.strip() == right:
@@ -212,9 +253,9 @@ def _numbers(text: str) -> list[_Number]:
             context = gaps[index - 1] + numbers[-1].text + before
         if numbers and not tax_first:
             before = _without_words_behind(before)
-        outer = _sign_at_end(before) if left else ""
+        outer = _sign(before, at_end=True) if left else ""
         after = after.lstrip(" .").removeprefix(right) if right else after
-        if index + 1 < len(matches) and not _sign_at_start(gaps[index + 2]):
+        if index + 1 < len(matches) and not _sign(gaps[index + 2]):
             after += matches[index + 1].group()
         numbers.append(
             _Number(
@@ -233,21 +274,21 @@ def _numbers(text: str) -> list[_Number]:
 
 def _signs_follow(numbers: list[str], gaps: list[str]) -> bool:
     """Whether signs stand behind their numbers in this text, where one stands between two."""
-    first = next((at for at, text in enumerate(numbers) if is_numeral(text)), 0)
-    if _sign_at_end(gaps[first]):
+    first = next((at for at, text in enumerate(numbers) if _is_numeral(text)), 0)
+    if _sign(gaps[first], at_end=True):
         return False
-    if _sign_at_start(gaps[-1]):
+    if _sign(gaps[-1]):
         return True
     for gap in gaps[1:-1]:  # "Size 42 €89.95", "19,99€ 24"
         sign = gap.strip()
-        if sign and currencies.is_sign(sign) and gap[0].isspace() != gap[-1].isspace():
+        if sign and is_sign(sign) and gap[0].isspace() != gap[-1].isspace():
             return not gap[0].isspace()
     return not any(sign in gap for gap in gaps for sign in _PREFIXED)
 
 
 def _without_words_behind(gap: str) -> str:
     """What stands between two prices, without the words on tax that belong to the first."""
-    sign = _sign_at_start(gap)
+    sign = _sign(gap)
     words = gap.lstrip(" .").removeprefix(sign) if sign else gap
     tax = _AND_WITHOUT_TAX.match(words) or _WITH_TAX.match(words)
     return words[tax.end() :] if tax else gap
@@ -267,10 +308,6 @@ def _is_a_remark(number: _Number) -> bool:
     )
 
 
-def _is_with_tax(number: _Number) -> bool:
-    return bool(_WITH_TAX.match(number.after) or _WITH_TAX_FIRST.search(number.before))
-
-
 def _with_point(text: str) -> str:
     """``€ 89 95`` as ``€ 89.95``: the cents stood above the line."""
     split = _CENTS_APART.fullmatch(text)
@@ -278,7 +315,7 @@ def _with_point(text: str) -> str:
         return text
     before, whole, between, cents, behind = split.groups()
     signs = [sign for sign in (before.strip(), between, behind.strip()) if sign]
-    if len(signs) != 1 or not currencies.is_sign(signs[0]):
+    if len(signs) != 1 or not is_sign(signs[0]):
         return text
     return f"{before}{whole}.{cents}{between}{behind}"
 
@@ -290,24 +327,14 @@ def _sign_behind(text: str) -> str:
     return f"{text[: match.start()]}.{text[match.end() :]} {match.group()}" if match else text
 
 
-def _sign_at_end(text: str) -> str:
-    text = text.rstrip(" :")
-    for length in range(min(currencies.LONGEST_SIGN, len(text)), 0, -1):
-        sign = text[-length:]
-        if currencies.is_sign(sign) and not (
-            sign[0].isalpha() and length < len(text) and text[-length - 1].isalpha()
-        ):
-            return sign
-    return ""
-
-
-def _sign_at_start(text: str) -> str:
-    text = text.lstrip(" .")
-    for length in range(min(currencies.LONGEST_SIGN, len(text)), 0, -1):
-        sign = text[:length]
-        if currencies.is_sign(sign) and not (
-            sign[-1].isalpha() and text[length : length + 1].isalpha()
-        ):
+def _sign(text: str, *, at_end: bool = False) -> str:
+    """The longest sign or code of a currency at the beginning or the end of a text, or ""."""
+    text = text.rstrip(" :") if at_end else text.lstrip(" .")
+    for length in range(min(LONGEST_SIGN, len(text)), 0, -1):
+        cut = len(text) - length if at_end else length
+        parts = text[:cut], text[cut:]
+        sign = parts[at_end]
+        if is_sign(sign) and not (parts[0][-1:].isalpha() and parts[1][:1].isalpha()):
             return sign
     return ""
 
@@ -335,12 +362,3 @@ def _with_sign(numbers: list[_Number]) -> list[_Number]:
     return [number for number in numbers if number.priced] or [
         number for number in numbers if number.text[-3:-2] in (".", ",")
     ]
-
-
-def _code(signs: tuple[str, ...], currency: str | None) -> str | None:
-    """The currency that signs name: a code before a sign, which may be shared."""
-    for sign in sorted(signs, key=len, reverse=True):
-        code = currencies.sign_currency(sign, currency)
-        if code is not None:
-            return code
-    return None
