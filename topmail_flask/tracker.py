@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from werkzeug.http import parse_cookie
 
-from topmail_flask.extraction.document import Document, in_utf8
+from topmail_flask.extraction.document import Document
+from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import read_page
 from topmail_flask.extraction.orm_rows import connections_as_found
 from topmail_flask.guard import Guard

@@ -13,7 +13,8 @@ from tests.extraction.other_pages import other_pages
 from tests.extraction.test_corpus import FOLDER, RECORDS
 from tests.extraction.test_fuzz_shops import EXAMPLES, PRODUCTS
 from tests.extraction.test_odd_choices import WORDS
-from topmail_flask.extraction.document import Document, in_utf8
+from topmail_flask.extraction.document import Document
+from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import PageInput
 from topmail_flask.model.settings import Settings
 

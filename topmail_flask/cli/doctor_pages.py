@@ -10,7 +10,7 @@ from topmail_flask.cli.doctor_configuration import function_name
 from topmail_flask.cli.doctor_store import Finding, Page, Sample, Store, error, ok, warning
 from topmail_flask.cli.routes import routes as routes_of
 from topmail_flask.cli.terminal import count_of
-from topmail_flask.extraction.document import in_utf8
+from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import extract
 from topmail_flask.extraction.shown_price import NOT_SHOWN, price_fault
 from topmail_flask.model.decision import NOTHING, Trace

@@ -8,10 +8,10 @@ goes forward: the time is linear.
 
 from __future__ import annotations
 
-import codecs
 import html as entities
 import re
 from collections.abc import Callable, Collection, Iterator
+from functools import cached_property, lru_cache
 from itertools import accumulate, starmap
 from typing import TYPE_CHECKING, Any, AnyStr, TypeVar
 
@@ -106,8 +106,15 @@ class Head:
 
     def __init__(self, html: bytes) -> None:
         markup = self._markup = visible(html)
-        self.canonical = self._link(markup)
-        self.base = self._base(markup)
+        self.canonical = next(
+            _addresses(
+                tag
+                for tag in _tags_around(markup, b"link", b"canonical")
+                if "canonical" in tag.get("rel", "").lower().split()
+            ),
+            None,
+        )
+        self.base = next(_addresses(_tags(markup, b"base", b"href")), None)
         at = markup.find(b"<html", 0, 4096)
         lang = _LANG.match(markup, at) if at >= 0 else None
         self.lang = lang[1].decode("ascii", "replace") if lang else None
@@ -123,38 +130,26 @@ class Head:
         return marker in self._markup
 
     def facts(self) -> tuple[object, ...]:
-        """All that a product is told by, for comparison."""
-        return (self.canonical, self.base, self.lang, self.meta_tags())
-
-    def meta_tags(self) -> tuple[bytes, ...]:
-        """The metas of OpenGraph as they stand in the head, for comparison."""
-        if b"og:" not in self._markup and b"product:" not in self._markup:
-            return ()
-        tags = self._markup.split(b"<meta", _READ_LIMIT)[1:]
-        return tuple(tag[: tag.find(b">")] for tag in tags if b"og:" in tag or b"product:" in tag)
+        """All that a product is told by, for comparison: metas of OpenGraph as they stand there."""
+        found: tuple[bytes, ...] = ()
+        if b"og:" in self._markup or b"product:" in self._markup:
+            tags = self._markup.split(b"<meta", _READ_LIMIT)[1:]
+            marked = (tag for tag in tags if b"og:" in tag or b"product:" in tag)
+            found = tuple(tag[: tag.find(b">")] for tag in marked)
+        return (self.canonical, self.base, self.lang, found)
 
     def alternates(self) -> list[str]:
         """The addresses of this page in other languages, as they stand there."""
-        tags = _tags_around(self._markup, b"link", b"hreflang")
-        return [tag["href"].strip() for tag in tags if tag.get("href", "").strip()][:_READ_LIMIT]
+        return list(_addresses(_tags_around(self._markup, b"link", b"hreflang")))
 
     def metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of every ``<meta property>`` or ``<meta name>``, in their order."""
         return metas(self._markup)
 
-    @staticmethod
-    def _link(markup: bytes) -> str | None:
-        for tag in _tags_around(markup, b"link", b"canonical"):
-            if "canonical" in tag.get("rel", "").lower().split() and tag.get("href", "").strip():
-                return tag["href"].strip()
-        return None
 
-    @staticmethod
-    def _base(markup: bytes) -> str | None:
-        for tag in _tags(markup, b"base", b"href"):
-            if tag.get("href", "").strip():
-                return tag["href"].strip()
-        return None
+def _addresses(tags: Iterator[dict[str, str]]) -> Iterator[str]:
+    """Where links lead, as it stands there."""
+    return (address for tag in tags if (address := tag.get("href", "").strip()))
 
 
 def metas(markup: bytes) -> Iterator[tuple[str, str]]:
@@ -209,8 +204,7 @@ _SELF_CONTAINED = frozenset(
 )
 _TAGS = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 # An HTML parser looks up all open elements for many a tag: depth times tags is its true cost.
-_FEW_TAGS = 1_500
-_MOST_TAGS = 50_000
+_FEW_TAGS, _MOST_TAGS = 1_500, 50_000
 _DEPTH_LIMIT = 600
 _WORK_LIMIT = 10_000_000
 _PART = 32 * 1024
@@ -225,15 +219,15 @@ _SOUGHT = (b"itemprop", b"itemscope", b"<h1")
 _CLOSING = 2 * 1024
 
 
-def _whole(html: bytes) -> LexborHTMLParser | None:
-    """The tree of the page, or None if it would take too long."""
-    return None if _is_costly(html) else _parsed(html)
-
-
 def _parsed(html: bytes) -> LexborHTMLParser:
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415  few pages need it
 
     return LexborHTMLParser(html)
+
+
+def _whole(html: bytes) -> LexborHTMLParser | None:
+    """The tree of the page, or None if it would take too long."""
+    return None if _is_costly(html) else _parsed(html)
 
 
 def _of_items_and_headings(html: bytes) -> LexborHTMLParser | None:
@@ -245,45 +239,31 @@ def _of_items_and_headings(html: bytes) -> LexborHTMLParser | None:
     """
     start = max(0, html.rfind(_SOUGHT[0]))
     rest = html[start:].lower()
-    last = start + max(0, *map(rest.rfind, _SOUGHT))
-    end = html.find(b"<", last + _CLOSING)
-    if end < 0:
-        return _whole(html)
-    tree = _whole(html[:end])
-    return _whole(html) if tree is not None and _breaks_off(tree) else tree
-
-
-def _breaks_off(tree: LexborHTMLParser) -> bool:
-    """Whether the value of a property, or a heading, may go on behind the end of this tree."""
-    node = tree.root
-    while node is not None:
+    end = html.find(b"<", start + max(0, *map(rest.rfind, _SOUGHT)) + _CLOSING)
+    tree = _whole(html[:end]) if end >= 0 else None
+    node = tree.root if tree is not None else None
+    while node is not None:  # the value of a property, or a heading, may go on behind the end
         if node.is_element_node:
             attributes = node.attributes
             if node.tag == "h1" or ("itemprop" in attributes and "itemscope" not in attributes):
-                return True
+                return _whole(html)
         node = node.last_child
-    return False
+    return tree or _whole(html)
 
 
-class _Weights(dict[bytes, int]):
-    def __missing__(self, name: bytes) -> int:
-        weight = 0 if name.lower() in _SELF_CONTAINED else 1
-        if len(self) < 5_000:
-            self[name] = weight
-        return weight
-
-    def step(self, closing: bytes, name: bytes) -> int:
-        """How a tag changes the depth."""
-        return -self[name] if closing else self[name]
+@lru_cache(maxsize=5_000)
+def _step(closing: bytes, name: bytes) -> int:
+    """How a tag changes the depth."""
+    weight = 0 if name.lower() in _SELF_CONTAINED else 1
+    return -weight if closing else weight
 
 
-def _has_too_many_attributes(tag: re.Match[bytes]) -> bool:
-    return len(_QUOTED.sub(b"", tag[0]).split()) > _ATTRIBUTE_LIMIT
-
-
-def _may_hold_long_tag(html: bytes) -> bool:
+def _has_too_many_attributes(html: bytes) -> bool:
     # A tag of 8,000 bytes fills one of these windows.
-    return any(html.find(b">", at, at + 4_000) < 0 for at in range(0, len(html) - 4_000, 4_000))
+    windows = range(0, len(html) - 4_000, 4_000)
+    return any(html.find(b">", at, at + 4_000) < 0 for at in windows) and any(
+        len(_QUOTED.sub(b"", tag[0]).split()) > _ATTRIBUTE_LIMIT for tag in _LONG_TAG.finditer(html)
+    )
 
 
 def _is_surely_shallow(html: bytes) -> bool:
@@ -295,25 +275,21 @@ def _is_surely_shallow(html: bytes) -> bool:
         opened = html.count(b"<", start, end) - closed
         if depth + opened > _DEPTH_LIMIT:
             return False
-        pictures = html.count(b"<img ", start, end + 4)
-        depth = max(0, depth + opened - closed - pictures)
+        depth = max(0, depth + opened - closed - html.count(b"<img ", start, end + 4))
     return True
 
 
 def _is_costly(html: bytes) -> bool:
     """Whether parsing the page could take more than linear time, or very long (fault F121)."""
     tags = html.count(b"<")
-    if tags > _MOST_TAGS or (
-        _may_hold_long_tag(html) and any(map(_has_too_many_attributes, _LONG_TAG.finditer(html)))
-    ):
+    if tags > _MOST_TAGS or _has_too_many_attributes(html):
         return True
     if tags <= _FEW_TAGS or _is_surely_shallow(html):
         return False
-    weights = _Weights()
     depth = work = 0
     for start in range(0, len(html), _PART):
         part = _TAGS.findall(html, start, start + _PART)
-        depths = list(accumulate(starmap(weights.step, part), initial=depth))
+        depths = list(accumulate(starmap(_step, part), initial=depth))
         depth = depths[-1]
         work += sum(depths)
         if max(depths) > _DEPTH_LIMIT or work > _WORK_LIMIT:
@@ -321,39 +297,6 @@ def _is_costly(html: bytes) -> bool:
     return False
 
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_META_CHARSET = re.compile(
-    rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE
-)
-# Browsers look at 1,024 bytes first, and at the rest of the head when they come to it.
-_CHARSET_WITHIN = 16 * 1024
-# What browsers read under a name (WHATWG), where Python reads less.
-_BROWSERS_READ = {
-    **dict.fromkeys(
-        ("gb2312", "gb_2312", "gb_2312-80", "gbk", "x-gbk", "chinese", "csgb2312", "iso-ir-58"),
-        "gb18030",
-    ),
-    **dict.fromkeys(("euc_kr", "euc-kr", "ks_c_5601-1987", "ksc5601", "korean"), "cp949"),
-    **dict.fromkeys(("shift_jis", "sjis", "x-sjis", "windows-31j", "ms_kanji"), "cp932"),
-    **dict.fromkeys(("iso8859-1", "latin1", "x-cp1252"), "cp1252"),
-    **dict.fromkeys(("iso8859-9", "x-cp1254"), "cp1254"),
-    **dict.fromkeys(("iso8859-11", "tis-620", "dos-874"), "cp874"),
-    **dict.fromkeys(("big5", "big5-hkscs", "x-x-big5", "cn-big5"), "big5hkscs"),
-    "x-cp1250": "cp1250",
-    "x-cp1251": "cp1251",
-    "x-euc-jp": "euc_jp",
-    "x-mac-cyrillic": "mac_cyrillic",
-    "macintosh": "mac_roman",
-    "iso-8859-8-i": "iso8859-8",
-    "unicode-1-1-utf-8": "utf-8",
-    "utf8": "utf-8",
-}
 _HIDDEN = "[hidden], .sr-only, .visually-hidden, .visuallyhidden, .screen-reader-text"
 _STRUCK = "del, s, strike"
 _ICONS = re.compile(r"[\ue000-\uf8ff]")
@@ -368,51 +311,6 @@ _WHOLE = re.compile(r"(?<![.,\d])(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)\s*\Z")
 _CALLED = re.compile(r"cent|decimal|fraction|minor|penn", re.IGNORECASE)
 
 
-def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:
-    """The page in UTF-8: by its byte order mark, ``charset``, its ``<meta charset>``, or as it is.
-
-    Bytes that are no text in that character set stay harmless (rule R3).
-    """
-    if isinstance(html, str):
-        return html.encode("utf-8", "replace")
-    if charset == "utf-8" and html[:1] == b"<":  # almost every page
-        return html
-    for mark, name in _BOMS:
-        if html.startswith(mark):
-            return html.removeprefix(mark) if name == "utf-8" else _recode(html, name)
-    if charset is None and html[:4:2] == b"\0\0":
-        charset = "utf-16-be"
-    elif charset is None and html[1:4:2] == b"\0\0":
-        charset = "utf-16-le"
-    if charset is None:
-        found = _named_charset(html)
-        # A page that can be read as ASCII so far as to name UTF-16 is not in UTF-16 (WHATWG).
-        charset = found[1].decode("ascii", "replace") if found else None
-        if charset is not None and charset.lower().startswith("utf-"):
-            return html
-    return html if charset is None else _recode(html, charset)
-
-
-def _named_charset(html: bytes) -> re.Match[bytes] | None:
-    at = html.find(b"harset", 0, _CHARSET_WITHIN)  # in any case; what precedes it tells
-    if at < 0:
-        at = html.find(b"HARSET", 0, _CHARSET_WITHIN)
-    start = max(0, html.rfind(b"<", 0, at))
-    return None if at < 0 else _META_CHARSET.match(html, start, _CHARSET_WITHIN)
-
-
-def _recode(html: bytes, charset: str) -> bytes:
-    try:
-        label = charset.strip(" \t\"'").lower()
-        name = codecs.lookup(_BROWSERS_READ.get(label, label)).name
-        if name in ("utf-8", "ascii"):
-            return html
-        name = _BROWSERS_READ.get(name, name)
-        return html.decode(name, "replace").encode("utf-8", "replace")
-    except (LookupError, ValueError, UnicodeError, AssertionError):
-        return html
-
-
 class Document:
     """One page and its address.
 
@@ -423,19 +321,6 @@ class Document:
     :ivar is_read_beyond_head: more was read than scripts and the head.
     """
 
-    __slots__ = (
-        "_head",
-        "_head_bytes",
-        "_partial_tree",
-        "_read",
-        "_tree",
-        "html",
-        "is_read_beyond_head",
-        "notes",
-        "repairs",
-        "url",
-    )
-
     def __init__(self, html: bytes, url: str) -> None:
         self.html = html
         self.url = url
@@ -443,10 +328,6 @@ class Document:
         self.repairs: list[str] = []
         self.is_read_beyond_head = False
         self._read: dict[Callable[[Document], Any], Any] = {}
-        self._head: Head | None = None
-        self._head_bytes: bytes | None = None
-        self._tree: LexborHTMLParser | None = None
-        self._partial_tree: LexborHTMLParser | None = None
 
     def once(self, read: Callable[[Document], Found]) -> Found:
         """What a function reads of this page, read at the first call only."""
@@ -455,38 +336,31 @@ class Document:
         found: Found = self._read[read]
         return found
 
-    @property
+    @cached_property
     def head(self) -> Head:
         """Links, metas and title, read without a tree."""
-        if self._head is None:
-            self._head = Head(self.head_bytes)
-        return self._head
+        return Head(self.head_bytes)
 
-    @property
+    @cached_property
     def head_bytes(self) -> bytes:
         """The page up to the end of its head, or the beginning of its body."""
-        if self._head_bytes is None:
-            self._head_bytes = self.html[: _end_of_head(self.html)]
-        return self._head_bytes
+        return self.html[: _end_of_head(self.html)]
 
     def body_metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of the metas of OpenGraph wherever they stand in the page."""
         self.is_read_beyond_head = True
         return metas(visible(self.html))
 
-    @property
+    @cached_property
     def tree(self) -> LexborHTMLParser:
         """The parsed page; an empty one when parsing it would take too long."""
-        if self._tree is None:
-            self._tree = self._partial_tree = self._parsed(_whole)
-        return self._tree
+        self.partial_tree = self._parsed(_whole)
+        return self.partial_tree
 
-    @property
+    @cached_property
     def partial_tree(self) -> LexborHTMLParser:
         """The same, for its items and headings only."""
-        if self._partial_tree is None:
-            self._partial_tree = self._parsed(_of_items_and_headings)
-        return self._partial_tree
+        return self._parsed(_of_items_and_headings)
 
     def _parsed(self, parse: Callable[[bytes], LexborHTMLParser | None]) -> LexborHTMLParser:
         self.is_read_beyond_head = True

@@ -14,7 +14,8 @@ from topmail_flask.extraction import json_ld, microdata, open_graph, view_item
 from topmail_flask.extraction.addresses import PageLocation, is_front_page
 from topmail_flask.extraction.assemble import Assembly, arguments, assemble, assemble_plain
 from topmail_flask.extraction.choose import Choice
-from topmail_flask.extraction.document import Document, in_utf8
+from topmail_flask.extraction.document import Document
+from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.named_product import (
     NOTHING_ASKED,
     Memory,

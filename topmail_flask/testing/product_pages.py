@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from flask.testing import FlaskClient
 
 from topmail_flask.core import core_of
-from topmail_flask.extraction.document import in_utf8
-from topmail_flask.extraction.encodings import readable
+from topmail_flask.extraction.encodings import in_utf8, readable
 from topmail_flask.extraction.shown_price import price_fault
 from topmail_flask.model.decision import NOTHING, Decision
 from topmail_flask.model.product import PRODUCT_FIELDS
