@@ -117,11 +117,15 @@ class Core:
     @cached_once
     def delivery(self) -> Delivery:
         """The way to TopMail; opens nothing before the first view."""
+        return self.delivery_by(self.settings)
+
+    def delivery_by(self, settings: Settings) -> Delivery:
+        """Another way to TopMail for the same app, by other settings."""
         # Half of the package: loaded with the first page, not at the start of the store.
         from topmail_flask.delivery.delivery import Delivery, Shop  # noqa: PLC0415
 
         return Delivery(
-            self.settings,
+            settings,
             Shop(self.name, self.secret, self.owner),
             self.outbox_root,
             receivers=self.receivers,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from tests.cli.drain_store import EMAIL, create_app
 from tests.cli.operated import LivingStore
@@ -92,6 +93,30 @@ def test_a_drain_sends_what_waits_and_says_so(store: Store, sandbox: Sandbox) ->
     assert len(sandbox.wait_for_views(20)) == 20
     stats = core_of(store.app).delivery.stats()
     assert (stats.delivered, stats.pending, stats.balanced) == (20, 0, True)
+
+
+def drained_by(app: Flask) -> dict[str, object]:
+    """What a drain says that the store itself runs: in a test, a shell or a view for its staff."""
+    result = app.test_cli_runner().invoke(args=["topmail", "drain", "--timeout", "20", "--json"])
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("kind", ["worker", "background"])
+def test_a_process_of_the_store_drains_and_goes_on(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("TOPMAIL_DELIVERY", kind)
+    store.looks(4)
+    assert drained_by(store.app)["left"] == 0
+    sandbox.wait_for_views(4, timeout=LIMIT)
+    assert store.app.test_client().get("/tea/later").status_code == 200
+    if kind == "worker":
+        thread = threading.Thread(target=drained_by, args=(store.app,))
+        thread.start()
+        thread.join()
+    assert len(sandbox.wait_for_views(5, timeout=LIMIT)) == 5
+    core_of(store.app).delivery.close()
 
 
 def test_a_drain_of_an_empty_outbox_ends_at_once(store: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -55,20 +55,21 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
         raise click.ClickException(
             "nothing waits on this machine: TOPMAIL_OUTBOX is :memory:, or the system has no locks"
         )
-    if core.settings.delivery == "worker":
-        core.settings = replace(core.settings, delivery="background")
+    kind = "background" if core.settings.delivery == "worker" else core.settings.delivery
+    # Not the app's own: that goes on where a process of the store runs this.
+    delivery = core.delivery_by(replace(core.settings, delivery=kind))
     with _stopped_by_signal() as ended:
-        _drain(core.delivery, ended, None if follow else timeout, as_json=as_json)
+        _drain(delivery, ended, None if follow else timeout, as_json=as_json)
 
 
 @contextmanager
 def _stopped_by_signal() -> Iterator[Wakeup]:
     """Rung by TERM and INT, a second one of which changes nothing."""
     ended = Wakeup()
-    before = {
-        number: signal.signal(number, lambda *_: ended.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    before = {}
+    with suppress(ValueError):  # not in the main thread: a view of the store runs this
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before[number] = signal.signal(number, lambda *_: ended.set())
     try:
         yield ended
     finally:
