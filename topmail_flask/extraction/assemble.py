@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,14 +11,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from topmail_flask.extraction.addresses import (
+    PageLocation,
     address_key,
     id_of,
+    is_front_page,
     last_segment,
     page_address,
     without_tracking,
 )
 from topmail_flask.extraction.graph import Candidate
-from topmail_flask.extraction.labels import READERS, Reader, category_of_breadcrumbs
 from topmail_flask.extraction.offers import OfferPrice, choose_price, offers_of
 from topmail_flask.extraction.page import StructuredPage
 from topmail_flask.extraction.products import (
@@ -27,54 +29,264 @@ from topmail_flask.extraction.products import (
     identifier_of,
     identifiers,
 )
-from topmail_flask.extraction.schema_org import Node, scalar_text, short
+from topmail_flask.extraction.schema_org import (
+    Node,
+    each,
+    is_placeholder,
+    name_of,
+    scalar_text,
+    short,
+    text_of,
+)
 from topmail_flask.model.decision import Conflict, FieldTrace
 from topmail_flask.model.errors import InvalidValueError
-from topmail_flask.model.product import Product
+from topmail_flask.model.product import LABEL_LIMIT, Product
 from topmail_flask.model.settings import Settings
 
 _OWN_IDS = ("sku", "productID", "retailer_id", "gtin", "mpn")
+ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "offered", "url")
 _ARGUMENT_LIMIT = 100
 _WORD = re.compile(r"[^\W_]+")
+_STEP_LIMIT = 50
+_HOME = frozenset(
+    """
+    home, homepage, home page, start, startseite, hauptseite, shop, store, accueil, inicio, início,
+    página inicial, hem, hjem, forside, forsiden, etusivu, thuis, strona główna, úvod, domů, domov,
+    kezdőlap, főoldal, acasă, početna, naslovna, ana sayfa, anasayfa, trang chủ, beranda, главная,
+    головна, начало, αρχική, الرئيسية, דף הבית, ホーム, トップ, トップページ, 首页, 首頁, 홈, 🏠
+    """.strip()
+    .replace(",\n    ", ", ")
+    .split(", ")
+)
+_NUMBERS = re.compile(r"[\d\s.,;|/-]+")
+_SEPARATOR = re.compile(r"\s+[>/»›|]\s+|\s*>\s*")
+_IMAGE_LIMIT = 50
+_LONGEST = 8192
+_NO_PICTURE = re.compile(
+    r"no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
+    r"image[-_]coming[-_]soon)(?:[-_.]|\Z)",
+    re.IGNORECASE,
+)
+_NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
+# "/uploads/None", as a template prints a missing file.
+_NO_FILE = re.compile(r"/(?:none|null|undefined|nan)(?:\.\w{2,5})?/?(?:[?#]|\Z)", re.IGNORECASE)
+_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg|bmp)(?:[?#]|\Z)", re.IGNORECASE)
+# The picture of the shop, which a theme gives to every page.
+_LOGO = re.compile(
+    r"/(?:[\w.-]*[-_.])?logo(?:[-_.@](?:\d+x?\d*|dark|light|white|black|small|large|big|og|social"
+    r"|share|square|default|main|new|full|wide|color|colour|rgb))*\.\w{2,5}(?:[?#]|\Z)"
+    r"|/(?:og|social|share|default|opengraph)[-_]?(?:image|share|preview|default|og|card)?"
+    r"\.\w{2,5}(?:[?#]|\Z)",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(r",\s*(?=https?://)")  # a list that was printed as one text
+_LABELS = ("name", "brand", "category", "image_url")
+_METAS = ("open_graph", "product_tags")  # sources that a theme fills on every page
+_NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
+    "- – — 0 n/a n.a. na none null undefined false unknown unbranded".split()
+)
+
+
+def category_of(value: object, lang: str | None) -> str:
+    """The category that a product names, or "".
+
+    Of a list it is the last if each extends the one before it, else the first. Numbers of a
+    taxonomy are no category. A path too long to be sent keeps its last parts.
+    """
+    categories = list(each(value))[:20]
+    names = [name for category in categories if (name := _category_name(category, lang))]
+    if not names:
+        return ""
+    grows = all(following.startswith(before) for before, following in itertools.pairwise(names))
+    return fitting(names[-1] if grows else names[0])
+
+
+def _category_name(value: object, lang: str | None) -> str:
+    text = text_of(value, lang)
+    if not text and isinstance(value, dict):
+        text = name_of(value, lang) or text_of(value.get("codeValue"), lang)
+    text = text.strip(" /")
+    return "" if _NUMBERS.fullmatch(text) or "://" in text or is_placeholder(text) else text
+
+
+def fitting(category: str) -> str:
+    """The last parts of a path that fit into 100 characters."""
+    if len(category) <= LABEL_LIMIT:
+        return category
+    parts = [part for part in _SEPARATOR.split(category) if part]
+    while len(parts) > 1 and len(" > ".join(parts)) > LABEL_LIMIT:
+        del parts[0]
+    return " > ".join(parts)
+
+
+def category_of_breadcrumbs(
+    lists: list[Node], product: str, place: PageLocation, lang: str | None
+) -> str:
+    """The category that the page's breadcrumbs lead through, or "".
+
+    The one that ends at this page counts, else the first. Without its first steps as long as they
+    are the shop itself, and without its last if that is the product.
+    """
+
+    def is_here(name: str, address: str) -> bool:
+        url = place.own(address)
+        return name.casefold() == product.casefold() or (url is not None and place.match(url) > 0)
+
+    def is_home(name: str, address: str) -> bool:
+        url = place.own(address)
+        is_front = url is not None and "?" not in url and is_front_page(url)
+        return is_front or name.casefold() in _HOME
+
+    first = ""
+    for breadcrumbs in lists[:10]:
+        steps = _steps(breadcrumbs, lang)
+        ends_here = bool(steps) and is_here(*steps[-1])
+        if ends_here:
+            steps = steps[:-1]
+        while steps and is_home(*steps[0]):
+            steps = steps[1:]
+        category = fitting(" > ".join(name for name, _ in steps))
+        if ends_here and category:
+            return category
+        first = first or category
+    return first
+
+
+def _steps(node: Node, lang: str | None) -> list[tuple[str, str]]:
+    """Names and addresses of the steps, by their positions."""
+    steps: list[tuple[float, str, str]] = []
+    for at, step in enumerate(itertools.islice(each(node.get("itemListElement")), _STEP_LIMIT)):
+        if not isinstance(step, dict):
+            continue
+        item = next(each(step.get("item")), None)
+        name = text_of(step.get("name"), lang)
+        if not name and isinstance(item, dict):
+            name = text_of(item.get("name"), lang)
+        if name:
+            steps.append((_position(step.get("position"), at), name, _address(step, item)))
+    steps.sort(key=lambda step: step[0])
+    return [(name, address) for _, name, address in steps]
+
+
+def _position(value: Any, default: int) -> float:
+    for number in each(value):
+        try:
+            position = float(number)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if position == position:  # noqa: PLR0124  NaN sorts nowhere
+            return position
+    return float(default)
+
+
+def _address(step: Node, item: object) -> str:
+    for value in (item, step.get("url"), step.get("@id")):
+        address = next(each(value), None)
+        if isinstance(address, dict):
+            address = next(each(address.get("@id") or address.get("url")), None)
+        if isinstance(address, str):
+            return address
+    return ""
+
+
+def image_of(value: object, place: PageLocation) -> tuple[str, str]:
+    """Raw and absolute address of the first picture that can be one (rule R51)."""
+    for picture in itertools.islice(each(value), _IMAGE_LIMIT):
+        for raw in _image_addresses(picture):
+            address = raw.strip()
+            if "," in address:
+                address = _SEVERAL.split(address, maxsplit=1)[0]
+            is_no_picture = (
+                address.lower() in _NO_ADDRESS
+                or len(address) > _LONGEST
+                or _NO_PICTURE.search(address)
+                or _NO_FILE.search(address)
+            )
+            url = None if is_no_picture else place.absolute(address)
+            if url is not None:
+                return raw, url
+    return "", ""
+
+
+def _image_addresses(value: object) -> list[str]:
+    """The addresses in one value; an ``@id`` is one if it is that of a picture."""
+    if isinstance(value, dict):
+        named = value.get("@id")
+        own = named if isinstance(named, str) and _PICTURE.search(named) else None
+        values = [value.get("contentUrl"), value.get("url"), own, value.get("src")]
+        found = [
+            address.get("@id") if isinstance(address, dict) else address
+            for some in values
+            for address in each(some)
+        ]
+        return [address for address in found if isinstance(address, str)][:10]
+    return [value] if isinstance(value, str) else []
+
+
+def brand_of(node: Node, lang: str | None, site_name: str = "") -> str:
+    """The brand, else the manufacturer (rule R52).
+
+    :param site_name: name of the shop; a theme that prints it as the brand says nothing.
+    """
+    for key in ("brand", "manufacturer"):
+        brand = name_of(node.get(key), lang)
+        folded = brand.casefold()
+        is_none = folded in _NO_BRAND or is_placeholder(folded) or "://" in folded
+        if not is_none and folded != site_name.casefold():
+            return brand
+    return ""
+
+
+def _label(name: str, description: Described, page: StructuredPage) -> tuple[object, str]:
+    """The raw and the normalised value of one of :data:`_LABELS`."""
+    node, lang = description.node, page.shop.lang
+    is_meta = description.source in _METAS
+    raw = node.get("image" if name == "image_url" else name)
+    if name == "name":
+        return raw, description.name
+    if name == "brand":
+        return raw, brand_of(node, lang, page.og.values.get("og:site_name", "") if is_meta else "")
+    if name == "category":  # its own, else that of its offers
+        found = category_of(raw, lang)
+        offers = [] if found else offers_of(node, limit=1)
+        return raw, category_of(offers[0].get("category"), lang) if offers else found
+    if is_meta:
+        raw = [image for image in each(raw) if not _LOGO.search(str(image))]
+    return image_of(raw, page.place)
 
 
 def arguments(
     url: str, view_args: Mapping[str, object] | None, names: tuple[str, ...]
 ) -> frozenset[str]:
     """The values of the query and route arguments that choose a variant."""
-    chosen = set()
-    if "?" in url:
-        try:
-            for name, value in parse_qsl(urlsplit(url).query, max_num_fields=_ARGUMENT_LIMIT):
-                if name in names and value:
-                    chosen.add(value.casefold())
-        except ValueError:
-            pass
-    for name, given in (view_args or {}).items():
-        if name in names and isinstance(given, (str, int)) and not isinstance(given, bool):
-            chosen.add(str(given).casefold())
-    return frozenset(chosen)
+    given: list[tuple[str, object]] = [*_query(url), *(view_args or {}).items()]
+    return frozenset(
+        str(value).casefold()
+        for name, value in given
+        if name in names and isinstance(value, (str, int)) and not isinstance(value, bool)
+    )
 
 
-def variant_id(variant: Described, settings: Settings) -> str:
+def _query(url: object) -> list[tuple[str, str]]:
+    try:
+        query = urlsplit(url).query if isinstance(url, str) and "?" in url else ""
+        return parse_qsl(query, max_num_fields=_ARGUMENT_LIMIT)
+    except ValueError:
+        return []
+
+
+def _variant_id(variant: Described, settings: Settings) -> str:
     """The variant's own id: its sku, else another identifier, else the argument in its URL."""
-    for kind in _OWN_IDS:
-        if variant.ids.get(kind):
-            return variant.ids[kind]
-    return _argument(variant, settings)
+    own = filter(None, map(variant.ids.get, _OWN_IDS))
+    return next(own, None) or _argument(variant, settings)
 
 
 def _argument(variant: Described, settings: Settings) -> str:
-    named = variant.node.get("@id")
-    for url in (variant.url, named):
-        if isinstance(url, str) and "?" in url:
-            try:
-                query = dict(parse_qsl(urlsplit(url).query, max_num_fields=_ARGUMENT_LIMIT))
-            except ValueError:
-                continue
-            for name in settings.variant_args:
-                if query.get(name):
-                    return query[name]
+    for url in (variant.url, variant.node.get("@id")):
+        query = dict(_query(url))
+        for name in settings.variant_args:
+            if query.get(name):
+                return query[name]
     return ""
 
 
@@ -94,7 +306,8 @@ def select(
     if len(exact) > 1:
         # One that names arguments of this address says more than one that names only its path.
         exact = [variant for variant in exact if variant.url and "?" in variant.url]
-    if len(exact) == 1 and (len(variants) == 1 or _differ(variants)):
+    do_differ = len(variants) == 1 or len({variant.url for variant in variants}) > 1
+    if len(exact) == 1 and do_differ:
         return exact[0]
     if chosen:
         named = [
@@ -108,31 +321,20 @@ def select(
     return entity.variants[0] if len(entity.variants) == 1 else None
 
 
-def _differ(variants: list[Described]) -> bool:
-    return len({variant.url for variant in variants}) > 1
-
-
 def _of_offers(entity: Entity, describer: Describer) -> list[Described]:
     """Offers of different stock-keeping units are variants of the old style (rule R33)."""
     for member in entity.members:
-        offers = offers_of(member.node, every=True)
-        units = {scalar_text(offer.get("sku")) for offer in offers if "sku" in offer}
-        if len(units) > 1:
-            return [
-                describer.describe(
-                    Candidate(
-                        member.source,
-                        {
-                            "sku": offer["sku"],
-                            "url": offer.get("url"),
-                            "gtin": offer.get("gtin13") or offer.get("gtin"),
-                            "offers": offer,
-                        },
-                    )
-                )
+        offers = [offer for offer in offers_of(member.node, every=True) if "sku" in offer]
+        if len({scalar_text(offer["sku"]) for offer in offers}) > 1:
+            nodes = [
+                {
+                    **{name: offer.get(name) for name in ("sku", "url")},
+                    "gtin": offer.get("gtin13") or offer.get("gtin"),
+                    "offers": offer,
+                }
                 for offer in offers
-                if "sku" in offer
             ]
+            return [describer.describe(Candidate(member.source, node)) for node in nodes]
     return []
 
 
@@ -142,16 +344,6 @@ def sku_of(description: Described) -> str:
         return description.ids["sku"]
     units = {identifier_of(offer.get("sku")) for offer in offers_of(description.node)}
     return units.pop() if len(units) == 1 else ""
-
-
-def offered_id(description: Described) -> str:
-    """The id of the only offer: its sku, else another of its identifiers."""
-    offers = offers_of(description.node, limit=2)
-    found = identifiers(offers[0]) if len(offers) == 1 else {}
-    return sku_of(description) or next(iter(found.values()), "")
-
-
-ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "offered", "url")
 
 
 @dataclass(slots=True)
@@ -207,18 +399,18 @@ class Assembly:
         self._price(entity, variant)
         self._identity(entity, variant)
         if "category" not in self.values:
-            name = self.values.get("name") or entity.name
+            name, page = self.values.get("name") or entity.name, self.page
             category = category_of_breadcrumbs(
-                self.page.breadcrumbs(), str(name), self.page.place, self.page.shop.lang
+                page.breadcrumbs(), str(name), page.place, page.shop.lang
             )
             if category:
                 self.put("category", "breadcrumbs", category, category)
 
     def supplement(self, description: Described) -> None:
         """Fill what is missing from a lesser description, which has no id."""
-        for name, reader in READERS.items():
-            raw, value = reader(description, self.page)
-            if value and name != "name":
+        for name in _LABELS[1:]:
+            raw, value = _label(name, description, self.page)
+            if value:
                 self.put(name, description.source, raw, value)
         found = self._chosen(description.source, [description.node])
         if found is not None:
@@ -226,42 +418,32 @@ class Assembly:
 
     def _labels(self, entity: Entity, variant: Described | None) -> None:
         described = entity.members if variant is None else [variant, *entity.members]
-        for name, reader in READERS.items():
+        for name in _LABELS:
             for description in described:
-                raw, value = reader(description, self.page)
+                raw, value = _label(name, description, self.page)
                 # A variant is called and looks otherwise than its group, and a page's title is
                 # not the product's name: only labels of equals are compared.
                 if value and (name not in self.values or (variant is None and name != "name")):
                     self.put(name, description.source, raw, value)
-            if name not in self.values and entity.variants:
-                self._inherit(name, reader, entity.variants[:20])
-
-    def _inherit(self, name: str, reader: Reader, variants: list[Described]) -> None:
-        """A group that does not tell a label itself has that of its first variant that does."""
-        for variant in variants:
-            raw, value = reader(variant, self.page)
-            if value:
-                self.put(name, variant.source, raw, value)
-                return
+            # A group that does not tell a label has that of its first variant that does.
+            for description in entity.variants[:20]:
+                if name in self.values:
+                    break
+                raw, value = _label(name, description, self.page)
+                if value:
+                    self.put(name, description.source, raw, value)
 
     def _price(self, entity: Entity, variant: Described | None) -> None:
         """The price of the best source that has one; zero only where no other has more."""
+        if variant is not None:  # and of its group the own price, never another variant's
+            described = [variant, *(member for member in entity.members if member.is_group)]
+            asked = [(member.source, [member.node]) for member in described]
+        else:
+            asked = [(member.source, [member.node]) for member in entity.members]
+            asked[0][1].extend(variant.node for variant in entity.variants)
+        prices = [found for source, nodes in asked if (found := self._chosen(source, nodes))]
         if variant is not None:
-            priced = [(variant.source, [variant.node])]
-            # The group's own price, never another variant's.
-            priced += [
-                (member.source, [member.node]) for member in entity.members if member.is_group
-            ]
-            prices = [found for source, nodes in priced if (found := self._chosen(source, nodes))]
-            for source, price in prices[:1]:
-                self._put_price(source, price)
-            return
-        variants = [variant.node for variant in entity.variants]
-        prices = []
-        for member in entity.members:
-            found = self._chosen(member.source, [member.node, *variants])
-            prices += [found] if found else []
-            variants = []
+            del prices[1:]
         for source, price in sorted(prices, key=lambda found: not found[1].amount):
             self._put_price(source, price)
 
@@ -276,12 +458,11 @@ class Assembly:
         self.put("currency", source, price.currency, price.currency)
 
     def _identity(self, entity: Entity, variant: Described | None) -> None:
-        by_sku = self.page.settings.variant_mode == "sku"
-        own_id = variant_id(variant, self.page.settings) if variant is not None else ""
-        if variant is not None and own_id and by_sku:
-            self.put("id", variant.source, own_id, own_id)
-        elif own_id and variant is not None:
-            self.put("variant_id", variant.source, own_id, own_id)
+        settings = self.page.settings
+        own_id = _variant_id(variant, settings) if variant is not None else ""
+        if own_id and variant is not None:
+            name = "id" if settings.variant_mode == "sku" else "variant_id"
+            self.put(name, variant.source, own_id, own_id)
         units = [member for member in entity.members if member.is_group or not entity.variants]
         for description in [variant] if variant is not None else units:
             sku = sku_of(description)
@@ -289,7 +470,7 @@ class Assembly:
                 self.put("sku", description.source, sku, sku)
                 break
         self._address(entity, variant)
-        for kind in self.page.settings.id_from or ID_ORDER:
+        for kind in settings.id_from or ID_ORDER:
             product_id = self._id(kind, entity, variant)
             if product_id:
                 tellers = (
@@ -304,18 +485,19 @@ class Assembly:
     def _id(self, kind: str, entity: Entity, variant: Described | None) -> str:
         if kind == "group":
             return entity.group
-        if kind == "offered":  # the only offer's; a variant's is none of the product
-            return "" if variant is not None else offered_id(entity.members[0])
+        first = entity.members[0]
+        if kind == "offered":  # the only offer's: its sku, else another; no variant's
+            if variant is not None:
+                return ""
+            offers = offers_of(first.node, limit=2)
+            ids = identifiers(offers[0]) if len(offers) == 1 else {}
+            return sku_of(first) or next(iter(ids.values()), "")
         if kind == "url":
-            return id_of(self._id_address(entity), self.page.place.url_args)
+            own = (member.url for member in entity.members if member.url)
+            address = next(own, None) if first.is_group or entity.is_foreign else None
+            address = address or self.values.get("url") or self.page.place.url
+            return id_of(address, self.page.place.url_args)
         return entity.ids.get(kind, "")
-
-    def _id_address(self, entity: Entity) -> str:
-        if entity.members[0].is_group or entity.is_foreign:
-            url = next((member.url for member in entity.members if member.url), None)
-            if url is not None:
-                return url
-        return str(self.values.get("url") or self.page.place.url)
 
     def _address(self, entity: Entity, variant: Described | None) -> None:
         """The product's URL (rule R50), as far as the page tells one."""
@@ -343,16 +525,17 @@ class Assembly:
         return bool(words) and words <= last and not words <= set(_WORD.findall(above.path))
 
     def _request_address(self) -> None:
+        place = self.page.place
         known = {
-            str(self.values[name]) for name in ("id", "variant_id", "sku") if name in self.values
+            str(self.values[name]) for name in {"id", "variant_id", "sku"} & self.values.keys()
         }
-        here = address_key(self.page.place.url, self.page.place.url_args)
+        here = address_key(place.url, place.url_args)
         known.update(value for _, value in (here.identity if here else ()))
         try:
-            address = page_address(self.page.place.url, self.page.settings, known)
+            address = page_address(place.url, self.page.settings, known)
         except InvalidValueError:
             return
-        self.put("url", "request", self.page.place.url, address)
+        self.put("url", "request", place.url, address)
 
 
 def assemble(page: StructuredPage, entity: Entity, chosen: frozenset[str]) -> Assembly:

@@ -17,9 +17,9 @@ from topmail_flask.extraction.addresses import (
     is_front_page,
     without_tracking,
 )
+from topmail_flask.extraction.assemble import brand_of, category_of, image_of
 from topmail_flask.extraction.currencies import currency_code, machine_amount, rounded, sane
 from topmail_flask.extraction.document import Document
-from topmail_flask.extraction.labels import brand_of, category_of, image_of
 from topmail_flask.extraction.products import identifier_of, identifiers
 from topmail_flask.extraction.schema_org import Node, plain, short, short_type
 from topmail_flask.model.decision import Extraction, FieldTrace, Trace
