@@ -7,10 +7,10 @@ their group.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from topmail_flask.extraction.addresses import PageLocation, address_key
@@ -46,33 +46,20 @@ def identifiers(node: Node) -> dict[str, str]:
         text = _SCHEME.sub("", identifier_of(node[key]), count=1) if key in node else ""
         if text:
             found.setdefault("productID", text)
-    for kind in ("retailer_id", "sku"):
-        text = identifier_of(node.get(kind)) if kind in node else ""
-        if text:
-            found[kind] = text
+    own = {kind: identifier_of(node[kind]) for kind in ("retailer_id", "sku") if kind in node}
+    found |= {kind: text for kind, text in own.items() if text}
     codes = (_digits(identifier_of(node[key])) for key in _GTINS if key in node)
     code = next(filter(None, codes), "")
     if code:
         found["gtin"] = code
-    if "mpn" in node and (name_of(node.get("brand")) or name_of(node.get("manufacturer"))):
-        text = identifier_of(node["mpn"])
-        if text:
-            found["mpn"] = text
-    if "identifier" in node:
-        _add_named(node, found)
-    return found
-
-
-def _add_named(node: Node, found: dict[str, str]) -> None:
-    """Identifiers given as ``identifier``: text, or a PropertyValue with a known name."""
-    for identifier in list(each(node["identifier"]))[:20]:
+    text = identifier_of(node["mpn"]) if "mpn" in node and _maker_of(node) else ""
+    if text:
+        found["mpn"] = text
+    # Text, or a PropertyValue with a known name.
+    for identifier in itertools.islice(each(node.get("identifier")), 20):
         if isinstance(identifier, dict):
-            kind = _PROPERTY_IDS.get(
-                (
-                    scalar_text(identifier.get("propertyID")) or scalar_text(identifier.get("name"))
-                ).lower(),
-                "",
-            )
+            named = scalar_text(identifier.get("propertyID")) or scalar_text(identifier.get("name"))
+            kind = _PROPERTY_IDS.get(named.lower(), "")
             text = identifier_of(identifier.get("value"))
             text = _digits(text) if kind == "gtin" else text
         else:
@@ -80,20 +67,19 @@ def _add_named(node: Node, found: dict[str, str]) -> None:
             text = _SCHEME.sub("", identifier_of(identifier), count=1)
         if kind and text:
             found.setdefault(kind, text)
+    return found
+
+
+def _maker_of(node: Node) -> str:
+    return name_of(node.get("brand")) or name_of(node.get("manufacturer"))
 
 
 def group_id(node: Node) -> str:
     """The id of the group that a variant says it belongs to, or "" (rule R29)."""
-    text = identifier_of(node.get("inProductGroupWithID"))
-    if text:
-        return text
-    for group in each(node.get("isVariantOf")):
-        if isinstance(group, dict):
-            for key in ("productGroupID", "productID", "sku", "@id"):
-                text = identifier_of(group.get(key))
-                if text:
-                    return text
-    return ""
+    groups = [group for group in each(node.get("isVariantOf")) if isinstance(group, dict)]
+    keys = ("productGroupID", "productID", "sku", "@id")
+    said = [node.get("inProductGroupWithID"), *(group.get(key) for group in groups for key in keys)]
+    return next(filter(None, map(identifier_of, said)), "")
 
 
 def identifier_of(value: object) -> str:
@@ -139,6 +125,7 @@ class Described:
     is_hint: bool = False
 
 
+@dataclass(slots=True, eq=False, init=False)
 class Entity:
     """One product: what all sources say of it, and its variants.
 
@@ -148,15 +135,15 @@ class Entity:
     :ivar ids: the identifiers by kind; of two sources' the better one's.
     """
 
-    __slots__ = ("group", "ids", "members", "variants")
+    members: list[Described]
+    variants: list[Described]
+    group: str
+    ids: dict[str, str]
 
     def __init__(
         self, members: list[Described], variants: list[Described] | None = None, group: str = ""
     ) -> None:
-        self.members: list[Described] = []
-        self.variants = variants or []
-        self.group = group
-        self.ids: dict[str, str] = {}
+        self.members, self.variants, self.group, self.ids = [], variants or [], group, {}
         for member in members:
             self.add(member)
 
@@ -209,15 +196,13 @@ class Describer:
                 described.url = described.url or url
                 described.match = max(described.match, place.match(url))
         described.is_foreign = described.url is not None and not described.match
-        if not described.match:
-            for address in self._lesser_addresses(node):
-                url = place.own_page(address)
-                if url is not None:
-                    described.match = max(described.match, place.match(url))
-                    if described.match:
-                        described.url = described.url or url
-                        break
-            described.is_foreign = described.is_foreign and not described.match
+        for address in () if described.match else self._lesser_addresses(node):
+            url = place.own_page(address)
+            match = 0 if url is None else place.match(url)
+            if match:
+                described.url, described.match = described.url or url, match
+                described.is_foreign = False
+                break
         return described
 
     def variant(self, source: str, node: Node) -> Described | None:
@@ -263,37 +248,28 @@ def merge(described: list[Described], describer: Describer) -> list[Entity]:
     by_key: dict[tuple[str, Any], Entity] = {}
     by_name: dict[str, list[Entity]] = {}
     for description in described:
-        keys = _keys(description, describer.place)
-        entity = next(
-            (by_key[each_key] for each_key in keys if _agree(by_key.get(each_key), description)),
-            None,
+        keys, same_name = _keys(description, describer.place), description.name.casefold()
+        known = (by_key[key] for key in keys if key in by_key and _agree(by_key[key], description))
+        named = (
+            other
+            for other in by_name.get(same_name, ())[:5]
+            if _is_same_by_name(description, other) and not _elsewhere(description, other)
         )
-        if entity is None:
-            entity = next(
-                (
-                    other
-                    for other in by_name.get(description.name.casefold(), ())[:5]
-                    if _is_same_by_name(description, other) and not _elsewhere(description, other)
-                ),
-                None,
-            )
+        entity = next(known, None) or next(named, None)
         if entity is None:
             entity = Entity([description])
             entities.append(entity)
         else:
             entity.add(description)
-        for each_key in keys:
-            by_key.setdefault(each_key, entity)
-        by_name.setdefault(description.name.casefold(), []).append(entity)
+        for key in keys:
+            by_key.setdefault(key, entity)
+        by_name.setdefault(same_name, []).append(entity)
     return _grouped(entities, describer)
 
 
 def _is_part_of_group(description: Described) -> bool:
-    return (
-        description.is_group
-        or "inProductGroupWithID" in description.node
-        or "isVariantOf" in description.node
-    )
+    is_variant = not description.node.keys().isdisjoint(("inProductGroupWithID", "isVariantOf"))
+    return description.is_group or is_variant
 
 
 def _keys(description: Described, place: PageLocation) -> list[tuple[str, Any]]:
@@ -303,10 +279,8 @@ def _keys(description: Described, place: PageLocation) -> list[tuple[str, Any]]:
     if "gtin" in description.ids:
         keys.append(("gtin", description.ids["gtin"].lstrip("0")))
     if "mpn" in description.ids:
-        brand = name_of(description.node.get("brand")) or name_of(
-            description.node.get("manufacturer")
-        )
-        keys.append(("mpn", (description.ids["mpn"].casefold(), brand.casefold())))
+        brand = _maker_of(description.node).casefold()
+        keys.append(("mpn", (description.ids["mpn"].casefold(), brand)))
     named = description.node.get("@id")
     if isinstance(named, str):
         keys.append(("@id", named))
@@ -315,10 +289,8 @@ def _keys(description: Described, place: PageLocation) -> list[tuple[str, Any]]:
     return keys
 
 
-def _agree(entity: Entity | None, description: Described) -> bool:
+def _agree(entity: Entity, description: Described) -> bool:
     """Different ids of one kind are different products, whatever else they share."""
-    if entity is None:
-        return False
     known = entity.ids
     return not any(
         known[kind].casefold() != value.casefold()
@@ -332,11 +304,8 @@ def _is_same_by_name(description: Described, entity: Entity) -> bool:
     if not description.ids or not entity.ids:
         return True
     price = price_of(description.node)
-    return (
-        bool(price)
-        and _agree(entity, description)
-        and any(price_of(member.node) == price for member in entity.members[:5])
-    )
+    has_price = any(price and price_of(member.node) == price for member in entity.members[:5])
+    return has_price and _agree(entity, description)
 
 
 def _elsewhere(description: Described, entity: Entity) -> bool:
@@ -348,55 +317,41 @@ def _elsewhere(description: Described, entity: Entity) -> bool:
 def _grouped(entities: list[Entity], describer: Describer) -> list[Entity]:
     """Variants under their groups: one entity a group (rules R24, R28, R29)."""
     groups: dict[str, Entity] = {}
+    are_groups = [any(member.is_group for member in entity.members) for entity in entities]
+    for entity in itertools.compress(entities, are_groups):
+        _take_variants(entity, describer)
+        named = [str(member.node.get("@id") or "") for member in entity.members]
+        for name in filter(None, (entity.group, *entity.ids.values(), *named)):
+            groups.setdefault(name, entity)
+    variants = [variant for entity in entities for variant in entity.variants]
+    absorbed = {name for variant in variants for name in _names_of_variant(variant)}
     kept: list[Entity] = []
-    for entity in entities:
-        if any(member.is_group for member in entity.members):
-            _take_variants(entity, describer)
-            for name in _group_names(entity):
-                groups.setdefault(name, entity)
-            kept.append(entity)
-    absorbed = {
-        name
-        for entity in kept
-        for variant in entity.variants
-        for name in _names_of_variant(variant)
-    }
-    for entity in entities:
-        if any(member.is_group for member in entity.members):
-            continue
+    for entity, is_group in zip(entities, are_groups, strict=True):
         first = entity.members[0]
-        named = group_id(first.node)
-        if named and named in groups:
-            if not absorbed.intersection(_names_of_variant(first)):
-                groups[named].variants.append(first)
-        elif named:
-            groups[named] = entity
-            entity.group = "" if named.startswith(("#", "_:")) or "/" in named else named
+        is_new = is_group or not absorbed.intersection(_names_of_variant(first))
+        group = "" if is_group else group_id(first.node)
+        if group and group in groups:
+            if is_new:
+                groups[group].variants.append(first)
+            continue
+        if group:
+            groups[group] = entity
+            entity.group = "" if group.startswith(("#", "_:")) or "/" in group else group
             entity.variants.append(first)
+        if group or is_new:
             kept.append(entity)
-        elif not absorbed.intersection(_names_of_variant(first)):
-            kept.append(entity)
-    order = {id(entity): at for at, entity in enumerate(entities)}
-    return sorted(kept, key=lambda entity: order[id(entity)])
+    return kept
 
 
 def _take_variants(entity: Entity, describer: Describer) -> None:
     for group in entity.members:
-        product_group = scalar_text(group.node.get("productGroupID"))
-        entity.group = (
-            entity.group or product_group or (group.ids.get("sku", "") if group.is_group else "")
-        )
+        sku = group.ids.get("sku", "") if group.is_group else ""
+        entity.group = entity.group or scalar_text(group.node.get("productGroupID")) or sku
         room = _VARIANT_LIMIT - len(entity.variants)
-        for node in islice(each(group.node.get("hasVariant")), room):
+        for node in itertools.islice(each(group.node.get("hasVariant")), room):
             variant = describer.variant(group.source, node) if isinstance(node, dict) else None
             if variant is not None:
                 entity.variants.append(variant)
-
-
-def _group_names(entity: Entity) -> list[str]:
-    names = [entity.group, *entity.ids.values()]
-    names += [str(member.node.get("@id") or "") for member in entity.members]
-    return [name for name in names if name]
 
 
 def _names_of_variant(description: Described) -> set[str]:
