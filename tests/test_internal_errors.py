@@ -14,7 +14,7 @@ from tests.cli.examined import told
 from tests.faults.injection import failing
 from tests.shop import TEA, Shop, make_shop
 from topmail_flask import TopMail, TopMailMiddleware
-from topmail_flask.extraction.product_reader import ProductReader
+from topmail_flask.extraction.objects import ProductReader
 from topmail_flask.rules.robots import robot_kind
 from topmail_flask.tracker import Tracker
 

@@ -30,7 +30,7 @@ from topmail_flask.page import HTML, RenderedPage, is_usual_variable, names_in, 
 from topmail_flask.site_address import server_address, site_address
 
 if TYPE_CHECKING:
-    from topmail_flask.extraction.product_reader import ProductReader
+    from topmail_flask.extraction.objects import ProductReader
     from topmail_flask.shoppers import FlaskShopperSource, NamedShopper
 
 Adapters = Mapping[type, Callable[[Any], Any]]
@@ -417,9 +417,10 @@ class PageReader:
             value, _ = self._adapted(value)
         objects = self._objects or self._load_objects()
         where = self.address(request), request.view_args or {}
+        found = objects.guess(value, *where, fields=fields, needs_price=False)
         if self.is_asked():
-            self.current_page().remarks += objects.rejected(value, *where, fields)
-        return objects.read(value, *where, fields=fields)
+            self.current_page().remarks += found.rejected
+        return found.product
 
     def _guess(self, shown: Shown, page: FlaskPage) -> GuessedProduct:
         """The product of a template variable that nobody marked.
@@ -452,7 +453,7 @@ class PageReader:
 
     def _load_objects(self) -> ProductReader:
         # What reads prices is loaded with the first product, not at the start of the store.
-        from topmail_flask.extraction.product_reader import ProductReader  # noqa: PLC0415
+        from topmail_flask.extraction.objects import ProductReader  # noqa: PLC0415
 
         self._objects = ProductReader(self.settings)
         return self._objects

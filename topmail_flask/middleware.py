@@ -19,7 +19,7 @@ from topmail_flask.delivery.delivery import Delivery
 from topmail_flask.delivery.delivery import Shop as DeliveringShop
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.runners import serve
-from topmail_flask.extraction.product_reader import ProductReader
+from topmail_flask.extraction.objects import ProductReader
 from topmail_flask.guard import Guard, guarded
 from topmail_flask.model.decision import Decision, Rejected, refused
 from topmail_flask.model.errors import InvalidValueError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from topmail_flask.extraction.objects import read_product
+from topmail_flask.extraction.objects import ProductReader
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 
@@ -23,12 +23,8 @@ def read(
     **settings: Any,
 ) -> Product:
     """What a euro shop would send for ``value``."""
-    return read_product(
-        value,
-        settings=Settings(**{"currency": "EUR", **settings}),
-        page_url=url,
-        view_args=view_args or {},
-        fields=fields,
-        needs_price=needs_price,
-        rejected=rejected,
-    )
+    reader = ProductReader(Settings(**{"currency": "EUR", **settings}))
+    found = reader.guess(value, url, view_args or {}, fields=fields, needs_price=needs_price)
+    if rejected is not None:
+        rejected.update((what, why) for what, why, _ in found.rejected)
+    return found.product

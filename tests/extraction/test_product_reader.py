@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from topmail_flask import InvalidValueError, Product, Settings, extract
-from topmail_flask.extraction.product_reader import ProductReader
+from topmail_flask.extraction.objects import ProductReader
 
 PAGE = "https://tea.example/teas/7"
 EUR = Settings(currency="EUR", site_url="https://tea.example")

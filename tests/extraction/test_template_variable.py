@@ -17,7 +17,7 @@ from jinja2 import Undefined
 
 from tests.extraction.objects import PAGE, read
 from topmail_flask.extraction.attributes import template_product
-from topmail_flask.extraction.objects import read_product
+from topmail_flask.extraction.objects import ProductReader
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
@@ -228,5 +228,5 @@ def test_looking_for_nothing_costs_next_to_nothing() -> None:
     context = {"request": 1, "session": 2, "g": 3, "rows": []}
     settings = Settings(currency="EUR")
     assert calls_of(lambda: template_product(context, ("shoe",))) < 20
-    once = calls_of(lambda: read_product(Lamp(), settings=settings, page_url=PAGE, view_args={}))
+    once = calls_of(lambda: ProductReader(settings).read(Lamp(), PAGE, {}))
     assert once < 400

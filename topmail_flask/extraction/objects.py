@@ -1,9 +1,14 @@
-"""The product that an object of the shop stands for: a template variable, a row, a mapping."""
+"""The product that an object of the shop stands for: a template variable, a row, a mapping.
+
+A store shows the same products again and again. What is made of an object depends on the values of
+the attributes that are asked for, and which attribute is asked for next on those before it. So when
+all of them are the same as the last time, on the same page, it is the same product.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple, TypeVar, cast
@@ -17,10 +22,17 @@ from topmail_flask.extraction.addresses import (
 )
 from topmail_flask.extraction.attributes import (
     LONGEST_TEXT,
+    UNCHANGING,
     WOULD_QUERY,
     FieldPath,
     Reader,
+    Recorded,
+    RecordingReader,
+    folded,
+    names_of,
+    other_names,
     safely_settled,
+    shape_of,
     text_of,
 )
 from topmail_flask.extraction.currencies import (
@@ -32,13 +44,13 @@ from topmail_flask.extraction.currencies import (
     rounded,
     sane,
 )
-from topmail_flask.extraction.field_names import folded, names_of, other_names, shape_of
 from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 
 T = TypeVar("T")
+REMEMBERED = 2048
 _SEQUENCES = (list, tuple, set, frozenset)
 _MOST_PICTURES = 10
 # A price of less than this part of the highest is an amount off, or a part of the price.
@@ -51,39 +63,80 @@ _SEVERAL = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)\s*,", re.IGNORECASE)
 _QUOTED = re.compile(r"""\[\s*["']([^"']+)""")
 
 
-def read_product(
-    value: object,
-    *,
-    settings: Settings,
-    page_url: str,
-    view_args: Mapping[str, object],
-    fields: Mapping[str, object] | None = None,
-    needs_price: bool = False,
-    rejected: dict[str, str] | None = None,
-) -> Product:
-    """The product that an object, mapping or row of the shop stands for.
+class ProductReader:
+    """Reads products as one shop's settings say.
 
-    Attributes are read by known names, one by one. Of a row of an object mapper only what is loaded
-    is read, so that no query runs; what ``fields`` names may query.
-
-    :param page_url: the request's URL; paths are joined with it.
-    :param view_args: the route's arguments; one of them is the id of an object without any.
-    :param fields: for odd objects: maps a field of :class:`~topmail_flask.Product` to an attribute
-        or key, an index, a dotted path, or a callable that takes the object. A field that is mapped
-        is not looked for elsewhere.
-    :param needs_price: without a price it is no product, though the price may be left out in the
-        end because its currency is unknown.
-    :param rejected: receives, for each field that could not be used, why.
-    :raises IncompleteError: no product, because its id, name or needed price is missing.
-    :raises InvalidValueError: no product, because one of them is wrong; ``.field`` says which.
+    At most 2,048 are remembered, then it begins anew. Read afresh each time are objects that hold
+    others whose values were not asked for one by one (pictures, amounts of money), fields that the
+    shop mapped, and pages with a query, which may name the visitor.
     """
-    if type(value) is Product:
-        return value if value.url else replace(value, url=page_address(page_url, settings))
-    page = ShownOn(settings, page_url, view_args)
-    guess = ObjectReader(value, page, fields, Reader).guess(needs_price=needs_price)
-    if rejected is not None:
-        rejected.update((what, why) for what, why, _ in guess.rejected)
-    return guess.product
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # What the shop's own function makes of a file name may be signed, for an hour.
+        self._remembers = not callable(settings.image_base)
+        self._known: dict[Hashable, Recorded] = {}
+
+    def read(
+        self,
+        value: object,
+        page_url: str,
+        view_args: Mapping[str, object],
+        *,
+        fields: Mapping[str, object] | None = None,
+        needs_price: bool = False,
+    ) -> Product:
+        """The product of :meth:`guess`, with or without a price."""
+        found = self.guess(value, page_url, view_args, fields=fields, needs_price=needs_price)
+        return found.product
+
+    def guess(
+        self,
+        value: object,
+        page_url: str,
+        view_args: Mapping[str, object],
+        *,
+        fields: Mapping[str, object] | None = None,
+        needs_price: bool = True,
+    ) -> GuessedProduct:
+        """The product that an object, mapping or row stands for, and what of it was not used.
+
+        Attributes are read by known names, one by one. Of a row of an object mapper only what is
+        loaded is read, so that no query runs; what ``fields`` names may query.
+
+        :param page_url: the request's URL; paths are joined with it.
+        :param view_args: the route's arguments; one of them is the id of an object without any.
+        :param fields: for odd objects: maps a field of :class:`~topmail_flask.Product` to an
+            attribute or key, an index, a dotted path, or a callable that takes the object. A field
+            that is mapped is not looked for elsewhere.
+        :param needs_price: without a price it is no product, though the price may be left out in
+            the end because its currency is unknown.
+        :raises IncompleteError: no product, because its id, name or needed price is missing.
+        :raises InvalidValueError: no product, because one of them is wrong; ``.field`` says which.
+        """
+        settings = self._settings
+        if type(value) is Product:
+            url = value.url or page_address(page_url, settings)
+            return GuessedProduct(value if value.url else replace(value, url=url))
+        page = (type(value), page_url, needs_price, *view_args.values())
+        is_lasting = (
+            self._remembers
+            and not fields
+            and "?" not in page_url
+            and UNCHANGING.issuperset(map(type, view_args.values()))
+        )
+        shape = shape_of(value) if is_lasting else None
+        known = self._known.get(page) if is_lasting else None
+        if known is not None and known.is_repeated_by(value, shape):
+            return known.guess
+        reader = RecordingReader(safely_settled(value))
+        where = ShownOn(settings, page_url, view_args)
+        guess = ObjectReader(reader, where, fields).guess(needs_price=needs_price)
+        if is_lasting and reader.values and reader.is_lasting:
+            if len(self._known) >= REMEMBERED:
+                self._known = {}
+            self._known[page] = Recorded.of(value, shape, reader.values, guess)
+        return guess
 
 
 class ShownOn(NamedTuple):
@@ -97,29 +150,19 @@ class ShownOn(NamedTuple):
 class ObjectReader:
     """One object being read."""
 
-    def __init__(
-        self,
-        value: object,
-        page: ShownOn,
-        fields: Mapping[str, object] | None,
-        asking: Callable[[object], Reader],
-    ) -> None:
+    def __init__(self, reader: Reader, page: ShownOn, fields: Mapping[str, object] | None) -> None:
+        value, cls = reader.target, type(reader.target)
+        if issubclass(cls, _SEQUENCES) and not fields and not hasattr(cls, "_fields"):
+            raise InvalidValueError("product", "is a sequence: map its places with fields={...}")
+        self._reader = reader
         self._fields = fields or {}
-        self._settings = page.settings
+        self._mapped = Reader(value, queries=True) if fields else reader
         self._page = page
+        self._settings = page.settings
         self._address = unchecked_page_address(page.url, page.settings)
+        self._names = names_of(value)
         self._rejected: dict[str, str] = {}
         self._pictures: list[str] = []
-        value = safely_settled(value)
-        if (
-            issubclass(type(value), _SEQUENCES)
-            and not fields
-            and not hasattr(type(value), "_fields")
-        ):
-            raise InvalidValueError("product", "is a sequence: map its places with fields={...}")
-        self._reader = asking(value)
-        self._mapped = Reader(value, queries=True) if self._fields else self._reader
-        self._names = names_of(value, shape_of(value))
 
     def guess(self, *, needs_price: bool) -> GuessedProduct:
         """The product that the object stands for, and what its page may say otherwise."""
@@ -274,7 +317,7 @@ class ObjectReader:
         if isinstance(value, (str, int, float, Decimal)):
             return text_of(value)
         related = self._reader.related(value)
-        names = names_of(related.target, shape_of(related.target)).get("name", ())
+        names = names_of(related.target).get("name", ())
         text = next(filter(None, (text_of(related.get(name)) for name in names)), None)
         if related.failure is not None:
             self._rejected.setdefault("brand", related.failure)
@@ -441,7 +484,7 @@ def _of_object(
         amount, money = machine_amount(inner.get("amount")), inner
     if amount is None:
         return None
-    names = names_of(money.target, shape_of(money.target)).get("currency", ())
+    names = names_of(money.target).get("currency", ())
     named = next(filter(None, map(money.get, names)), None)
     own = text_of(named if isinstance(named, str) else Reader(named).get("code") or named)
     code = currency_code(own, code)
