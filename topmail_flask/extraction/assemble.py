@@ -19,7 +19,6 @@ from topmail_flask.extraction.addresses import (
     page_address,
     without_tracking,
 )
-from topmail_flask.extraction.graph import Candidate
 from topmail_flask.extraction.offers import OfferPrice, choose_price, offers_of
 from topmail_flask.extraction.page import StructuredPage
 from topmail_flask.extraction.products import (
@@ -30,6 +29,7 @@ from topmail_flask.extraction.products import (
     identifiers,
 )
 from topmail_flask.extraction.schema_org import (
+    Candidate,
     Node,
     each,
     is_placeholder,

@@ -17,11 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 from topmail_flask.extraction.addresses import PageLocation, last_segment
 from topmail_flask.extraction.document import Document
-from topmail_flask.extraction.graph import Found
 from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.open_graph import OpenGraph
 from topmail_flask.extraction.products import Entity
-from topmail_flask.extraction.schema_org import scalar_text, types
+from topmail_flask.extraction.schema_org import Found, scalar_text, types
 from topmail_flask.model.reasons import Reason
 
 # No product stands under these.
@@ -270,7 +269,7 @@ class Chooser:
 
     def _none(self) -> Choice:
         found = self._found
-        if found.incomplete:
+        if found.nameless:
             return Choice(None, Reason.INCOMPLETE, "a product without a name")
         if (found.signs and found.related) or self._og.is_listing:
             return Choice(None, Reason.LISTING, "a list of products")

@@ -12,11 +12,10 @@ from topmail_flask.extraction import microdata
 from topmail_flask.extraction.addresses import PageLocation
 from topmail_flask.extraction.choose import Choice, Chooser
 from topmail_flask.extraction.document import Document
-from topmail_flask.extraction.graph import Candidate, Found, Graph
 from topmail_flask.extraction.offers import Shop, price_of
 from topmail_flask.extraction.open_graph import OpenGraph, metas_of
 from topmail_flask.extraction.products import Described, Describer, Entity, merge
-from topmail_flask.extraction.schema_org import Node
+from topmail_flask.extraction.schema_org import Candidate, Found, Graph, Node
 from topmail_flask.model.settings import Settings
 
 
@@ -108,6 +107,7 @@ class StructuredPage:
         if self._is_whole:
             return
         self._is_whole = True
+        before = self._described[:]
         self.read_metas()
         if self.og.url and self.place.canonical is None:
             self._described = self._describe(self.found.candidates)
@@ -117,7 +117,8 @@ class StructuredPage:
             self._read_nameless()
         if not self._described:
             self._read_statements()
-        self.entities = merge(self._described, self.describer)
+        if self._described != before:
+            self.entities = merge(self._described, self.describer)
 
     def read_metas(self) -> None:
         """Read the metas of OpenGraph, wherever they stand."""
@@ -182,7 +183,7 @@ class StructuredPage:
     def _read_nameless(self) -> None:
         """The only product, which has an id and an offer but no name, by the page's heading."""
         nameless = self.found.nameless
-        if len(nameless) != 1 or self.found.incomplete != 1:
+        if len(nameless) != 1:
             return
         node, headings = nameless[0].node, self.document.headings()
         if len(headings) == 1 and headings[0] in " ".join(self.document.head.title.split()):

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from topmail_flask.extraction.addresses import PageLocation, address_key
-from topmail_flask.extraction.graph import Candidate
 from topmail_flask.extraction.offers import offers_of, price_of
-from topmail_flask.extraction.schema_org import Node, each, name_of, scalar_text
+from topmail_flask.extraction.schema_org import Candidate, Node, each, name_of, scalar_text
 
 KINDS = ("productID", "retailer_id", "sku", "gtin", "mpn")
 _GTINS = ("gtin14", "gtin13", "gtin12", "gtin8", "gtin", "isbn", "ean", "upc")
@@ -111,7 +110,7 @@ class Described:
     :ivar url: its own address on the site of the page, absolute, or None.
     :ivar match: how well its addresses fit this page, see :meth:`Place.match`.
     :ivar is_foreign: it names an address of the site, and it is another page.
-    :ivar is_hint: see :class:`~topmail_flask.extraction.graph.Candidate`.
+    :ivar is_hint: see :class:`~topmail_flask.extraction.schema_org.Candidate`.
     """
 
     source: str
