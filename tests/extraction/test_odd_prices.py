@@ -126,6 +126,18 @@ SPECS: dict[str, tuple[list[dict[str, Any]], str | None]] = {
         [eur(price="39.90", priceType=SALE), eur(price="49.90", priceType="ListPrice")],
         "39.90 EUR",
     ),
+    "tax as schema.org names true and false": (
+        [
+            eur(price="41.93", valueAddedTaxIncluded="https://schema.org/False"),
+            eur(price="49.90", valueAddedTaxIncluded="https://schema.org/True"),
+        ],
+        "49.90 EUR",
+    ),
+    "an empty kind of component": (
+        [eur(price="4.16", billingDuration=12), eur(price="49.90", priceComponentType="")],
+        "49.90 EUR",
+    ),
+    "a sale price of zero": ([eur(price="0", priceType=SALE), eur(price="49.90")], "49.90 EUR"),
     "a delivery charge first": (
         [{"@type": "DeliveryChargeSpecification", **eur(price="4.90")}, eur(price="49.90")],
         "49.90 EUR",
@@ -236,6 +248,7 @@ def test_zero_is_a_price_only_where_nothing_else_is_and_it_can_be_had() -> None:
     assert offered([eur(price="0.00"), eur(price="49.90")]) == "49.90 EUR"
     assert offered(eur(price="0", availability="https://schema.org/OutOfStock")) is None
     assert offered(eur(price="0", availability="https://schema.org/InStock")) == "0.00 EUR"
+    assert offered(eur(price="0", priceSpecification=eur(price="49.90"))) == "49.90 EUR"
     free = block(mug(offers=eur(price="0.00")))
     shown = item('<meta itemprop="priceCurrency" content="EUR"><b itemprop="price">49,90</b>')
     assert price_of(shown.replace("</body>", f"{free}</body>")) == "49.90 EUR"
@@ -248,6 +261,7 @@ def test_zero_is_a_price_only_where_nothing_else_is_and_it_can_be_had() -> None:
         '<s><b itemprop="price">€39.90</b></s> <b itemprop="price">€49.90</b>',
         '<b itemprop="price"><del>€39.90</del> <ins>€49.90</ins></b>',
         '<ins itemprop="price">€49.90</ins> <del itemprop="price" content="39.90">39</del>',
+        '<i style="text-decoration:line-through" itemprop="price">€59</i><i itemprop="price">€49.9',
     ],
 )
 def test_what_is_struck_through_is_the_price_before(shown: str) -> None:
@@ -281,17 +295,24 @@ def test_the_lowest_price_is_chosen_within_one_currency() -> None:
     ],
 )
 def test_a_sale_of_open_graph_has_its_dates(dates: dict[str, str], expected: str) -> None:
+    assert price_of(page(head=sale("49.90", dates))) == expected
+
+
+def test_a_sale_price_of_zero_in_open_graph_is_none() -> None:
+    assert price_of(page(head=sale("0.00", {}))) == "59.90 EUR"
+
+
+def sale(price: str, dates: dict[str, str]) -> str:
     values = {
         "og:type": "product",
         "og:title": "Blue Mug",
         "product:price:amount": "59.90",
         "product:price:currency": "EUR",
-        "product:sale_price:amount": "49.90",
+        "product:sale_price:amount": price,
         "product:sale_price:currency": "EUR",
         **{f"product:sale_price_dates:{moment}": day for moment, day in dates.items()},
     }
-    metas = (f'<meta property="{key}" content="{value}">' for key, value in values.items())
-    assert price_of(page(head="".join(metas))) == expected
+    return "".join(f'<meta property="{key}" content="{text}">' for key, text in values.items())
 
 
 def test_a_currency_may_stand_on_the_product_beside_its_offers() -> None:
@@ -299,12 +320,24 @@ def test_a_currency_may_stand_on_the_product_beside_its_offers() -> None:
     assert offered([{"price": 5}, {"price": 4}], priceCurrency="SEK") == "4.00 SEK"
 
 
+def test_a_currency_may_stand_in_the_specification_of_an_offers_own_price() -> None:
+    assert (
+        offered({"price": "49.90", "priceSpecification": {"priceCurrency": "EUR"}}) == "49.90 EUR"
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "code"),
     [
         *(("RUR", "RUB"), ("BYR", "BYN"), ("TRL", "TRY"), ("USD$", "USD"), ("EUR €", "EUR")),
         *(("€ EUR", "EUR"), ("KD", "KWD"), ("र", "INR"), ("Euro", "EUR"), ("eur ", "EUR")),
-        *(("US Dollar", "USD"), ("US$", "USD"), ("GBP (£)", "GBP"), ("CHF.", "CHF")),
+        *(
+            ("US Dollar", "USD"),
+            ("US$", "USD"),
+            ("$AUD", "AUD"),
+            ("GBP (£)", "GBP"),
+            ("CHF.", "CHF"),
+        ),
     ],
 )
 def test_currencies_are_known_by_the_names_that_shops_give_them(written: str, code: str) -> None:

@@ -165,7 +165,11 @@ class ItemReader:
                 continue
             if names[0] == "name" and "name" not in item:
                 leads_to = _link_around(node, scope)
-            if "price" in names and (node.tag in _STRUCK or is_in(node, _STRUCK, scope)):
+            if "price" in names and (
+                node.tag in _STRUCK
+                or is_in(node, _STRUCK, scope)
+                or "line-through" in (node.attributes.get("style") or "")
+            ):
                 struck.append(("price", value))
                 continue
             for name in names:

@@ -267,13 +267,16 @@ def _lacks_currency(offer: Node, code: object) -> bool:
 def _prices(offer: Node, shop: Shop, problems: list[str]) -> Iterator[OfferPrice]:
     """The price of one offer, if it has one."""
     own = offer.get("priceCurrency", offer.get("currency"))
+    if own is None:
+        own = next((spec.get("priceCurrency") for spec in _specs(offer)), None)
     for last_resort, said, value in _amounts(offer, shop.now):
         currency = said if said is not None else own
         price = _price(value, currency, shop, problems)
         if price is not None:
             rank = (last_resort, unavailable(offer), used(offer), _tax(_specs(offer)))
             yield OfferPrice(price.amount, price.currency, price.raw, rank)
-            return
+            if price.amount:
+                return
 
 
 def _amounts(offer: Node, now: float) -> Iterator[tuple[int, object, object]]:
@@ -330,7 +333,7 @@ def _is_charge(spec: Node) -> bool:
     named = f"{scalar_text(spec.get('name'))} {scalar_text(spec.get('description'))}"
     return (
         not types(spec).isdisjoint(_CHARGES)
-        or spec.get("priceComponentType") is not None
+        or bool(scalar_text(spec.get("priceComponentType")))
         or bool(_CHARGE.search(named))
     )
 
@@ -361,7 +364,9 @@ def _is_piece(quantity: Node) -> bool:
 
 def _tax(specs: list[Node]) -> int:
     """0: tax is included; 1: nothing is said; 2: it is not."""
-    said = {str(tax).lower() for spec in specs for tax in each(spec.get("valueAddedTaxIncluded"))}
+    said = {
+        short_type(str(tax)) for spec in specs for tax in each(spec.get("valueAddedTaxIncluded"))
+    }
     return 0 if "true" in said else 2 if "false" in said else 1
 
 

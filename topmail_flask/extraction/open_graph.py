@@ -76,7 +76,7 @@ class OpenGraph:
         return node
 
     def _offers(self) -> list[Node]:
-        """The price of the best family, and the one that it lowers until its sale ends."""
+        """The price of the best family; a sale's with the one that it lowers while it lasts."""
         offers: list[Node] = []
         values = self.values
         for family in _PRICE_FAMILIES:
@@ -88,9 +88,9 @@ class OpenGraph:
                 # A sale price without a currency of its own is in that of the price it lowers.
                 currency = values.get("product:price:currency")
             offers.append({"price": amount, "priceCurrency": currency})
-            begins, ends = (values.get(f"{_SALE}_dates:{moment}") for moment in ("start", "end"))
-            if family != _SALE or not (begins or ends):
+            if family != _SALE:
                 break
+            begins, ends = (values.get(f"{_SALE}_dates:{moment}") for moment in ("start", "end"))
             offers[0] |= {"validFrom": begins, "priceValidUntil": ends}
         return offers
 
