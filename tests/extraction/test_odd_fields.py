@@ -31,6 +31,7 @@ IDS: dict[str, tuple[str, str]] = {
     "a file that is missing": ("/products/None.html", ""),
     "a short name that is no language": ("/p/tv", "tv"),
     "a number": ("/p/1", "1"),
+    "an argument of PrestaShop": ("/index.php?controller=product&id_product=77", "77"),
 }
 
 
@@ -49,6 +50,11 @@ def test_the_sku_of_the_only_offer_is_the_id() -> None:
     product = found(page(block(lamp(sku=None, offers=two))), "/ad/arc_359")
     assert product is not None
     assert (product.id, product.sku) == ("arc_359", None)
+    summed_up = {"@type": "AggregateOffer", "lowPrice": "49.90", "priceCurrency": "EUR"}
+    of_one = {**summed_up, "offers": [{**OFFER, "sku": "35985065"}]}
+    product = found(page(block(lamp(sku=None, offers=of_one))), "/ad/arc_359")
+    assert product is not None
+    assert (product.id, product.sku) == ("35985065", "35985065")
 
 
 UNRENDERED = [
@@ -62,7 +68,7 @@ UNRENDERED = [
         "null",
     ),
     *("[[sku]]", "%sku%", "<%= sku %>", "#{sku}", "%(sku)s", "{sku}", "None", "@Model.Sku", "NaN"),
-    *("__SKU__", "<?php echo $sku ?>", "x {{ sku }} y"),
+    *("__SKU__", "%%sku%%", "<?php echo $sku ?>", "x {{ sku }} y"),
 ]
 
 
@@ -91,6 +97,9 @@ IMAGES: dict[str, tuple[Any, str | None]] = {
     "a reference that is a picture": ({"@id": "/i/1.jpg"}, f"{SHOP}/i/1.jpg"),
     "a missing file": ("/static/uploads/None", None),
     "a missing file with an ending": ("/static/undefined.jpg", None),
+    "an escaped template": ("/i/%7B%7B%20image%20%7D%7D", None),
+    "a placeholder's folder": ("/static/product/placeholder/image.jpg", None),
+    "the page itself": (SHOP + HERE, None),
     "the first that is one": (["/static/null", "/i/2.jpg"], f"{SHOP}/i/2.jpg"),
     "one on the development machine": ("http://localhost:5000/i/1.jpg", f"{SHOP}/i/1.jpg"),
 }
@@ -144,6 +153,8 @@ def test_a_category_that_is_marked_up_as_a_product_is_none(path: str) -> None:
     html = page(block(category), title="Floor lamps", h1="Floor lamps")
     assert found(html, path) is None
     assert found(page(block(lamp(offers=many))), path) is not None  # it has an id
+    listing = block({"@type": "CollectionPage"})
+    assert found(html.replace("<body>", f"<body>{listing}"), "/floor-lamps") is None
 
 
 @pytest.mark.parametrize(
@@ -199,6 +210,13 @@ def test_the_name_on_a_picture_is_its_text() -> None:
 def test_what_only_a_screen_reader_is_told_is_not_in_the_name() -> None:
     label = '<i>\uf004</i><span class="sr-only">Add to favourites</span> Arc Lamp'
     product = found(page(item(label), h1=""))
+    assert product is not None
+    assert product.name == "Arc Lamp"
+    for unseen in ("<svg><title>Heart</title></svg>", "<button>Share</button>"):
+        product = found(page(item(f"{unseen}Arc Lamp"), h1=""))
+        assert product is not None
+        assert product.name == "Arc Lamp"
+    product = found(page(item('Arc Lamp<b style="display:none">edit</b>'), h1=""))
     assert product is not None
     assert product.name == "Arc Lamp"
     hidden = found(page(item('<span class="visually-hidden">Arc Lamp</span>'), h1=""))

@@ -20,7 +20,16 @@ _TRACKING = re.compile(
 )
 # Arguments that name a product wherever they stand, and those that do so only where the path is
 # that of a script which shows every product.
-_ID_ARGS = ("product_id", "products_id", "productid", "prod_id", "item_id", "itemid", "pid")
+_ID_ARGS = (
+    "product_id",
+    "products_id",
+    "productid",
+    "prod_id",
+    "item_id",
+    "itemid",
+    "pid",
+    "id_product",
+)
 _SCRIPT_ID_ARGS = ("id", "item", "product", "sku", "slug", "p", "code")
 _SCRIPTS = frozenset(
     """
@@ -169,7 +178,7 @@ def _is_id_argument(name: str) -> bool:
 
 
 _LONGEST_REQUEST = 16 * 1024
-_IDENTIFYING = ("id", "product_id", "productid", "product", "pid", "item", "item_id", "slug", "sku")
+_IDENTIFYING = (*_ID_ARGS, "id", "product", "item", "slug", "sku")
 # How the bytes of JPEG, PNG, GIF, WebP and SVG begin in base64.
 _BASE64_PICTURES = ("/9j/", "iVBORw0K", "R0lGOD", "UklGR", "PHN2Zy", "PD94bW")
 _NO_PICTURES = ("no_selection", "none", "null")
@@ -361,7 +370,7 @@ class PageLocation:
 
         One of the development machine (``http://localhost:5000``) is on the site.
         """
-        found = None if is_placeholder(address) else self._absolute(address)
+        found = None if is_placeholder(unquote(address)) else self._absolute(address)
         if found is not None and _DEVELOPMENT.match(found) and not _DEVELOPMENT.match(self.url):
             return _DEVELOPMENT.sub(self._site, found)
         return found

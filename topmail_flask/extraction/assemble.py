@@ -64,7 +64,7 @@ _IMAGE_LIMIT = 50
 _LONGEST = 8192
 _NO_PICTURE = re.compile(
     r"no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
-    r"image[-_]coming[-_]soon)(?:[-_.]|\Z)",
+    r"image[-_]coming[-_]soon)(?:[-_.]|\Z)|/placeholder/",
     re.IGNORECASE,
 )
 _NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
@@ -203,7 +203,7 @@ def image_of(value: object, place: PageLocation) -> tuple[str, str]:
                 or _NO_FILE.search(address)
             )
             url = None if is_no_picture else place.absolute(address)
-            if url is not None:
+            if url is not None and not place.match(url):  # the page is no picture
                 return raw, url
     return "", ""
 
@@ -342,8 +342,13 @@ def sku_of(description: Described) -> str:
     """The stock-keeping unit: the product's own, or the one that all its offers agree on."""
     if description.ids.get("sku"):
         return description.ids["sku"]
-    units = {identifier_of(offer.get("sku")) for offer in offers_of(description.node)}
+    units = {identifier_of(offer.get("sku")) for offer in _single_offers(description.node)}
     return units.pop() if len(units) == 1 else ""
+
+
+def _single_offers(node: Node) -> list[Node]:
+    """The offers of a product without those that only sum up others."""
+    return [offer for offer in offers_of(node, every=True) if "offers" not in offer]
 
 
 @dataclass(slots=True)
@@ -489,7 +494,7 @@ class Assembly:
         if kind == "offered":  # the only offer's: its sku, else another; no variant's
             if variant is not None:
                 return ""
-            offers = offers_of(first.node, limit=2)
+            offers = _single_offers(first.node)
             ids = identifiers(offers[0]) if len(offers) == 1 else {}
             return sku_of(first) or next(iter(ids.values()), "")
         if kind == "url":

@@ -302,9 +302,10 @@ class Chooser:
         return kept or entities
 
     def _only(self, entity: Entity, sign: str) -> Choice:
-        if is_listing(self._place.url) and _is_category(entity):
+        is_list = is_listing(self._place.url) or "collectionpage" in self._found.signs
+        if is_list and _is_category(entity):
             return Choice(None, Reason.LISTING, "a category that is marked up as a product")
-        if entity.match:
+        if entity.match and not (entity.is_hint and sign and sign != _LISTING_ADDRESS):
             return Choice(entity)
         if entity.is_hint:
             return self._hinted(entity, sign)

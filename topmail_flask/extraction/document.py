@@ -297,7 +297,10 @@ def _is_costly(html: bytes) -> bool:
     return False
 
 
-_HIDDEN = "[hidden], .sr-only, .visually-hidden, .visuallyhidden, .screen-reader-text"
+_HIDDEN = (
+    "[hidden], .sr-only, .visually-hidden, .visuallyhidden, .screen-reader-text, svg, button, "
+    "[style*='display:none'], [style*='display: none']"
+)
 _STRUCK = "del, s, strike"
 _ICONS = re.compile(r"[\ue000-\uf8ff]")
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
