@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.extraction.lamps import HERE, SHOP, found, item, lamp, page, table
+from tests.extraction.lamps import HERE, OFFER, SHOP, found, item, lamp, page, table
 from tests.extraction.markup import block
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -89,6 +89,19 @@ WORDS: dict[str, tuple[str, str]] = {
         page(block(table(1), lamp()), h1="", title="Arc Lamp – Lichthaus"),
         HERE,
     ),
+    "several without addresses, the heading says more behind one's name": (
+        page(block(lamp(), table(1)), h1="Arc Lamp, black, 180 cm", title="Floor lamps"),
+        HERE,
+    ),
+    "several without addresses, one's name in a heading below the shop's": (
+        page(
+            block(lamp(), table(1)),
+            '<h2>Arc Lamp</h2><a href="/t1"><h3>Table 1</h3></a>',
+            title="Lichthaus",
+            h1="Lichthaus",
+        ),
+        HERE,
+    ),
     "several without addresses, og:type is website": (
         page(block(lamp(), table(1)), og__type="website", og__title="Arc Lamp"),
         HERE,
@@ -161,6 +174,10 @@ WORDS: dict[str, tuple[str, str]] = {
         HERE,
     ),
     "a name that only the heading has": (page(block(lamp(name=None))), HERE),
+    "a name that only the metas have": (
+        page(block(lamp(name=None)), h1="", title="x", og__type="product", og__title="Arc Lamp"),
+        HERE,
+    ),
     "many blocks of related products before it": (
         page(*(block(table(n, url=f"{SHOP}/t{n}")) for n in range(60)), block(lamp())),
         HERE,
@@ -244,6 +261,15 @@ def test_sizes_of_one_name_with_addresses_of_their_own_are_one_product() -> None
     assert product.name == "Arc Lamp"
 
 
+@pytest.mark.parametrize("page_type", ["product", "website", ""])
+def test_sizes_of_one_name_without_addresses_are_one_product(page_type: str) -> None:
+    prices = ["59.90", "49.90"]
+    sizes = [lamp(sku=f"AL-{n}", offers={**OFFER, "price": p}) for n, p in enumerate(prices, 1)]
+    product = found(page(block(sizes), og__type=page_type))
+    assert product is not None
+    assert (product.id, product.name, str(product.price)) == ("AL-1", "Arc Lamp", "49.90")
+
+
 TAGS = {
     "product__price__amount": "49.90",
     "product__price__currency": "EUR",
@@ -259,6 +285,13 @@ def test_price_metas_with_an_id_are_a_product_whatever_the_page_calls_itself(kin
     assert (product.id, product.name, str(product.price)) == ("AL-1", "Arc Lamp", "49.90")
 
 
+def test_price_metas_with_an_id_and_no_title_are_called_as_the_page_is() -> None:
+    product = found(page(**{**TAGS, "og__title": ""}))
+    assert product is not None
+    assert (product.id, product.name) == ("AL-1", "Arc Lamp")
+    assert found(page(**{**TAGS, "og__title": ""}, h1="Lamps")) is None
+
+
 @pytest.mark.parametrize(
     ("html", "path"),
     [
@@ -269,6 +302,9 @@ def test_price_metas_with_an_id_are_a_product_whatever_the_page_calls_itself(kin
         (page('<li class="product-card"></li>' * 8, **TAGS), "/arc-lamp"),
         (page(block({"@type": "CollectionPage"}), **TAGS), "/arc-lamp"),
         (page(**{**TAGS, "product__retailer_item_id": ""}), HERE),
+        (page(**TAGS, og__type="product.group", og__url=SHOP + HERE), HERE),
+        (page(block({"@type": "BlogPosting"}), **TAGS, og__url=SHOP + HERE), HERE),
+        (page(**TAGS, og__url=f"{SHOP}/cart"), "/cart"),
     ],
 )
 def test_price_metas_are_believed_only_where_nothing_speaks_of_a_listing(
@@ -294,6 +330,16 @@ def test_an_address_in_the_metas_that_cannot_be_right_says_nothing(address: str)
     assert product is not None
     assert product.url is not None
     assert product.url.endswith(".example/lamps/arc-lamp")
+
+
+def test_an_address_elsewhere_in_the_shop_is_this_page_if_the_heading_names_the_product() -> None:
+    tags = {"og__type": "product", "og__url": f"{SHOP}/sale/arc-lamp", **TAGS}
+    head = '<link rel="canonical" href="%s">'
+    product = found(page(head=head % HERE, **tags))
+    assert product is not None
+    assert product.id == "AL-1"
+    imprint = page(head=head % "/imprint", title="Imprint", h1="Imprint", **tags)
+    assert found(imprint, "/imprint") is None
 
 
 def test_an_address_in_the_metas_of_another_site_s_page_is_believed() -> None:
@@ -322,6 +368,10 @@ EVENTS = {
     "dataLayer that is made with it": (
         f"dataLayer = [{{event: 'view_item', ecommerce: {{currency: 'EUR', items: [{ITEM}]}}}}];"
     ),
+    "a list of others beside it": (
+        f"gtag('event','view_item',{{currency:'EUR',items:[{ITEM}]}});"
+        "gtag('event','view_item_list',{items:[{item_id:'T-1',item_name:'Table 1'}]});"
+    ),
     "twice the same": f"gtag('event','view_item',{{currency:'EUR',items:[{ITEM}]}});" * 2,
     "inside of a function": (
         "document.addEventListener('DOMContentLoaded', function () {"
@@ -343,7 +393,14 @@ def test_the_item_that_a_page_reports_as_viewed_is_its_product(name: str) -> Non
     [
         (page(f"<script>{EVENTS['gtag']}</script>"), "/category/lamps"),
         (page(f"<script>{EVENTS['gtag']}</script>", h1="Lamps", title="Lamps"), "/lamps"),
-        (page(f"<script>{EVENTS['gtag']}gtag('event','view_item_list')</script>"), HERE),
+        (
+            page(
+                f"<script>{EVENTS['gtag']}gtag('event','view_item_list')</script>",
+                h1="Lamps like the Arc Lamp",
+                title="Lamps",
+            ),
+            "/lamps",
+        ),
         (page(f"<!-- <script>{EVENTS['gtag']}</script> -->"), HERE),
         (
             page(f"<script>{EVENTS['gtag'].replace(ITEM, ITEM + ',' + ITEM[:-1] + '}')}</script>"),

@@ -110,6 +110,52 @@ NO_VIEWS: dict[str, tuple[str, str]] = {
         "/pages/size-guide",
         page(f"<template>{item('Arc Lamp')}</template>", h1="Size guide", title="Size guide"),
     ),
+    "two that are compared in the heading": (
+        "/guide/which",
+        page(block(lamp(), table(1)), h1="Arc Lamp vs Table 1", title="Arc Lamp vs Table 1"),
+    ),
+    "one of two that the heading begins with": (
+        "/guide/which",
+        page(block(lamp(), table(1)), h1="Arc Lamp or a table?", title="Guide"),
+    ),
+    "a search for its very name": (
+        "/find/arc-lamp",
+        page(block(typed("SearchResultsPage"), lamp())),
+    ),
+    "a question about it": (
+        "/questions/1",
+        page(
+            block(typed("QAPage", mainEntity=QUESTION), lamp()),
+            h1="Is the Arc Lamp dimmable?",
+            title="Q",
+        ),
+    ),
+    "a page that is not there, with its card below": (
+        "/p/gone",
+        page(
+            block(lamp()), '<a href="/l/1"><h3>Arc Lamp</h3></a>', h1="Not found", title="Not found"
+        ),
+    ),
+    "a shop that rates itself as a product": (
+        "/about",
+        page(
+            block(
+                lamp(name="Lichthaus", sku=None, offers=None, aggregateRating={"ratingValue": 5})
+            ),
+            h1="About Lichthaus",
+            title="About Lichthaus | Lichthaus",
+        ),
+    ),
+    "a guide that is rated as a product": (
+        "/guides/descale",
+        page(
+            block(
+                lamp(name="Descaling", sku=None, offers=None, aggregateRating={"ratingValue": 5})
+            ),
+            h1="Descaling",
+            title="Descaling | Lichthaus",
+        ),
+    ),
     "two that are compared": ("/compare", page(block(lamp(), table(1)), h1="Compare")),
 }
 

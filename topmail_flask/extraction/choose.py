@@ -123,6 +123,7 @@ def _segments(url: str) -> list[str]:
 _WORD = re.compile(r"\w{2,}")
 _WORDS = re.compile(r"\w+")
 _TITLE_PARTS = re.compile(r"\s+[|–—·•»›:-]+\s+|\s*[|»›]\s*")
+_SAYS_MORE = re.compile(r"\s*[,(|–/]")
 # What a title says of a page whatever it shows.
 _ANY_PRODUCT = frozenset(
     """
@@ -135,6 +136,7 @@ _CARDS = re.compile(rb"product-(?:card|item|tile|grid)|grid__item|productgrid", 
 _MANY_CARDS = 6
 _LISTING_ADDRESS = "the address is that of a category, a brand or an article"
 _ELSEWHERE = "the address is that of a cart, a search or an account"
+_BUYING = frozenset(["searchresultspage", "checkoutpage"])
 _ARTICLE = "the page is an article"
 
 
@@ -166,6 +168,19 @@ class Words:
         """The headings of the first level: they cost a tree, so they are asked last."""
         return [_line(text) for text in self._document.headings() if text]
 
+    @cached_property
+    def subheadings(self) -> list[str]:
+        return [_line(text) for text in self._document.subheadings()]
+
+    def lead_to(self, name: str) -> bool:
+        """Whether a heading says more behind this name, or one below silent ones is this name."""
+        line = _line(name)
+        for text in self.headings:
+            if text.startswith(line) and _SAYS_MORE.match(text, len(line)):
+                return True
+        telling = (text for text in self.headings if self._tells(text, name))
+        return all(self.title_parts == [text] for text in telling) and line in self.subheadings
+
     def equal(self, name: str) -> bool:
         """Whether the metas, a heading or a part of the title is this name."""
         name = _line(name)
@@ -192,6 +207,8 @@ class Words:
     def are_titled(self, name: str) -> bool:
         """Like :meth:`hold`, but the end of a title may be the name of the shop; or no title."""
         parts = _TITLE_PARTS.split(self._title)
+        if parts[1:] and _line(parts[-1]) == _line(name):
+            return _line(name) in self.headings
         title = " ".join(parts[:-1] or parts)
         is_silent = not title.strip() and not self.headings
         named = (self._og_title, *self.headings)
@@ -211,7 +228,7 @@ class Words:
         telling = [text for text in self.headings if self._tells(text, entity.name)]
         if not telling:
             return False
-        below = [_line(text) for text in self._document.subheadings()]
+        below = self.subheadings
         if self.title_parts in ([text] for text in telling):  # perhaps the shop's name
             return not any(map(say_it, below))
         is_own = any(
@@ -254,9 +271,9 @@ class Chooser:
         sign = self._sign()
         if len(entities) == 1:
             return self._only(entities[0], sign)
-        chosen = self._of_this_page(entities) or self._named(entities)
+        chosen = self._of_this_page(entities) or self._named(entities, sign)
         if chosen is None and not sign:
-            chosen = self._headline(entities)
+            chosen = self._led_to(entities)
         if chosen is None and sign in ("", _LISTING_ADDRESS):
             chosen = self._beside_others(entities)
             if chosen is not None and sign and not self._words.hold(chosen.name):
@@ -277,7 +294,7 @@ class Chooser:
 
     def _sign(self) -> str:
         """What says that the page is not about one product, or ""."""
-        if is_elsewhere(self._place.url):
+        if is_elsewhere(self._place.url) or not _BUYING.isdisjoint(self._found.signs):
             return _ELSEWHERE
         if self._found.signs:
             return f"the page says that it is a {', '.join(sorted(self._found.signs))}"
@@ -316,7 +333,7 @@ class Chooser:
             named = self._words.hold(entity.name) or (
                 sign == _LISTING_ADDRESS and self._is_on_sale(entity)
             )
-            if named and not entity.is_foreign and sign != _ELSEWHERE:
+            if named and not (entity.is_foreign or sign == _ELSEWHERE or _is_bare(entity)):
                 return Choice(entity)
             return Choice(None, Reason.LISTING, sign)
         return self._doubted(entity)
@@ -355,7 +372,10 @@ class Chooser:
     def _hinted(self, entity: Entity, sign: str) -> Choice:
         """A product of tags or events, which other pages have too."""
         html = self._document.html
-        if sign or _PAGED.search(html) or len(_CARDS.findall(html)) >= _MANY_CARDS:
+        is_event = entity.members[0].source == "view_item" and self._words.equal(entity.name)
+        if sign or (
+            not is_event and (_PAGED.search(html) or len(_CARDS.findall(html)) >= _MANY_CARDS)
+        ):
             return Choice(None, Reason.LISTING, sign or "the page lists products")
         if not self._words.show(entity.name):
             return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
@@ -413,24 +433,24 @@ class Chooser:
                 return named[0] if len(named) == 1 else None
         return None
 
-    def _named(self, entities: list[Entity]) -> Entity | None:
-        """Of a page that calls itself a product: the one, or the sizes of the one, of its name."""
-        if not self._og.is_product:
+    def _named(self, entities: list[Entity], sign: str) -> Entity | None:
+        """The one, or the sizes of the one, of the page's name, whatever stands beside it.
+
+        A page with a sign has to call itself a product; so has one of sizes with own addresses.
+        """
+        if sign and not self._og.is_product:
             return None
         named = [entity for entity in entities if self._words.equal(entity.name)]
-        named = [entity for entity in named if not entity.is_foreign] or (
-            named if len(named) == len(entities) else []
-        )
+        is_all = self._og.is_product and len(named) == len(entities)
+        named = [entity for entity in named if not entity.is_foreign] or (named if is_all else [])
         if named and len({entity.name.casefold() for entity in named}) == 1:
             return _as_sizes(named) if len(named) > 1 else named[0]
         return None
 
-    def _headline(self, entities: list[Entity]) -> Entity | None:
-        """The one whose name is the heading or a part of the title, whatever stands beside it."""
+    def _led_to(self, entities: list[Entity]) -> Entity | None:
+        """The one that a heading begins with, or that alone is one of the lesser headings."""
         own = [entity for entity in entities if not entity.is_foreign]
-        named = [entity for entity in own if self._words.equal(entity.name)]
-        if len(named) > 1 and len({entity.name.casefold() for entity in named}) > 1:
-            return None
+        named = [entity for entity in own if self._words.lead_to(entity.name)]
         return named[0] if len(named) == 1 else None
 
     def _beside_others(self, entities: list[Entity]) -> Entity | None:

@@ -309,6 +309,7 @@ _BLOCKS = frozenset(
     address br dd div dl dt h1 h2 h3 h4 h5 h6 li ol p section table td tr ul
     """.split()
 )
+_SUBHEADING_LIMIT = 60
 _CENTS = re.compile(r"\s*\d\d\s*")
 _WHOLE = re.compile(r"(?<![.,\d])(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)\s*\Z")
 _CALLED = re.compile(r"cent|decimal|fraction|minor|penn", re.IGNORECASE)
@@ -377,9 +378,16 @@ class Document:
         """The texts of the first-level headings."""
         return [node_text(node) for node in self.partial_tree.css("h1")[:20]]
 
+    def titled_heading(self) -> str:
+        """The only heading of the first level, if the title has it too; else ""."""
+        headings = self.headings()
+        is_titled = len(headings) == 1 and headings[0] in " ".join(self.head.title.split())
+        return headings[0] if is_titled else ""
+
     def subheadings(self) -> list[str]:
-        """The texts of the headings of the second and third level."""
-        return [node_text(node) for node in self.tree.css("h2, h3")[:20]]
+        """The texts of the headings of the second and third level, but for those of cards."""
+        nodes = self.tree.css("h2, h3")[:_SUBHEADING_LIMIT]
+        return [node_text(node) for node in nodes if not is_in(node, ("a",))][:20]
 
 
 def is_in(node: LexborNode, tags: Collection[str], scope: LexborNode | None = None) -> bool:

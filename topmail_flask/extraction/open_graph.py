@@ -135,7 +135,10 @@ def mentions_tags(document: Document) -> bool:
 def read_tags(document: Document) -> list[Node]:
     """The product that metas with an id of the shop and a price hint at, whatever ``og:type``."""
     og = document.once(metas_of)
-    return [og.node()] if og.title and og.is_tagged else []
+    if not og.is_tagged:
+        return []
+    name = og.title or document.titled_heading()
+    return [og.node() | {"name": name}] if name else []
 
 
 def metas_of(document: Document) -> OpenGraph:

@@ -185,10 +185,10 @@ class StructuredPage:
         nameless = self.found.nameless
         if len(nameless) != 1:
             return
-        node, headings = nameless[0].node, self.document.headings()
-        if len(headings) == 1 and headings[0] in " ".join(self.document.head.title.split()):
-            candidate = replace(nameless[0], node={**node, "name": headings[0]})
-            described = self._describe([candidate])
+        node = nameless[0].node
+        name = self.document.titled_heading() or (self.og.title if self.og.is_product else "")
+        if name:
+            described = self._describe([replace(nameless[0], node={**node, "name": name})])
             if described[0].ids and price_of(node):
                 self._described = described
 
@@ -196,23 +196,21 @@ class StructuredPage:
         """The first source that states this page's own product."""
         for source in filter(self._is_mentioned, self._statements):
             for node in source.read(self.document)[:1]:
+                described = self._describe([Candidate(source.name, node)])[0]
                 address = str(node.get("url") or "")
-                is_hint = source.kind is Kind.HINT or self._is_front(address)
-                candidate = Candidate(source.name, node, is_hint=is_hint)
-                described = self._describe([candidate])[0]
-                if described.match or not self._names_another(address):
-                    self._described = [described]
-                    return
+                if self._leads_away(address):
+                    continue
+                # A theme may name the front page on every page.
+                is_elsewhere = not described.match and self.place.own(address) is not None
+                described.is_hint = source.kind is Kind.HINT or is_elsewhere
+                self._described = [described]
+                return
 
-    def _is_front(self, address: str) -> bool:
-        """Whether a theme names the front page, as it does on every page."""
-        return self.place.own(address) is not None and self.place.own_page(address) is None
-
-    def _names_another(self, address: str) -> bool:
-        """Whether an address says that this is another page, of this site or of another."""
+    def _leads_away(self, address: str) -> bool:
+        """Whether an address is that of another page, on another site."""
         url = self.place.absolute(address)
         if url is None or self.place.own(url):
-            return url is not None and self.place.own_page(url) is not None
+            return False
         return urlsplit(url).path.rstrip("/") != urlsplit(self.place.url).path.rstrip("/")
 
     def _describe(self, candidates: list[Candidate]) -> list[Described]:

@@ -38,7 +38,7 @@ PAGES = frozenset(["webpage", "itempage", "productpage"])
 ARTICLES = frozenset(
     """
     article newsarticle blogposting reportagenewsarticle analysisnewsarticle opinionnewsarticle
-    reviewnewsarticle techarticle scholarlyarticle liveblogposting recipe
+    reviewnewsarticle techarticle scholarlyarticle liveblogposting recipe qapage
     """.split()
 )
 SITES = frozenset(
