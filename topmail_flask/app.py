@@ -192,5 +192,7 @@ def state_of(app: Flask | None) -> AppState:
     """
     state = (app or current_app).extensions.get(NAME)
     if not isinstance(state, AppState):
-        raise ConfigurationError("this app has no TopMail: call topmail.init_app(app)")
+        raise ConfigurationError(
+            "this app has no TopMail. Call topmail.init_app(app) in its factory"
+        )
     return state

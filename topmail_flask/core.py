@@ -226,5 +226,7 @@ def core_of(app: Flask | None = None) -> Core:
     state = (app or current_app).extensions.get(NAME)
     core = getattr(state, "core", None)
     if not isinstance(core, Core):
-        raise ConfigurationError("this app has no TopMail: call topmail.init_app(app)")
+        raise ConfigurationError(
+            "this app has no TopMail. Call topmail.init_app(app) in its factory"
+        )
     return core

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -11,7 +12,7 @@ from flask import Flask, has_request_context
 from markupsafe import Markup
 
 from topmail_flask.app import AppState, state_of
-from topmail_flask.cli import topmail_commands
+from topmail_flask.cli import is_in_command, topmail_commands
 from topmail_flask.core import NAME, core_of
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.ledger import Health, Stats
@@ -321,11 +322,21 @@ def _need_shopper(call: str, shopper: object) -> None:
 
 
 def _log_start(app: Flask, settings: Settings) -> None:
-    """One line that says whether views will be sent. Flask shows it in debug mode."""
+    """One line that says whether views will be sent. Flask shows it in debug mode.
+
+    Without a key it is a warning, which Flask shows always: a store whose key got lost must not
+    look healthy. Not in tests and commands, where nobody waits for views; and
+    ``TOPMAIL_ENABLED = False`` says that no key is meant.
+    """
     if settings.enabled is False:
         app.logger.info("TopMail: no views are sent: TOPMAIL_ENABLED is False")
     elif settings.api_key is None:
-        app.logger.info("TopMail: no views are sent: TOPMAIL_API_KEY is not set")
+        app.logger.log(
+            logging.INFO if app.testing or is_in_command() else logging.WARNING,
+            "TopMail: no views are sent: TOPMAIL_API_KEY is %s. Set it to a key, or to the one "
+            "that `flask topmail sandbox` prints; where none is meant: TOPMAIL_ENABLED = False",
+            "not set" if app.config.get("TOPMAIL_API_KEY") is None else "empty",
+        )
     else:
         app.logger.info(
             "TopMail: product views of %s are sent to %s, key …%s",

@@ -154,10 +154,10 @@ def test_flask_logins_users_are_known_by_their_email(
     assert (finding.level, said in finding.what) == (level, True), finding
 
 
-def test_a_loader_of_the_shop_is_named_and_a_store_that_knows_nobody_is_warned() -> None:
+def test_a_loader_of_the_shop_is_named_and_a_store_that_knows_nobody_is_told() -> None:
     app = bare_app(config=AT_TOPMAIL)
     finding = found(app, "shoppers")
-    assert finding.level == "warning"
+    assert finding.level == "error"
     assert "@topmail.shopper_loader" in finding.fix
 
     def member_of_the_club() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import subprocess
 import sys
@@ -227,7 +228,8 @@ def test_a_page_that_is_none_says_how_the_store_answered(topmail: Sandbox) -> No
     [
         ({"TOPMAIL_SITE_URL": "https://shop.example"}, "product views of https://shop.example"),
         ({}, "product views of tea are sent"),
-        ({"TOPMAIL_API_KEY": None}, "no views are sent: TOPMAIL_API_KEY is not set"),
+        ({"TOPMAIL_API_KEY": None}, "no views are sent: TOPMAIL_API_KEY is not set. Set it to"),
+        ({"TOPMAIL_API_KEY": ""}, "no views are sent: TOPMAIL_API_KEY is empty. Set it to"),
         ({"TOPMAIL_ENABLED": False}, "no views are sent: TOPMAIL_ENABLED is False"),
     ],
 )
@@ -242,3 +244,86 @@ def test_one_line_at_the_start_says_whether_tracking_is_on(
     assert line in record.getMessage()
     assert ("key …wxyz" in record.getMessage()) == ("are sent to" in record.getMessage())
     assert "0123456789" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("config", "level"),
+    [({}, "WARNING"), ({"TESTING": True}, "INFO"), ({"TOPMAIL_ENABLED": False}, "INFO")],
+)
+def test_a_missing_key_is_a_warning_where_nobody_says_that_none_is_meant(
+    caplog: pytest.LogCaptureFixture, config: dict[str, Any], level: str
+) -> None:
+    app = Flask("tea")
+    app.config.update(config)
+    with caplog.at_level("INFO"):
+        TopMail(app)
+    assert [record.levelname for record in caplog.records] == [level]
+
+
+def test_a_server_ends_with_the_plain_sentence_and_no_error_behind_it(tmp_path: Path) -> None:
+    wrong = STORE.format(config='app.config["TOPMAIL_SITEURL"] = "https://shop.example"')
+    (tmp_path / "store.py").write_text(wrong)
+    ended = subprocess.run(
+        [sys.executable, "-c", "import store"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    last = ended.stderr.splitlines()[-1].partition("ConfigurationError: ")[2]
+    assert last == "TOPMAIL_SITEURL is no setting of topmail_flask. Did you mean TOPMAIL_SITE_URL?"
+    assert ended.stderr.count("Traceback") == 1
+
+
+def test_a_store_that_forgot_init_app_is_told_what_to_write(tmp_path: Path) -> None:
+    ended = run(tmp_path, STORE.replace("TopMail(app)", "TopMail()").format(config=""), "doctor")
+    assert ended.stderr.splitlines() == [
+        "Error: this app has no TopMail.",
+        "-> Call topmail.init_app(app) in its factory",
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("--as", "ann@shop.example")])
+def test_inspect_says_that_nobody_will_ever_be_known(
+    topmail: Sandbox, words: tuple[str, ...]
+) -> None:
+    app = bare_app(topmail)
+    result = app.test_cli_runner().invoke(args=["topmail", "inspect", "/tea/a", *words])
+    assert result.output.startswith("decision: view\n")
+    assert "warning:  Nothing tells who is logged in" in result.output
+    assert "fix:      With topmail = TopMail(app), write: @topmail.shopper_loader" in result.output
+    core_of(app).hooks.shopper_loader = nobody
+    result = app.test_cli_runner().invoke(args=["topmail", "inspect", "/tea/a", *words])
+    assert "warning:" not in result.output
+
+
+def nobody() -> None:
+    return None
+
+
+def test_a_store_that_names_its_visitors_itself_needs_no_log_in(tmp_path: Path) -> None:
+    config = 'app.config["SECRET_KEY"] = "of-this-store"'
+    for call, level in (("", "error"), ("topmail.identify(email)", "ok")):
+        sign_up = f"""
+topmail = app.extensions["topmail"]
+@app.post("/sign-up/<email>")
+def sign_up(email):
+    {call or "pass"}
+    return ""
+"""
+        place = tmp_path / level
+        place.mkdir()
+        ended = run(place, STORE.format(config=config) + sign_up, "doctor", "--json")
+        found = {each["check"]: each for each in json.loads(ended.stdout)["findings"]}
+        assert found["shoppers"]["level"] == level
+
+
+def test_a_store_without_a_page_at_its_root_is_told_another(topmail: Sandbox) -> None:
+    app = bare_app(topmail)
+    app.add_url_rule("/shop/", "shop.index", view_func=lambda: "")
+    app.add_url_rule("/faq", view_func=lambda: "")
+    app.view_functions["home"] = lambda: ("", 404)
+    level, text = told(app, status=1)["cacheability"]
+    assert (level, "flask topmail doctor --home /shop/" in text) == ("warning", True)

@@ -28,6 +28,14 @@ _COMMANDS = {
 }
 
 
+def is_in_command() -> bool:
+    """Whether a command of Flask's runs that is not ``flask run``."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.find_object(ScriptInfo) is None:
+        return False
+    return context.info_name != "run"
+
+
 class WrongConfiguration(click.ClickException):
     """The store's configuration is wrong: what is, and on a line of its own what to do."""
 

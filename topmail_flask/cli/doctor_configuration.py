@@ -6,10 +6,12 @@ import inspect
 import ipaddress
 import platform
 import re
+import sys
 import typing
 from contextvars import Context
 from dataclasses import fields
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +30,8 @@ _FIX = (
     "With topmail = TopMail(app), write: @topmail.shopper_loader above def shopper(): return the "
     "e-mail address of whoever is logged in, or None."
 )
+_NAMES_VISITORS = re.compile(rb"\.(identify|sign_link)\(")
+_OF_OTHERS = {"site-packages", "dist-packages", "topmail_flask"}
 SHOWN = ("topmail-flask", "flask", "werkzeug", "requests", "blinker")
 _NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".internal")
 
@@ -135,8 +139,8 @@ def shoppers(store: Store) -> Finding:
         if place:
             return ok(f"{place} tells who is logged in, where it holds an e-mail address.")
         what = "Nothing tells who is logged in: no @topmail.shopper_loader, and no Flask-Login."
-        if _can_identify(store):
-            return warning(what, f"{_FIX} (Visitors named by topmail.identify() are known.)")
+        if _identifies(store.app):
+            return ok(f"{what} The store names visitors itself, by topmail.identify() or a link.")
         return error(f"{what} Every visitor is anonymous, and no view is sent.", _FIX)
     user_loader = getattr(login, "_user_callback", None)
     if user_loader is None and not getattr(login, "_request_callback", None):
@@ -203,12 +207,19 @@ def _place_of_user(app: Flask) -> str:
     return ""
 
 
-def _can_identify(store: Store) -> bool:
-    try:
-        store.state.identify.seals.of(FOR_COOKIES)
-    except ConfigurationError:
+def _identifies(app: Flask) -> bool:
+    """Whether a module of the store itself calls ``identify`` or ``sign_link``."""
+    if app.import_name not in sys.modules:
         return False
-    return True
+    files = [Path(getattr(module, "__file__", None) or "") for module in [*sys.modules.values()]]
+    return any(
+        _NAMES_VISITORS.search(file.read_bytes())
+        for file in files
+        if file.suffix == ".py"
+        and file.is_relative_to(app.root_path)
+        and not _OF_OTHERS.intersection(file.parts)
+        and file.is_file()
+    )
 
 
 def _fix_for(user: type) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from importlib.metadata import packages_distributions
@@ -175,7 +176,7 @@ def cacheability(store: Store) -> Finding:
     before, again, seen = store.get(store.home_path), store.get(store.home_path), store.home
     after = store.get(store.home_path)
     if before.status != 200:
-        fix = "Name another page: flask topmail doctor --home PATH"
+        fix = f"Name another page: flask topmail doctor --home {_some_page(store)}"
         return warning(f"{store.home_path} answers {before.status}: nothing to compare.", fix)
     added = [
         difference
@@ -209,6 +210,16 @@ def compression(store: Store) -> Finding:
         what = f"Pages are compressed as {coding}{who}: products that only the page tells are lost."
         return warning(what, "Mark the routes, or let the store use gzip (COMPRESS_ALGORITHM).")
     return ok(f"Pages are compressed as {coding}{who}, which the extension can read.")
+
+
+def _some_page(store: Store) -> str:
+    """A page of the store that could be its home page, else ``PATH``."""
+    found = [
+        (not re.search("home|index", endpoint), len(rule), rule)
+        for rule, endpoint, what in routes_of(store.app)
+        if "<" not in rule and rule != store.home_path and not what.startswith("never")
+    ]
+    return min(found, default=(False, 0, "PATH"))[2]
 
 
 def _differences(before: Page, again: Page, seen: Page) -> list[str]:

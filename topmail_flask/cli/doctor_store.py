@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, replace
@@ -17,15 +17,20 @@ from flask import Flask
 from selectolax.lexbor import LexborHTMLParser
 
 from topmail_flask.app import AppState
-from topmail_flask.cli.inspect import look
 from topmail_flask.cli.routes import routes
+from topmail_flask.core import Core
 from topmail_flask.delivery.answers import Answer
 from topmail_flask.delivery.transport import Transport
 from topmail_flask.extraction.encodings import readable
-from topmail_flask.model.decision import Decision
+from topmail_flask.guard import Guard
+from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace
 from topmail_flask.model.errors import DeliveryError
+from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import HTML, media_type
+from topmail_flask.signals import product_viewed, view_dropped
+from topmail_flask.tracker import Shop, Tracker
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 """Who the doctor says it is: a robot may get other pages than a shopper."""
@@ -138,6 +143,59 @@ def _paths(home: str, base_url: str) -> list[str]:
             query = f"?{parts.query}" if parts.query else ""
             paths.append(parts.path.removeprefix(root) + query)
     return list(dict.fromkeys(paths))
+
+
+class _Sink:
+    """Takes views and purchases and keeps none: nothing is sent."""
+
+    def accept(self, event: Event) -> Reason | None:
+        """Take it."""
+
+    def withdraw(self, shopper: Shopper) -> None:
+        """Nothing waits here."""
+
+    def note_unreadable(self, banners: Iterable[str]) -> None:
+        """The page was not looked at by a shopper."""
+
+
+def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decision:
+    """What the extension decides about a page of the app, seen by ``shopper``; nothing is sent."""
+    parts = urlsplit(address)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else core.settings.site_url
+    kept = core.tracker, core.hooks, core.settings
+    core.tracker = Tracker(
+        core.settings,
+        _Sink(),
+        core.secret,
+        Shop(
+            sender=object(),  # nobody's signals: the shop's own hooks stay quiet
+            guard=Guard(),
+            before_send=core.hooks.before_send,
+            is_enabled=lambda: True,
+            has_watchers=lambda: True,
+        ),
+    )
+    # What waits from before is left alone, too: a request would set its sending going.
+    core.settings = replace(core.settings, enabled=False)
+    if shopper is not None:
+        core.hooks = core.hooks.as_seen_by(shopper)
+    decisions: list[Decision] = []
+    core.watchers.append(decisions.append)
+    try:
+        # The shop's own receivers are not to hear of a page that nobody looks at.
+        with product_viewed.muted(), view_dropped.muted():
+            response = app.test_client().get(path, base_url=base)
+            response.close()
+    finally:
+        core.watchers.remove(decisions.append)
+        core.tracker, core.hooks, core.settings = kept
+    decision = decisions[-1] if decisions else Decision(reason=Reason.STATUS)
+    if decision.reason is not Reason.STATUS:
+        return decision
+    to = f", to {response.location}" if response.location else ""
+    answer = Rejected(parts.path, f"answered {response.status}{to}")
+    return replace(decision, extraction=Extraction(trace=Trace(rejected=(answer,))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,34 +11,21 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.core import Core, core_of
+from topmail_flask.app import state_of
+from topmail_flask.cli.doctor_configuration import shoppers
+from topmail_flask.cli.doctor_store import Finding, Level, Store, look
+from topmail_flask.core import Core
 from topmail_flask.extraction.extract import extract
-from topmail_flask.guard import Guard
-from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace
+from topmail_flask.model.decision import Decision, Extraction, Trace
 from topmail_flask.model.errors import InvalidValueError
-from topmail_flask.model.events import Event, ProductView
+from topmail_flask.model.events import ProductView
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.signals import product_viewed, view_dropped
-from topmail_flask.tracker import Shop, Tracker
 
 _NOBODY = "shopper@example.com"
 _ASSUMED = "that a known shopper looks at it who agreed to be tracked; --as EMAIL asks as somebody"
 _OF_THE_PRODUCT = (Reason.NO_PRODUCT, Reason.INCOMPLETE, Reason.INVALID_PRODUCT)
-
-
-class _Sink:
-    """Takes views and purchases and keeps none: nothing is sent."""
-
-    def accept(self, event: Event) -> Reason | None:
-        """Take it."""
-
-    def withdraw(self, shopper: Shopper) -> None:
-        """Nothing waits here."""
-
-    def note_unreadable(self, banners: Iterable[str]) -> None:
-        """The page was not looked at by a shopper."""
 
 
 @click.command("inspect")
@@ -55,7 +40,8 @@ def inspect_command(
 ) -> None:
     """Run a page through the app, send nothing, and say what would be sent and why."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    core = core_of(app)
+    state = state_of(app)
+    core = state.core
     if bool(address) == bool(file) or bool(file) != bool(url):
         raise click.UsageError("give a URL or path of the store, or --html FILE with --url URL")
     if address:
@@ -69,7 +55,8 @@ def inspect_command(
             decision = look(app, core, str(address), shopper)
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
-    report = _report(decision, anybody=email is None)
+    who = None if file else shoppers(Store(app, state))
+    report = _report(decision, who, anybody=email is None)
     click.echo(json.dumps(report, indent=2, ensure_ascii=False) if as_json else _text(report))
 
 
@@ -83,46 +70,6 @@ def _refuse_foreign(address: str, app: Flask, core: Core) -> None:
         )
 
 
-def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decision:
-    """What the extension decides about a page of the app, seen by ``shopper``; nothing is sent."""
-    parts = urlsplit(address)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else core.settings.site_url
-    kept = core.tracker, core.hooks, core.settings
-    core.tracker = Tracker(
-        core.settings,
-        _Sink(),
-        core.secret,
-        Shop(
-            sender=object(),  # nobody's signals: the shop's own hooks stay quiet
-            guard=Guard(),
-            before_send=core.hooks.before_send,
-            is_enabled=lambda: True,
-            has_watchers=lambda: True,
-        ),
-    )
-    # What waits from before is left alone, too: a request would set its sending going.
-    core.settings = replace(core.settings, enabled=False)
-    if shopper is not None:
-        core.hooks = core.hooks.as_seen_by(shopper)
-    decisions: list[Decision] = []
-    core.watchers.append(decisions.append)
-    try:
-        # The shop's own receivers are not to hear of a page that nobody looks at.
-        with product_viewed.muted(), view_dropped.muted():
-            response = app.test_client().get(path, base_url=base)
-            response.close()
-    finally:
-        core.watchers.remove(decisions.append)
-        core.tracker, core.hooks, core.settings = kept
-    decision = decisions[-1] if decisions else Decision(reason=Reason.STATUS)
-    if decision.reason is not Reason.STATUS:
-        return decision
-    to = f", to {response.location}" if response.location else ""
-    answer = Rejected(parts.path, f"answered {response.status}{to}")
-    return replace(decision, extraction=Extraction(trace=Trace(rejected=(answer,))))
-
-
 def _of_file(page: Extraction, shopper: Shopper | None) -> Decision:
     if page.product is None:
         return Decision(reason=page.reason, extraction=page)
@@ -131,9 +78,10 @@ def _of_file(page: Extraction, shopper: Shopper | None) -> Decision:
     return Decision((ProductView(page.product, shopper),), page.product, None, page)
 
 
-def _report(decision: Decision, *, anybody: bool) -> dict[str, Any]:
+def _report(decision: Decision, who: Finding | None, *, anybody: bool) -> dict[str, Any]:
     """The decision as plain values.
 
+    :param who: what the doctor says of how the store knows its shoppers.
     Without a shopper the page is told as if somebody known had seen it: who sees it is not what a
     developer asks about first.
     """
@@ -145,6 +93,7 @@ def _report(decision: Decision, *, anybody: bool) -> dict[str, Any]:
     return {
         "decision": "view" if views else "none",
         "assumed": _ASSUMED if views and not decision.views else None,
+        "shoppers": {"what": who.what, "fix": who.fix} if who and who.level != Level.OK else None,
         "reason": str(reason) if reason else None,
         "sentence": reason.sentence if reason else None,
         "fix": _fix(reason, trace) if reason else None,
@@ -182,6 +131,11 @@ def _fields(decision: Decision) -> list[dict[str, str]]:
 def _text(report: dict[str, Any]) -> str:
     lines = [f"decision: {report['decision']}"]
     lines += [f"assumed:  {report['assumed']}"] if report["assumed"] else []
+    if report["shoppers"]:
+        lines += [
+            f"warning:  {report['shoppers']['what']}",
+            f"fix:      {report['shoppers']['fix']}",
+        ]
     if report["reason"]:
         lines += [f"reason:   {report['reason']}: {report['sentence']}"]
         lines += [f"fix:      {report['fix']}"] if report["fix"] else []

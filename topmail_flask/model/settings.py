@@ -81,7 +81,6 @@ def api_key(value: Any) -> Secret | None:
     if isinstance(value, Secret):
         return value
     if isinstance(value, str) and not value.strip():
-        log.warning("TOPMAIL_API_KEY is empty: nothing is sent.")
         return None
     if not isinstance(value, str) or not re.fullmatch(
         r"tm_(live|test)_[A-Za-z0-9_-]{4,200}", value
