@@ -102,22 +102,27 @@ class Head:
     :param html: the page's beginning, see :attr:`Document.head_bytes`.
     """
 
-    __slots__ = ("_markup", "base", "canonical", "lang")
-
     def __init__(self, html: bytes) -> None:
-        markup = self._markup = visible(html)
-        self.canonical = next(
-            _addresses(
-                tag
-                for tag in _tags_around(markup, b"link", b"canonical")
-                if "canonical" in tag.get("rel", "").lower().split()
-            ),
-            None,
-        )
-        self.base = next(_addresses(_tags(markup, b"base", b"href")), None)
-        at = markup.find(b"<html", 0, 4096)
-        lang = _LANG.match(markup, at) if at >= 0 else None
-        self.lang = lang[1].decode("ascii", "replace") if lang else None
+        self._markup = visible(html)
+
+    @cached_property
+    def canonical(self) -> str | None:
+        """The address of ``<link rel="canonical">``, as it stands there."""
+        tags = _tags_around(self._markup, b"link", b"canonical")
+        named = (tag for tag in tags if "canonical" in tag.get("rel", "").lower().split())
+        return next(_addresses(named), None)
+
+    @cached_property
+    def base(self) -> str | None:
+        """The address of ``<base>``, as it stands there."""
+        return next(_addresses(_tags(self._markup, b"base", b"href")), None)
+
+    @cached_property
+    def lang(self) -> str | None:
+        """The language that ``<html>`` names."""
+        at = self._markup.find(b"<html", 0, 4096)
+        lang = _LANG.match(self._markup, at) if at >= 0 else None
+        return lang[1].decode("ascii", "replace") if lang else None
 
     @property
     def title(self) -> str:

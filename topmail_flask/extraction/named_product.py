@@ -139,9 +139,10 @@ def _pictured(
     except InvalidValueError:
         return product
     rejected[:] = [rejection for rejection in rejected if rejection.what != "image_url"]
-    if url != product.image_url:
-        fields[:] = [field for field in fields if field.field != "image_url"]
-        fields.append(FieldTrace("image_url", "page", address[:200], url))
+    if url == product.image_url:
+        return product
+    fields[:] = [field for field in fields if field.field != "image_url"]
+    fields.append(FieldTrace("image_url", "page", address[:200], url))
     return replace(product, image_url=url)
 
 

@@ -159,7 +159,7 @@ def is_edit_form(page: bytes, guess: GuessedProduct) -> bool:
 
     Hidden and read-only fields, as of an add-to-cart form, say nothing.
     """
-    if b"<form" not in page and b"<FORM" not in page:
+    if page.rfind(b"<form") < 0 and page.rfind(b"<FORM") < 0:  # backwards: half of the time
         return False
     name = guess.product.name.casefold()
     amounts = {price.amount for price in guess.prices}
