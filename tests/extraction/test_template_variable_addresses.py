@@ -93,6 +93,7 @@ def test_a_products_own_url_moves_to_the_configured_site() -> None:
     [
         ("https://cdn.test/a.jpg", {}, "https://cdn.test/a.jpg"),
         ("//cdn.test/a.jpg", {}, "https://cdn.test/a.jpg"),
+        ("http://localhost:5000/a.jpg", {}, "https://shop.test/a.jpg"),
         ("/static/a b.jpg", {}, "https://shop.test/static/a%20b.jpg"),
         ("a.jpg", {}, None),
         ("static/a.jpg", {}, None),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -36,6 +36,11 @@ class Money:
 
     def __str__(self) -> str:
         return f"about {self.amount}"
+
+
+class MoneyTuple(NamedTuple):
+    amount: Decimal
+    currency: str
 
 
 @pytest.mark.parametrize(
@@ -89,6 +94,7 @@ def test_cents_are_divided_by_the_minor_units_of_their_currency() -> None:
         (Money(19.9, None), ("19.90", "EUR")),
         (Money(19.9, "BTC"), (None, None)),
         (Money("much", "CHF"), (None, None)),
+        (MoneyTuple(Decimal("19.90"), "CHF"), ("19.90", "CHF")),
         ({"amount": "19.90", "currency": "chf"}, ("19.90", "CHF")),
         ({"value": 19.9, "currency_code": "CHF"}, ("19.90", "CHF")),
         (SimpleNamespace(gross=Money(19.9, "CHF"), net=Money(16, "CHF")), ("19.90", "CHF")),

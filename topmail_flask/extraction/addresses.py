@@ -271,7 +271,15 @@ def image_address(value: str, settings: Settings, page: str) -> str:
     if text.startswith("/") and not text.startswith("//"):
         end_of_host = page.find("/", len("https://"))
         return (page if end_of_host < 0 else page[:end_of_host]) + text
-    return f"{page.partition(':')[0]}:{text}" if text.startswith("//") else text
+    return f"{page.partition(':')[0]}:{text}" if text.startswith("//") else _deployed(text, page)
+
+
+def _deployed(address: str, page: str) -> str:
+    """An address of the development machine, where the page itself is elsewhere, on its site."""
+    site = _SITE.match(page)
+    if site is None or not _DEVELOPMENT.match(address) or _DEVELOPMENT.match(page):
+        return address
+    return _DEVELOPMENT.sub(site[0], address)
 
 
 def _based(text: str, settings: Settings, page: str) -> str:
@@ -313,7 +321,6 @@ class PageLocation:
         "_host",
         "_origin",
         "_own",
-        "_site",
         "canonical",
         "keys",
         "og_url",
@@ -333,8 +340,6 @@ class PageLocation:
         self.url = url
         self.url_args = url_args
         self._own: dict[str, str | None] = {}
-        site = _SITE.match(url)
-        self._site = site[0] if site else ""
         self._base = _joined(url, base) or url if base else url
         scheme, _, rest = self._base.partition("://")
         self._origin = (scheme + ":", f"{scheme}://{rest.partition('/')[0]}")
@@ -371,9 +376,7 @@ class PageLocation:
         One of the development machine (``http://localhost:5000``) is on the site.
         """
         found = None if is_placeholder(unquote(address)) else self._absolute(address)
-        if found is not None and _DEVELOPMENT.match(found) and not _DEVELOPMENT.match(self.url):
-            return _DEVELOPMENT.sub(self._site, found)
-        return found
+        return None if found is None else _deployed(found, self.url)
 
     def _absolute(self, address: str) -> str | None:
         if "&amp;" in address:

@@ -456,7 +456,7 @@ def read_money(
         if price.amount is None:  # no price at all, or one in a currency that nobody knows
             return Price(None, code) if read_price(value).amount is not None else None
         return _checked(price.amount, price.currency)
-    if value is None or isinstance(value, (int, float, Decimal, list, tuple)):
+    if value is None or isinstance(value, (int, float, Decimal, list)) or type(value) is tuple:
         return None
     money = Reader(value)
     for name in _AMOUNTS:

@@ -24,6 +24,7 @@ _LEAST_SHARE = 5
 NOT_SHOWN = "price_not_shown"
 _MOST_PLACES = 300
 _BEFORE, _AFTER, _PROOF = 400, 160, 160
+_SECTION = 16 * 1024
 _PRICE_WORDS = (
     r"price|preis|prix|prezzo|precio|preco|preço|prijs|\bpris\b|cena|fiyat|hinta|\bpret\b|amount|"
     r"\bmoney|цена|ціна|价格|価格|가격"
@@ -51,7 +52,28 @@ _FORMER_WORDS = re.compile(
 _OTHER_MONEY = re.compile(
     r"\b(?:sav(?:e|ings?)|you save|discount|rabatt|spar(?:e|en|t)?|économisez|ahorr\w+|shipping"
     r"|delivery|postage|versand\w*|livraison|envío|envio|frete|over|above|ab einem|deposit|pfand"
-    r"|orders?)\b[^\d.!?]{0,30}\Z|[-−–+]\s?\S{0,3}\Z",
+    r"|orders?)\b[^\d.!?]{0,30}\Z|(?:\+|(?<![^\W\d]\s)[-−–])\s?\S{0,3}\Z"
+    r"|\b(?:cart|basket|warenkorb|panier|carrito|carrello|subtotal|total)\s*:\s*\S{0,3}\s?\Z",
+    re.IGNORECASE,
+)
+# Beside another price these are a part of it: an instalment, a price per unit, one without tax.
+_TAX = r"\.?\s(?:vat|tax|gst|mwst|ust|btw|tva|iva)"
+_PART_BEFORE = re.compile(
+    rf"(?:\d\s?[x×]\s?(?:of|de|à|a|von|zu)?|\b(?:net|netto|(?:excl?|exkl|ex|without){_TAX}):?)"
+    r"\s?\S{0,3}\s?\Z",
+    re.IGNORECASE,
+)
+_PART_AFTER = re.compile(
+    r"[^\w,;]{0,3}[^\W\d]{0,3}[^\w,;]{0,3}(?:/\s?(?:\d|[kc]?[gml]\b|mo|m[²2])|(?:per|pro)\s|a month"
+    r"|monthly|mtl|(?:(?-i:HT)|net|netto"
+    rf"|(?:excl?|exkl|ex|excluding|without|ohne|hors|plus|zzgl){_TAX})\b(?!:?\s?\S{{0,3}}\s?\d))",
+    re.IGNORECASE,
+)
+# Under such a heading stand other products.
+_OTHERS = re.compile(
+    rb"related|similar|recommend|also (?:like|love|b|v)|recently|customers|more (?:from|like)"
+    rb"|\xc3\xa4hnlich|kunden|empfehl|zuletzt|auch gefallen|passend|aimerez|similaires|aussi"
+    rb"|tambi\xc3\xa9n|relacionad|correlat|anche|gerelateerd|interesse",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
@@ -95,6 +117,12 @@ _NEXT = re.compile(r"(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}")
 _NUMBER_BEFORE = re.compile(r"(\d[\d.,'’\xa0\u202f]*)(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}\Z")
 _PRICED = re.compile(r"[^<>]*>(?:[^<>\d]{0,40}<[^<>]*>){0,3}[^<>\d]{0,20}(\d[\d.,]*)")
 _ZERO = re.compile(r"[0.,\s]*\Z")
+_MONEY = re.compile(
+    "(?:{0})\\s?\\d|\\d\\s?(?:{0})".format("|".join(re.escape(s) for s in _SIGNS if s[0] != "&"))
+)
+_TO_CART = re.compile(
+    r"href\s*=\s*\S*/(?:cart|basket|warenkorb|panier|carrito|carrello|checkout)\b"
+)
 _FEW, _MOST_SIGNS = 5, 40
 _CODE = (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"))
 
@@ -194,6 +222,15 @@ def _in_priced_elements(text: str) -> Iterator[str]:
 def _is_part_of_word(text: str, at: int, end: int) -> bool:
     sign = text[at:end]
     return sign.isalpha() and (text[at - 1 : at].isalpha() or text[end : end + 1].isalpha())
+
+
+def _is_below_others(page: bytes, at: int) -> bool:
+    """Whether the last heading before a place says that other products follow."""
+    top = max(0, at - _SECTION)
+    start = page.rfind(b"<h", top, at)
+    while start >= 0 and not page[start + 2 : start + 3].isdigit():
+        start = page.rfind(b"<h", top, start)
+    return start >= 0 and bool(_OTHERS.search(page, start, page.find(b"</h", start, start + 300)))
 
 
 def _is_within_code(text: AnyStr, at: int) -> bool:
@@ -300,14 +337,11 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
     if _is_within_code(page, at):
         return False
     text_before, elements = _text_and_elements(before)
-    if any(_strikes(element, page) for element in elements):
+    if _is_below_others(page, at) or any(_strikes(element, page) for element in elements):
         return False
     text_before = html_entities.unescape(text_before)
     text_after, _ = _text_and_elements(after)
-    words = text_before.rpartition(_BLOCK)[2][
-        -60:
-    ]  # what another element says is of something else
-    if _COUNTED.match(text_after) or _FORMER_WORDS.search(words) or _OTHER_MONEY.search(words):
+    if _is_other_money(text_before, text_after):
         return False
     for space in (
         " ",
@@ -326,6 +360,15 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
         return True
     alone = before.rstrip().endswith(">") and after.lstrip().startswith("<")
     return has_decimals and alone and price.amount != 0
+
+
+def _is_other_money(before: str, after: str) -> bool:
+    """Whether the text around a number says that it is no price, or none of this product now."""
+    words = before.rpartition(_BLOCK)[2][-60:]  # what another element says is of something else
+    if _COUNTED.match(after) or _FORMER_WORDS.search(words) or _OTHER_MONEY.search(words):
+        return True
+    is_part = _PART_BEFORE.search(words) or _PART_AFTER.match(after.partition(_BLOCK)[0])
+    return bool(is_part and _MONEY.search(f"{before[-_AFTER:]}\n{after}"))
 
 
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*[\"']?\s*\Z")
@@ -370,7 +413,7 @@ _CLASSES = re.compile(r"(?:class|style|id)\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s>]+
 
 def _strikes(element: tuple[str, str], page: bytes) -> bool:
     name, attributes = element
-    if name in _STRIKING:
+    if name in _STRIKING or (name == "a" and _TO_CART.search(attributes)):
         return True
     if "=" not in attributes:
         return False
