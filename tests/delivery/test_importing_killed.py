@@ -61,12 +61,13 @@ def test_two_hundred_kills_lose_nothing_and_send_nothing_under_two_keys(tmp_path
     # F052, F053, F190
     directory, told = tmp_path / "outbox", tmp_path / "told"
     killing = program(KILLING, directory, told, ROUNDS)
-    _, errors = killing.communicate(timeout=90)
+    _, errors = killing.communicate(timeout=500)
     assert killing.returncode == 0, errors
     report = told.read_text().split("\n")
     tried = {line[2:] for line in report if line.startswith("? ")}
     promised = {line[2:] for line in report if line.startswith("+ ")}
-    sent = Path(f"{told}.sent").read_text().split()
+    listed = Path(f"{told}.sent")
+    sent = listed.read_text().split() if listed.exists() else []  # a busy machine kills early
     books = outbox(directory)
     import_all(books)
     in_flight = {row.entry.key for row in books.claim(100_000, now=books._clock() + 100)}
@@ -75,7 +76,7 @@ def test_two_hundred_kills_lose_nothing_and_send_nothing_under_two_keys(tmp_path
     assert (set(sent) | in_flight) <= tried
     assert stats.balanced
     assert stats.delivered + stats.pending == stats.accepted == len(set(sent) | in_flight)
-    assert max(sent.count(key) for key in set(sent)) <= 1 + 1  # once more after a crash, same key
+    assert all(sent.count(key) <= 1 + 1 for key in set(sent))  # once more after a crash, same key
     books.close()
     with closing(sqlite3.connect(directory / "outbox.sqlite3")) as file, file:
         assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

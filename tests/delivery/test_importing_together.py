@@ -31,6 +31,7 @@ books.close()
         portions[0].segment.path.rename(directory / "aside")
         dead_segment(directory, "1", (directory / "aside").read_bytes())
         assert output_of(text, directory) == "2"
+        (directory / "aside").write_bytes(b"")  # as whoever imports it erases it before
         (directory / "aside").unlink()
         report, imported = late.file.run(
             partial(import_portions, portions=portions, limits=late._limits, now=0.0)
@@ -39,6 +40,22 @@ books.close()
     assert quick.stats().accepted == 2
     late.close()
     quick.close()
+
+
+def test_a_journal_of_the_dead_that_is_deleted_while_it_is_imported_is_imported(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "outbox"
+    path = dead_segment(directory, "1", lines(entry(1), entry(2)))
+    books = outbox(directory)
+    with ExitStack() as opened:
+        assert books._journals is not None
+        portions, _ = books._journals.gather({}, 100, opened)
+        path.unlink()
+        work = partial(import_portions, portions=portions, limits=books._limits, now=0.0)
+        report, _ = books.file.run(work)
+    assert (report.imported, books.stats().pending) == (2, 2)
+    books.close()
 
 
 def test_two_importers_at_once_bring_each_line_once(tmp_path: Path) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from tests.delivery.chaos import Exchange, chaos_server, ok
 from tests.delivery.programs import Machine, heard
+from tests.delivery.simulation import KEY
 from tests.delivery.test_place_mended import Clock, store
 from tests.delivery.views import view_of
 from tests.delivery.waiting import until
-from topmail_flask.delivery.delivery import Delivery
+from topmail_flask.delivery.delivery import Delivery, Shop
+from topmail_flask.model.settings import Settings
 from topmail_flask.sandbox import Sandbox
 
 
@@ -88,6 +91,32 @@ def test_what_waits_is_sent_and_the_ledger_goes_on(
         told = [record for record in caplog.messages if "moved or deleted" in record]
         assert 1 <= len(told) <= 2  # the outbox; and the journal, if it held something
     assert len({view["product_id"] for view in sandbox.views}) == len(sandbox.views) == 6
+
+
+def test_a_call_under_way_goes_on_while_the_place_goes(tmp_path: Path) -> None:
+    place, clock = tmp_path / "outbox", Clock()
+
+    def ok_in_the_end(exchange: Exchange) -> None:
+        exchange.chaos.released.wait(60)
+        ok(exchange)
+
+    with ExitStack() as stack:
+        chaos = stack.enter_context(chaos_server())
+        settings = Settings(api_key=KEY, base_url=chaos.base_url)  # type: ignore[arg-type]
+        delivery = Delivery(settings, Shop("shop", b"secret"), place, monotonic=clock)
+        stack.enter_context(closing(delivery))
+        delivery.accept(view_of("first", "joan@shop.example"))
+        until(lambda: delivery.stats().delivered == 1, "TopMail is known to answer")
+        chaos.answers(ok_in_the_end)
+        delivery.accept(view_of("slow", "ada@shop.example"))
+        chaos.wait_for(2)
+        removed(place)
+        clock.ahead += 1
+        delivery.accept(view_of("quick", "grace@shop.example"))
+        chaos.wait_for(1)
+        chaos.released.set()
+        has_ended(delivery, 3)
+        assert len(chaos.views) == 3
 
 
 def test_a_store_that_ends_at_once_keeps_what_waits_for_the_next(

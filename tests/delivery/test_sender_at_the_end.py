@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from tests.delivery.entry_making import entry, outbox
+from topmail_flask.delivery.attempt import Job, Outcome
+from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.journal import RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Intake, Sender, SenderThreads
+from topmail_flask.model.errors import RetryLater
 from topmail_flask.model.settings import Settings
 
 
@@ -22,3 +25,22 @@ def test_what_was_accepted_since_the_last_turn_keeps_the_leader() -> None:
     assert not sender.useful
     ring.put(entry())
     assert sender.useful
+
+
+def test_calls_that_were_just_given_to_a_thread_end_when_the_sender_does() -> None:
+    """The thread has not begun: else whoever leads next would wait for calls that nobody makes."""
+
+    def fails(_client: TopMailClient, job: Job) -> Outcome:
+        return Outcome(job, RetryLater("busy"))
+
+    job = Job(Row(entry(), 0, 0.0))
+    settings = Settings.from_config({"TOPMAIL_API_KEY": "tm_test_0123456789abcdef"})
+    for _ in range(50):
+        reported = Wakeup()
+        threads = SenderThreads(TopMailClient.of(settings), reported, fails)
+        assert threads.submit([job])
+        while not threads.shutdown():
+            assert reported.wait(20)
+        outcomes, left = threads.completed()
+        assert len(outcomes) + len(left) == 1
+        threads.close()

@@ -10,8 +10,8 @@ import struct
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import ref
 
@@ -283,6 +283,18 @@ def _make(path: Path) -> None:
             os.rename(draft, path)
             return
     os.unlink(draft)
+
+
+@contextmanager
+def one_at_a_time(directory: Path) -> Iterator[None]:
+    """One process and thread after the other, for a moment: leader or not."""
+    fd = os.open(directory, os.O_RDONLY | _OWN)
+    try:
+        with suppress(OSError):  # a file system that locks no directories
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def lock(fd: int) -> bool:

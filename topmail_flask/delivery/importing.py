@@ -5,7 +5,6 @@ is too old to be of use goes.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -347,9 +346,8 @@ def _advance(connection: sqlite3.Connection, portions: list[Portion]) -> list[Po
     starts = dict(connection.execute(query, (names,)))
     own = []
     for portion in portions:
-        # Removed by whoever imported it, perhaps with its row?
-        is_there = os.fstat(portion.segment.fd).st_nlink > 0
-        if is_there and starts.get(portion.segment.path.name, 0) == portion.start:
+        start = starts.get(portion.segment.path.name, 0)
+        if start == portion.start and portion.segment.still_holds(portion.chunk, start):
             own.append(portion)
     connection.executemany(
         "INSERT OR REPLACE INTO segments VALUES (?, ?, ?)",

@@ -38,7 +38,7 @@ FAILOVER_INTERVAL = 1.0
 """Seconds between two tries to become the leader."""
 RECHECK_INTERVAL = 5.0
 """Seconds between two checks whether the disk can be used again, while it leads in memory."""
-FAULTS_TO_REOPEN = 5
+FAULTS_TO_REOPEN, TRIES_TO_LEAD = 5, 3
 TIME_TO_SETTLE, TIME_TO_GIVE_BACK = 0.6, 0.15
 """Seconds that are kept at the end for calls under way to come to an end, and of these for giving
 back what was claimed and not sent."""
@@ -107,12 +107,26 @@ class Leader:
         """The lock, and whether to lead in memory because there can be none."""
         if self._directory is None:
             return None, True
-        try:
-            prepare(self._directory)
-            return (hold(self._directory / LEADER_LOCK) if self._holds() else None), False
-        except OSError as error:
-            self._refusal = refusal(self._directory, error)
-            return None, True
+        for _ in range(TRIES_TO_LEAD):
+            try:
+                prepare(self._directory)
+                return (hold(self._directory / LEADER_LOCK) if self._holds() else None), False
+            except OSError as error:
+                self._refusal = refusal(self._directory, error)
+                if not isinstance(error, FileNotFoundError):  # else it went at this very moment
+                    break
+        return None, True
+
+    def _kept(self, lock: HeldFile) -> HeldFile | None:
+        """The lock, or the one that stands in its place now; None: somebody else is to lead. What
+        cannot be used at all is nobody else's either.
+        """
+        if lock.in_place and self._holds():
+            return lock
+        anew, nobody_can = self._try_to_lead()
+        if anew is not None:
+            lock.release()
+        return lock if nobody_can else anew
 
     def _can_use_disk(self) -> bool:
         lock, alone = self._try_to_lead()
@@ -142,9 +156,10 @@ class Leader:
                         "TopMail: a turn of the sender failed: %s.", type(error).__name__
                     )
                 self.turned_at = None
-                is_deposed = lock is not None and not (lock.in_place and self._holds())
-                if is_deposed and self._can_use_disk():
+                kept = self._kept(lock) if lock is not None else None
+                if lock is not None and kept is None:
                     return
+                lock = kept
                 if lock is None and self._monotonic() > recheck_at and not sender.useful:
                     recheck_at = self._monotonic() + RECHECK_INTERVAL
                     if self._can_use_disk() and sender.outbox.leave_memory():

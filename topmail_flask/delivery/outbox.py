@@ -106,7 +106,7 @@ class Outbox:
         self._began_at = float("-inf")
         self._shrink_at = self._log_checked_at = 0.0
         self._ledger_kept_at = float("-inf")
-        self._seen_version: tuple[int, int] | None = None
+        self._seen_version: tuple[object, ...] = ()
 
     @property
     def degraded(self) -> str:
@@ -300,10 +300,10 @@ class Outbox:
     def expire(self, now: float | None = None, limit: int = 5000) -> list[Entry]:
         """Gives up what waits longer than ``TOPMAIL_MAX_AGE``; at most ``limit`` a call."""
         before = (self._clock() if now is None else now) - self._settings.max_age
+        dropped: Dropped = []
         with suppress(Fault):
             dropped = self.file.run(partial(expire, before=before, limit=limit))
-            return [entry for entry, _ in entries_of(dropped)]
-        return []
+        return [entry for entry, _ in entries_of(dropped)]
 
     def take_superseded(self) -> Dropped:
         """The lines of views that were given up for newer ones since the last time."""
@@ -496,9 +496,9 @@ class Outbox:
         return [name for (name,) in self.file.rows(NEXT_SHOPPERS, (first, limit))]
 
     def _sweep_if_changed(self) -> None:
-        """Others have written to the file, the command line for one: it may be anybody's turn."""
-        for (version,) in self.file.rows("PRAGMA data_version"):
-            seen = id(self.file.current), version
+        """Others have written to the file, or another file's rows came in: it is anybody's turn."""
+        for version in self.file.rows("PRAGMA data_version"):
+            seen = *self.file.edition, *version
             if seen != self._seen_version:
                 self._seen_version = seen
                 self._turns.sweep()

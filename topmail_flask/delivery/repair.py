@@ -1,8 +1,8 @@
 """The outbox's file whatever happens to it: refused, full, damaged, moved, or made by others.
 
-Whoever leads goes on with the file under the name. What it cannot go on with is set aside under
-another name and taken over, row by row: a damaged file, one of an older version, and a copy of one
-that lost its name while it was open. While the directory is refused, the rows are in memory.
+Whoever leads goes on with the file under the name. What it cannot go on with is taken over, row by
+row: a damaged file and one of an older version are set aside under another name for that, and one
+that lost its name stays open. While the directory is refused, the rows are in memory.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import re
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,35 +31,34 @@ from topmail_flask.delivery.files import (
     refusal,
     write_note,
 )
-from topmail_flask.delivery.schema import ENDS, FILE_NAME, add, name_outbox, note, notes
+from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.delivery.segments import SUFFIX, inhabited
 from topmail_flask.delivery.sqlite_file import (
+    SUFFIXES,
     Fault,
     NewerSchema,
     SqliteFile,
     leading,
     other_file,
-    translated,
 )
-from topmail_flask.model.reasons import Reason
+from topmail_flask.delivery.takeover import (
+    absorb,
+    count_vanished,
+    emptied,
+    ledger_of,
+    outbox_name,
+    readable,
+)
 
 _log = logging.getLogger("topmail_flask.delivery")
 RETRY_INTERVAL = 5.0
 MEMORY_IMPORTS = 500
-ROWS_AT_ONCE = 200
-STEP = 4
+ATTEMPTS = 5
+CLOCK_TICK = 50_000_000
+"""Nanoseconds within which two changes of a directory may have one time."""
 LEDGER = "ledger"
 DAMAGED, SALVAGED, WHOLE = "damaged", "corrupt", "-whole"
-SUFFIXES = ("-wal", "-shm", "")  # the log first: it must never meet another file's name
 _BESIDE = re.compile(r"outbox-v(\d{1,9})\.sqlite3\Z")
-_COPIED = {
-    "repeats": ("repeat", "at", "key"),
-    "withdrawals": ("identity", "at", "reason"),
-    "purchases": ("identity", "at"),
-    "contacts": ("identity", "contact_id", "until"),
-    "unknown_contacts": ("identity", "refusals", "ask_at"),
-}
-_OF_ONE_WORKSPACE = ("contacts", "unknown_contacts")
 Result = TypeVar("Result")
 
 
@@ -86,8 +85,10 @@ class OutboxFile:
         self._memory = SqliteFile(None)
         self._disk = self._named(FILE_NAME) if directory else None
         self._retry_at = 0.0
+        self._adrift: list[SqliteFile] = []
+        """What lost its name while it was open, until it is taken over."""
         self._trusted = False
-        self._looked_at = 0
+        self._looked_at = self._taken_over = 0
         self._kept_ledger: dict[str, Any] = {}
 
     def _named(self, name: str) -> SqliteFile:
@@ -111,8 +112,14 @@ class OutboxFile:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to read, without making it."""
-        return self.current.exists
+        """Whether there is anything to read or to take over, without making it."""
+        aside = self.path is not None and set_aside_files(self.path, DAMAGED)
+        return self.current.exists or bool(self._adrift or aside)
+
+    @property
+    def edition(self) -> tuple[object, ...]:
+        """Something else as soon as rows may have come into it that nobody imported."""
+        return self.current, self.current.opened, self._taken_over
 
     @property
     def may_import(self) -> bool:
@@ -134,7 +141,7 @@ class OutboxFile:
         :raises Fault: it could not be done; nothing was changed.
         """
         self._leave_memory_in_time()
-        for attempt in range(5):
+        for attempt in range(ATTEMPTS):
             try:
                 self._take_over()
                 with self.current.transaction() as connection:
@@ -147,7 +154,8 @@ class OutboxFile:
             except OSError as error:
                 if self.in_memory:
                     raise Fault("unusable") from None
-                self._degrade(error)
+                if not isinstance(error, FileNotFoundError) or attempt + 1 == ATTEMPTS:
+                    self._degrade(error)  # else the directory goes at this very moment
         raise Fault("unusable")
 
     def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -157,11 +165,15 @@ class OutboxFile:
         """
         for _ in range(3):
             try:
-                return self.current.read(work)
+                adrift = (
+                    () if self.in_memory else self._adrift
+                )  # has what waits until it is taken over
+                return next(iter(adrift), self.current).read(work)
             except Fault as fault:
                 if fault.kind != "moved":
                     raise
-                self.run(lambda _: None)
+                with suppress(Fault):  # else what is adrift is looked at as it is
+                    self.run(lambda _: None)
             except NewerSchema:
                 self._disk = self._named(f"outbox-v{schema.VERSION}.sqlite3")
             except OSError:
@@ -179,6 +191,8 @@ class OutboxFile:
             return connection.execute(query, values).fetchall()
 
         try:
+            if repairs and self._adrift:
+                return self.run(work)
             return self.read(work)
         except Fault as fault:
             if fault.kind == "missing":
@@ -194,8 +208,9 @@ class OutboxFile:
         if self.degraded and self._retry_at < float("inf"):
             self.leave_memory()  # also the counts, if the directory takes them
         self._save()
-        adrift = [self._disk] if self._disk and not self._disk.is_in_place else []
-        sources = [each.connections[0] for each in (*adrift, self._memory) if each.connections]
+        sources = [
+            each.connections[0] for each in (*self._adrift, self._memory) if each.connections
+        ]
         found: list[Entry] = []
         for row in (row for source in sources for row in readable(source, "waiting")):
             with suppress(ValueError, TypeError, AttributeError):
@@ -216,21 +231,23 @@ class OutboxFile:
             return True
         try:
             memory = self._memory.connection()
-            self._rescue_if_adrift()
+            self._cast_off_if_moved()
             with self._disk.transaction() as connection:
                 absorb(memory, connection, same_key=True)
         except (Fault, OSError, NewerSchema):
             return False
         self._memory.close()
         self.degraded = ""
+        self._taken_over += 1
         return True
 
     def close(self) -> None:
         """Closes all connections of this process; a file that lost its name is saved before."""
         self._save()
-        for file in (self._disk, self._memory):
+        for file in (*self._adrift, self._disk, self._memory):
             if file is not None:
                 file.close()
+        self._adrift.clear()
 
     def keep_ledger(self) -> None:
         """Keeps the ledger beside the file as well: should that vanish while nobody has it open,
@@ -275,7 +292,7 @@ class OutboxFile:
         disk = self._disk
         try:
             if fault.kind == "moved" and disk is not None:
-                self._rescue_if_adrift()
+                self._cast_off_if_moved()
             elif fault.kind in ("damaged", "older") and disk is not None:
                 self._set_aside(disk, WHOLE if fault.kind == "older" else "")
                 if fault.kind == "damaged":
@@ -286,36 +303,34 @@ class OutboxFile:
             self._degrade(error)
 
     def _save(self) -> None:
-        if self._disk is not None and self._disk.connections and not self._disk.is_in_place:
+        if self._disk is not None and (self._adrift or not self._disk.is_in_place):
             with suppress(Fault, OSError):
                 self.run(lambda _: None)
 
-    def _rescue_if_adrift(self) -> None:
-        """Saves the rows of a file that was deleted or moved while it was open (fault F088).
-
-        They are taken over from a copy beside the file under the name, and the one that was moved
-        is emptied: should it come back, nothing in it is sent or counted twice.
+    def _cast_off_if_moved(self) -> None:
+        """Goes on with a new file if the one in use was deleted or moved (fault F088), it or its
+        log. It stays open until its rows are in the new one.
         """
         disk = self._disk
-        if disk is None or disk.path is None or not disk.connections or disk.is_in_place:
-            return
-        prepare(disk.path.parent)
-        source = disk.connections[0]
-        try:
-            with translated():
-                aside = self._aside(disk.path, WHOLE)
-                os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-                with closing(sqlite3.connect(aside)) as target:
-                    source.backup(target)
-            with suppress(Fault), translated():
-                _empty(source)
-            _log.warning("TopMail: the outbox file was moved or deleted; its rows are kept.")
-        except Fault as fault:
-            if fault.kind in ("full", "busy"):
-                raise
-            _log.warning("TopMail: the outbox file was moved or deleted, and cannot be read.")
-        disk.remove_log()
-        disk.close()
+        if disk is not None and disk.path is not None and not disk.is_in_place:
+            disk.cast_off()
+            self._adrift.append(disk)
+            self._disk = self._named(disk.path.name)
+
+    def _take_over_adrift(self, disk: SqliteFile) -> None:
+        """Takes over what lost its name, and empties it: should it come back, nothing in it is sent
+        or counted twice.
+        """
+        for adrift in list(self._adrift):
+            for source in adrift.connections[:1]:
+                with emptied(source), disk.transaction() as target:
+                    is_readable = outbox_name(source) != ""
+                    absorb(source, target, same_key=True)
+                what = "its rows are kept" if is_readable else "it cannot be read"
+                _log.warning("TopMail: the outbox file was moved or deleted; %s.", what)
+            self._taken_over += 1
+            self._adrift.remove(adrift)
+            adrift.close()
 
     def _set_aside(self, disk: SqliteFile, condition: str = "") -> None:
         """Gives the file another name; what can be read of it comes back with the new one."""
@@ -334,6 +349,7 @@ class OutboxFile:
         if disk is None or disk.path is None or self.degraded:
             return
         disk.connection()
+        self._take_over_adrift(disk)
         changed_at = os.stat(disk.path.parent).st_mtime_ns
         if changed_at == self._looked_at:
             return
@@ -345,6 +361,7 @@ class OutboxFile:
                 with suppress(sqlite3.Error):
                     source.execute("BEGIN IMMEDIATE")  # after whoever is still writing to it
                 absorb(source, connection, same_key=True)
+            self._taken_over += 1
             if path.name.endswith(WHOLE):
                 discard(path)
             else:
@@ -353,7 +370,8 @@ class OutboxFile:
         if text:
             with disk.transaction() as connection:
                 count_vanished(connection, text)
-        self._looked_at = changed_at
+        if time.time_ns() - changed_at > CLOCK_TICK:  # else more may have come at the same time
+            self._looked_at = changed_at
 
     def _aside(self, path: Path, condition: str = "") -> Path:
         name = f"{path}.{DAMAGED}-{int(self._clock())}-{os.urandom(3).hex()}{condition}"
@@ -384,98 +402,6 @@ def adopt(file: OutboxFile, sibling: Path, import_all: Callable[[], bool]) -> bo
                 left.unlink()
         sibling.rmdir()
     return True
-
-
-def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: bool) -> int:
-    """Takes the rows and the ledger of ``source`` over, once. To be called in a transaction.
-
-    :param same_key: whether the contacts are those of the same TopMail workspace.
-    :returns: how many waiting views were taken over.
-    """
-    name = outbox_name(source)
-    twin = name != "" and name == notes(target).get("outbox")  # a copy of one and the same file
-    if name and not twin:
-        if f"absorbed:{name}" in notes(target):
-            return 0
-        note(target, f"absorbed:{name}", 1)
-    waiting = _take_waiting(source, target)
-    for row in readable(source, "dead"):
-        _copy(target, "dead", row, ("attempts", "reason", "died_at"))
-    for table, columns in _COPIED.items():
-        if same_key or table not in _OF_ONE_WORKSPACE:
-            for row in readable(source, table):
-                _insert(target, table, {name: row.get(name) for name in columns})
-    for row in readable(source, "segments"):
-        _advance(target, row)
-    if twin:
-        add(target, {"accepted": waiting})
-    else:
-        _balance(source, target, waiting)
-    return waiting
-
-
-def _take_waiting(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
-    before = target.total_changes
-    for row in readable(source, "waiting"):
-        _copy(target, "waiting", row, ("attempts", "tried", "due", "failing_since"))
-    for row in readable(source, "views"):  # before version 1
-        _copy(target, "waiting", row, ("attempts",))
-    return target.total_changes - before
-
-
-def ledger_of(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The ledger of a file, with the file's name and how many wait in it."""
-    (waiting,) = connection.execute("SELECT COUNT(*) FROM waiting").fetchone()
-    counts = dict(connection.execute("SELECT name, n FROM counts"))
-    return {"outbox": outbox_name(connection), "waiting": waiting, "counts": counts}
-
-
-def count_vanished(target: sqlite3.Connection, ledger: bytes) -> None:
-    """Goes on with the ledger of a file that is gone, of which nothing else could be saved."""
-    try:
-        kept = json.loads(ledger)
-        name, waiting = str(kept["outbox"]), int(kept["waiting"])
-        counts = {str(key): int(value) for key, value in kept["counts"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return
-    known = notes(target)
-    if name and name != known.get("outbox") and f"absorbed:{name}" not in known:
-        note(target, f"absorbed:{name}", 1)
-        add(target, counts)
-        add(target, {"dropped": waiting, f"reason:{Reason.LOST}": waiting})
-        if waiting:
-            _log.warning(
-                "TopMail: the outbox file is gone; %d views that waited are lost.", waiting
-            )
-
-
-def outbox_name(source: sqlite3.Connection) -> str:
-    """The name that a file was given at birth, or "" if it cannot be read."""
-    named = (row.get("value") for row in readable(source, "notes") if row.get("name") == "outbox")
-    return str(next(named, ""))
-
-
-def readable(source: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table that can be read; what lies in a damaged page is stepped over."""
-    try:
-        described = source.execute(f"PRAGMA table_info({table})").fetchall()
-        (last,) = source.execute(f"SELECT max(rowid) FROM {table}").fetchone()  # noqa: S608  # our names
-    except sqlite3.DatabaseError:
-        described, last = [], None
-    columns = [str(column[1]) for column in described]
-    if not columns:
-        return
-    query = f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {ROWS_AT_ONCE}"  # noqa: S608
-    at, end = 0, last if isinstance(last, int) else 1_000_000
-    while at < end:
-        try:
-            for row in source.execute(query, (at,)):
-                at = row[0]
-                yield dict(zip(columns, row[1:], strict=False))
-            if last is None or at >= end:
-                return
-        except sqlite3.DatabaseError:
-            at += STEP
 
 
 def set_aside_files(path: Path, mark: str) -> list[Path]:
@@ -516,73 +442,3 @@ def rename(path: Path, to: Path) -> None:
             if stat.S_ISREG(os.lstat(f"{path}{suffix}").st_mode):
                 os.chmod(f"{path}{suffix}", 0o600)
             os.rename(f"{path}{suffix}", f"{to}{suffix}")
-
-
-def _empty(source: sqlite3.Connection) -> None:
-    """Leaves nothing in a file whose rows and ledger are kept elsewhere."""
-    source.execute("BEGIN IMMEDIATE")
-    try:
-        for table in ("waiting", "dead", "counts"):
-            source.execute(f"DELETE FROM {table}")  # noqa: S608  # our names
-        note(source, f"absorbed:{outbox_name(source)}", 1)
-        name_outbox(source)  # what comes into it from now on was not absorbed before
-        source.execute("COMMIT")
-    except BaseException:
-        source.rollback()
-        raise
-
-
-def _copy(
-    target: sqlite3.Connection, table: str, row: dict[str, Any], kept: tuple[str, ...]
-) -> None:
-    try:
-        entry = _entry(row)
-    except (ValueError, TypeError):
-        return
-    values: dict[str, Any] = {name: row[name] for name in kept if row.get(name) is not None}
-    values |= {"key": entry.key, "at": entry.at, "identity": entry.identity}
-    _insert(target, table, values | {"line": entry.to_line()})
-
-
-def _entry(row: dict[str, Any]) -> Entry:
-    if isinstance(row.get("line"), bytes):
-        return Entry.from_line(row["line"])
-    body = row.get("body", b"")
-    return Entry(
-        kind=row.get("kind", "view"),
-        key=row.get("key", ""),
-        at=row.get("at", row.get("viewed_at", row.get("created_at", 0.0))),
-        identity=row.get("identity") or "",
-        body=body.encode() if isinstance(body, str) else body,
-    )
-
-
-def _insert(target: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
-    names, marks = ", ".join(values), ", ".join("?" * len(values))
-    with suppress(sqlite3.IntegrityError):
-        query = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-        target.execute(query, tuple(values.values()))
-
-
-def _advance(target: sqlite3.Connection, row: dict[str, Any]) -> None:
-    """Whoever has read further into a segment is right: its lines were imported once."""
-    with suppress(sqlite3.IntegrityError):
-        target.execute(
-            "INSERT INTO segments VALUES (?, ?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET start = max(start, excluded.start)",
-            (row.get("name"), row.get("start"), row.get("erased")),
-        )
-
-
-def _balance(source: sqlite3.Connection, target: sqlite3.Connection, waiting: int) -> None:
-    counts = {
-        row["name"]: row["n"]
-        for row in readable(source, "counts")
-        if isinstance(row.get("name"), str) and isinstance(row.get("n"), int)
-    }
-    lost = counts.get("accepted", 0) - sum(counts.get(end, 0) for end in ENDS) - waiting
-    add(target, counts)
-    if lost > 0:
-        add(target, {"dropped": lost, f"reason:{Reason.INVALID_ROW}": lost})
-    else:
-        add(target, {"accepted": -lost})

@@ -113,6 +113,19 @@ class OpenSegment:
     fd: int
     dead: bool
 
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody has removed it."""
+        return os.fstat(self.fd).st_nlink > 0
+
+    def still_holds(self, chunk: bytes, start: int) -> bool:
+        """Whether nobody has imported this and erased it, though the file may be removed. What is
+        removed under a living owner is theirs to save.
+        """
+        if self.is_there or not self.dead:
+            return self.is_there
+        return os.pread(self.fd, len(chunk), start) == chunk
+
     def read(self, start: int, size: int) -> bytes:
         """Up to ``size`` bytes of whole lines; with the unfinished last one of a dead owner."""
         chunk = os.pread(self.fd, size, start)
@@ -134,7 +147,10 @@ def opened(path: Path) -> Iterator[OpenSegment]:
         return
     fd = os.open(path, _FLAGS)
     try:
-        yield OpenSegment(path, fd, dead=lock(fd))
+        segment = OpenSegment(path, fd, dead=lock(fd))
+        if not segment.is_there:
+            raise FileNotFoundError(path)  # somebody has imported and removed it meanwhile
+        yield segment
     finally:
         os.close(fd)
 

@@ -231,14 +231,15 @@ class _SenderThread(threading.Thread):
             logger.warning("TopMail: a sender thread ended: %s.", type(error).__name__)
 
     def _work(self) -> None:
-        while self.wakeup.wait() and not self.dismissed:
+        while self.wakeup.wait():
             lot = self.lot
-            if lot is None:
-                continue
-            lot.do(self._attempt)
-            self._done.append(lot)
-            self.lot = lot = None
-            self._reported.set()
+            if lot is not None:
+                lot.do(self._attempt)
+                self._done.append(lot)
+                self.lot = lot = None
+                self._reported.set()
+            if self.dismissed:
+                return
 
 
 def outcome_of(attempt: Attempt, job: Job) -> Outcome:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from topmail_flask.delivery import schema
-from topmail_flask.delivery.files import LEADER_LOCK, check_file, held_here, hold, prepare
+from topmail_flask.delivery.files import (
+    LEADER_LOCK,
+    check_file,
+    held_here,
+    hold,
+    one_at_a_time,
+    prepare,
+)
 from topmail_flask.delivery.lifecycle import park, unforked
 
 BUSY_SECONDS = 1.0
@@ -34,6 +41,9 @@ _KINDS = {
 }
 Result = TypeVar("Result")
 Inode = tuple[int, int]
+SUFFIXES = ("-wal", "-shm", "")
+"""Of a file's log, of the log's index, and of the file itself: the log first, for it must never
+meet another file's name."""
 
 
 class Fault(Exception):
@@ -56,6 +66,7 @@ class SqliteFile:
     """Connections to one file, or to memory if ``path`` is None.
 
     :param synchronous: ``NORMAL`` or ``FULL``.
+    :ivar opened: how often it was opened to be written to.
     """
 
     def __init__(
@@ -67,6 +78,7 @@ class SqliteFile:
         self.path = path
         self._synchronous = synchronous
         self._monotonic = monotonic
+        self.opened = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -76,8 +88,8 @@ class SqliteFile:
         # An app that is let go closes its files: Python 3.13 warns of each one that is not closed.
         self._closing = weakref.finalize(self, _close, self._connections, self._pid)
         self._closing.atexit = False
-        self._inode: Inode | None = None
-        self._log_inode: Inode | None = None
+        self._inodes: dict[str, Inode | None] = {}
+        self._is_adrift = False
         self._lock = threading.RLock()
 
     def _notice_fork(self) -> None:
@@ -103,9 +115,8 @@ class SqliteFile:
             found = self._opened(makes=True)
             self._of_thread.connection = found
             self._connections.append(found)
-            if self.path is not None:
-                self._inode = inode_of(self.path)
-                self._log_inode = inode_of(f"{self.path}-wal")
+            self.opened += 1
+            self._inodes = self._inodes or self._inodes_now()
         return found
 
     @contextmanager
@@ -135,12 +146,11 @@ class SqliteFile:
         """
         self._notice_fork()
         with unforked(), translated():
-            if hasattr(self._of_thread, "connection"):
-                with self._lock:
+            with self._lock:
+                if hasattr(self._of_thread, "connection") and not self._is_adrift:
                     return work(self.connection())
-            if self._connections and (self.path is None or not self.is_in_place):
                 # Only what this process has open still shows what waits.
-                with self._lock:
+                if self._connections and (self.path is None or not self.is_in_place):
                     return work(self._connections[0])
             if self.path is None or not os.path.exists(self.path):
                 raise Fault("missing")
@@ -150,8 +160,11 @@ class SqliteFile:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file under the name is the one that was opened, or none was opened."""
-        return self.path is None or self._inode is None or self._inode == inode_of(self.path)
+        """Whether the file under the name, its log included, is the one that was opened, or none
+        was opened.
+        """
+        self._notice_fork()
+        return not self._inodes or self._inodes == self._inodes_now()
 
     @property
     def size(self) -> int:
@@ -197,25 +210,35 @@ class SqliteFile:
             return bool(held == written > 0)
         return False
 
-    def remove_log(self) -> None:
-        """Removes the log of a file that lost its name: the next file must not meet it."""
-        if self._log_inode is not None and inode_of(f"{self.path}-wal") == self._log_inode:
-            for suffix in ("-wal", "-shm"):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+    def cast_off(self) -> None:
+        """Removes what is left of it under its name, its log for one: the next file must not meet
+        that. What this process has open stays open, to be read.
+        """
+        self._is_adrift = True
+        for name, inode in self._inodes.items():  # an open file's inode is nobody else's
+            if inode is not None and inode_of(f"{self.path}{name}") == inode:
+                Path(f"{self.path}{name}").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Closes what this process opened. The next call opens the file anew."""
         self._notice_fork()
         self._closing.detach()  # calling it does nothing any more while the interpreter ends
-        with unforked():
+        with unforked(), self._lock:
             _close(self._connections, self._pid)
-        self._begin()
+            self._begin()
+
+    def _inodes_now(self) -> dict[str, Inode | None]:
+        if self.path is None:
+            return {}
+        return {name: inode_of(f"{self.path}{name}") for name in SUFFIXES}
 
     def _opened(self, *, makes: bool) -> sqlite3.Connection:
         try:
             with unforked(), translated():
                 return self._open(makes=makes)
         except Fault as fault:
+            if makes and self.path is not None and not os.path.exists(self.path):
+                raise Fault("moved") from None  # it went at this very moment
             if fault.kind in ("unusable", "full"):
                 raise OSError(f"{self.path} cannot be opened: {fault}") from None
             raise
@@ -224,10 +247,11 @@ class SqliteFile:
         path = self.path
         if path is not None:
             prepare(path.parent)
-            for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-                check_file(name)
+            for suffix in SUFFIXES:
+                check_file(Path(f"{path}{suffix}"))
             if makes and not os.path.exists(path):
                 _make(path)
+            inode = inode_of(path)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw" if path else ":memory:",
             uri=path is not None,
@@ -240,6 +264,9 @@ class SqliteFile:
         except BaseException:
             connection.close()
             raise
+        if path is not None and inode_of(path) != inode:  # another one came meanwhile
+            connection.close()
+            raise Fault("moved" if makes else "missing")
         return connection
 
     def _configure(self, connection: sqlite3.Connection, *, makes: bool) -> None:
@@ -289,11 +316,10 @@ def leading(directory: Path) -> Iterator[None]:
 
 def _make(path: Path) -> None:
     """Makes an empty file, never beside the log of another one: SQLite would take that for its."""
-    with leading(path.parent):
+    with one_at_a_time(path.parent):
         if not os.path.exists(path):
             for suffix in ("-wal", "-shm"):
                 Path(f"{path}{suffix}").unlink(missing_ok=True)
-        with suppress(FileExistsError):
             # Made by us, so that SQLite gives its own files the same mode.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
