@@ -212,3 +212,22 @@ def test_an_id_that_two_products_share_is_told_with_their_pages(topmail: Sandbox
     assert (finding.level, "have the id tea" in finding.what) == ("warning", True), finding
     assert finding.details == ("/tea/a: Tea a", "/tea/b: Tea b")
     assert 'fields={"id": ...}' in finding.fix
+
+
+def test_product_pages_are_found_behind_the_pages_that_the_home_page_links_to(
+    topmail: Sandbox,
+) -> None:
+    app = tea_app(topmail)
+    app.view_functions["home"] = lambda: '<a href="/static/tea.css"></a><a href="/kinds/green"></a>'
+    app.add_url_rule("/kinds/<kind>", "kinds", lambda kind: '<a href="/tea/sencha">Sencha</a>')
+    finding = found(app, "pages")
+    assert finding.what == "1 looked at; each shows a product."
+    assert finding.details == ("/tea/sencha: sencha, 9.90 USD",)
+
+
+def test_where_no_product_page_is_found_the_likeliest_route_is_named(topmail: Sandbox) -> None:
+    app = tea_app(topmail)
+    app.view_functions["home"] = lambda: "Welcome"
+    app.add_url_rule("/checkout/<order>", "checkout", lambda order: "")
+    finding = found(app, "pages")
+    assert finding.fix == "Name some: flask topmail doctor --sample /tea/…"

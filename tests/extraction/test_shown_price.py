@@ -173,6 +173,23 @@ def test_a_sale_that_changes_the_page_and_not_the_object_is_seen_on_the_next_vie
         assert sent(members, known) is None
 
 
+@pytest.mark.parametrize(
+    ("page", "fix"),
+    [
+        ("<b>£9.50</b>", 'Set TOPMAIL_CURRENCY = "GBP", or'),
+        ("<b>9,50 kr</b>", "Set TOPMAIL_CURRENCY = the one whose sign is kr, or"),
+        ("<b>Rs 9.50</b>", "Set TOPMAIL_CURRENCY = the one whose sign is Rs, or"),
+        ("<b>USD 9.50</b>", 'Set TOPMAIL_CURRENCY = "USD", or'),
+        ("<b>£19.50</b>", "@product_page(fields="),
+        ("<b>19.50 €</b>", "@product_page(fields="),
+    ],
+)
+def test_the_same_amount_in_another_currency_asks_for_that_one(page: str, fix: str) -> None:
+    rejected = shown_price(page.encode(), guess("9.50")).rejected
+    assert rejected is not None
+    assert rejected.fix.startswith(fix)
+
+
 def test_the_price_in_the_pages_structured_data_is_sent_with_its_currency() -> None:
     told = (
         '{"@type":"Product","productID":"7","name":"Assam",'

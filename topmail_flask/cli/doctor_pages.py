@@ -13,8 +13,8 @@ from topmail_flask.cli.routes import routes as routes_of
 from topmail_flask.cli.terminal import count_of
 from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import extract
+from topmail_flask.extraction.page_purpose import doubt_about
 from topmail_flask.extraction.shown_price import NOT_SHOWN, price_fault
-from topmail_flask.model.decision import NOTHING, Trace
 from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import ID_KINDS
@@ -35,14 +35,10 @@ def routes(store: Store) -> Finding:
 
 def pages(store: Store) -> Finding:
     """Do product pages show products? Looked at are those named, else some that are linked."""
-    samples = [
-        sample
-        for sample in store.samples
-        if sample.is_meant or sample.decision.product or _fix_of(sample)
-    ]
+    samples = store.samples
     if not samples:
-        what = f"No product page is linked from {store.home_path}, so none was looked at."
-        return warning(what, "Name some: flask topmail doctor --sample PATH")
+        what = f"No product page is linked from {store.home_path} or the pages behind its links."
+        return warning(what, f"Name some: flask topmail doctor --sample {_some_product(store)}")
     bad = [sample for sample in samples if sample.decision.product is None]
     details = tuple(f"{sample.address}: {_outcome(sample)}" for sample in samples)
     if not bad:
@@ -51,7 +47,7 @@ def pages(store: Store) -> Finding:
     looked = count_of(len(samples), "product page")
     what = f"No product on {len(bad)} of {looked} looked at ({reasons})."
     found = error if len(bad) == len(samples) else warning
-    fix = next(filter(None, map(_fix_of, bad)), "Ask: flask topmail inspect PATH")
+    fix = next((sample.fix for sample in bad if sample.fix), "Ask: flask topmail inspect PATH")
     return found(what, fix, details=details)
 
 
@@ -60,7 +56,7 @@ def prices(store: Store) -> Finding:
     faults = {}
     count = 0
     for sample in store.samples:
-        product, trace = sample.decision.product, _trace_of(sample)
+        product, trace = sample.decision.product, sample.trace
         if product is None:
             continue
         count += product.price is not None
@@ -79,16 +75,6 @@ def prices(store: Store) -> Finding:
     pages = count_of(len(faults), "product page")
     what = f"On {pages} looked at the object's price is not the one shown."
     return warning(what, fix or 'Say which: @product_page(fields={"price": ...})', details=details)
-
-
-def _fix_of(sample: Sample) -> str:
-    """The line to write, where what could be the product was seen."""
-    return next((fault.fix for fault in _trace_of(sample).rejected if fault.fix), "")
-
-
-def _trace_of(sample: Sample) -> Trace:
-    extraction = sample.decision.extraction
-    return extraction.trace if extraction else NOTHING
 
 
 def errors(store: Store) -> Finding:
@@ -134,7 +120,7 @@ def _outcome(sample: Sample) -> str:
     if product is None:
         faults = [
             f": {rejection.what} {rejection.why}. {rejection.fix}".rstrip()
-            for rejection in _trace_of(sample).rejected[:1]
+            for rejection in sample.trace.rejected[:1]
         ]
         return f"{sample.decision.reason}{''.join(faults)}"
     price = f"{product.price} {product.currency}" if product.price is not None else "no price"
@@ -220,6 +206,16 @@ def _some_page(store: Store) -> str:
         if "<" not in rule and rule != store.home_path and not what.startswith("never")
     ]
     return min(found, default=(False, 0, "PATH"))[2]
+
+
+def _some_product(store: Store) -> str:
+    """The route that most looks like that of a product page, else ``PATH``."""
+    found = [
+        (not what.startswith(("marked", "by template:")), len(rule), rule)
+        for rule, endpoint, what in routes_of(store.app)
+        if "<" in rule and not what.startswith("never") and not doubt_about(rule, endpoint).reason
+    ]
+    return re.sub(r"<[^<>]*>", "…", min(found, default=(False, 0, "PATH"))[2])
 
 
 def _differences(before: Page, again: Page, seen: Page) -> list[str]:

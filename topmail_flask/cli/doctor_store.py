@@ -23,7 +23,7 @@ from topmail_flask.delivery.answers import Answer
 from topmail_flask.delivery.transport import Transport
 from topmail_flask.extraction.encodings import readable
 from topmail_flask.guard import Guard
-from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace
+from topmail_flask.model.decision import NOTHING, Decision, Extraction, Rejected, Trace
 from topmail_flask.model.errors import DeliveryError
 from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
@@ -94,6 +94,21 @@ class Sample:
     address: str
     is_meant: bool
     decision: Decision
+
+    @property
+    def trace(self) -> Trace:
+        """How its product was looked for."""
+        return self.decision.extraction.trace if self.decision.extraction else NOTHING
+
+    @property
+    def fix(self) -> str:
+        """The line to write, where what could be the product was seen."""
+        return next((fault.fix for fault in self.trace.rejected if fault.fix), "")
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether it is meant as a product page, or may be one."""
+        return bool(self.is_meant or self.decision.product or self.fix)
 
 
 def product_pages(
@@ -338,12 +353,25 @@ class Store:
 
     @cached_property
     def samples(self) -> list[Sample]:
-        """Product pages, as the extension sees them."""
+        """Product pages, as the extension sees them: those named, else some that are linked.
+
+        They are linked from the home page, or from a page that is linked there.
+        """
         if self.named:
             return [Sample(address, True, self.decide(address)) for address in self.named]
-        html = self.home.html(self.settings.max_page_bytes)[0] or b""
-        text = html.decode(errors="replace")
-        return product_pages(self.app, text, self.base_url, self.decide)
+        home = self._html(self.home)
+        found = self._telling(home)
+        for path in _paths(home, self.base_url)[:MOST_PAGES]:  # of a category, mostly
+            if not found and not path.startswith(f"{self.app.static_url_path}/"):
+                found = self._telling(self._html(self.get(path)))
+        return found
+
+    def _telling(self, html: str) -> list[Sample]:
+        found = product_pages(self.app, html, self.base_url, self.decide)
+        return [sample for sample in found if sample.is_telling]
+
+    def _html(self, page: Page) -> str:
+        return (page.html(self.settings.max_page_bytes)[0] or b"").decode(errors="replace")
 
     def decide(self, address: str) -> Decision:
         """What the extension decides about a page of the store."""

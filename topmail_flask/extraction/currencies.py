@@ -139,6 +139,12 @@ def sign_currency(sign: str, default: str | None) -> str | None:
     return sign.upper() if _is_code(sign) else _OWN_SIGNS.get(sign.casefold())
 
 
+def currencies_of(sign: str) -> list[str]:
+    """The codes that a sign may stand for; the one alone that it mostly does."""
+    usual = sign_currency(sign, None)
+    return [usual] if usual else sorted(_shared(sign) or ())
+
+
 def is_sign(text: str) -> bool:
     """Whether ``text`` is a currency's sign or code, in full."""
     return text.casefold() in _OWN_SIGNS or _shared(text) is not None or _is_code(text)

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import AnyStr
 
-from topmail_flask.extraction.currencies import LONGEST_SIGN, is_sign, minor_units, sign_currency
+from topmail_flask.extraction.currencies import (
+    LONGEST_SIGN,
+    currencies_of,
+    is_sign,
+    minor_units,
+    sign_currency,
+)
 from topmail_flask.extraction.document import places
 from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.product import Product
@@ -124,6 +130,7 @@ _TO_CART = re.compile(
     r"href\s*=\s*\S*/(?:cart|basket|warenkorb|panier|carrito|carrello|checkout)\b"
 )
 _FEW, _MOST_SIGNS = 5, 40
+_OF_AMOUNTS = "0123456789.,'’ \xa0\u202f"
 _CODE = (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"))
 
 
@@ -257,6 +264,12 @@ def _contradiction(page: bytes, guess: GuessedProduct, money: tuple[str, ...]) -
         return Rejected("price", why, 'Set TOPMAIL_PRICE_UNIT = "minor": the object holds cents.')
     if units and _proof_of(page, price._replace(amount=price.amount.scaleb(units))):
         return Rejected("price", why, 'Set TOPMAIL_PRICE_UNIT = "major".')
+    for sign in dict.fromkeys(text.strip(_OF_AMOUNTS) for text in money):
+        codes = currencies_of(sign)
+        if codes and _proof_of(page, price._replace(currency=codes[0])):
+            named = f'"{codes[0]}"' if len(codes) == 1 else f"the one whose sign is {sign}"
+            fix = f"Set TOPMAIL_CURRENCY = {named}, or give the product its currency."
+            return Rejected("price", why, fix)
     fix = '@product_page(fields={"price": ...}) says which price a shopper pays.'
     return Rejected("price", why, fix)
 
