@@ -159,7 +159,7 @@ def test_each_capture_begins_with_an_empty_repeat_window(app: Flask) -> None:
 
 
 def test_an_app_without_the_extension_is_told_so() -> None:
-    with pytest.raises(ConfigurationError, match=r"call topmail\.init_app"), capture(Flask("bare")):
+    with pytest.raises(ConfigurationError, match=r"Call topmail\.init_app"), capture(Flask("bare")):
         pass
 
 
