@@ -18,9 +18,9 @@ from urllib.parse import unquote, urlsplit
 from topmail_flask.extraction.addresses import PageLocation, last_segment
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.offers import offers_of, price_of
-from topmail_flask.extraction.open_graph import OpenGraph
 from topmail_flask.extraction.products import Entity
 from topmail_flask.extraction.schema_org import Found, scalar_text, types
+from topmail_flask.extraction.statements import OpenGraph
 from topmail_flask.model.reasons import Reason
 
 # No product stands under these.

@@ -13,9 +13,9 @@ from topmail_flask.extraction.addresses import PageLocation
 from topmail_flask.extraction.choose import Choice, Chooser
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.offers import Shop, price_of
-from topmail_flask.extraction.open_graph import OpenGraph, metas_of
 from topmail_flask.extraction.products import Described, Describer, Entity, merge
 from topmail_flask.extraction.schema_org import Candidate, Found, Graph, Node
+from topmail_flask.extraction.statements import OpenGraph, metas_of
 from topmail_flask.model.settings import Settings
 
 
