@@ -31,6 +31,7 @@ _ID_ARGS = (
     "id_product",
 )
 _SCRIPT_ID_ARGS = ("id", "item", "product", "sku", "slug", "p", "code")
+_ALL_ID_ARGS = (*_ID_ARGS, *_SCRIPT_ID_ARGS)
 _SCRIPTS = frozenset(
     """
     product products item items index view detail details show shop store product_info
@@ -115,11 +116,8 @@ def without_tracking(url: str) -> str:
     """The URL without its fragment and the arguments that only tell where a visitor came from."""
     url = url.partition("#")[0]
     path, _, query = url.partition("?")
-    kept = [
-        argument
-        for argument in query.split("&")
-        if not _TRACKING.fullmatch(argument.partition("=")[0])
-    ]
+    named = ((argument, argument.partition("=")[0]) for argument in query.split("&"))
+    kept = [argument for argument, name in named if not _TRACKING.fullmatch(name)]
     return path + "?" + "&".join(kept) if any(kept) else path
 
 
@@ -140,10 +138,10 @@ def _id_in(url: str, url_args: tuple[str, ...]) -> str:
     if this is None:
         return ""
     named = dict(this.identity)
-    for name in (*url_args, *_ID_ARGS, *_SCRIPT_ID_ARGS):
+    for name in (*url_args, *_ALL_ID_ARGS):
         if named.get(name):
             return named[name].strip()
-    segments = [part for part in map(_without_parameters, this.path.split("/")) if part]
+    segments = [name for part in this.path.split("/") if (name := part.partition(";")[0])]
     if "id" in segments[:-1] and "view" in segments:  # /catalog/product/view/id/42/s/blue-mug
         return segments[segments.index("id") + 1]
     while len(segments) > 1 and _is_ending(segments[-1]):
@@ -151,30 +149,20 @@ def _id_in(url: str, url_args: tuple[str, ...]) -> str:
     found = last_segment(segments[-1]).strip() if segments else ""
     named_in_path = _PATH_ARGUMENT.fullmatch(found)
     if named_in_path is not None:
-        found = named_in_path[2] if _is_id_argument(named_in_path[1]) else ""
+        found = named_in_path[2] if named_in_path[1].lower() in _ALL_ID_ARGS else ""
     if found.lower() in _SCRIPTS:
         return ""
-    if len(found) > ID_LIMIT:
-        numbers = _NUMBERED.findall(found)
-        return numbers[-1] if numbers else found
-    return found
-
-
-def _without_parameters(segment: str) -> str:
-    return segment.partition(";")[0]
+    numbers = _NUMBERED.findall(found) if len(found) > ID_LIMIT else []
+    return numbers[-1] if numbers else found
 
 
 def _is_ending(segment: str) -> bool:
     """Whether it is a word of the route: what is shown of the product, a language, a referrer."""
     argument = _PATH_ARGUMENT.fullmatch(segment)
     if argument is not None:
-        return not _is_id_argument(argument[1])
+        return argument[1].lower() not in _ALL_ID_ARGS
     word = last_segment(segment).lower()
     return word in _ENDINGS or _LANGUAGE.fullmatch(word) is not None
-
-
-def _is_id_argument(name: str) -> bool:
-    return name.lower() in (*_ID_ARGS, *_SCRIPT_ID_ARGS)
 
 
 _LONGEST_REQUEST = 16 * 1024
@@ -206,12 +194,9 @@ def unchecked_page_address(url: str, settings: Settings, identifiers: Collection
     query = parts.query and _identifying_query(parts.query, settings, identifiers)
     if settings.site_url is None:
         return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
-    return _on_site(settings.site_url, parts.path) + (f"?{query}" if query else "")
-
-
-def _on_site(site_url: str, path: str) -> str:
-    mounted_at = urlsplit(site_url).path.rstrip("/")
-    return site_url.rstrip("/") + "/" + path.removeprefix(mounted_at + "/").lstrip("/")
+    mounted_at = urlsplit(settings.site_url).path.rstrip("/")
+    path = parts.path.removeprefix(mounted_at + "/").lstrip("/")
+    return settings.site_url.rstrip("/") + "/" + path + (f"?{query}" if query else "")
 
 
 def _identifying_query(query: str, settings: Settings, identifiers: Collection[str]) -> str:
@@ -241,16 +226,12 @@ def own_address(value: object, page: str, page_url: str) -> str | None:
         return None
     try:
         address = web_address(urljoin(page, text))
-        parts, home = urlsplit(address), urlsplit(page)
-        if _host(parts.hostname) not in (_host(home.hostname), _host(urlsplit(page_url).hostname)):
-            return None
+        parts, home, request = urlsplit(address), urlsplit(page), urlsplit(page_url)
     except ValueError:  # InvalidValueError is one
         return None
-    return urlunsplit((home.scheme, home.netloc, parts.path, parts.query, ""))
-
-
-def _host(hostname: str | None) -> str:
-    return (hostname or "").removeprefix("www.")
+    there, *own = ((url.hostname or "").removeprefix("www.") for url in (parts, home, request))
+    is_own = there in own
+    return urlunsplit((home.scheme, home.netloc, parts.path, parts.query, "")) if is_own else None
 
 
 def image_address(value: str, settings: Settings, page: str) -> str:
@@ -314,19 +295,6 @@ class PageLocation:
     :param alternates: the addresses of this page in other languages.
     :ivar keys: what addresses of this page are compared with.
     """
-
-    __slots__ = (
-        "_alternates",
-        "_base",
-        "_host",
-        "_origin",
-        "_own",
-        "canonical",
-        "keys",
-        "og_url",
-        "url",
-        "url_args",
-    )
 
     def __init__(
         self,
@@ -425,11 +393,9 @@ class PageLocation:
     def match(self, url: str) -> int:
         """2: this very page; 1: this page, perhaps another variant of it; 0: another page."""
         there = address_key(url, self.url_args)
-        best = 0
-        for here in self.keys:
-            if there is not None and there[:3] == here[:3]:
-                best = max(best, 2 if set(there.query) <= set(here.query) else 1)
-        return best
+        same = [here for here in self.keys if there is not None and there[:3] == here[:3]]
+        exact = (there is not None and set(there.query) <= set(here.query) for here in same)
+        return 1 + any(exact) if same else 0
 
 
 def _joined(base: str, address: str) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction import json_ld
@@ -68,9 +69,7 @@ def mentions_rdfa(document: Document) -> bool:
 
 def read_rdfa(document: Document) -> list[Node]:
     """The top-level items that a page with products among them has in RDFa, in their order."""
-    if not document.once(mentions_rdfa):
-        return []
-    return ItemReader(document.tree, RDFA).roots()
+    return ItemReader(document.tree, RDFA).roots() if document.once(mentions_rdfa) else []
 
 
 def mentions_breadcrumbs(document: Document) -> bool:
@@ -131,8 +130,6 @@ class ItemReader:
         self._tree = tree
         self._syntax = syntax
         self._left = PROPERTY_LIMIT
-        self._by_id: dict[str, LexborNode] | None = None
-        self._references: set[str] | None = None
 
     def roots(self) -> list[Node]:
         """The top-level items, in the order of the page."""
@@ -185,7 +182,7 @@ class ItemReader:
         found: list[LexborNode] = []
         waiting = _children(scope)
         for name in (references or "").split()[:20]:
-            referred = self._ids().get(name)
+            referred = self._by_id.get(name)
             if referred is not None and referred.mem_id != scope.mem_id:
                 waiting.insert(0, referred)
         seen = {scope.mem_id}
@@ -252,25 +249,22 @@ class ItemReader:
             is_other = around.mem_id != node.mem_id
             if (is_other and self._syntax.scope in attributes) or attributes.get(
                 "id"
-            ) in self._referred():
+            ) in self._referred:
                 return True
             around = around.parent
         return True
 
+    @cached_property
     def _referred(self) -> set[str]:
         """The ids that some item refers to."""
-        if self._references is None:
-            nodes = self._tree.css("[itemref]")[:ITEM_LIMIT]
-            names = [(node.attributes.get("itemref") or "").split() for node in nodes]
-            self._references = {name for some in names for name in some} - {""}
-        return self._references
+        nodes = self._tree.css("[itemref]")[:ITEM_LIMIT]
+        return {name for node in nodes for name in (node.attributes.get("itemref") or "").split()}
 
-    def _ids(self) -> dict[str, LexborNode]:
-        if self._by_id is None:
-            self._by_id = {}
-            for node in self._tree.css("[id]")[:20_000]:
-                self._by_id.setdefault(node.attributes.get("id") or "", node)
-        return self._by_id
+    @cached_property
+    def _by_id(self) -> dict[str, LexborNode]:
+        """The first element of each id."""
+        nodes = reversed(self._tree.css("[id]")[:20_000])
+        return {node.attributes.get("id") or "": node for node in nodes}
 
 
 def _usual_name(name: str) -> str:

@@ -45,7 +45,7 @@ class _Mapper(NamedTuple):
     :ivar value: the loaded value of one of them, or :data:`REFUSED`.
     """
 
-    names: Callable[[type], frozenset[str]]
+    names: Callable[[Any], frozenset[str]]
     value: Callable[[Any, str], object]
 
 
@@ -62,16 +62,10 @@ def mapper_of(cls: type) -> _Mapper | None:
     if cls not in _known:
         if len(_known) >= _MOST_CLASSES:
             _known.clear()
-        _known[cls] = _find_mapper(cls)
+        bases = (_MAPPERS.get((base.__module__, base.__name__)) for base in cls.__mro__)
+        found = next(filter(None, bases), None)
+        _known[cls] = found or (_SQLALCHEMY if hasattr(cls, "_sa_class_manager") else None)
     return _known[cls]
-
-
-def _find_mapper(cls: type) -> _Mapper | None:
-    for base in cls.__mro__:
-        found = _MAPPERS.get((base.__module__, base.__name__))
-        if found is not None:
-            return found
-    return _SQLALCHEMY if hasattr(cls, "_sa_class_manager") else None
 
 
 def loaded_only(target: Any, mapper: _Mapper) -> Callable[[str], object]:
@@ -174,9 +168,8 @@ def may_compute(target: Any, name: str, mapper: _Mapper | None) -> bool:
 
 def _are_loaded(target: Any, names: frozenset[str], depth: int) -> bool:
     mapper = mapper_of(type(target))
-    if mapper is None or depth == _DEEPEST:
-        return True
-    if mapper is _SQLALCHEMY:  # its session is watched while the property runs
+    # The session of SQLAlchemy is watched while the property runs.
+    if mapper is None or mapper is _SQLALCHEMY or depth == _DEEPEST:
         return True
     for name in names & mapper.names(type(target)):
         value = mapper.value(target, name)
@@ -256,13 +249,8 @@ def _is_database(value: object) -> bool:
 
 
 def _is_library(named: str) -> bool:
-    return (
-        named.startswith(("django.db", "django.contrib")) or named.partition(".")[0] in _DATABASES
-    )
-
-
-def _sqlalchemy_names(cls: Any) -> frozenset[str]:
-    return frozenset(cls._sa_class_manager)
+    is_django = named.startswith(("django.db", "django.contrib"))
+    return is_django or named.partition(".")[0] in _DATABASES
 
 
 def _sqlalchemy_value(target: Any, name: str) -> object:
@@ -317,26 +305,14 @@ def _peewee_value(target: Any, name: str) -> object:
     return REFUSED
 
 
-def _mongoengine_names(cls: Any) -> frozenset[str]:
-    return frozenset(cls._fields)
-
-
 def _mongoengine_value(target: Any, name: str) -> object:
     value = target._data.get(name)  # noqa: SLF001  the attribute itself would look references up
     kind = type(value)
     if kind.__name__ in ("DBRef", "LazyReference", "GridFSProxy", "ImageGridFsProxy"):
         return REFUSED
-    if kind.__name__ == "ObjectId" and name not in ("id", "pk") and _is_reference(target, name):
-        return REFUSED
-    return value
-
-
-def _is_reference(target: Any, name: str) -> bool:
-    return "Reference" in type(target._fields.get(name)).__name__
-
-
-def _pony_names(cls: Any) -> frozenset[str]:
-    return frozenset(cls._adict_)
+    is_key = kind.__name__ == "ObjectId" and name not in ("id", "pk")
+    is_reference = is_key and "Reference" in type(target._fields.get(name)).__name__
+    return REFUSED if is_reference else value
 
 
 def _pony_value(target: Any, name: str) -> object:
@@ -354,13 +330,15 @@ def _django_value(target: Any, name: str) -> object:
     return REFUSED
 
 
-_SQLALCHEMY = _Mapper(_sqlalchemy_names, _sqlalchemy_value)
+_SQLALCHEMY = _Mapper(lambda cls: frozenset(cls._sa_class_manager), _sqlalchemy_value)
 # By the module and the name of the class that rows derive from.
 _MAPPERS: dict[tuple[str, str], _Mapper] = {
-    ("peewee", "Model"): _Mapper(functools.partial(_described_by, library="peewee"), _peewee_value),
-    ("mongoengine.base.document", "BaseDocument"): _Mapper(_mongoengine_names, _mongoengine_value),
-    ("pony.orm.core", "Entity"): _Mapper(_pony_names, _pony_value),
+    ("peewee", "Model"): _Mapper(lambda cls: _described_by(cls, "peewee"), _peewee_value),
+    ("mongoengine.base.document", "BaseDocument"): _Mapper(
+        lambda cls: frozenset(cls._fields), _mongoengine_value
+    ),
+    ("pony.orm.core", "Entity"): _Mapper(lambda cls: frozenset(cls._adict_), _pony_value),
     ("django.db.models.base", "Model"): _Mapper(
-        functools.partial(_described_by, library="django"), _django_value
+        lambda cls: _described_by(cls, "django"), _django_value
     ),
 }
