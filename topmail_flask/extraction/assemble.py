@@ -268,9 +268,10 @@ def arguments(
 
 
 def _query(url: object) -> list[tuple[str, str]]:
+    if not isinstance(url, str) or "?" not in url:
+        return []
     try:
-        query = urlsplit(url).query if isinstance(url, str) and "?" in url else ""
-        return parse_qsl(query, max_num_fields=_ARGUMENT_LIMIT)
+        return parse_qsl(urlsplit(url).query, max_num_fields=_ARGUMENT_LIMIT)
     except ValueError:
         return []
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from topmail_flask.extraction.addresses import PageLocation, last_segment
-from topmail_flask.extraction.document import Document
+from topmail_flask.extraction.document import Document, ReadOnce
 from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.products import Entity
 from topmail_flask.extraction.schema_org import Found, scalar_text, types
@@ -159,16 +159,16 @@ class Words:
         shop = {*site_names, og.values.get("og:site_name", ""), *host.split(".")[:-1]}
         self._shop = {_squashed(name) for name in shop} - {""}
 
-    @cached_property
+    @ReadOnce
     def title_parts(self) -> list[str]:
         return [_line(part) for part in _TITLE_PARTS.split(self._title) if part.strip()]
 
-    @cached_property
+    @ReadOnce
     def headings(self) -> list[str]:
         """The headings of the first level: they cost a tree, so they are asked last."""
         return [_line(text) for text in self._document.headings() if text]
 
-    @cached_property
+    @ReadOnce
     def subheadings(self) -> list[str]:
         return [_line(text) for text in self._document.subheadings()]
 

@@ -34,6 +34,14 @@ _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,2000})", re.IGNORECASE)
 _LANG = re.compile(rb"<html\b[^>]{0,500}?\slang\s*=\s*[\"']?([\w-]{2,35})", re.IGNORECASE)
 
 
+class ReadOnce(cached_property[Found]):
+    """A property that is worked out at its first use, without the lock that Python 3.11 takes."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Found:  # type: ignore[override]
+        found = instance.__dict__[self.attrname] = self.func(instance)
+        return found
+
+
 def attributes(html: bytes, start: int) -> tuple[dict[str, str], int]:
     """The attributes of the tag whose name ends at ``start``, and where the tag ends.
 
@@ -105,19 +113,19 @@ class Head:
     def __init__(self, html: bytes) -> None:
         self._markup = visible(html)
 
-    @cached_property
+    @ReadOnce
     def canonical(self) -> str | None:
         """The address of ``<link rel="canonical">``, as it stands there."""
         tags = _tags_around(self._markup, b"link", b"canonical")
         named = (tag for tag in tags if "canonical" in tag.get("rel", "").lower().split())
         return next(_addresses(named), None)
 
-    @cached_property
+    @ReadOnce
     def base(self) -> str | None:
         """The address of ``<base>``, as it stands there."""
         return next(_addresses(_tags(self._markup, b"base", b"href")), None)
 
-    @cached_property
+    @ReadOnce
     def lang(self) -> str | None:
         """The language that ``<html>`` names."""
         at = self._markup.find(b"<html", 0, 4096)
@@ -345,12 +353,12 @@ class Document:
         found: Found = self._read[read]
         return found
 
-    @cached_property
+    @ReadOnce
     def head(self) -> Head:
         """Links, metas and title, read without a tree."""
         return Head(self.head_bytes)
 
-    @cached_property
+    @ReadOnce
     def head_bytes(self) -> bytes:
         """The page up to the end of its head, or the beginning of its body."""
         return self.html[: _end_of_head(self.html)]
@@ -360,13 +368,13 @@ class Document:
         self.is_read_beyond_head = True
         return metas(visible(self.html))
 
-    @cached_property
+    @ReadOnce
     def tree(self) -> LexborHTMLParser:
         """The parsed page; an empty one when parsing it would take too long."""
         self.partial_tree = self._parsed(_whole)
         return self.partial_tree
 
-    @cached_property
+    @ReadOnce
     def partial_tree(self) -> LexborHTMLParser:
         """The same, for its items and headings only."""
         return self._parsed(_of_items_and_headings)

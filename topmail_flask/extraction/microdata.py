@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction import json_ld
-from topmail_flask.extraction.document import Document, is_in, node_text, positions
+from topmail_flask.extraction.document import Document, ReadOnce, is_in, node_text, positions
 from topmail_flask.extraction.schema_org import (
     GROUPS,
     PRODUCTS,
@@ -254,13 +253,13 @@ class ItemReader:
             around = around.parent
         return True
 
-    @cached_property
+    @ReadOnce
     def _referred(self) -> set[str]:
         """The ids that some item refers to."""
         nodes = self._tree.css("[itemref]")[:ITEM_LIMIT]
         return {name for node in nodes for name in (node.attributes.get("itemref") or "").split()}
 
-    @cached_property
+    @ReadOnce
     def _by_id(self) -> dict[str, LexborNode]:
         """The first element of each id."""
         nodes = reversed(self._tree.css("[id]")[:20_000])
