@@ -40,7 +40,7 @@ from topmail_flask.extraction.named_product import (
     ask_page,
     complete,
 )
-from topmail_flask.extraction.page import Kind, Source, StructuredPage
+from topmail_flask.extraction.page import Kind, Source, StructuredPage, place_of
 from topmail_flask.extraction.products import identifier_of, identifiers
 from topmail_flask.extraction.schema_org import Node, plain, short, short_type
 from topmail_flask.model.decision import (
@@ -262,22 +262,15 @@ class PageInput:
             is_other = source.kind is Kind.ITEMS and source.name != "json_ld"
             if is_other and document.once(source.mentions):
                 return None
-        head, url_args = document.head, self.settings.url_args
-        address = (document.url, head.canonical, None, head.base)
-        place = PageLocation(*address, url_args, head.alternates())
-        return read_plain(document, place, self.currency)
+        return read_plain(document, place_of(document, self.settings.url_args, None), self.currency)
 
     def by_all_rules(self) -> Extraction:
         """The product as any page's is read."""
         page = StructuredPage(self.document, SOURCES, self.settings, self.currency, self.now)
         named = self.declared or (self.guess.product if self.guess else None)
         if named is None:
-            extraction = self._found(page)
-        else:
-            extraction = complete(named, self.declared, self.guess, page, self.chosen)
-        if not page.is_read_by_its_head:
-            self.document.is_read_beyond_head = True
-        return extraction
+            return self._found(page)
+        return complete(named, self.declared, self.guess, page, self.chosen)
 
     def _found(self, page: StructuredPage) -> Extraction:
         """The product that the page alone tells."""

@@ -51,6 +51,16 @@ def holding(marker: bytes) -> Callable[[Document], bool]:
     return lambda document: marker in document.html
 
 
+def place_of(document: Document, url_args: tuple[str, ...], og_url: str | None) -> PageLocation:
+    """Where a page is, by its head.
+
+    :param url_args: query arguments that identify a product.
+    """
+    head = document.head
+    address = (document.url, head.canonical, og_url, head.base)
+    return PageLocation(*address, url_args, head.alternates())
+
+
 class StructuredPage:
     """The items of the first source at once, the rest when :meth:`read_the_rest` is called.
 
@@ -69,12 +79,9 @@ class StructuredPage:
         currency: str | None,
         now: float,
     ) -> None:
-        self.settings = settings
-        self.document = document
-        self.found = Found()
-        self.og = OpenGraph()
-        head = document.head
-        self.shop = Shop(currency, settings.decimal, head.lang, now)
+        self.settings, self.document = settings, document
+        self.found, self.og = Found(), OpenGraph()
+        self.shop = Shop(currency, settings.decimal, document.head.lang, now)
         self._move_to(None)
         self._items = [source for source in sources if source.kind is Kind.ITEMS]
         self._statements = [source for source in sources if source.kind is not Kind.ITEMS]
@@ -83,11 +90,6 @@ class StructuredPage:
         while self._items and not self._described:
             self._read_items(self._items.pop(0))
         self.entities = merge(self._described, self.describer)
-
-    @property
-    def is_read_by_its_head(self) -> bool:
-        """Nothing but scripts and the head was read."""
-        return not (self._is_whole or self.document.is_read_beyond_head)
 
     def plain_entity(self) -> Entity | None:
         """The product, where the first source leaves no doubt: one, which names this very page.
@@ -98,15 +100,14 @@ class StructuredPage:
         if len(self.entities) != 1 or found.signs or found.articles:
             return None
         entity = self.entities[0]
-        if not (entity.match and entity.ids) or any(map(self._is_mentioned, self._items)):
-            return None
-        return entity
+        is_sure = entity.match and entity.ids and not any(map(self._is_mentioned, self._items))
+        return entity if is_sure else None
 
     def read_the_rest(self) -> None:
         """Read the metas, and all sources that the page mentions."""
         if self._is_whole:
             return
-        self._is_whole = True
+        self._is_whole = self.document.is_read_beyond_head = True
         before = self._described[:]
         self.read_metas()
         if self.og.url and self.place.canonical is None:
@@ -166,9 +167,7 @@ class StructuredPage:
         )
 
     def _move_to(self, og_url: str | None) -> None:
-        head, url_args = self.document.head, self.settings.url_args
-        address = (self.document.url, head.canonical, og_url, head.base)
-        self.place = PageLocation(*address, url_args, head.alternates())
+        self.place = place_of(self.document, self.settings.url_args, og_url)
         self.describer = Describer(self.place, self.shop.lang)
 
     def _is_mentioned(self, source: Source) -> bool:

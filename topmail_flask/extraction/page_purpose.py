@@ -11,9 +11,9 @@ import functools
 import html as html_entities
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import NamedTuple
 
+from topmail_flask.extraction.currencies import machine_amount
 from topmail_flask.extraction.document import attributes
 from topmail_flask.model.decision import GuessedProduct
 from topmail_flask.model.reasons import Reason
@@ -170,7 +170,9 @@ def is_edit_form(page: bytes, guess: GuessedProduct) -> bool:
         for field, value in _editable_fields(form[1]):
             if value.strip().casefold() == name and _NAME_FIELD.search(field):
                 has_name = True
-            elif _PRICE_FIELD.search(field) and (not value.strip() or _is_one_of(value, amounts)):
+            elif _PRICE_FIELD.search(field) and (
+                not value.strip() or machine_amount(value) in amounts
+            ):
                 has_price = True
         if has_name and has_price:
             return True
@@ -193,10 +195,3 @@ def _editable_fields(form: bytes) -> Iterator[tuple[str, str]]:
             text = form[form.find(b">", end - 1) + 1 : stop if stop >= 0 else None]
             value = html_entities.unescape(text.decode("utf-8", "replace"))
         yield (attribute.get("name") or attribute.get("id") or "").lower().replace("-", "_"), value
-
-
-def _is_one_of(value: str, amounts: set[Decimal]) -> bool:
-    from topmail_flask.extraction.currencies import machine_amount  # noqa: PLC0415  (a form alone)
-
-    amount = machine_amount(value)
-    return amount is not None and amount in amounts

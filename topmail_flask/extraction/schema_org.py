@@ -85,9 +85,7 @@ def types(node: Mapping[str, Any]) -> frozenset[str]:
     if isinstance(named, str):
         return _type_set(named)
     if isinstance(named, list):
-        return frozenset(
-            short_type(type_name) for type_name in named[:20] if isinstance(type_name, str)
-        )
+        return frozenset(short_type(name) for name in named[:20] if isinstance(name, str))
     return _NO_TYPES
 
 
