@@ -78,7 +78,7 @@ class Reader:
         self.target = target
         self.failure: str | None = None
         self._queries = queries
-        self._get: Callable[[str], object] = self._attribute
+        self._get: Callable[[str], object] = lambda name: getattr(target, name, None)
         try:
             self._get = self._way(target)
         except Exception as error:  # noqa: BLE001  (a foreign object may raise anything)
@@ -143,29 +143,21 @@ class Reader:
         cls: Any = type(target)
         if cls is dict:
             return target.get  # type: ignore[no-any-return]
-        if not self._queries:
-            mapper = mapper_of(cls)
-            if mapper is not None:
-                return loaded_only(target, mapper)
+        mapper = None if self._queries else mapper_of(cls)
+        if mapper is not None:
+            return loaded_only(target, mapper)
         if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
-            return self._key if hasattr(cls, "get") else self._item
-        return self._attribute if self._queries else self._unasked_attribute
-
-    def _attribute(self, name: str) -> object:
-        return getattr(self.target, name, None)
-
-    def _unasked_attribute(self, name: str) -> object:
-        if may_compute(self.target, name, None):
-            return getattr(self.target, name, None)
-        return REFUSED
+            return self._key if hasattr(cls, "get") else lambda name: target[name]
+        if self._queries:
+            return self._get
+        return lambda name: (
+            getattr(target, name, None) if may_compute(target, name, None) else REFUSED
+        )
 
     def _key(self, name: str) -> object:
         # Not by [name]: a defaultdict would grow.
         value: object = self.target.get(name)  # type: ignore[attr-defined]
         return getattr(self.target, name, None) if value is None else value
-
-    def _item(self, name: str) -> object:
-        return self.target[name]  # type: ignore[index]
 
 
 class Seen(NamedTuple):

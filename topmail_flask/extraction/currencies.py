@@ -214,9 +214,8 @@ def sane(amount: Decimal, currency: str | None) -> bool:
     The most is 10,000,000; but 10**10 in currencies of small units (VND, IDR, LAK, IRR and others
     of which a dollar buys a hundred or more), where 10,000,000 is the price of a telephone.
     """
-    if not amount.is_finite() or amount < 0:
-        return False
-    return amount <= 10_000_000 or (amount <= 10_000_000_000 and has_small_unit(currency))
+    most = 10_000_000_000 if has_small_unit(currency) else 10_000_000
+    return amount.is_finite() and 0 <= amount <= most
 
 
 def machine_amount(value: object, currency: str | None = None) -> Decimal | None:
@@ -235,18 +234,16 @@ def machine_amount(value: object, currency: str | None = None) -> Decimal | None
     if isinstance(value, str):
         text = value.strip() if len(value) <= LONGEST_PRICE else ""
         return Decimal(text) if _MACHINE_TEXT.fullmatch(text) else None
-    if isinstance(value, bool):
-        return None
-    amount: Decimal
+    amount = Decimal("NaN")
     if isinstance(value, Decimal):
         amount = value
     elif isinstance(value, float):
-        amount = Decimal(float.__repr__(value)) if math.isfinite(value) else Decimal("NaN")
-    elif isinstance(value, Rational):  # int, Fraction, and the integers of numpy
+        amount = Decimal(float.__repr__(value)) if math.isfinite(value) else amount
+    elif isinstance(value, Rational) and not isinstance(
+        value, bool
+    ):  # int, Fraction, and the integers of numpy
         numerator, denominator = int(value.numerator), int(value.denominator)
         if not 0 <= numerator < _LONGEST_INTEGER or denominator >= _LONGEST_INTEGER:
             return None
         amount = Decimal(numerator) / Decimal(denominator)
-    else:
-        return None
     return abs(amount) if amount.is_finite() and 0 <= amount < PRICE_LIMIT else None

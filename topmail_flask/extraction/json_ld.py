@@ -12,6 +12,7 @@ import html
 import json
 import re
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from topmail_flask.extraction.document import Document, attributes, is_in, positions
@@ -173,18 +174,13 @@ def _may_hide(html: bytes, opening: bytes, closing: bytes, seen: int, start: int
 
 
 def _blocks_of_tree(document: Document) -> list[bytes]:
-    blocks: list[bytes] = []
-    for script in document.tree.css("script[type]"):
-        if not _is_json_ld(script.attributes.get("type") or "") or is_in(
-            script, ("noscript", "template")
-        ):
-            continue
-        block = script.text().encode("utf-8", "replace")
-        if len(block) <= BYTES_LIMIT:
-            blocks.append(block)
-        if len(blocks) == BLOCK_LIMIT:
-            break
-    return blocks
+    blocks = (
+        script.text().encode("utf-8", "replace")
+        for script in document.tree.css("script[type]")
+        if _is_json_ld(script.attributes.get("type") or "")
+        and not is_in(script, ("noscript", "template"))
+    )
+    return list(islice((block for block in blocks if len(block) <= BYTES_LIMIT), BLOCK_LIMIT))
 
 
 REPAIR_LIMIT = 64 * 1024
@@ -265,8 +261,8 @@ def read_json(text: str) -> tuple[list[Any], str]:
         return [_DECODER.decode(text)], ""
     except RecursionError:
         raise BrokenJsonError("is nested too deeply") from None
-    except ValueError as error:
-        place = _place(error)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}: {error.msg}"
     if len(text) > REPAIR_LIMIT or sum(map(text.count, '",;/')) > _TOKEN_LIMIT:
         raise BrokenJsonError(place)
     for step, repaired in _ladder(text):
@@ -303,7 +299,10 @@ def _ladder(text: str) -> Any:
         text = text.replace("\\\\", "\0").replace("\\'", "'").replace("\0", "\\\\")
         text = _LONE_BACKSLASH.sub(r"\\\\", text.replace("\\\\", "\0")).replace("\0", "\\\\")
         yield "backslash", text
-    text = _INNER_QUOTES.sub(_with_quotes, text)
+    # A text between its first and its last quote, with those inside of it escaped.
+    text = _INNER_QUOTES.sub(
+        lambda found: found[1] + found[2].replace('\\"', '"').replace('"', '\\"'), text
+    )
     yield "quotes in a text", text
 
 
@@ -321,12 +320,6 @@ def _with_value(found: re.Match[str]) -> str:
         return ":" + value.lower()
     is_amount = value[:1] not in "{$@" and any(map(str.isdigit, value))
     return ":" + (json.dumps(value) if is_amount else "null")
-
-
-def _with_quotes(found: re.Match[str]) -> str:
-    """A text between its first and its last quote, with those inside of it escaped."""
-    inside = found[2].replace('\\"', '"').replace('"', '\\"')
-    return found[1] + inside
 
 
 def _kept(found: re.Match[str]) -> str:
@@ -362,9 +355,3 @@ def _several(text: str) -> list[Any]:
         if len(documents) == DOCUMENT_LIMIT:
             break
     return documents if len(documents) > 1 else []
-
-
-def _place(error: ValueError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"line {error.lineno}, column {error.colno}: {error.msg}"
-    return "is no JSON"

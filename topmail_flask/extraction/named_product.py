@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html as html_entities
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urljoin
@@ -296,20 +296,14 @@ def _found(page: bytes, name: str) -> tuple[str, bytes]:
     if not has_ending and len(name) < _SHORTEST_STEM:
         return "", b""
     name = name.removeprefix("./").lstrip("/")
-    for text in _spelled(name):
+    spelled = (name, quote(name), html_entities.escape(name), quote(name, safe="/()!'*"))
+    for text in dict.fromkeys(spelled):
         written = text.encode("utf-8", "replace")
         for at in places(page, written, _MOST_PLACES if written else 0):
             address, proof = _address(page, at, len(written), has_ending=has_ending)
             if address:
                 return address, proof
     return "", b""
-
-
-def _spelled(name: str) -> Iterator[str]:
-    """The ways to write a name; the next is only made where the one before is not on the page."""
-    yield name
-    others = quote(name), html_entities.escape(name), quote(name, safe="/()!'*")
-    yield from dict.fromkeys(text for text in others if text != name)
 
 
 def _address(page: bytes, at: int, length: int, *, has_ending: bool) -> tuple[str, bytes]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -240,13 +241,8 @@ class ObjectReader:
 
     def _prices(self, currency: str | None) -> tuple[Price | None, list[ShopPrice]]:
         """The price of the object alone, and all that it may mean."""
-
-        def amount(value: object) -> Price | None:
-            return read_money(value, currency, self._settings)
-
-        def cents(value: object) -> Price | None:
-            return read_money(value, currency, self._settings, in_minor=True)
-
+        amount = partial(read_money, currency=currency, settings=self._settings)
+        cents = partial(amount, in_minor=True)
         if "price" in self._fields:
             return self._first("price", amount), []
         full = [*self._each("price", "price", amount), *self._each("cents", "price", cents)]
@@ -379,20 +375,18 @@ _LIKE = {
 
 
 def _is_like(name: str, field: str) -> bool:
-    parts = folded(name)
-    if field == "price":
-        return any(word in parts for word in _LIKE[field])
-    return any(parts.startswith(word) or parts.endswith(word) for word in _LIKE[field])
+    name, words = folded(name), _LIKE[field]
+    return (
+        name.startswith(words)
+        or name.endswith(words)
+        or (field == "price" and any(word in name for word in words))
+    )
 
 
 def _identifier(value: object) -> object | None:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value % 1 != 0):
         return None
-    if isinstance(value, (int, UUID)):
-        return value
-    if isinstance(value, (float, Decimal)):
-        return value if value % 1 == 0 else None
-    return text_of(value)
+    return value if isinstance(value, (int, UUID, float, Decimal)) else text_of(value)
 
 
 _ROUTE_IDS = ("id", "product_id", "_id", "pk", "uuid", "slug", "sku")
@@ -400,10 +394,9 @@ _ROUTE_IDS = ("id", "product_id", "_id", "pk", "uuid", "slug", "sku")
 
 def _route_identifier(view_args: Mapping[str, object]) -> object | None:
     """The id in the route: under a name of an id, or the only argument that there is."""
-    for name in _ROUTE_IDS:
-        if name in view_args:
-            return _identifier(view_args[name])
-    return _identifier(next(iter(view_args.values()))) if len(view_args) == 1 else None
+    named = [view_args[name] for name in _ROUTE_IDS if name in view_args]
+    alone = view_args.values() if len(view_args) == 1 else ()
+    return next(map(_identifier, (*named, *alone)), None)
 
 
 def _currency_value(value: object) -> str | None:
