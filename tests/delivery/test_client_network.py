@@ -14,7 +14,7 @@ import trustme
 from tests.delivery import chaos as acts
 from tests.delivery.chaos import Chaos, chaos_server
 from tests.delivery.test_client import KEY, client, view
-from topmail_flask.delivery import transport
+from topmail_flask.delivery import http_response
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.model.errors import DeliveryError, RetryLater, SendingBlocked
 
@@ -66,7 +66,7 @@ def test_an_answer_that_drips_has_a_deadline(
     chaos: Chaos, monkeypatch: pytest.MonkeyPatch, drip: Callable[[float], acts.Act]
 ) -> None:
     """F036"""
-    monkeypatch.setattr(transport, "DEADLINE", 0.8)
+    monkeypatch.setattr(http_response, "DEADLINE", 0.8)
     chaos.answers(drip(0.1))
     error = error_of(TopMailClient(KEY, base_url=chaos.base_url, timeout=(1, 0.5)))
     assert (type(error), error.code) == (RetryLater, "read_timeout")
@@ -79,7 +79,9 @@ def test_no_more_than_64_kilobytes_of_an_answer_are_read(chaos: Chaos, act: acts
     begin = time.monotonic()
     with TopMailClient(KEY, base_url=chaos.base_url) as client:
         assert error_of(client).code == "suspicious_endpoint"
-        assert time.monotonic() - begin < transport.DEADLINE / 3  # who reads on, reads until then
+        assert (
+            time.monotonic() - begin < http_response.DEADLINE / 3
+        )  # who reads on, reads until then
         client.track_product_view(view())
 
 

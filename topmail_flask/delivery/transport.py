@@ -8,12 +8,10 @@ CA bundles) changes nothing. Errors are returned: the libraries' hold key and bo
 
 from __future__ import annotations
 
-import http.client
 import io
 import os
 import socket
 import ssl
-import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -30,13 +28,10 @@ from urllib3.util import Url, make_headers, parse_url, wait_for_read
 from urllib3.util.ssltransport import SSLTransport
 
 from topmail_flask.delivery.answers import Answer, diagnosis
+from topmail_flask.delivery.http_response import BODY_LIMIT, HTTPResponse
 from topmail_flask.model.errors import ConfigurationError, DeliveryError
 from topmail_flask.model.settings import Settings
 
-ANSWER_LIMIT = 65_536
-"""Bytes of an answer that are read; TopMail's have a few hundred."""
-DEADLINE = 15.0
-"""Seconds that one call may take after its connection is open, however slowly the answer drips."""
 _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -85,10 +80,10 @@ class Transport:
         call.headers = CaseInsensitiveDict(headers)
         try:
             response = self._adapter.send(call, stream=True)
-            content = response.raw.read(ANSWER_LIMIT + 1, decode_content=False)
+            content = response.raw.read(BODY_LIMIT + 1, decode_content=False)
         except Exception as error:  # noqa: BLE001  # the border: nothing foreign passes
             return diagnosis(error)
-        whole = content if len(content) <= ANSWER_LIMIT else None
+        whole = content if len(content) <= BODY_LIMIT else None
         return Answer(response.status_code, response.headers, whole)
 
     def close(self) -> None:
@@ -141,25 +136,22 @@ class _Adapter(HTTPAdapter):
         closed, sock, answer = self._closed, self._kept(), None
         if sock is not None:
             with suppress(*_CLOSED):  # by the server, in the meantime
-                answer = self._answer(sock, call, method)
+                answer = self._answer(sock, call)
         if answer is None:
             sock = self._opened()
-            answer = self._answer(sock, call, method)
+            answer = self._answer(sock, call)
         try:
-            content = answer.read(ANSWER_LIMIT + 1)
-            reusable = answer.isclosed() and not (answer.will_close or answer.length)
-        except http.client.IncompleteRead as error:
-            content, reusable = error.partial, False
+            answer.read_body()
         except BaseException:
             sock.close()
             raise
-        if reusable and len(self._idle) < self._size and closed == self._closed:
+        if answer.reusable and len(self._idle) < self._size and closed == self._closed:
             self._idle.append(sock)
         else:
             sock.close()
-        fields = urllib3.HTTPHeaderDict(answer.getheaders())
+        fields, content = urllib3.HTTPHeaderDict(answer.fields), io.BytesIO(answer.body)
         options: Any = {"preload_content": False, "enforce_content_length": False}
-        return urllib3.HTTPResponse(io.BytesIO(content), fields, answer.status, **options)
+        return urllib3.HTTPResponse(content, fields, answer.status, **options)
 
     def close(self) -> None:
         """Close what is kept; a call under way closes its own when it is done."""
@@ -199,7 +191,7 @@ class _Adapter(HTTPAdapter):
         if self._proxy is not None and self._secure:
             there = f"{self._server.host}:{self._server.port or 443}"
             call = _encoded(f"CONNECT {there}", {"Host": there, **self._login})
-            if self._answer(sock, call, "CONNECT").status != 200:
+            if self._answer(sock, call).status != 200:
                 sock.close()
                 raise OSError("the proxy refuses")
         return sock
@@ -213,44 +205,16 @@ class _Adapter(HTTPAdapter):
             sock.close()
             raise
 
-    def _answer(self, sock: Any, call: bytes, method: str) -> Any:
+    def _answer(self, sock: Any, call: bytes) -> HTTPResponse:
         """Send a call; the head of its answer has come when this returns."""
         try:
-            reader: Any = _UntilDeadline(sock, self._timeout[1])
+            answer = HTTPResponse(sock, self._timeout[1])
             sock.sendall(call)
-            answer: Any = http.client.HTTPResponse(reader, method=method)
-            answer.begin()
-            while answer.status < 200:  # one comes before the answer; its end must not close that
-                answer.fp = None
-                answer = http.client.HTTPResponse(reader, method=method)
-                answer.begin()
+            answer.read_head()
         except BaseException:
             sock.close()
             raise
         return answer
-
-
-class _UntilDeadline(io.RawIOBase):
-    """Bytes of a socket until a moment: a socket's own time-out begins anew with every byte."""
-
-    def __init__(self, sock: Any, timeout: float) -> None:
-        self._sock, self._timeout = sock, timeout
-        self._deadline = time.monotonic() + DEADLINE
-        self._reader: Any = io.BufferedReader(self)
-        sock.settimeout(timeout)
-
-    def makefile(self, _mode: str) -> Any:
-        return self._reader
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer was not complete in time")
-        self._sock.settimeout(min(left, self._timeout))
-        return int(self._sock.recv_into(buffer))
 
 
 def _name(url: Url) -> str:
