@@ -54,6 +54,7 @@ class EnvironShopperSource:
 
     called: Callable[..., object] | None = None
     """The callable that was called last."""
+    early = None
 
     def __init__(self, environ: Environ, callables: _Callables) -> None:
         self._environ = environ

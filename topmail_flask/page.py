@@ -92,14 +92,14 @@ class RenderedPage:
         content_type = None
         # In one pass: to look for a header that is not there makes Werkzeug raise an exception.
         for name, value in headers:
-            if name[:8].lower() != "content-":
+            known_as = _HEADERS[name]
+            if known_as is None:
                 continue
-            kind = name[8:].lower()
-            if kind == "type":
+            if known_as == "content-type":
                 content_type = value
-            elif kind == "encoding":
+            elif known_as == "content-encoding":
                 self.encoding = value
-            elif kind == "disposition":
+            else:
                 self.disposition = value
         self.status = status
         self.mimetype, self.charset = media_type(content_type)
@@ -113,6 +113,22 @@ class RenderedPage:
             self.html = body
         else:
             self.html, self.unread = readable(body, self.encoding, limit)
+
+
+class _HeaderNames(dict[str, str | None]):
+    """Those headers that are read, by their names as anybody spells them; None for all others."""
+
+    def __missing__(self, name: str) -> str | None:
+        known_as = name.lower()
+        read = ("content-type", "content-encoding", "content-disposition")
+        found = known_as if known_as in read else None
+        if len(self) < _MOST_NAMES:
+            self[name] = found
+        return found
+
+
+_MOST_NAMES = 500
+_HEADERS = _HeaderNames()
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, Request, current_app, g, session
 from flask.globals import request_ctx
@@ -25,7 +25,12 @@ from topmail_flask.guard import Guard
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.rules.consent import BANNER_COOKIES, Consent, cookie_banner_consent
+from topmail_flask.rules.consent import (
+    BANNER_COOKIES,
+    Answers,
+    Consent,
+    cookie_banner_consent,
+)
 
 _TEXTS = frozenset((str, type(None)))
 Resolver = Callable[[Request], Shopper | None]
@@ -195,14 +200,6 @@ class Hooks:
         return replace(self, shopper_loader=lambda: shopper)
 
 
-class _Answers(NamedTuple):
-    """What the shop's functions said while its page was made."""
-
-    shopper: Shopper
-    consent: Consent
-    is_excluded: bool
-
-
 class FlaskShopperSource:
     """Asks the shop's functions about one request.
 
@@ -227,7 +224,7 @@ class FlaskShopperSource:
         self._ask_consent = ask_consent
         self._identified = identified
         self._is_nobody: bool | None = None
-        self._early: _Answers | None = None
+        self._early: Answers | None = None
 
     def is_loaded(self) -> bool:
         """Whether the page has loaded its session, and Flask-Login's user, if it has Flask-Login.
@@ -237,7 +234,8 @@ class FlaskShopperSource:
         """
         context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  each look through the proxy costs 1 us
         # Not by flask.session, which notes that it was looked at. Before Flask 3.1.3: without _.
-        opened = getattr(context, "_session", vars(context).get("session"))
+        known = vars(context)
+        opened = known["_session"] if "_session" in known else known.get("session")
         if opened is None or not opened.accessed:
             return False
         here = vars(g._get_current_object())  # noqa: SLF001  as above
@@ -252,9 +250,14 @@ class FlaskShopperSource:
         try:
             known = self.logged_in()
             if known is not None:
-                self._early = _Answers(known, self.consents(known), self.is_excluded())
+                self._early = Answers(known, self.consents(known), self.is_excluded())
         except Exception:  # noqa: BLE001  a shop's function may raise anything
             self._early = None
+
+    @property
+    def early(self) -> Answers | None:
+        """What was said to :meth:`ask_early`, if it still holds."""
+        return None if self._is_nobody else self._early
 
     def shopper(self) -> Shopper | None:
         """The shopper who is logged in; if nobody is, the one whom the store named here before.
@@ -314,7 +317,9 @@ class FlaskShopperSource:
             return self._early.consent
         if self._hooks.consent is None:
             request = self._request
-            if "HTTP_COOKIE" not in request.environ or BANNER_COOKIES.isdisjoint(request.cookies):
+            if "HTTP_COOKIE" not in request.environ:
+                return None
+            if BANNER_COOKIES.isdisjoint(request.cookies.keys()):
                 return None
             return cookie_banner_consent(request.cookies)
         self.called = self._hooks.consent
@@ -349,6 +354,8 @@ class NamedShopper:
     :param consent: what the shop's code says that the shopper decided; None: as for any other.
     :param counts_staff: whoever it is, this counts.
     """
+
+    early = None
 
     def __init__(
         self,

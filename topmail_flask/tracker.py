@@ -27,6 +27,7 @@ from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
 from topmail_flask.rules.consent import (
     PRIVACY_HEADERS,
+    Answers,
     Consent,
     privacy_signal,
     refused_by_consent,
@@ -55,7 +56,13 @@ REMEMBERED = 4096
 
 
 class ShopperSource(Protocol):
-    """Who made the request, asked only when there is a product to tell of."""
+    """Who made the request, asked only when there is a product to tell of.
+
+    :ivar early: what was asked while the page was made, if it holds for this visitor.
+    """
+
+    @property
+    def early(self) -> Answers | None: ...
 
     def shopper(self) -> Shopper | None:
         """The shopper, if anybody knows; may raise InvalidValueError, or anything."""
@@ -324,14 +331,15 @@ class Tracker:
         """Who it is, as far as anybody knows, and why that visitor's views do not count."""
         asked: Callable[..., object] = visitor.is_excluded
         try:
-            if visitor.is_excluded():
+            early = visitor.early
+            if visitor.is_excluded() if early is None else early.is_excluded:
                 return None, Reason.EXCLUDED
             asked = visitor.shopper
-            shopper = visitor.shopper()
+            shopper = visitor.shopper() if early is None else early.shopper
             if shopper is not None and self.settings.exclude_staff and visitor.is_staff():
                 return None, Reason.STAFF
             asked = visitor.consents
-            explicit = visitor.consents(shopper)
+            explicit = visitor.consents(shopper) if early is None else early.consent
         except InvalidValueError:
             return None, Reason.INVALID_SHOPPER
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything

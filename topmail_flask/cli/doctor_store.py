@@ -210,7 +210,7 @@ def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decis
         return decision
     to = f", to {response.location}" if response.location else ""
     answer = Rejected(parts.path, f"answered {response.status}{to}")
-    return replace(decision, extraction=Extraction(trace=Trace(rejected=(answer,))))
+    return decision._replace(extraction=Extraction(trace=Trace(rejected=(answer,))))
 
 
 @dataclass(frozen=True, slots=True)

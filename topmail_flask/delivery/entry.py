@@ -253,7 +253,7 @@ def _names(first: str, last: str, attributes: str) -> str:
 
 def summed(text: bytes) -> bytes:
     """The line that tells ``text``: with a checksum at its end."""
-    return b"%b%b\n" % (text, _SUM % zlib.crc32(text))
+    return text + _SUM % zlib.crc32(text) + b"\n"
 
 
 def text_of(line: bytes) -> bytes:

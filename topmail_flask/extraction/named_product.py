@@ -75,7 +75,10 @@ class PageSays(NamedTuple):
 
     def still_in(self, page: bytes) -> bool:
         """Whether the page says it still."""
-        return all(proof in page for proof in self.proofs)
+        for proof in self.proofs:  # noqa: SIM110  this takes half of the time
+            if proof not in page:
+                return False
+        return True
 
 
 NOTHING_ASKED = PageSays(is_proved=True)

@@ -101,7 +101,7 @@ def unflushed(target: Any) -> AbstractContextManager[object]:
         if session is not None:
             no_autoflush: AbstractContextManager[object] = session.no_autoflush
             return no_autoflush
-    return nullcontext()
+    return _NOTHING_OPEN
 
 
 def connections_as_found() -> AbstractContextManager[None]:

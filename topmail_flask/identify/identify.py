@@ -236,6 +236,8 @@ class Identify:
 class _NamedShopperSource:
     """A visitor who is about to be named: asked like any other."""
 
+    early = None
+
     def __init__(self, identity: Identity, request: Request, source: FlaskShopperSource) -> None:
         self._identity = identity
         self._request = request

@@ -144,8 +144,7 @@ class Extraction:
     trace: Trace = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What became of one page.
 
     :ivar views: the views handed over for delivery; mostly one or none.

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+import struct
 import time
+from binascii import hexlify
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,8 +36,11 @@ def new_key() -> str:
     drawn = bytearray(os.urandom(16))  # as uuid.uuid4(), whose objects take four times as long
     drawn[6] = drawn[6] & 0x0F | 0x40
     drawn[8] = drawn[8] & 0x3F | 0x80
-    text = drawn.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return b"-".join(_GROUPS(hexlify(drawn))).decode()
+
+
+_GROUPS = struct.Struct("8s4s4s4s12s").unpack
+"""The groups of a UUID; slices of a text would take twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,11 @@ class ProductView:
         if shopper is None:
             raise InvalidValueError("shopper", "is unknown: an anonymous view cannot be sent")
         if shopper.contact_id is not None:
-            known_by = f'"contact_id":{_to_json(shopper.contact_id)}'
+            known_by = f'"contact_id":{_text_to_json(shopper.contact_id)}'
         else:
-            known_by = f'"email":{_to_json(shopper.email)}'
-        session = "" if self.session_id is None else f',"session_id":{_to_json(self.session_id)}'
+            known_by = f'"email":{_text_to_json(shopper.email or "")}'
+        session = self.session_id
+        session = "" if session is None else f',"session_id":{_text_to_json(session)}'
         return f"{{{known_by},{_product_fields(self.product)}{session}}}".encode()
 
     @classmethod
@@ -108,6 +114,7 @@ class ProductView:
 
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_text_to_json = json.encoder.encode_basestring
 _SENT_AS = {"id": "product_id", "name": "product_name", "url": "product_url"}
 
 
