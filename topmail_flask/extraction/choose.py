@@ -188,9 +188,7 @@ class Words:
 
     def hold(self, name: str) -> bool:
         """Whether the title, the metas or a heading have this name in them, as words."""
-        return _names(f"{self._title} {self._og_title}", name) or any(
-            _names(heading, name) for heading in self.headings
-        )
+        return _names(f"{self._title} {self._og_title}", name) or self.show(name)
 
     def show(self, name: str) -> bool:
         """The same without the metas, which a theme may print of another product."""

@@ -406,9 +406,7 @@ def _currency_value(value: object) -> str | None:
 def _pictures(value: object) -> list[object]:
     """One picture, or the first few of a list of them."""
     if isinstance(value, list):  # its own code, if it has any, might query
-        return [
-            list.__getitem__(value, at) for at in range(min(_MOST_PICTURES, list.__len__(value)))
-        ]
+        return list.__getitem__(value, slice(_MOST_PICTURES))
     return list(value[:_MOST_PICTURES]) if type(value) is tuple else [value]
 
 
@@ -438,7 +436,10 @@ def read_money(
     """
     code = currency_code(currency, settings.currency)
     amount = machine_amount(value)
-    if amount is not None and not (isinstance(value, str) and _is_ambiguous(value, code, settings)):
+    # "1.234" where decimals stand behind a comma, or prices run in thousands (IDR, JPY).
+    is_ambiguous = isinstance(value, str) and value.rstrip()[-4:-3] == "."
+    is_ambiguous = is_ambiguous and (settings.decimal == "," or has_small_unit(code))
+    if amount is not None and not is_ambiguous:
         if in_minor or settings.price_unit == "minor":
             amount = amount.scaleb(-minor_units(code))
         return _checked(amount, code)
@@ -468,9 +469,7 @@ _AMOUNTS = (
 )
 
 
-def _of_object(
-    money: Reader, part: object, code: str | None, *, in_minor: bool = False
-) -> Price | None:
+def _of_object(money: Reader, part: object, code: str | None, *, in_minor: bool) -> Price | None:
     amount = machine_amount(part)
     if amount is None:  # prices.TaxedMoney: its gross amount is money itself
         inner = Reader(part)
@@ -479,14 +478,8 @@ def _of_object(
         return None
     names = names_of(money.target).get("currency", ())
     named = next(filter(None, map(money.get, names)), None)
-    own = text_of(named if isinstance(named, str) else Reader(named).get("code") or named)
-    code = currency_code(own, code)
+    code = currency_code(_currency_value(named), code)
     return _checked(amount.scaleb(-minor_units(code)) if in_minor else amount, code)
-
-
-def _is_ambiguous(text: str, code: str | None, settings: Settings) -> bool:
-    """``1.234`` where decimals stand behind a comma, or prices run in thousands (IDR, JPY)."""
-    return text.rstrip()[-4:-3] == "." and (settings.decimal == "," or has_small_unit(code))
 
 
 def _checked(amount: Decimal, code: str | None) -> Price:
