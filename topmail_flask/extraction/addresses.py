@@ -393,9 +393,11 @@ class PageLocation:
     def match(self, url: str) -> int:
         """2: this very page; 1: this page, perhaps another variant of it; 0: another page."""
         there = address_key(url, self.url_args)
-        same = [here for here in self.keys if there is not None and there[:3] == here[:3]]
-        exact = (there is not None and set(there.query) <= set(here.query) for here in same)
-        return 1 + any(exact) if same else 0
+        best = 0
+        for here in self.keys:
+            if there is not None and there[:3] == here[:3]:
+                best = max(best, 2 if set(there.query) <= set(here.query) else 1)
+        return best
 
 
 def _joined(base: str, address: str) -> str | None:

@@ -203,7 +203,8 @@ def image_of(value: object, place: PageLocation) -> tuple[str, str]:
                 or _NO_FILE.search(address)
             )
             url = None if is_no_picture else place.absolute(address)
-            if url is not None and not place.match(url):  # the page is no picture
+            # The page itself is no picture.
+            if url is not None and (_PICTURE.search(url) or not place.match(url)):
                 return raw, url
     return "", ""
 

@@ -214,8 +214,9 @@ def sane(amount: Decimal, currency: str | None) -> bool:
     The most is 10,000,000; but 10**10 in currencies of small units (VND, IDR, LAK, IRR and others
     of which a dollar buys a hundred or more), where 10,000,000 is the price of a telephone.
     """
-    most = 10_000_000_000 if has_small_unit(currency) else 10_000_000
-    return amount.is_finite() and 0 <= amount <= most
+    if not amount.is_finite() or not 0 <= amount <= 10_000_000_000:
+        return False
+    return amount <= 10_000_000 or has_small_unit(currency)
 
 
 def machine_amount(value: object, currency: str | None = None) -> Decimal | None:

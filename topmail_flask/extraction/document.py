@@ -116,9 +116,11 @@ class Head:
     @ReadOnce
     def canonical(self) -> str | None:
         """The address of ``<link rel="canonical">``, as it stands there."""
-        tags = _tags_around(self._markup, b"link", b"canonical")
-        named = (tag for tag in tags if "canonical" in tag.get("rel", "").lower().split())
-        return next(_addresses(named), None)
+        for tag in _tags_around(self._markup, b"link", b"canonical"):
+            address = tag.get("href", "").strip()
+            if address and "canonical" in tag.get("rel", "").lower().split():
+                return address
+        return None
 
     @ReadOnce
     def base(self) -> str | None:
