@@ -26,7 +26,7 @@ from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
-from topmail_flask.page import HTML, RenderedPage, is_usual_variable, names_in, remark_on
+from topmail_flask.page import HTML, RenderedPage, names_in, remark_on, with_parts
 from topmail_flask.site_address import server_address, site_address
 
 if TYPE_CHECKING:
@@ -538,9 +538,7 @@ class PageReader:
         """What a template was given, where none of it is called as the product should be."""
         products = []
         if self.is_asked():  # else nothing is looked for in what is called otherwise
-            for name, value in shown.context.items():
-                if is_usual_variable(name) or callable(value):
-                    continue
+            for name, value in with_parts(shown.context):
                 with suppress(InvalidValueError):
                     self._guess(Shown(shown.template, shown.context, value), page)
                     products.append(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from werkzeug.http import parse_options_header
@@ -148,9 +149,23 @@ def remark_on(error: InvalidValueError, name: str) -> Rejected:
 _USUAL_VARIABLES = frozenset(["request", "session", "g", "config", "current_user", "csrf_token"])
 
 
-def is_usual_variable(name: str) -> bool:
-    """Whether a template has it anyhow."""
-    return name in _USUAL_VARIABLES or name[:1] == "_"
+def with_parts(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What the store gave to a template, and below it what mappings hold: ``data.product``."""
+    own = [(name, value) for name, value in _given(context) if not callable(value)]
+    yield from own
+    for name, value in own:
+        held = vars(value) if isinstance(value, SimpleNamespace) else value
+        if isinstance(held, dict):
+            yield from ((f"{name}.{key}", part) for key, part in held.items())
+
+
+def _given(context: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Without what every template has."""
+    return [
+        (name, value)
+        for name, value in context.items()
+        if name not in _USUAL_VARIABLES and name[:1] != "_"
+    ]
 
 
 def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]) -> Rejected:
@@ -159,18 +174,45 @@ def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]
     :param wanted: the name that a mark gives.
     :param products: those of its names that hold what looks like a product.
     """
-    names = [name for name in context if not is_usual_variable(name)][:20]
+    for name in (wanted,) if wanted else VARIABLES:
+        value = context.get(name)
+        if name in context and value is None:
+            return Rejected(name, "is None", "Answer with 404 where the view finds no product.")
+        if isinstance(value, (list, tuple)):
+            what = "is a list or tuple: a product has names"
+            return Rejected(name, what, _of_row(name) if _is_row(value) else _DECLARE)
+        if isinstance(value, (str, int, float)):
+            return Rejected(name, "is a text or number: a product has a name and price", _DECLARE)
+    names = [name for name, _ in _given(context)][:20]
     listed = ", ".join(names) or "no variable"
     listed += f" ({products[0]} looks like a product)" if products else ""
-    product = products[0] if products else "..."
-    for name in (wanted,) if wanted else VARIABLES:
-        if name in context and context[name] is None:
-            return Rejected(name, "is None", "Answer with 404 where the view finds no product.")
-        if isinstance(context.get(name), (list, tuple)):
-            fix = f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'
-            return Rejected(name, "is a list or tuple: a product has names", fix)
-    if wanted is not None:
-        why = f"has no variable {wanted}, which @product_page names; it was given: {listed}"
-        return Rejected("template", why, f'@product_page("{product}"): name the variable that is.')
-    fix = f'@product_page("{product}") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["{product}"].'
-    return Rejected("template", f"has no variable product or item; it was given: {listed}", fix)
+    named = (
+        f"variable {wanted}, which @product_page names" if wanted else "variable product or item"
+    )
+    row = next((name for name in names if _is_row(context[name])), None)
+    if not products:
+        fix = _of_row(row) if row else _DECLARE
+    elif "." in products[0]:
+        fix = f"{{{{ topmail_product({products[0]}) }}}} in the template."
+    elif wanted is not None:
+        fix = f'@product_page("{products[0]}"): name the variable that is.'
+    else:
+        mark, setting = f'@product_page("{products[0]}")', f'["{products[0]}"]'
+        fix = f"{mark} on the view, or TOPMAIL_TEMPLATE_VARIABLES = {setting}."
+    return Rejected("template", f"has no {named}; it was given: {listed}", fix)
+
+
+_DECLARE = (
+    'Where it shows one product: {{ topmail_product({"id": ..., "name": ..., "price": ...}) }} in '
+    "the template."
+)
+
+
+def _is_row(value: object) -> bool:
+    """Whether it may be a product's row of a database: plain values by their numbers."""
+    is_long = isinstance(value, (list, tuple)) and len(value) > 2
+    return is_long and any(isinstance(each, str) for each in value)  # type: ignore[attr-defined]
+
+
+def _of_row(name: str) -> str:
+    return f'@product_page("{name}", fields={{"id": 0, "name": 1, "price": 2}})'

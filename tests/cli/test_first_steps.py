@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -186,6 +187,32 @@ def test_a_product_under_an_unknown_name_is_an_error_with_the_line_to_write(
     level, text = told(app, status=1)["pages"]
     assert level == "error"
     assert '-> @product_page("mug") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["mug"]' in text
+
+
+TEA = {"id": 7, "name": "Green tea", "price": "9.90"}
+
+
+@pytest.mark.parametrize(
+    ("given", "why", "fix"),
+    [
+        ({"data": {"product": TEA}}, "(data.product looks like", "topmail_product(data.product)"),
+        ({"page": SimpleNamespace(tea=TEA)}, "(page.tea looks", "topmail_product(page.tea)"),
+        ({"row": (7, "Green tea", 9.9)}, "was given: row", '@product_page("row", fields={"id": 0,'),
+        ({"product": [7, "Green tea", 9.9]}, "product: is a list", '"product", fields={"id": 0,'),
+        ({"product": [TEA]}, "product: is a list or tuple", "topmail_product({"),
+        ({"product": "green-tea"}, "product: is a text", "topmail_product({"),
+        ({"price": "9.90"}, "it was given: price", "topmail_product({"),
+    ],
+)
+def test_a_product_in_another_form_is_seen_with_the_line_to_write(
+    topmail: Sandbox, given: dict[str, Any], why: str, fix: str
+) -> None:
+    app = bare_app(topmail)
+    core_of(app).hooks.shopper_loader = nobody
+    app.view_functions["tea"] = lambda slug: render_template_string("<h1>Green tea</h1>", **given)
+    output = app.test_cli_runner().invoke(args=["topmail", "inspect", "/tea/a"]).output
+    assert why in output
+    assert fix in next(line for line in output.splitlines() if line.startswith("fix:"))
 
 
 def test_without_a_key_the_last_line_says_what_to_do(topmail: Sandbox) -> None:
