@@ -38,6 +38,16 @@ WORDS: dict[str, tuple[str, str]] = {
         page(block(lamp()), title="Product details", h1="Product details"),
         "/p/12",
     ),
+    "the heading is what the link to the front page says": (
+        page(block(lamp()), '<a href="/">Lichthaus</a>', title="Lichthaus", h1="LICHTHAUS."),
+        "/p/12",
+    ),
+    "the heading is what the picture in the link to the front page stands for": (
+        page(
+            block(lamp()), '<a href="/"><img alt="Lichthaus"></a>', title="Welcome", h1="Lichthaus"
+        ),
+        "/p/12",
+    ),
     "the heading is a picture": (
         page(block(lamp()), title="Lichthaus", h1='<img src="/logo.png" alt="Lichthaus">'),
         "/p/12",

@@ -21,6 +21,7 @@ IDS: dict[str, tuple[str, str]] = {
     "a referrer": ("/dp/B00X/ref=sr_1_1", "B00X"),
     "a parameter of the path": ("/arc-lamp;jsessionid=0A1B2C", "arc-lamp"),
     "a parameter of a folder": ("/arc-lamp;v=1/details", "arc-lamp"),
+    "a short word for the page": ("/arc-lamp/pdp", "arc-lamp"),
     "specifications": ("/arc-lamp/specs", "arc-lamp"),
     "reviews": ("/arc-lamp/reviews.html", "arc-lamp"),
     "an id as an argument of the path": ("/product/id=77", "77"),

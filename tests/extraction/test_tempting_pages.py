@@ -118,6 +118,18 @@ NO_VIEWS: dict[str, tuple[str, str]] = {
         "/guide/which",
         page(block(lamp(), table(1)), h1="Arc Lamp or a table?", title="Guide"),
     ),
+    "several that the heading names": (
+        "/things",
+        page(block(lamp(), table(1)), h1="Arc lamp, table 1 and more", title="Things"),
+    ),
+    "a category of one, whose card has no link": (
+        "/lighting",
+        page(block(lamp()), "<h2>Arc Lamp</h2>", h1="Lighting", title="Lighting | Lichthaus"),
+    ),
+    "a word that holds the beginning of its id": (
+        "/where",
+        page(block(lamp(sku="CK-1")), h1="Track your order", title="Orders | Lichthaus"),
+    ),
     "a search for its very name": (
         "/find/arc-lamp",
         page(block(typed("SearchResultsPage"), lamp())),

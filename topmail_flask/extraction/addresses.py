@@ -41,8 +41,8 @@ _SCRIPTS = frozenset(
 # Endings of a path that say what is shown, not which product: /blue-mug/p, /mug/reviews.
 _ENDINGS = frozenset(
     """
-    p pd dp d prd product item view show detail details index reviews review buy buy-now order
-    overview info information description specs specifications features gallery photos images
+    p pd pdp dp d prd prod product item view show detail details index reviews review buy buy-now
+    order overview info information description specs specifications features gallery photos images
     questions faq ratings rating print preview quickview quick-view amp share default main home
     configure customize personalize add-to-cart order-now enquire inquiry ask zoom size-guide
     shipping accessories related similar video videos manual downloads compatibility

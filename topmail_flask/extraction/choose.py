@@ -128,7 +128,8 @@ _SAYS_MORE = re.compile(r"\s*[,(|–/]")
 _ANY_PRODUCT = frozenset(
     """
     product products item article detail details product details product page produkt artikel
-    produit article produkte producto prodotto produto shop store home
+    produit article produkte producto prodotto produto shop store home produktdetails produktdetail
+    artikeldetails artikeldetail productdetails productdetail
     """.split()
 )
 _PAGED = re.compile(rb"rel=[\"']?next\b|[?&](?:amp;)?page=2\b|view_item_list", re.IGNORECASE)
@@ -171,6 +172,11 @@ class Words:
     @ReadOnce
     def subheadings(self) -> list[str]:
         return [_line(text) for text in self._document.subheadings()]
+
+    @cached_property
+    def _front_links(self) -> set[str]:
+        """What the links to the front page say: the name of the shop, as a rule."""
+        return {_squashed(text) for text in self._document.links_to("/")} - {""}
 
     def lead_to(self, name: str) -> bool:
         """Whether a heading says more behind this name, or one below silent ones is this name."""
@@ -217,7 +223,11 @@ class Words:
         words = _WORD.findall(" ".join((entity.name, *entity.ids.values())).casefold())
 
         def say_it(text: str) -> bool:  # by the beginnings of words: plurals, cases
-            return any(word[:4] in text.casefold() for word in words)
+            text = text.casefold()
+            parts = _WORD.findall(text)  # "ck" is not in "track"
+            return any(
+                word[:4] in (parts if word.isascii() and len(word) < 4 else text) for word in words
+            )
 
         if not words or say_it(f"{self._title} {self._og_title} {path}"):
             return False
@@ -226,6 +236,9 @@ class Words:
         telling = [text for text in self.headings if self._tells(text, entity.name)]
         if not telling:
             return False
+        here = _squashed(last_segment(path))
+        if any(_squashed(text) == here for text in telling):
+            return True
         below = self.subheadings
         if self.title_parts in ([text] for text in telling):  # perhaps the shop's name
             return not any(map(say_it, below))
@@ -236,7 +249,9 @@ class Words:
 
     def _tells(self, heading: str, name: str) -> bool:
         """Whether it says what the page is about: not the shop's name or in other letters."""
-        if _squashed(heading) in self._shop or _script(heading) != _script(name):
+        if _squashed(heading) in self._shop | self._front_links or _script(heading) != _script(
+            name
+        ):
             return False
         if _ANY_PRODUCT.issuperset(heading.split()):
             return False
@@ -449,7 +464,8 @@ class Chooser:
         """The one that a heading begins with, or that alone is one of the lesser headings."""
         own = [entity for entity in entities if not entity.is_foreign]
         named = [entity for entity in own if self._words.lead_to(entity.name)]
-        return named[0] if len(named) == 1 else None
+        told = [entity for entity in entities if self._words.hold(entity.name)]
+        return named[0] if len(named) == 1 and told in ([], named) else None
 
     def _beside_others(self, entities: list[Entity]) -> Entity | None:
         own = [entity for entity in entities if not entity.is_foreign]

@@ -393,6 +393,13 @@ class Document:
         """The texts of the first-level headings."""
         return [node_text(node) for node in self.partial_tree.css("h1")[:20]]
 
+    def links_to(self, address: str) -> list[str]:
+        """What the links to an address say, in words or in a picture's place."""
+        links = self.partial_tree.css(f'a[href="{address}"]')[:20]
+        pictures = [link.css_first("img[alt]") for link in links]
+        said = [picture.attributes.get("alt") or "" for picture in pictures if picture is not None]
+        return said + [node_text(link) for link in links]
+
     def titled_heading(self) -> str:
         """The only heading of the first level, if the title has it too; else ""."""
         headings = self.headings()
