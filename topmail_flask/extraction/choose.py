@@ -173,7 +173,7 @@ class Words:
     def subheadings(self) -> list[str]:
         return [_line(text) for text in self._document.subheadings()]
 
-    @cached_property
+    @ReadOnce
     def _front_links(self) -> set[str]:
         """What the links to the front page say: the name of the shop, as a rule."""
         return {_squashed(text) for text in self._document.links_to("/")} - {""}
@@ -464,8 +464,8 @@ class Chooser:
         """The one that a heading begins with, or that alone is one of the lesser headings."""
         own = [entity for entity in entities if not entity.is_foreign]
         named = [entity for entity in own if self._words.lead_to(entity.name)]
-        told = [entity for entity in entities if self._words.hold(entity.name)]
-        return named[0] if len(named) == 1 and told in ([], named) else None
+        mentioned = [entity for entity in entities if self._words.hold(entity.name)]
+        return named[0] if len(named) == 1 and mentioned in ([], named) else None
 
     def _beside_others(self, entities: list[Entity]) -> Entity | None:
         own = [entity for entity in entities if not entity.is_foreign]
