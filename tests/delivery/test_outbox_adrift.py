@@ -204,6 +204,26 @@ def test_a_copy_in_the_files_place_goes_on_with_the_ledger_of_the_file(tmp_path:
     books.close()
 
 
+def test_what_was_claimed_when_a_copy_was_made_holds_nobody_up(tmp_path: Path) -> None:
+    directory, clock = tmp_path / "box", Clock()
+    books = outbox(directory, clock)
+    fill(books, ten())
+    rows = books.claim(10)
+    shutil.copytree(directory, tmp_path / "copy")
+    for row in rows[:4]:
+        books.delivered(row)
+    directory.rename(tmp_path / "away")
+    (tmp_path / "copy").rename(directory)
+    later = [entry(number, identity=f"shopper-{number - 20}") for number in range(20, 30)]
+    fill(books, later)
+    claimed = {row.entry.key for row in books.claim(50)}
+    free = {row.entry.identity for row in rows[:4]}
+    assert {view.key for view in later if view.identity in free} <= claimed
+    assert not {row.entry.key for row in rows[4:]} & claimed, "these are under way"
+    assert books.stats().balanced
+    books.close()
+
+
 def test_who_withdrew_consent_meanwhile_is_not_tracked_by_what_comes_back(tmp_path: Path) -> None:
     directory, clock = tmp_path / "box", Clock()
     before, after = outbox(directory, clock), outbox(directory, clock)

@@ -54,6 +54,8 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
             return
         _uncount_vanished(target, name)
         note(target, f"{ABSORBED}{name}", 1)
+    if twin:
+        _set_right(target, source)
     found, new = _take_waiting(source, target)
     _take_rest(source, target, same_key=same_key)
     if twin:
@@ -63,14 +65,27 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
     _drop_ended(target)
 
 
+def _set_right(copy: sqlite3.Connection, source: sqlite3.Connection) -> None:
+    """The leases and retries of a copy are of the time when it was made. What ``source`` has no
+    more was sent since, and is sent once more.
+    """
+    copy.execute("UPDATE waiting SET due = 0 WHERE tried = 1")
+    copy.executemany(
+        "UPDATE waiting SET attempts = :attempts, tried = :tried, due = :due, "
+        "failing_since = :failing_since WHERE key = :key",
+        readable(source, "waiting"),
+    )
+
+
 def _take_waiting(source: sqlite3.Connection, target: sqlite3.Connection) -> tuple[int, int]:
     """How many rows could be read, and how many of them were not there yet."""
-    found, before = 0, target.total_changes
-    for row in readable(source, "waiting"):
-        found += _copy(target, "waiting", row, ("attempts", "tried", "due", "failing_since"))
-    for row in readable(source, "views"):  # before version 1
-        found += _copy(target, "waiting", row, ("attempts",))
-    return found, target.total_changes - before
+    known = ("attempts", "tried", "due", "failing_since")
+    (before,) = target.execute("SELECT COUNT(*) FROM waiting").fetchone()
+    found = sum(_copy(target, "waiting", row, known) for row in readable(source, "waiting"))
+    # What versions before the first number of a schema called them:
+    found += sum(_copy(target, "waiting", row, known[:1]) for row in readable(source, "views"))
+    (after,) = target.execute("SELECT COUNT(*) FROM waiting").fetchone()
+    return found, after - before
 
 
 def _take_rest(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: bool) -> None:
