@@ -64,12 +64,12 @@ _IMAGE_LIMIT = 50
 _LONGEST = 8192
 _NO_PICTURE = re.compile(
     r"no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
-    r"image[-_]coming[-_]soon)(?:[-_.]|\Z)|/placeholder/",
+    r"image[-_]coming[-_]soon)(?:[-_.]|\Z)|/placeholder/"
+    # "/uploads/None", as a template prints a missing file.
+    r"|/(?:none|null|undefined|nan)(?:\.\w{2,5})?/?(?:[?#]|\Z)",
     re.IGNORECASE,
 )
 _NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
-# "/uploads/None", as a template prints a missing file.
-_NO_FILE = re.compile(r"/(?:none|null|undefined|nan)(?:\.\w{2,5})?/?(?:[?#]|\Z)", re.IGNORECASE)
 _PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg|bmp)(?:[?#]|\Z)", re.IGNORECASE)
 # The picture of the shop, which a theme gives to every page.
 _LOGO = re.compile(
@@ -200,7 +200,6 @@ def image_of(value: object, place: PageLocation) -> tuple[str, str]:
                 address.lower() in _NO_ADDRESS
                 or len(address) > _LONGEST
                 or _NO_PICTURE.search(address)
-                or _NO_FILE.search(address)
             )
             url = None if is_no_picture else place.absolute(address)
             # The page itself is no picture.

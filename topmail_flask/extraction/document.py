@@ -155,7 +155,10 @@ class Head:
 
     def alternates(self) -> list[str]:
         """The addresses of this page in other languages, as they stand there."""
-        return list(_addresses(_tags_around(self._markup, b"link", b"hreflang")))
+        is_alone = not self.holds(b"hreflang")
+        return (
+            [] if is_alone else list(_addresses(_tags_around(self._markup, b"link", b"hreflang")))
+        )
 
     def metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of every ``<meta property>`` or ``<meta name>``, in their order."""

@@ -371,7 +371,7 @@ def read_plain(document: Document, place: PageLocation, currency: str | None) ->
     except InvalidValueError:
         return None
     fields = [
-        FieldTrace(field, source, short(raw), str(value))
+        FieldTrace(field, source, raw[:200] if type(raw) is str else short(raw), str(value))
         for field, source, raw, value in found
         if value
     ]
