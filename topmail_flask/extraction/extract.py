@@ -65,6 +65,9 @@ SOURCES = (
     Source("product_tags", statements.read_tags, statements.mentions_tags, Kind.HINT),
     Source("view_item", statements.read_view_item, statements.mentions_view_item, Kind.HINT),
 )
+_OTHER_ITEMS = [
+    source for source in SOURCES if source.kind is Kind.ITEMS and source.name != "json_ld"
+]
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd: read as a page, to say why not
 _REMEMBERED_BYTES = 16 * 1024
 # Offers begin and end: an answer is believed for this many seconds.
@@ -258,9 +261,8 @@ class PageInput:
         if self.declared or self.guess or self.settings.id_from:
             return None
         document = self.document
-        for source in SOURCES:
-            is_other = source.kind is Kind.ITEMS and source.name != "json_ld"
-            if is_other and document.once(source.mentions):
+        for source in _OTHER_ITEMS:
+            if document.once(source.mentions):
                 return None
         return read_plain(document, place_of(document, self.settings.url_args, None), self.currency)
 
