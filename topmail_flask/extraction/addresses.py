@@ -33,22 +33,18 @@ _ID_ARGS = (
 _SCRIPT_ID_ARGS = ("id", "item", "product", "sku", "slug", "p", "code")
 _ALL_ID_ARGS = (*_ID_ARGS, *_SCRIPT_ID_ARGS)
 _SCRIPTS = frozenset(
-    """
-    product products item items index view detail details show shop store product_info
-    productdetail product-detail product-details product_details catalog main p pd d dp
-    """.split()
+    """product products item items index view detail details show shop store product_info
+    productdetail product-detail product-details product_details catalog main p pd d dp""".split()
 )
 # Endings of a path that say what is shown, not which product: /blue-mug/p, /mug/reviews.
 _ENDINGS = frozenset(
-    """
-    p pd pdp dp d prd prod product item view show detail details index reviews review buy buy-now
+    """p pd pdp dp d prd prod product item view show detail details index reviews review buy buy-now
     order overview info information description specs specifications features gallery photos images
     questions faq ratings rating print preview quickview quick-view amp share default main home
     configure customize personalize add-to-cart order-now enquire inquiry ask zoom size-guide
     shipping accessories related similar video videos manual downloads compatibility
     kaufen bestellen uebersicht beschreibung bewertungen acheter avis comprar opiniones acquista
-    recensioni kopen kup koupit
-    """.split()
+    recensioni kopen kup koupit""".split()
 )
 _LANGUAGE = re.compile(
     r"(?:ar|bg|bs|ca|cs|da|de|el|en|es|et|fa|fi|fr|he|hi|hr|hu|id|is|it|ja|ko|lt|lv|ms|nb|nl|no|pl|pt"

@@ -25,8 +25,7 @@ from topmail_flask.model.reasons import Reason
 
 # No product stands under these.
 _ELSEWHERE_WORDS = frozenset(
-    """
-    cart carts shopping-cart shoppingcart warenkorb einkaufswagen panier carrito carrello
+    """cart carts shopping-cart shoppingcart warenkorb einkaufswagen panier carrito carrello
     winkelwagen winkelmand koszyk kosik nakupni-kosik varukorg kundvagn handlekurv indkobskurv
     ostoskori sepet sepetim carrinho keranjang cos-cumparaturi кошик корзина
     checkout checkouts zur-kasse caisse finalizar-compra afrekenen pokladna odeme
@@ -37,8 +36,7 @@ _ELSEWHERE_WORDS = frozenset(
     compare comparison product_compare product-compare vergleich vergleichsliste comparer comparador
     account my-account myaccount mein-konto kundenkonto mon-compte mi-cuenta customer
     login log-in signin sign-in register anmelden connexion
-    order-confirmation order-complete order-received thank-you thank_you thankyou
-    """.split()
+    order-confirmation order-complete order-received thank-you thank_you thankyou""".split()
 )
 # Orders: but a pizza stands under /order/margherita.
 _ORDERS = frozenset(
@@ -50,25 +48,19 @@ _OF_ORDERS = re.compile(
 )
 # These are searches and carts too, but also names of places that goods stand under.
 _ELSEWHERE_ALONE = frozenset(
-    """
-    bag basket kasse kassa kassan find results sok haku ara cerca kurv kosar favorites favourites
-    konto profile payment success
-    """.split()
+    """bag basket kasse kassa kassan find results sok haku ara cerca kurv kosar favorites favourites
+    konto profile payment success""".split()
 )
 _SHOP_ROOTS = frozenset(
-    """
-    shop store onlineshop webshop eshop catalog boutique tienda negozio sklep obchod butik winkel
-    loja magaza index user users my b2c
-    """.split()
+    """shop store onlineshop webshop eshop catalog boutique tienda negozio sklep obchod butik winkel
+    loja magaza index user users my b2c""".split()
 )
 # A page directly under one of these lists products, or tells of them.
 _LISTINGS = frozenset(
-    """
-    c collection collections category categories product-category kategorie kategorien
+    """c collection collections category categories product-category kategorie kategorien
     produkt-kategorie produktkategorie categorie categorie-produit categoria categoria-producto
     kategori brand brands marke marken marque marques marca tag tags product-tag
-    blog blogs news magazin magazine journal ratgeber guides recipes rezepte recettes
-    """.split()
+    blog blogs news magazin magazine journal ratgeber guides recipes rezepte recettes""".split()
 )
 _PRODUCTS = frozenset(["p", "product", "products"])
 _LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][a-z]{2,4})?\Z")
@@ -126,11 +118,9 @@ _TITLE_PARTS = re.compile(r"\s+[|–—·•»›:-]+\s+|\s*[|»›]\s*")
 _SAYS_MORE = re.compile(r"\s*[,(|–/]")
 # What a title says of a page whatever it shows.
 _ANY_PRODUCT = frozenset(
-    """
-    product products item article detail details product details product page produkt artikel
+    """product products item article detail details product details product page produkt artikel
     produit article produkte producto prodotto produto shop store home produktdetails produktdetail
-    artikeldetails artikeldetail productdetails productdetail
-    """.split()
+    artikeldetails artikeldetail productdetails productdetail""".split()
 )
 _PAGED = re.compile(rb"rel=[\"']?next\b|[?&](?:amp;)?page=2\b|view_item_list", re.IGNORECASE)
 _CARDS = re.compile(rb"product-(?:card|item|tile|grid)|grid__item|productgrid", re.IGNORECASE)

@@ -323,9 +323,7 @@ _STRUCK = "del, s, strike"
 _ICONS = re.compile(r"[\ue000-\uf8ff]")
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
 _BLOCKS = frozenset(
-    """
-    address br dd div dl dt h1 h2 h3 h4 h5 h6 li ol p section table td tr ul
-    """.split()
+    """address br dd div dl dt h1 h2 h3 h4 h5 h6 li ol p section table td tr ul""".split()
 )
 _SUBHEADING_LIMIT = 60
 _CENTS = re.compile(r"\s*\d\d\s*")

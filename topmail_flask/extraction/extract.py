@@ -319,10 +319,8 @@ def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = Non
 #
 # Properties that are read here, or that say nothing about the product's fields.
 _PROPERTIES = frozenset(
-    """
-    @context @type name sku description image brand category url offers aggregateRating productID
-    mpn gtin gtin8 gtin12 gtin13 gtin14 color material size weight
-    """.split()
+    """@context @type name sku description image brand category url offers aggregateRating productID
+    mpn gtin gtin8 gtin12 gtin13 gtin14 color material size weight""".split()
 )
 _OF_OFFER = frozenset(
     "@type url price priceCurrency availability itemCondition priceValidUntil seller".split()

@@ -30,16 +30,12 @@ from topmail_flask.extraction.schema_org import (
 
 OFFER_LIMIT = 1_000
 _AVAILABLE = frozenset(
-    """
-    instock limitedavailability onlineonly preorder presale backorder madetoorder
-    """.split()
+    """instock limitedavailability onlineonly preorder presale backorder madetoorder""".split()
 )
 _NESTING_LIMIT = 4
 _CONDITIONS = frozenset(
-    """
-    availability validForMemberTier priceSpecification eligibleCustomerType eligibleQuantity
-    validThrough priceValidUntil validFrom businessFunction
-    """.split()
+    """availability validForMemberTier priceSpecification eligibleCustomerType eligibleQuantity
+    validThrough priceValidUntil validFrom businessFunction""".split()
 )
 _NO_SALES = frozenset(["leaseout", "rent", "rental", "buy", "repair", "provideservice"])
 
@@ -168,9 +164,8 @@ def _parsed(value: object, day_time: time) -> float | None:
 
 
 _LIST_PRICES = frozenset(
-    """
-    listprice strikethroughprice regularprice msrp srp invoiceprice minimumadvertisedprice
-    """.split()
+    """listprice strikethroughprice regularprice msrp srp invoiceprice
+    minimumadvertisedprice""".split()
 )
 _CHARGES = frozenset(["deliverychargespecification", "paymentchargespecification"])
 _CHARGE = re.compile(

@@ -17,17 +17,13 @@ from typing import Any, NamedTuple
 REFUSED: Any = type("Refused", (), {"__repr__": lambda _: "REFUSED"})()
 """Stands for the value of an attribute that would have to be queried for."""
 _DATABASES = frozenset(
-    """
-    sqlalchemy sqlmodel flask_sqlalchemy peewee playhouse mongoengine pymongo mongomock pony
-    sqlite3 psycopg psycopg2 asyncpg pymysql MySQLdb mysql mariadb redis
-    """.split()
+    """sqlalchemy sqlmodel flask_sqlalchemy peewee playhouse mongoengine pymongo mongomock pony
+    sqlite3 psycopg psycopg2 asyncpg pymysql MySQLdb mysql mariadb redis""".split()
 )
 # What only code that queries calls.
 _QUERYING = frozenset(
-    """
-    execute executemany fetchone fetchall fetchmany cursor query select filter_by get_or_none
-    get_or_404 first_or_404 find_one aggregate
-    """.split()
+    """execute executemany fetchone fetchall fetchmany cursor query select filter_by get_or_none
+    get_or_404 first_or_404 find_one aggregate""".split()
 )
 _DEEPEST = 4
 _MOST_CLASSES = 4096

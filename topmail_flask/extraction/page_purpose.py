@@ -20,41 +20,33 @@ from topmail_flask.model.reasons import Reason
 
 # On a page of one of these a product is worked on, not shown.
 _STAFF = frozenset(
-    """
-    admin admins administration administrator backend backoffice back-office dashboard dashboards
-    manage manager management staff edit edits editor update updates delete deletes destroy create
-    creates review reviews invoice invoices cms intranet verwaltung bearbeiten bewerken editar
-    """.split()
+    """admin admins administration administrator backend backoffice back-office
+    dashboard dashboards manage manager management staff edit edits editor update
+    updates delete deletes destroy create creates review reviews invoice invoices cms
+    intranet verwaltung bearbeiten bewerken editar""".split()
 )
 # Here a product is bought or one of many; but goods stand under such words, too.
 _BUYING = frozenset(
-    """
-    cart carts basket baskets bag checkout checkouts order orders purchase purchases buy wishlist
+    """cart carts basket baskets bag checkout checkouts order orders purchase purchases buy wishlist
     wishlists compare comparison search category categories new add-to-cart warenkorb kasse
     bestellung bestellungen panier caisse commande commandes carrito pedido pedidos carrello ordine
-    ordini winkelwagen varukorg merkzettel
-    """.split()
+    ordini winkelwagen varukorg merkzettel""".split()
 )
 # Nothing is shown under these alone, before the number of a product: ``/cart/7``.
 _NEVER_SHOWN = frozenset(
-    """
-    cart basket checkout wishlist wishlists compare add-to-cart warenkorb kasse panier carrito
-    carrello winkelwagen varukorg merkzettel
-    """.split()
+    """cart basket checkout wishlist wishlists compare add-to-cart warenkorb kasse panier carrito
+    carrello winkelwagen varukorg merkzettel""".split()
 )
 # What is done in a cart: two words of buying in one address are no name of goods.
 _DOING = frozenset(
-    """
-    add added remove removed confirm confirmation confirmed success complete completed thanks
-    history status payment pay step place placed cancel account
-    """.split()
+    """add added remove removed confirm confirmation confirmed success complete completed thanks
+    history status payment pay step place placed cancel account""".split()
 )
 _GOODS = frozenset(
-    """
-    product products item items article articles goods variant variants stock inventory image images
-    photo photos page form view views detail details list single one by id price prices my the a an
-    catalog catalogue shop store seller vendor merchant site web product-page
-    """.split()
+    """product products item items article articles goods variant variants stock
+    inventory image images photo photos page form view views detail details list single
+    one by id price prices my the a an catalog catalogue shop store seller vendor
+    merchant site web product-page""".split()
 )
 _ALL = _STAFF | _GOODS
 # In the name of a view these may be a part of what a product page offers.

@@ -21,38 +21,28 @@ from topmail_flask.model.text import clean
 Node = dict[str, Any]
 
 PRODUCTS = frozenset(
-    """
-    product individualproduct productmodel someproducts vehicle car motorcycle motorizedbicycle
-    busorcoach book drug dietarysupplement
-    """.split()
+    """product individualproduct productmodel someproducts vehicle car motorcycle motorizedbicycle
+    busorcoach book drug dietarysupplement""".split()
 )
 GROUPS = frozenset(["productgroup"])
 OFFERS = frozenset(["offer", "aggregateoffer", "offerforpurchase", "offerforlease"])
 LISTINGS = frozenset(
-    """
-    collectionpage searchresultspage itemlist offercatalog checkoutpage aboutpage contactpage
-    profilepage order invoice
-    """.split()
+    """collectionpage searchresultspage itemlist offercatalog checkoutpage aboutpage contactpage
+    profilepage order invoice""".split()
 )
 PAGES = frozenset(["webpage", "itempage", "productpage"])
 ARTICLES = frozenset(
-    """
-    article newsarticle blogposting reportagenewsarticle analysisnewsarticle opinionnewsarticle
-    reviewnewsarticle techarticle scholarlyarticle liveblogposting recipe qapage
-    """.split()
+    """article newsarticle blogposting reportagenewsarticle analysisnewsarticle opinionnewsarticle
+    reviewnewsarticle techarticle scholarlyarticle liveblogposting recipe qapage""".split()
 )
 SITES = frozenset(
-    """
-    website organization onlinestore onlinebusiness store localbusiness corporation
-    """.split()
+    """website organization onlinestore onlinebusiness store localbusiness corporation""".split()
 )
 # What a product or a page mentions without being about it (rule R13).
 RELATED = frozenset(
-    """
-    isRelatedTo isSimilarTo isAccessoryOrSparePartFor isConsumableFor itemListElement item
+    """isRelatedTo isSimilarTo isAccessoryOrSparePartFor isConsumableFor itemListElement item
     itemOffered hasOfferCatalog makesOffer review reviews itemReviewed mentions potentialAction
-    subjectOf isPartOf
-    """.split()
+    subjectOf isPartOf""".split()
 )
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
