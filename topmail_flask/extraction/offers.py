@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -33,6 +32,8 @@ _AVAILABLE = frozenset(
     """instock limitedavailability onlineonly preorder presale backorder madetoorder""".split()
 )
 _NESTING_LIMIT = 4
+_INHERITED = ("priceCurrency", "availability")
+_OF_CURRENCY = ("priceCurrency", "currency")
 _CONDITIONS = frozenset(
     """availability validForMemberTier priceSpecification eligibleCustomerType eligibleQuantity
     validThrough priceValidUntil validFrom businessFunction""".split()
@@ -58,16 +59,13 @@ def offers_of(node: Node, *, every: bool = False, limit: int = OFFER_LIMIT) -> l
                 break
             if not isinstance(element, dict):
                 continue
-            offer = {**_inherited(parent), **element} if parent else element
+            inherited = {key: parent[key] for key in _INHERITED if key in parent}
+            offer = {**inherited, **element} if inherited else element
             found.append(offer)
             is_summed_up = low_price(offer) is not None and not every
             if "offers" in offer and depth < _NESTING_LIMIT and not is_summed_up:
                 waiting.append((offer["offers"], depth + 1, offer))
     return found
-
-
-def _inherited(parent: Node) -> Node:
-    return {key: parent[key] for key in ("priceCurrency", "availability") if key in parent}
 
 
 def low_price(offer: Node) -> object:
@@ -84,12 +82,8 @@ def is_zero(value: object) -> bool:
 
 
 def _availability(offer: Node) -> str:
-    return _availability_named(scalar_text(offer.get("availability")))
-
-
-@lru_cache(maxsize=64)
-def _availability_named(text: str) -> str:
-    return re.sub(r"[\s_-]", "", short_type(text))
+    said = short_type(scalar_text(offer.get("availability")))
+    return said.replace(" ", "").replace("_", "").replace("-", "")
 
 
 def unavailable(offer: Node) -> int:
@@ -121,7 +115,8 @@ def holds(offer: Node, now: float) -> bool:
         or any(map(_is_of_several, each(offer.get("eligibleQuantity"))))
     ):
         return False
-    if any(_is_past(offer.get(name), now) for name in ("validThrough", "priceValidUntil")):
+    ends = (_parsed(offer.get(name), time.max) for name in ("validThrough", "priceValidUntil"))
+    if any(end is not None and end < now for end in ends):
         return False
     begins = _parsed(offer.get("validFrom"), time.min)
     return begins is None or begins <= now
@@ -141,11 +136,6 @@ def _is_for_members(offer: Node) -> bool:
 def _is_of_several(quantity: object) -> bool:
     least = quantity.get("minValue") if isinstance(quantity, dict) else None
     return (machine_amount(next(each(least), None)) or 0) > 1
-
-
-def _is_past(value: object, now: float) -> bool:
-    ends = _parsed(value, time.max)
-    return ends is not None and ends < now
 
 
 def _parsed(value: object, day_time: time) -> float | None:
@@ -252,11 +242,8 @@ def _all_offers(nodes: list[Node]) -> Iterator[Node]:
         for offer in offers_of(node):
             if id(offer) not in seen:
                 seen.add(id(offer))
-                yield {**offer, "priceCurrency": code} if _lacks_currency(offer, code) else offer
-
-
-def _lacks_currency(offer: Node, code: object) -> bool:
-    return code is not None and "priceCurrency" not in offer and "currency" not in offer
+                lacks_it = code is not None and offer.keys().isdisjoint(_OF_CURRENCY)
+                yield {**offer, "priceCurrency": code} if lacks_it else offer
 
 
 def _prices(offer: Node, shop: Shop, problems: list[str]) -> Iterator[OfferPrice]:
