@@ -44,6 +44,12 @@ _SESSION_KEYS = ("user", "email", "user_email", "username")
 _STAFF_MARKS = frozenset({"is_admin", "is_staff", "is_superuser"})
 
 
+def _here() -> dict[str, Any]:
+    """What ``g`` holds; each look through its proxy would cost 1 us."""
+    here: dict[str, Any] = vars(g._get_current_object())  # noqa: SLF001
+    return here
+
+
 def flask_login_shopper(request: Request) -> Shopper | None:
     """Flask-Login's ``current_user`` with its address, or None: nobody is logged in.
 
@@ -63,7 +69,7 @@ def flask_login_shopper(request: Request) -> Shopper | None:
 
 def jwt_shopper(_: Request) -> Shopper | None:
     """The user or the identity of the token that flask-jwt-extended has verified for the view."""
-    if "_jwt_extended_jwt" not in g:
+    if "_jwt_extended_jwt" not in _here():
         return None
     import flask_jwt_extended  # noqa: PLC0415  only shops with flask-jwt-extended have it
 
@@ -77,14 +83,15 @@ def jwt_shopper(_: Request) -> Shopper | None:
 
 def g_user_shopper(_: Request) -> Shopper | None:
     """The user that a ``before_request`` function of the shop has put on ``g.user``."""
-    return shopper_of(g.get("user"))
+    return shopper_of(_here().get("user"))
 
 
 def session_shopper(request: Request) -> Shopper | None:
     """``user``, ``email``, ``user_email`` or ``username`` of the session, if it has an address."""
     if not _may_have_session(request):
         return None
-    found = (shopper_of(session.get(name)) for name in _SESSION_KEYS)
+    stored = session._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  as for g
+    found = (shopper_of(stored.get(name)) for name in _SESSION_KEYS)
     return next(filter(None, found), None)
 
 
@@ -160,7 +167,7 @@ def _may_have_session(request: Request) -> bool:
 
 
 def _is_nobody_for_flask_login(request: Request) -> bool:
-    user: Any = vars(g._get_current_object()).get("_login_user")  # noqa: SLF001  as above
+    user: Any = _here().get("_login_user")
     if user is not None:
         return not user or not user.is_authenticated
     environ = request.environ
@@ -170,7 +177,7 @@ def _is_nobody_for_flask_login(request: Request) -> bool:
 
 
 def _flask_login_user(request: Request) -> Any:
-    user: Any = vars(g._get_current_object()).get("_login_user")  # noqa: SLF001  as above
+    user: Any = _here().get("_login_user")
     if user is None:
         if _is_nobody_for_flask_login(request):
             return None
@@ -238,7 +245,7 @@ class FlaskShopperSource:
         opened = known["_session"] if "_session" in known else known.get("session")
         if opened is None or not opened.accessed:
             return False
-        here = vars(g._get_current_object())  # noqa: SLF001  as above
+        here = _here()
         return "_login_user" in here or not hasattr(self._app, "login_manager")
 
     def ask_early(self) -> None:
@@ -299,8 +306,7 @@ class FlaskShopperSource:
     def _is_nobody_logged_in(self) -> bool:
         """The same of log-ins, without loading a session or a user."""
         environ, app = self._request.environ, self._app
-        # Each look through the proxy would cost 1 us.
-        here = vars(g._get_current_object())  # noqa: SLF001
+        here = _here()
         if "user" in here or "_jwt_extended_jwt" in here:
             return False
         has_session = app.config["SESSION_COOKIE_NAME"] in environ.get("HTTP_COOKIE", "")
@@ -327,7 +333,7 @@ class FlaskShopperSource:
 
     def is_staff(self) -> bool:
         """Whether the request's user is one of the shop's own; only what is loaded is asked."""
-        here = vars(g._get_current_object())  # noqa: SLF001  as above
+        here = _here()
         user: Any = here.get("_login_user") or here.get("user")
         cls: Any = type(user)
         if user is None or (

@@ -104,7 +104,7 @@ class Identify:
         """Forget who uses this browser."""
         request.environ[IDENTIFIED] = None
 
-    def notice_link(self, *_: object) -> None:
+    def notice_link(self) -> None:
         """At the beginning of every request: see whether it came by a signed link."""
         try:
             asked = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
