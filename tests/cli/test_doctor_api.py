@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import requests
 
 from tests.cli.examined import found, tea_app, told
 from topmail_flask.sandbox import Sandbox
@@ -62,6 +63,16 @@ def test_automations_that_topmail_does_not_know_are_named(topmail: Sandbox) -> N
     level, what = told(tea_app(topmail, NAMED))["automations"]
     assert (level, "TopMail knows cart, back. The key may start them" in what) == ("ok", True)
     assert topmail.automation_runs == []
+
+
+def test_a_paused_automation_is_told_of(topmail: Sandbox) -> None:
+    for name in NAMED["TOPMAIL_AUTOMATIONS"].values():
+        topmail.add_automation(name)
+    key = {"Authorization": f"Bearer {topmail.api_key}"}
+    path = f"{topmail.base_url}/automations/flow-back"
+    assert requests.patch(path, json={"status": "paused"}, headers=key, timeout=9).ok
+    level, what = told(tea_app(topmail, NAMED))["automations"]
+    assert (level, "Paused in TopMail: back." in what) == ("warning", True)
 
 
 def test_automations_of_a_sandbox_that_knows_every_one_are_well(topmail: Sandbox) -> None:

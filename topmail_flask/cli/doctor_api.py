@@ -77,7 +77,8 @@ def contacts(store: Store) -> Finding:
 
 
 def automations(store: Store) -> Finding:
-    """Does TopMail know the automations that TOPMAIL_AUTOMATIONS names, and may the key start them?
+    """Does TopMail know the automations that TOPMAIL_AUTOMATIONS names, do they run, and may the
+    key start them?
 
     A name or an id of a wrong shape stops the app at its start.
     """
@@ -88,22 +89,29 @@ def automations(store: Store) -> Finding:
     may = _may(store, path, "start them")
     if may.what == NOT_ASKED:
         return may
-    statuses = {name: _status_of(store, f"/automations/{at}") for name, at in named.items()}
-    unknown = [name for name, status in statuses.items() if status == 404]
-    if unknown:
+    found = {name: _automation(store, f"/automations/{at}") for name, at in named.items()}
+    if unknown := [name for name, state in found.items() if state == "not_found"]:
         what = f"TopMail does not know these of TOPMAIL_AUTOMATIONS: {', '.join(unknown)}."
         return error(what, "Take each id from TopMail's dashboard; a trigger of it is refused.")
-    unsure = [name for name, status in statuses.items() if status != 200]
+    if paused := [name for name, state in found.items() if state == "paused"]:
+        what = f"Paused in TopMail: {', '.join(paused)}. A trigger of it may start nothing."
+        return warning(what, "Activate it in TopMail's dashboard.")
+    unsure = [name for name, state in found.items() if not state]
     if may.level == "ok" and unsure:
         what = f"TopMail did not say whether it knows: {', '.join(unsure)}."
         return warning(what, "Compare their ids with the dashboard, or let the key read flows.")
     return ok(f"TopMail knows {', '.join(named)}. {may.what}") if may.level == "ok" else may
 
 
-def _status_of(store: Store, path: str) -> int | None:
+def _automation(store: Store, path: str) -> str:
+    """``"not_found"``; what TopMail says of its state, ``"known"`` if it says nothing; or ""."""
     exchange = store.ask("GET", path)
-    outcome = exchange.outcome if exchange else None
-    return outcome.status if isinstance(outcome, Answer) else None
+    if exchange is None or not isinstance(exchange.outcome, Answer):
+        return ""
+    if exchange.outcome.status == 404:
+        return "not_found"
+    found = answers.content(exchange.outcome)
+    return "" if isinstance(found, DeliveryError) else str(found.get("status") or "known")
 
 
 def clock(store: Store) -> Finding:

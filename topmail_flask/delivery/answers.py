@@ -73,7 +73,7 @@ def receipt(
     :param any_shape: any 2xx is a success, whatever its body.
     :param alone: codes of 403 and 404 that speak of this call alone.
     """
-    found = _content(answer)
+    found = content(answer)
     if isinstance(found, SuspiciousAnswer) and any_shape:
         found = {}
     if isinstance(found, SendingBlocked) and (code := _code(answer) or found.code) in alone:
@@ -86,7 +86,7 @@ def receipt(
 
 def contact(answer: Answer) -> Contact | DeliveryError:
     """One contact, as it was made."""
-    found = _content(answer)
+    found = content(answer)
     if isinstance(found, DeliveryError):
         return found
     return _contact(found) or _suspicious(answer)
@@ -94,7 +94,7 @@ def contact(answer: Answer) -> Contact | DeliveryError:
 
 def contacts(answer: Answer) -> list[Contact] | DeliveryError:
     """The contacts that a search found."""
-    found = _content(answer, list)
+    found = content(answer, list)
     if isinstance(found, DeliveryError):
         return found
     return [contact for each in found if isinstance(each, dict) and (contact := _contact(each))]
@@ -108,7 +108,7 @@ def _contact(fields: dict[str, Any]) -> Contact | None:
     return Contact(name, _text(fields.get("email")), known)
 
 
-def _content(answer: Answer, kind: type[Any] = dict) -> Any:
+def content(answer: Answer, kind: type[Any] = dict) -> Any:
     """What ``data`` holds, or the error."""
     if not 200 <= answer.status < 300:
         return reaction(answer)
