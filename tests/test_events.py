@@ -278,17 +278,24 @@ def test_a_withdrawn_consent_drops_what_waits_now_and_for_later(
 
 KILLED = """
 import os, signal, sys
+from datetime import timedelta
 from flask import Flask
 from topmail_flask import TopMail
 app = Flask("shop")
 app.config.update(SECRET_KEY="x", TOPMAIL_API_KEY=sys.argv[1], TOPMAIL_BASE_URL=sys.argv[2],
     TOPMAIL_OUTBOX=sys.argv[3], TOPMAIL_DELIVERY="worker")
-app.config["TOPMAIL_AUTOMATIONS"] = {"cart": "flow-cart"}
-topmail = TopMail(app)
+app.config["TOPMAIL_AUTOMATIONS"] = {"cart": "flow-cart", "back": "flow-back"}
+topmail, ann, bob = TopMail(app), "ann@shop.example", "bob@shop.example"
+tea = {"id": "tea", "name": "Green tea", "url": "https://shop.example/tea"}
 with app.app_context():
-    topmail.trigger("cart", shopper="ann@shop.example", once="cart-17")
-    topmail.track_conversion("signup", shopper="ann@shop.example")
-    topmail.track_purchase("A-7", shopper="ann@shop.example")
+    topmail.trigger("cart", shopper=ann, once="cart-17")
+    topmail.track_conversion("signup", shopper=ann)
+    topmail.track_purchase("A-7", shopper=ann)
+    topmail.track(tea, shopper=bob, url="https://shop.example/tea", consent=True)
+    topmail.trigger("back", shopper=bob, after=timedelta(milliseconds=1))
+    topmail.trigger("cart", shopper=bob, once="cart-18", after=timedelta(hours=1))
+    topmail.cancel("cart-18")
+    topmail.address_changed(bob, "bob@new.example.org")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -297,16 +304,25 @@ def test_nothing_is_lost_when_the_process_is_killed_between_call_and_delivery(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o700)
+    sandbox.add_contact("bob@new.example.org")
     place = str(tmp_path / "outbox")
     words = [sys.executable, "-c", KILLED, sandbox.api_key, sandbox.base_url, place]
     assert subprocess.run(words, check=False, env=dict(os.environ)).returncode == -signal.SIGKILL
     app = Flask("shop")
     config = {"API_KEY": sandbox.api_key, "BASE_URL": sandbox.base_url, "OUTBOX": place}
     app.config.update({f"TOPMAIL_{name}": value for name, value in config.items()}, SECRET_KEY="x")
-    TopMail(app)
+    topmail = TopMail(app)
     done = app.test_cli_runner().invoke(args=["topmail", "drain"])
     assert done.exit_code == 0, done.output
-    assert len(sandbox.automation_runs) == 1
+    assert sorted((run["automation_id"], run["email"]) for run in sandbox.automation_runs) == [
+        ("flow-back", "bob@new.example.org"),
+        ("flow-cart", ANN),
+    ]
+    (view,) = sandbox.views
+    assert (view["email"], view["product_id"]) == ("bob@new.example.org", "tea")
+    with app.app_context():
+        stats = topmail.stats()
+    assert (stats.pending, stats.reasons) == (0, {Reason.CANCELLED: 1})
     assert sorted(each["type"] for each in sandbox.conversions) == ["purchase", "signup"]
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.delivery import chaos as acts
+from tests.delivery.entry_making import bytes_below, total
 from tests.delivery.simulation import World, world
+from topmail_flask.delivery.admin import OutboxAdmin, forget
 from topmail_flask.delivery.kinds import BY_TYPE, KINDS
 from topmail_flask.model.events import Conversion, Event, ProductView, Purchase, Trigger
 from topmail_flask.model.product import Product
@@ -119,6 +121,31 @@ def test_every_kind_is_dropped_when_its_shopper_withdraws_consent(kind: str, sho
     shop.run(HOUR)
     assert len(shop.chaos.calls) == before
     assert [reason for _, reason in shop.dropped] == [Reason.CONSENT_WITHDRAWN]
+
+
+@kinds
+@pytest.mark.parametrize("later", [False, True])
+def test_every_kind_is_gone_when_its_shopper_is_forgotten(
+    kind: str, later: bool, shop: World
+) -> None:
+    shop.chaos.otherwise = acts.status(503)
+    shop.tell(event_of(kind, shop))
+    if later:
+        shop.run(60)  # it was tried, and waits for another try
+    shop.tell(trigger(shop, due=shop.clock() + HOUR))
+    admin = OutboxAdmin(
+        shop.directory, shop.settings, lambda *_: None, shop.identities.of, clock=shop.clock
+    )
+    assert total(forget(admin, [ADA], now=shop.clock()))["removed"] == 2
+    admin.close()
+    assert ADA.identity.encode() not in bytes_below(shop.directory)
+    shop.chaos.otherwise = acts.ok
+    before = len(shop.chaos.calls)
+    shop.run(60)
+    shop.passed += HOUR
+    shop.run(60)
+    assert len(shop.chaos.calls) == before
+    assert (shop.stats.pending, shop.stats.reasons) == (0, {Reason.FORGOTTEN: 2})
 
 
 @kinds

@@ -398,15 +398,16 @@ def move(connection: sqlite3.Connection, order: Entry, now: float) -> None:
     """
     email = json.loads(order.body)["email"]
     query = (
-        "SELECT id, line, attempts = 0 AND (tried = 0 OR due = 0) FROM waiting "  # noqa: S608
+        "SELECT id, line, attempts = 0 AND (tried = 0 OR due = 0), due FROM waiting "  # noqa: S608
         f"WHERE {IS_OF} AND at <= ?"
     )
     asked = *[order.identity] * 3, order.at
-    for row_id, line, is_new in connection.execute(query, asked).fetchall():
+    for row_id, line, is_new, due in connection.execute(query, asked).fetchall():
         with suppress(ValueError, TypeError):  # what cannot be read is not sent either
             entry = Entry.from_line(line)
             identity = entry.identity.replace(order.identity, order.repeat, 1)
-            changed = entry.moved(identity, email if is_new or entry.due > now else None)
+            is_unsent = is_new or entry.due > now or 0 < due <= entry.due  # a lease ends later
+            changed = entry.moved(identity, email if is_unsent else None)
             query = "UPDATE waiting SET identity = ?, line = ? WHERE id = ?"
             connection.execute(query, (identity, changed.to_line(), row_id))
     _move_held(connection, order, email, now)
