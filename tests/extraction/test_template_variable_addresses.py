@@ -134,6 +134,7 @@ def test_the_first_picture_with_an_address_is_taken() -> None:
     rejected: dict[str, str] = {}
     shown = {**LAMP, "image_url": "", "image": "a.jpg", "picture": JPEG, "thumbnail": "/t.jpg"}
     assert read(shown, rejected=rejected).image_url == "https://shop.test/t.jpg"
+    assert read({**LAMP, "pic": "/p.jpg"}).image_url == "https://shop.test/p.jpg"
     assert rejected == {}
     assert read({**LAMP, "image": "a.jpg"}, rejected=rejected).image_url is None
     assert "TOPMAIL_IMAGE_BASE" in rejected["image_url"]

@@ -136,6 +136,7 @@ def test_a_price_is_never_sent_in_another_currency_than_its_own(
         ({"price": 20, "sale_price": 25}, "20.00"),
         ({"price": None, "sale_price": 15}, "15.00"),
         ({"price": None, "regular_price": 30, "unit_price": 20}, "20.00"),
+        ({"price": None, "sell_price": 20, "deal_price": 15}, "15.00"),
         ({"price": 20, "cost": 5, "amount": 3, "discounted_price": 2}, "20.00"),
     ],
 )

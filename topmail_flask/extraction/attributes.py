@@ -333,18 +333,20 @@ _WORDS: dict[str, str] = {
         codigo referencia reference kod codice""",
     "name": """name title product_name product_title item_name nombre titre titulo nom bezeichnung
         titel produktname artikelname nome titolo naam namn navn nazwa nazev isim nimi denumire
-        nombre_producto nom_produit nome_prodotto nome_produto designation""",
+        nombre_producto nom_produit nome_prodotto nome_produto designation
+        display_name""",
     "price": """price unit_price base_price regular_price basic_price amount_price product_price
         selling_price retail_price list_price price_amount gross_price price_gross price_incl_tax
         precio precio_unitario precio_venta prix prix_unitaire prix_ttc preis verkaufspreis
         einzelpreis bruttopreis preis_brutto prezzo prezzo_unitario preco preco_unitario prijs pris
-        cena fiyat hinta pret default_price mrp""",
+        cena fiyat hinta pret default_price sell_price sales_price our_price price_value mrp""",
     "cents": """price_cents price_in_cents price_cent unit_amount price_minor price_pence
         price_in_pence unit_price_cents amount_cents base_price_cents precio_centavos
         precio_en_centavos preis_cent preis_in_cent preis_cents prix_centimes prix_cents
         prezzo_centesimi preco_centavos""",
     "sale": """sale_price special_price final_price current_price offer_price promo_price
-        promotional_price reduced_price price_sale sale_unit_price precio_oferta precio_final
+        promotional_price reduced_price price_sale sale_unit_price deal_price
+        price_after_discount precio_oferta precio_final
         precio_rebajado prix_promo prix_reduit prix_solde prix_final angebotspreis aktionspreis
         sonderpreis endpreis prezzo_scontato preco_promocional preco_final""",
     "sale_cents": "sale_price_cents special_price_cents final_price_cents sale_price_in_cents",
@@ -357,7 +359,7 @@ _WORDS: dict[str, str] = {
         thumbnail_url photo photo_url main_image primary_image cover_image featured_image image_path
         image_file image_name image_filename images photos pictures image_urls gallery cover
         imagen imagenes imagen_url foto fotos foto_url bild bilder bild_url immagine immagini imagem
-        imagens afbeelding obrazek""",
+        imagens afbeelding obrazek zdjecie pic thumb first_image""",
     "category": "category category_name categoria kategorie categorie",
     "brand": "brand brand_name manufacturer vendor marca marke marque hersteller",
     "sku": "sku product_sku artikelnummer",

@@ -52,7 +52,8 @@ _REDUCED = re.compile(
 )
 _FORMER_WORDS = re.compile(
     r"\b(?:was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp|mrp"
-    r"|(?:list|regular|old|original|former)\s+price|listenpreis|prima|invece di)\b[^\d]{0,20}\Z",
+    r"|(?:list|regular|old|original|former)\s+price|listenpreis|prima|invece di"
+    r"|30\s(?:days|tagen?|jours|d[ií]as|giorni|dagen|dni|zile))\b[^\d]{0,20}\Z",
     re.IGNORECASE,
 )
 _OTHER_MONEY = re.compile(
@@ -69,17 +70,23 @@ _PART_BEFORE = re.compile(
     r"\s?\S{0,3}\s?\Z",
     re.IGNORECASE,
 )
+_SIGN = r"[^\w,;]{0,3}[^\W\d]{0,3}[^\w,;]{0,3}"
 _PART_AFTER = re.compile(
-    r"[^\w,;]{0,3}[^\W\d]{0,3}[^\w,;]{0,3}(?:/\s?(?:\d|[kc]?[gml]\b|mo|m[²2])|(?:per|pro)\s|a month"
+    rf"{_SIGN}(?:/\s?(?:\d|[kc]?[gml]\b|mo|m[²2])|(?:per|pro)\s|a month"
     r"|monthly|mtl|(?:(?-i:HT)|net|netto"
     rf"|(?:excl?|exkl|ex|excluding|without|ohne|hors|plus|zzgl){_TAX})\b(?!:?\s?\S{{0,3}}\s?\d))",
+    re.IGNORECASE,
+)
+_GIVEN_AFTER = re.compile(
+    rf"{_SIGN}(?:off(?!-)|voucher|gutschein|coupon|cashback|rabatt|discount|réduction|descuento)\b",
     re.IGNORECASE,
 )
 # Under such a heading stand other products.
 _OTHERS = re.compile(
     rb"related|similar|recommend|also (?:like|love|b|v)|recently|customers|more (?:from|like)"
     rb"|\xc3\xa4hnlich|kunden|empfehl|zuletzt|auch gefallen|passend|aimerez|similaires|aussi"
-    rb"|tambi\xc3\xa9n|relacionad|correlat|anche|gerelateerd|interesse",
+    rb"|tambi\xc3\xa9n|relacionad|correlat|anche|gerelateerd|interesse|accessor|zubeh|bestsell"
+    rb"|popular|beliebt|trending|frequently",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
@@ -380,7 +387,10 @@ def _is_other_money(before: str, after: str) -> bool:
     words = before.rpartition(_BLOCK)[2][-60:]  # what another element says is of something else
     if _COUNTED.match(after) or _FORMER_WORDS.search(words) or _OTHER_MONEY.search(words):
         return True
-    is_part = _PART_BEFORE.search(words) or _PART_AFTER.match(after.partition(_BLOCK)[0])
+    following = after.partition(_BLOCK)[0]
+    if _GIVEN_AFTER.match(following):
+        return True
+    is_part = _PART_BEFORE.search(words) or _PART_AFTER.match(following)
     return bool(is_part and _MONEY.search(f"{before[-_AFTER:]}\n{after}"))
 
 
