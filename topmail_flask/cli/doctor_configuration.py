@@ -32,6 +32,8 @@ _FIX = (
 )
 _NAMES_VISITORS = re.compile(rb"\.(identify|sign_link)\(")
 _OF_OTHERS = {"site-packages", "dist-packages", "topmail_flask"}
+_HAS_ADDRESS = {"email", "mail", "email_address", "__getattr__"}
+_NO_CODE = (lambda: None).__code__
 SHOWN = ("topmail-flask", "flask", "werkzeug", "requests", "blinker")
 _NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".internal")
 
@@ -146,7 +148,7 @@ def shoppers(store: Store) -> Finding:
     if user_loader is None and not getattr(login, "_request_callback", None):
         return error("Flask-Login has no user_loader: nobody is ever logged in.", _FIX)
     users = _user_classes(user_loader)
-    blind = next((user for user in users if not _has_email(user)), None)
+    blind = next((user for user in users if _HAS_ADDRESS.isdisjoint(_names_of(user))), None)
     if blind is not None:
         what = f"Flask-Login's current_user has no attribute email: {blind.__qualname__}."
         return error(f"{what} Whoever logs in stays anonymous.", _fix_for(blind))
@@ -178,9 +180,6 @@ def _of_loader(store: Store, loader: Any) -> Finding:
 def _load(store: Store, loader: Any) -> None:
     with store.app.test_request_context(base_url=store.base_url):
         Shopper.of(store.app.ensure_sync(loader)())
-
-
-_ADDRESS_NAMES = ("email", "mail", "email_address")
 
 
 def _place_of_user(app: Flask) -> str:
@@ -224,15 +223,20 @@ def _identifies(app: Flask) -> bool:
 
 def _fix_for(user: type) -> str:
     """How the shopper's address is told where a user has it under another name."""
-    names = {
-        name for base in user.__mro__ for name in (*vars(base), *inspect.get_annotations(base))
-    }
-    names |= {name for base in user.__mro__ for name in _names_set(base)}
-    address = next((name for name in sorted(names) if "mail" in name.lower()), "…")
+    address = next((name for name in sorted(_names_of(user)) if "mail" in name.lower()), "…")
     return (
         "With topmail = TopMail(app), write: @topmail.shopper_loader above def shopper(): return "
         f"current_user.{address} if current_user.is_authenticated else None"
     )
+
+
+def _names_of(user: type) -> set[str]:
+    """Names of what users have, as far as their class tells."""
+    names: set[str] = set()
+    for base in user.__mro__:
+        code = getattr(base.__dict__.get("__init__"), "__code__", _NO_CODE)
+        names.update(vars(base), inspect.get_annotations(base), code.co_names)
+    return names
 
 
 def identify(store: Store) -> Finding:
@@ -267,22 +271,6 @@ def _returned_by(function: Any) -> list[type]:
         return []
     found = [each for each in (typing.get_args(hint) or (hint,)) if isinstance(each, type)]
     return [each for each in found if each is not type(None)]
-
-
-def _has_email(user: type) -> bool:
-    """Whether users have an ``email``, as far as their class tells."""
-    if any(hasattr(user, name) for name in (*_ADDRESS_NAMES, "__getattr__")):
-        return True
-    return any(
-        name in inspect.get_annotations(base) or name in _names_set(base)
-        for base in user.__mro__
-        for name in _ADDRESS_NAMES
-    )
-
-
-def _names_set(user: type) -> tuple[str, ...]:
-    code = getattr(user.__dict__.get("__init__"), "__code__", None)
-    return code.co_names if code else ()
 
 
 def versions(store: Store) -> Finding:  # noqa: ARG001  # a check's signature

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import packages_distributions
 
@@ -19,6 +20,7 @@ from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import ID_KINDS
 
+_HOME = re.compile("home|index")
 _CODINGS = "gzip, deflate, br, zstd"  # what a browser takes
 
 
@@ -38,7 +40,10 @@ def pages(store: Store) -> Finding:
     samples = store.samples
     if not samples:
         what = f"No product page is linked from {store.home_path} or the pages behind its links."
-        return warning(what, f"Name some: flask topmail doctor --sample {_some_product(store)}")
+        path = _route_like(
+            store, lambda _, what: what.startswith(("marked", "by template:")), has_value=True
+        )
+        return warning(what, f"Name some: flask topmail doctor --sample {path}")
     bad = [sample for sample in samples if sample.decision.product is None]
     details = tuple(f"{sample.address}: {_outcome(sample)}" for sample in samples)
     if not bad:
@@ -162,7 +167,8 @@ def cacheability(store: Store) -> Finding:
     before, again, seen = store.get(store.home_path), store.get(store.home_path), store.home
     after = store.get(store.home_path)
     if before.status != 200:
-        fix = f"Name another page: flask topmail doctor --home {_some_page(store)}"
+        path = _route_like(store, lambda name, _: bool(_HOME.search(name)), has_value=False)
+        fix = f"Name another page: flask topmail doctor --home {path}"
         return warning(f"{store.home_path} answers {before.status}: nothing to compare.", fix)
     added = [
         difference
@@ -198,24 +204,19 @@ def compression(store: Store) -> Finding:
     return ok(f"Pages are compressed as {coding}{who}, which the extension can read.")
 
 
-def _some_page(store: Store) -> str:
-    """A page of the store that could be its home page, else ``PATH``."""
+def _route_like(store: Store, is_likely: Callable[[str, str], bool], *, has_value: bool) -> str:
+    """The shortest of the routes that are likely, else of all; ``PATH`` where there is none.
+
+    :param is_likely: by the route's endpoint, and what happens there.
+    :param has_value: whether the route has a variable part.
+    """
     found = [
-        (not re.search("home|index", endpoint), len(rule), rule)
+        (not is_likely(endpoint, what), len(rule), re.sub(r"<[^<>]*>", "…", rule))
         for rule, endpoint, what in routes_of(store.app)
-        if "<" not in rule and rule != store.home_path and not what.startswith("never")
+        if ("<" in rule) == has_value and rule != store.home_path
+        if not what.startswith("never") and not doubt_about(rule, endpoint).reason
     ]
     return min(found, default=(False, 0, "PATH"))[2]
-
-
-def _some_product(store: Store) -> str:
-    """The route that most looks like that of a product page, else ``PATH``."""
-    found = [
-        (not what.startswith(("marked", "by template:")), len(rule), rule)
-        for rule, endpoint, what in routes_of(store.app)
-        if "<" in rule and not what.startswith("never") and not doubt_about(rule, endpoint).reason
-    ]
-    return re.sub(r"<[^<>]*>", "…", min(found, default=(False, 0, "PATH"))[2])
 
 
 def _differences(before: Page, again: Page, seen: Page) -> list[str]:

@@ -51,8 +51,9 @@ def send_test_command(email: str, twice: bool, yes: bool, as_json: bool) -> None
     core = core_of(None)
     if not core.is_enabled() or core.settings.api_key is None:
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
+    url = core.settings.site_url or f"https://{current_app.config['SERVER_NAME'] or 'localhost'}/"
     try:
-        view = ProductView(Product(PRODUCT_ID, PRODUCT_NAME, url=_address(core)), Shopper(email))
+        view = ProductView(Product(PRODUCT_ID, PRODUCT_NAME, url=url), Shopper(email))
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
     if twice and not yes and core.settings.api_key.reveal().startswith("tm_live_"):
@@ -86,8 +87,10 @@ def _accepted(outcome: Receipt | DeliveryError, *, as_json: bool) -> Receipt:
     """The receipt; or the end of the command, saying why there is none."""
     if isinstance(outcome, Receipt):
         return outcome
-    refusal = _refusal(outcome)
-    text = f"{refusal['what']}\n{wrapped('-> ' + str(refusal['fix']))}"
+    what, fix = parted(outcome)
+    fix = _UNKNOWN if isinstance(outcome, ContactNotFound) else fix
+    refusal = {"status": outcome.status, "code": outcome.code, "what": what, "fix": fix}
+    text = f"{what}\n{wrapped(f'-> {fix}')}"
     say({"sent": False, **refusal}, text, as_json=as_json)
     raise SystemExit(1)
 
@@ -119,15 +122,3 @@ def _sent(core: Core, view: ProductView) -> Receipt | DeliveryError:
                 return made
             outcome = client.post(BY_TYPE[ProductView], view.key, view.body_bytes())
         return outcome
-
-
-def _address(core: Core) -> str:
-    server_name = current_app.config["SERVER_NAME"]
-    return core.settings.site_url or f"https://{server_name or 'localhost'}/"
-
-
-def _refusal(error: DeliveryError) -> dict[str, object]:
-    what, fix = parted(error)
-    if isinstance(error, ContactNotFound):
-        fix = _UNKNOWN
-    return {"status": error.status, "code": error.code, "what": what, "fix": fix}

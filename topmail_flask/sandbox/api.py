@@ -92,7 +92,6 @@ class RateLimit:
     """At most ``limit`` requests in any ``window`` seconds; without a limit, none is refused."""
 
     def __init__(self, limit: int | None, window: float, clock: Callable[[], float]) -> None:
-        """Start with an empty window for every key."""
         self._limit = limit
         self._window = window
         self._clock = clock
@@ -100,39 +99,33 @@ class RateLimit:
 
     def count(self, key: str) -> None:
         """Count one request of ``key``; raise :class:`ApiError` (429) if the window is full."""
+        now, counted = self._current(key)
         if self._limit is None:
             return
-        now = self._clock()
-        counted = self._current(key, now)
         if len(counted) >= self._limit:
             wait = counted[0] + self._window - now if counted else self._window
-            raise ApiError(
-                429,
-                "rate_limited",
-                f"More than {self._limit} requests in the window",
-                headers=(("Retry-After", str(max(1, math.ceil(wait)))),),
-            )
+            headers = (("Retry-After", str(max(1, math.ceil(wait)))),)
+            message = f"More than {self._limit} requests in the window"
+            raise ApiError(429, "rate_limited", message, headers=headers)
         counted.append(now)
 
     def headers(self, key: str) -> tuple[tuple[str, str], ...]:
         """Return the two headers that every response carries."""
-        now = self._clock()
-        if self._limit is None:
-            remaining, reset = _NOMINAL_LIMIT, now
-        else:
-            counted = self._current(key, now)
-            remaining = self._limit - len(counted)
-            reset = (counted[0] if counted else now) + self._window
+        now, counted = self._current(key)
+        limit, window = (
+            (_NOMINAL_LIMIT, 0.0) if self._limit is None else (self._limit, self._window)
+        )
+        reset = (counted[0] if counted else now) + window
         return (
-            ("X-RateLimit-Remaining", str(remaining)),
+            ("X-RateLimit-Remaining", str(limit - len(counted))),
             ("X-RateLimit-Reset", timestamp(reset)),
         )
 
-    def _current(self, key: str, now: float) -> deque[float]:
-        counted = self._counted.setdefault(key, deque())
+    def _current(self, key: str) -> tuple[float, deque[float]]:
+        now, counted = self._clock(), self._counted.setdefault(key, deque())
         while counted and counted[0] <= now - self._window:
             counted.popleft()
-        return counted
+        return now, counted
 
 
 class Api:
@@ -145,7 +138,6 @@ class Api:
         keys: Sequence[ApiKey],
         assumptions: Assumptions,
     ) -> None:
-        """Answer for ``workspace`` to the holders of ``keys``."""
         self._workspace = workspace
         self._injector = injector
         self._keys = keys
@@ -164,7 +156,6 @@ class Api:
         return self._injector.faults
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-        """Answer one request."""
         http = Request(environ, populate_request=False)
         request = self._workspace.receive(
             ReceivedRequest(

@@ -52,7 +52,6 @@ class ApiError(Exception):
         path: str | None = None,
         headers: Headers = (),
     ) -> None:
-        """Keep the facts; the message is for the developer who reads the page."""
         super().__init__(message)
         self.message = message
         error = {"code": code, "message": message}

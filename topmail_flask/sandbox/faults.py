@@ -219,9 +219,8 @@ class FaultInjector:
     """The faults in force, and how much of their script is left. Safe to use from any thread."""
 
     def __init__(self, dice: random.Random) -> None:
-        """Start without faults; ``dice`` decide on error rate and jitter."""
         self._dice = dice
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._released = threading.Event()
         self._faults = Faults()
         self._script: deque[Fault] = deque()
@@ -231,12 +230,13 @@ class FaultInjector:
         with self._lock:
             self._faults = faults
             self._script = deque(read_script(faults.script))
-            self._release()
+            self.release()
 
     def release(self) -> None:
         """End every response that hangs, drips or is held back."""
         with self._lock:
-            self._release()
+            self._released.set()
+            self._released = threading.Event()
 
     @property
     def faults(self) -> Faults:
@@ -246,27 +246,21 @@ class FaultInjector:
 
     def next_fault(self) -> tuple[Fault | None, threading.Event]:
         """Return the fault of the call that has just come in, if any, and what sets it free."""
+        fault = None
         with self._lock:
-            return self._next_fault(), self._released
+            if self._script:
+                fault = self._script.popleft()
+            elif self._faults.outage:
+                fault = Fault("answer", status=503)
+            elif self._faults.error_rate and self._dice.random() < self._faults.error_rate:
+                fault = Fault("answer", status=500)
+            return fault, self._released
 
     def delay(self) -> float:
         """Return how long this response is held back, in seconds."""
         with self._lock:
             jitter = self._dice.random() * self._faults.jitter_ms
             return (self._faults.latency_ms + jitter) / 1000
-
-    def _next_fault(self) -> Fault | None:
-        if self._script:
-            return self._script.popleft()
-        if self._faults.outage:
-            return Fault("answer", status=503)
-        if self._faults.error_rate and self._dice.random() < self._faults.error_rate:
-            return Fault("answer", status=500)
-        return None
-
-    def _release(self) -> None:
-        self._released.set()
-        self._released = threading.Event()
 
 
 def head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:

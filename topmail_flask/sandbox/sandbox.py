@@ -114,7 +114,6 @@ class Sandbox:
             self._state.stop()
 
     def __enter__(self) -> "Sandbox":
-        """Start."""
         self.start()
         return self
 
@@ -124,7 +123,6 @@ class Sandbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
         self.stop()
 
     @property

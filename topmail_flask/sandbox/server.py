@@ -57,7 +57,6 @@ class HostCheck:
     """
 
     def __init__(self, app: "WSGIApplication", listens_on: str, allowed: Collection[str]) -> None:
-        """Stand before ``app``."""
         self._app = app
         self._listens_on = _address(listens_on) or listens_on.lower()
         self._reaches_others = not is_loopback(listens_on)

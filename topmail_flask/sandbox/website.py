@@ -64,7 +64,6 @@ class Pages:
     def __init__(
         self, app: Flask, workspace: Workspace, api: Api, keys: Sequence[ApiKey], known: Assumptions
     ) -> None:
-        """Render with the templates of ``app``."""
         self._workspace = workspace
         self._api = api
         self._keys = keys
@@ -212,7 +211,6 @@ class Control:
     """
 
     def __init__(self, workspace: Workspace, api: Api) -> None:
-        """Steer ``workspace`` and the faults of ``api``."""
         self._workspace = workspace
         self._api = api
 

@@ -52,7 +52,6 @@ class RememberedResponses:
     """The newest 100,000 responses, by scope (an API key's label) and idempotency key."""
 
     def __init__(self) -> None:
-        """Remember nothing yet."""
         self._responses: dict[str, RememberedResponse] = {}
 
     def find(self, scope: str, request: ReceivedRequest) -> RememberedResponse | None:
@@ -117,7 +116,6 @@ class Workspace:
         keep: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Start with ``contacts`` (e-mail addresses) and ``automations`` only."""
         self.changed = threading.Condition(threading.RLock())
         self.clock = clock
         self.changes: deque[Change] = deque(maxlen=_CHANGES)
@@ -377,7 +375,6 @@ class StateFile:
         self.save()
 
     def start(self) -> None:
-        """Save from now on."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(
             target=self._keep_saving, name="topmail-sandbox-state", daemon=True

@@ -25,13 +25,13 @@ from topmail_flask.testing.expectations import (
     event_differences,
     is_of,
 )
-from topmail_flask.testing.recording import Accepted, Recording, Refusal, Taken
+from topmail_flask.testing.recording import Accepted, Recording, Refusal
 from topmail_flask.testing.story import described, story
 
 if TYPE_CHECKING:
     from topmail_flask.sandbox import Sandbox
 
-E = TypeVar("E", Purchase, Conversion, Trigger)
+E = TypeVar("E", ProductView, Purchase, Conversion, Trigger)
 
 
 class CapturedViews(Sequence[ProductView]):
@@ -261,10 +261,9 @@ class CapturedViews(Sequence[ProductView]):
     def _views(
         self, product_id: object = None, shopper: Shopper | str | None = None
     ) -> list[ProductView]:
-        views = [record.view for record in self._recording.records if isinstance(record, Taken)]
         return [
             view
-            for view in views
+            for view in self._accepted(ProductView)
             if (product_id is None or view.product.id == str(product_id))
             and (shopper is None or is_of(view, shopper))
         ]

@@ -7,20 +7,9 @@ from dataclasses import dataclass
 from flask import has_request_context, request
 
 from topmail_flask.model.decision import NOTHING, Decision, Trace
-from topmail_flask.model.events import Conversion, Event, ProductView, Purchase, Trigger
+from topmail_flask.model.events import Event, Trigger
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A view that was accepted.
-
-    :ivar page: the request, such as ``GET /products/tea``.
-    """
-
-    page: str
-    view: ProductView
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +30,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A purchase, another conversion or a trigger that was accepted.
+    """A view, a purchase, another conversion or a trigger that was accepted.
 
-    :ivar page: the request, such as ``POST /checkout``.
+    :ivar page: the request, such as ``GET /products/tea``.
     """
 
     page: str
-    event: Purchase | Conversion | Trigger
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +55,7 @@ class NotAccepted:
     reason: Reason
 
 
-Recorded = Taken | Refusal | Accepted | NotAccepted
+Recorded = Refusal | Accepted | NotAccepted
 
 
 class Recording:
@@ -80,11 +69,7 @@ class Recording:
 
     def accept(self, event: Event) -> None:
         """Note an event."""
-        page = _page()
-        if isinstance(event, ProductView):
-            self.records.append(Taken(page, event))
-        else:
-            self.records.append(Accepted(page, event))
+        self.records.append(Accepted(_page(), event))
 
     def refuse(self, kind: str, name: object, reason: Reason) -> None:
         """Note what is not recorded, and is no view."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from topmail_flask.model.events import Conversion, Purchase, Trigger
+from topmail_flask.model.events import Event, ProductView, Purchase, Trigger
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.testing.expectations import name_of
-from topmail_flask.testing.recording import Accepted, NotAccepted, Recorded, Taken
+from topmail_flask.testing.recording import Accepted, NotAccepted, Recorded
 
 _NOTHING = (
     "The app was asked for nothing: were the requests made inside of capture(app), "
@@ -35,9 +35,11 @@ def described(
     return words
 
 
-def said(event: Purchase | Conversion | Trigger) -> str:
+def said(event: Event) -> str:
     """An event in words: ``purchase of 'A-7' by ann@shop.example, 9.99 EUR``."""
     by = f"by {name_of(event.shopper)}"
+    if isinstance(event, ProductView):
+        return f"view of {_product(event.product)}, {by}"
     if isinstance(event, Trigger):
         later = f", after {event.wait}" if event.wait else ""
         return f"trigger of {event.automation_id!r} {by}{later}, with {event.data or 'no data'}"
@@ -57,8 +59,6 @@ def _outcome(record: Recorded) -> list[str]:
         return [f"    {said(record.event)}"]
     if isinstance(record, NotAccepted):
         return [f"    no {record.kind} of {record.name!r}: {explained(record.reason)}"]
-    if isinstance(record, Taken):
-        return [f"    view of {_product(record.view.product)}, by {name_of(record.view.shopper)}"]
     of = f" of {_product(record.product)}" if record.product else ""
     lines = [f"    no view{of}: {record.reason}. {record.reason.sentence}"]
     if record.reason.fix:
