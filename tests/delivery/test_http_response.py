@@ -38,7 +38,8 @@ SAME = {
     "wrong_length": OK + b"Content-Length: many\r\n\r\n{}",
 }
 ENDS_WITH_CONNECTION = {
-    *("until_closed", "closes", "http_1_0", "cut_off", "chunk_cut_off", "wrong_length"),
+    *("until_closed", "closes", "http_1_0", "cut_off", "chunk_cut_off"),
+    "wrong_length",
 }
 
 
@@ -89,6 +90,12 @@ def test_a_response_says_what_it_says_to_pythons_own_client(name: str, at_once: 
 def test_what_comes_before_the_answer_is_passed_over(status: int) -> None:
     response = read(b"HTTP/1.1 %d Wait\r\nLink: </a>\r\n\r\n" % status + SAME["length"])
     assert (response.status, response.body, len(response.fields)) == (201, b"{}", 1)
+
+
+@pytest.mark.parametrize("length", [b"-2", b"2, 2", b"9" * 5000, "²".encode("latin-1")])
+def test_a_length_that_is_none_means_until_the_connection_ends(length: bytes) -> None:
+    response = read(OK + b"Content-Length: " + length + b"\r\n\r\n{}")
+    assert (response.body, response.reusable) == (b"{}", False)
 
 
 def test_a_connection_on_which_more_comes_than_was_asked_for_takes_no_other_call() -> None:

@@ -79,9 +79,9 @@ class HTTPResponse:
         elif self.status in _WITHOUT_BODY:
             is_whole = True
         else:
-            size = int(length) if length.isdecimal() else BODY_LIMIT + 1
-            self.body = self._take(min(size, BODY_LIMIT + 1))
-            is_whole = length.isdecimal() and len(self.body) == size
+            size = int(length) if re.fullmatch(r"[0-9]{1,19}", length) else None
+            self.body = self._take(BODY_LIMIT + 1 if size is None else min(size, BODY_LIMIT + 1))
+            is_whole = len(self.body) == size
         self.reusable = self.reusable and is_whole and not self._received
 
     def _chunks(self) -> tuple[bytes, bool]:

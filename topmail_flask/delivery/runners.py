@@ -49,7 +49,10 @@ _LOADED_FIRST = (
     *("email.parser", "http.client", "ssl", "sqlite3", "http.cookiejar", "idna", "certifi"),
     *("urllib3.util", "urllib3.connection", "urllib3.connectionpool", "urllib3.poolmanager"),
     *("charset_normalizer", "requests.utils", "requests.adapters", "requests"),
-    *("topmail_flask.delivery.client", "topmail_flask.delivery.outbox"),
+    *("topmail_flask.delivery.answers", "topmail_flask.delivery.client"),
+    *("topmail_flask.delivery.importing", "topmail_flask.delivery.claiming"),
+    *("topmail_flask.delivery.repair", "topmail_flask.delivery.outbox"),
+    *("topmail_flask.delivery.reactions", "topmail_flask.delivery.sender"),
 )
 
 
