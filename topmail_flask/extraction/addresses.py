@@ -14,9 +14,8 @@ from topmail_flask.model.settings import Settings
 from topmail_flask.model.text import MAX_ADDRESS, escaped, web_address
 
 _TRACKING = re.compile(
-    r"utm_?.*|mc_.*|_ga|_gl|gclid|gbraid|wbraid|dclid|fbclid|msclkid|yclid|ttclid|twclid|igshid"
-    r"|srsltid|_kx|tmc|ref|spm",
-    re.IGNORECASE,
+    r"(?i)utm_?.*|mc_.*|_ga|_gl|gclid|gbraid|wbraid|dclid|fbclid|msclkid|yclid|ttclid|twclid|igshid"
+    r"|srsltid|_kx|tmc|ref|spm"
 )
 # Arguments that name a product wherever they stand, and those that do so only where the path is
 # that of a script which shows every product.
@@ -47,20 +46,17 @@ _ENDINGS = frozenset(
     recensioni kopen kup koupit""".split()
 )
 _LANGUAGE = re.compile(
-    r"(?:ar|bg|bs|ca|cs|da|de|el|en|es|et|fa|fi|fr|he|hi|hr|hu|id|is|it|ja|ko|lt|lv|ms|nb|nl|no|pl|pt"
-    r"|ro|ru|sk|sl|sr|sv|th|tr|uk|ur|vi|zh)(?:[-_](?:[a-z]{2}|[a-z]{4}))?",
-    re.IGNORECASE,
+    r"(?i)(?:ar|bg|bs|ca|cs|da|de|el|en|es|et|fa|fi|fr|he|hi|hr|hu|id|is|it|ja|ko|lt|lv|ms|nb|nl|no|pl|pt"
+    r"|ro|ru|sk|sl|sr|sv|th|tr|uk|ur|vi|zh)(?:[-_](?:[a-z]{2}|[a-z]{4}))?"
 )
 # "ref=sr_1_1" as a part of a path; but "id=77" is the product.
 _PATH_ARGUMENT = re.compile(r"([\w.-]{1,30})=(.*)")
 _DEVELOPMENT = re.compile(
     r"https?://(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1\])(?::\d+)?(?=/|\Z)"
 )
-_EXTENSION = re.compile(r"\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z", re.IGNORECASE)
-_LANGUAGE_ROOT = re.compile(r"/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?", re.IGNORECASE)
-_NUMBERED = re.compile(
-    r"(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])", re.IGNORECASE
-)
+_EXTENSION = re.compile(r"(?i)\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z")
+_LANGUAGE_ROOT = re.compile(r"(?i)/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?")
+_NUMBERED = re.compile(r"(?i)(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])")
 ID_LIMIT = 100
 
 

@@ -63,21 +63,19 @@ _SEPARATOR = re.compile(r"\s+[>/»›|]\s+|\s*>\s*")
 _IMAGE_LIMIT = 50
 _LONGEST = 8192
 _NO_PICTURE = re.compile(
-    r"no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
+    r"(?i)no[-_]selection|(?:\A|[/_-])(?:placeholder|no[-_]?(?:image|photo|picture)|blank|spacer|"
     r"image[-_]coming[-_]soon)(?:[-_.]|\Z)|/placeholder/"
     # "/uploads/None", as a template prints a missing file.
-    r"|/(?:none|null|undefined|nan)(?:\.\w{2,5})?/?(?:[?#]|\Z)",
-    re.IGNORECASE,
+    r"|/(?:none|null|undefined|nan)(?:\.\w{2,5})?/?(?:[?#]|\Z)"
 )
 _NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
-_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg|bmp)(?:[?#]|\Z)", re.IGNORECASE)
+_PICTURE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg|bmp)(?:[?#]|\Z)")
 # The picture of the shop, which a theme gives to every page.
 _LOGO = re.compile(
-    r"/(?:[\w.-]*[-_.])?logo(?:[-_.@](?:\d+x?\d*|dark|light|white|black|small|large|big|og|social"
+    r"(?i)/(?:[\w.-]*[-_.])?logo(?:[-_.@](?:\d+x?\d*|dark|light|white|black|small|large|big|og|social"
     r"|share|square|default|main|new|full|wide|color|colour|rgb))*\.\w{2,5}(?:[?#]|\Z)"
     r"|/(?:og|social|share|default|opengraph)[-_]?(?:image|share|preview|default|og|card)?"
-    r"\.\w{2,5}(?:[?#]|\Z)",
-    re.IGNORECASE,
+    r"\.\w{2,5}(?:[?#]|\Z)"
 )
 _SEVERAL = re.compile(r",\s*(?=https?://)")  # a list that was printed as one text
 _LABELS = ("name", "brand", "category", "image_url")

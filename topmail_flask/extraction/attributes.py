@@ -241,14 +241,16 @@ class RecordingReader(Reader):
         an object was read that was not asked for its values by name.
     """
 
-    __slots__ = ("_objects", "_steps", "_top", "values")
+    __slots__ = ("_objects", "_steps", "values")
 
     def __init__(
-        self, target: object, top: RecordingReader | None = None, steps: tuple[str, ...] = ()
+        self,
+        target: object,
+        values: dict[tuple[str, ...], object] | None = None,
+        steps: tuple[str, ...] = (),
     ) -> None:
         super().__init__(target)
-        self.values: dict[tuple[str, ...], object] = {} if top is None else top.values
-        self._top = top or self
+        self.values = {} if values is None else values
         self._steps = steps
         self._objects: dict[int, tuple[str, ...]] = {}
 
@@ -269,7 +271,7 @@ class RecordingReader(Reader):
         if path is None:
             return super().related(value)
         self.values[path] = Seen(type(value))
-        return RecordingReader(value, self._top, path)
+        return RecordingReader(value, self.values, path)
 
     def text(self) -> str | None:
         self.values[self._steps] = self  # what it prints may depend on anything

@@ -122,8 +122,8 @@ _ANY_PRODUCT = frozenset(
     produit article produkte producto prodotto produto shop store home produktdetails produktdetail
     artikeldetails artikeldetail productdetails productdetail""".split()
 )
-_PAGED = re.compile(rb"rel=[\"']?next\b|[?&](?:amp;)?page=2\b|view_item_list", re.IGNORECASE)
-_CARDS = re.compile(rb"product-(?:card|item|tile|grid)|grid__item|productgrid", re.IGNORECASE)
+_PAGED = re.compile(rb"(?i)rel=[\"']?next\b|[?&](?:amp;)?page=2\b|view_item_list")
+_CARDS = re.compile(rb"(?i)product-(?:card|item|tile|grid)|grid__item|productgrid")
 _MANY_CARDS = 6
 _LISTING_ADDRESS = "the address is that of a category, a brand or an article"
 _ELSEWHERE = "the address is that of a cart, a search or an account"

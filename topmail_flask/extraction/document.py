@@ -24,14 +24,12 @@ _HEAD_LIMIT = 256 * 1024
 _TAG_LIMIT = 4096
 _HIDING_LIMIT = 4_000
 _READ_LIMIT = 500
-_HIDING = re.compile(
-    rb"<(?:!--|(?:script|style|noscript|template|textarea|svg)[\s>/])", re.IGNORECASE
-)
+_HIDING = re.compile(rb"(?i)<(?:!--|(?:script|style|noscript|template|textarea|svg)[\s>/])")
 _ATTRIBUTE = re.compile(
     rb"[\s/]*([^\s\"'<>/=]{1,64})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>`]+)))?"
 )
-_TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,2000})", re.IGNORECASE)
-_LANG = re.compile(rb"<html\b[^>]{0,500}?\slang\s*=\s*[\"']?([\w-]{2,35})", re.IGNORECASE)
+_TITLE = re.compile(rb"(?i)<title[^>]{0,200}>([^<]{0,2000})")
+_LANG = re.compile(rb"(?i)<html\b[^>]{0,500}?\slang\s*=\s*[\"']?([\w-]{2,35})")
 
 
 class ReadOnce(cached_property[Found]):
@@ -328,7 +326,7 @@ _BLOCKS = frozenset(
 _SUBHEADING_LIMIT = 60
 _CENTS = re.compile(r"\s*\d\d\s*")
 _WHOLE = re.compile(r"(?<![.,\d])(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)\s*\Z")
-_CALLED = re.compile(r"cent|decimal|fraction|minor|penn", re.IGNORECASE)
+_CALLED = re.compile(r"(?i)cent|decimal|fraction|minor|penn")
 
 
 class Document:

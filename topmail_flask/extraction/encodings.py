@@ -6,7 +6,7 @@ import codecs
 import re
 import zlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -25,9 +25,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_META_CHARSET = re.compile(
-    rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE
-)
+_META_CHARSET = re.compile(rb"(?i)<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})")
 # Browsers look at 1,024 bytes first, and at the rest of the head when they come to it.
 _CHARSET_WITHIN = 16 * 1024
 # What browsers read under a name (WHATWG), where Python reads less.
@@ -83,32 +81,26 @@ def _ways(coding: str) -> tuple[Callable[[bytes, int], bytes], ...]:
             package: Any = import_module(name)
         except ImportError:
             continue
-        return (_brotli(package) if coding == "br" else _zstandard(package),)
+        return (partial(_unpack_brotli if coding == "br" else _unpack_zstandard, package),)
     return ()
 
 
-def _brotli(package: Any) -> Callable[[bytes, int], bytes]:
-    def unpack(body: bytes, most: int) -> bytes:
-        unpacker = package.Decompressor()
-        try:
-            page: bytes = unpacker.process(body, output_buffer_limit=most)
-        except TypeError:  # before version 1.2 there was no limit
-            page = unpacker.process(body)
-        return page
-
-    return unpack
+def _unpack_brotli(package: Any, body: bytes, most: int) -> bytes:
+    unpacker = package.Decompressor()
+    try:
+        page: bytes = unpacker.process(body, output_buffer_limit=most)
+    except TypeError:  # before version 1.2 there was no limit
+        page = unpacker.process(body)
+    return page
 
 
-def _zstandard(package: Any) -> Callable[[bytes, int], bytes]:
-    def unpack(body: bytes, most: int) -> bytes:
-        unpacker = package.ZstdDecompressor()
-        if hasattr(unpacker, "stream_reader"):
-            page: bytes = unpacker.stream_reader(body).read(most)
-        else:
-            page = unpacker.decompress(body, max_length=most)
-        return page
-
-    return unpack
+def _unpack_zstandard(package: Any, body: bytes, most: int) -> bytes:
+    unpacker: Any = package.ZstdDecompressor()
+    if hasattr(unpacker, "stream_reader"):
+        page: bytes = unpacker.stream_reader(body).read(most)
+    else:
+        page = unpacker.decompress(body, max_length=most)
+    return page
 
 
 def in_utf8(html: bytes | str, charset: str | None = None) -> bytes:

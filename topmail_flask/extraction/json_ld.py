@@ -32,9 +32,7 @@ _HIDING = (
 )
 _USUAL_TYPE = b"pplication/ld+json"
 # Some templates write "&#43;" for the plus, and "&#x2F;" for the slash.
-_SPELLED = re.compile(
-    rb"pplication(?:/|&#x2f;|&#47;|&sol;)ld(?:\+|&#43;|&#x2b;|&plus;)json", re.IGNORECASE
-)
+_SPELLED = re.compile(rb"(?i)pplication(?:/|&#x2f;|&#47;|&sol;)ld(?:\+|&#43;|&#x2b;|&plus;)json")
 _BEFORE_PLUS = len(b"pplication/ld")
 _FEW = 64
 _TYPE_LENGTH = len(_USUAL_TYPE)
@@ -188,11 +186,10 @@ DOCUMENT_LIMIT = 20
 _DIGIT_LIMIT = 400
 _TOKEN_LIMIT = 8_000
 _PREFIXES = re.compile(
-    r"\s*(?:<!--+(?:/?/-->)?|(?://\s*|/\*\s*)?<!\[CDATA\[(?:\s*\*/|//><!--)?|//-->|\ufeff)\s*",
-    re.IGNORECASE,
+    r"(?i)\s*(?:<!--+(?:/?/-->)?|(?://\s*|/\*\s*)?<!\[CDATA\[(?:\s*\*/|//><!--)?|//-->|\ufeff)\s*"
 )
 _SUFFIXES = (";", "-->", "]]>", "//", "*/", "/*", "//--><!", "<!")
-_QUOTE_REFERENCE = re.compile(r"&(?:quot|#0*34|#x0*22);", re.IGNORECASE)
+_QUOTE_REFERENCE = re.compile(r"(?i)&(?:quot|#0*34|#x0*22);")
 _STRING = r'("(?:[^"\\]++|\\.)*+(?:"|\Z))'
 _COMMENT = re.compile(
     _STRING + r"|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|;|[\u00a0\u200b-\u200f\u2060\ufeff]",

@@ -32,21 +32,19 @@ _SOURCES = frozenset(["img", "audio", "video", "source", "iframe", "embed", "tra
 _LINKS = frozenset(["a", "link", "area"])
 # Of a link that names one of these the text counts, not where it leads.
 _LABELS = frozenset(["name", "brand", "manufacturer", "category", "sku", "mpn", "price"])
-_IMAGE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)", re.IGNORECASE)
+_IMAGE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)")
 
 
 # Its own address, as some shout it, and the vocabulary that was before it.
 _VOCABULARIES = (b"schema.org/", b"SCHEMA.ORG/", b"data-vocabulary.org/")
 _BEFORE_SCHEMA_ORG = {"offerDetails": "offers", "currency": "priceCurrency", "photo": "image"}
 _STRUCK = frozenset(["del", "s", "strike"])
-_OFFER_TYPE = re.compile(r"[/:](?:Aggregate)?Offer\Z", re.IGNORECASE)
+_OFFER_TYPE = re.compile(r"(?i)[/:](?:Aggregate)?Offer\Z")
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
 )
-_DECLARED = re.compile(rb"(?:vocab|prefix)\s{0,3}=[^<>]{0,50}\Z", re.IGNORECASE)
-_RDFA_PRODUCT = re.compile(
-    rb"typeof=[\"']?(?:schema:|https?://schema\.org/)?Product", re.IGNORECASE
-)
+_DECLARED = re.compile(rb"(?i)(?:vocab|prefix)\s{0,3}=[^<>]{0,50}\Z")
+_RDFA_PRODUCT = re.compile(rb"(?i)typeof=[\"']?(?:schema:|https?://schema\.org/)?Product")
 _LOOKED_AT = 2_000
 
 
@@ -153,7 +151,8 @@ class ItemReader:
         leads_to = ""
         struck: list[tuple[str, Any]] = []
         for node in self._properties(scope, attributes.get("itemref")):
-            names = [_usual_name(name) for name in self._names(node).split() or ("offers",)]
+            said = [name.removeprefix("schema:") for name in self._names(node).split()]
+            names = [usual_name(_BEFORE_SCHEMA_ORG.get(name, name)) for name in said or ("offers",)]
             if names[0] in RELATED - {"itemListElement", "item", "itemOffered"}:
                 continue
             value = self._value(node, names, above)
@@ -264,11 +263,6 @@ class ItemReader:
         """The first element of each id."""
         nodes = reversed(self._tree.css("[id]")[:20_000])
         return {node.attributes.get("id") or "": node for node in nodes}
-
-
-def _usual_name(name: str) -> str:
-    name = name.removeprefix("schema:")
-    return usual_name(_BEFORE_SCHEMA_ORG.get(name, name))
 
 
 def _children(node: LexborNode) -> list[LexborNode]:

@@ -265,17 +265,12 @@ _MOST_PLACES = 60
 _BEFORE, _AFTER = 600, 60
 # The value of an attribute that leads to a picture, up to where the name begins.
 _SOURCE = re.compile(
-    rb"\b(?:src|srcset|data-src|data-srcset|data-original|data-lazy|data-image|data-zoom-image|href"
-    rb"|content|poster)\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s\"'<>]*))\Z",
-    re.IGNORECASE,
+    rb"(?i)\b(?:src|srcset|data-src|data-srcset|data-original|data-lazy|data-image|data-zoom-image|href"
+    rb"|content|poster)\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s\"'<>]*))\Z"
 )
-_STYLE = re.compile(rb"url\(\s*[\"']?([^\"'()\s]*)\Z", re.IGNORECASE)
-_REST = re.compile(
-    rb"(\.(?:jpe?g|png|webp|gif|avif|svg))?(\?[^\s\"'<>,)]*)?(?=[\s\"'<>,)])", re.IGNORECASE
-)
-_PICTURE_TAG = re.compile(
-    rb"<(?:img|source|meta|link|picture|video|a|div|section|figure)\b", re.IGNORECASE
-)
+_STYLE = re.compile(rb"(?i)url\(\s*[\"']?([^\"'()\s]*)\Z")
+_REST = re.compile(rb"(?i)(\.(?:jpe?g|png|webp|gif|avif|svg))?(\?[^\s\"'<>,)]*)?(?=[\s\"'<>,)])")
+_PICTURE_TAG = re.compile(rb"(?i)<(?:img|source|meta|link|picture|video|a|div|section|figure)\b")
 _EXTENSION = re.compile(r"\.\w{2,5}\Z")
 _SHORTEST_STEM = 3
 

@@ -60,7 +60,7 @@ _PICTURE_NAMES = (
     *("url", "src", "image_url", "image", "path", "file", "filename", "image_file"),
     *("image_path", "href", "original", "full", "large"),
 )
-_SEVERAL = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|svg)\s*,", re.IGNORECASE)
+_SEVERAL = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg)\s*,")
 _QUOTED = re.compile(r"""\[\s*["']([^"']+)""")
 
 
@@ -252,14 +252,9 @@ class ObjectReader:
         for at, (_, price) in enumerate((*sale, *doubtful)):
             if not price.amount:
                 continue
-            if (
-                best is None
-                or best.amount is None
-                or (
-                    price.amount < best.amount
-                    and (at < len(sale) or price.amount * _LEAST_SHARE >= best.amount)
-                )
-            ):
+            known = best.amount if best else None
+            is_sure = at < len(sale) or known is None or price.amount * _LEAST_SHARE >= known
+            if known is None or (price.amount < known and is_sure):
                 best = price
         prices = [
             ShopPrice(price.amount, price.currency, name)
@@ -347,9 +342,8 @@ class ObjectReader:
         names = [name for kind in _KINDS.get(field, (field,)) for name in self._names.get(kind, ())]
         problem = self._rejected.get(field)
         if problem is not None:
-            return IncompleteError(
-                field, problem, f'@product_page(fields={{"{field}": "{names[0]}"}})'
-            )
+            fix = f'@product_page(fields={{"{field}": "{names[0]}"}})'
+            return IncompleteError(field, problem, fix)
         values = [(name, self._reader.get(name)) for name in names]
         held = [(name, value) for name, value in values if value is not None]
         if held and field == "price":

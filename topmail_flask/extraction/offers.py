@@ -159,8 +159,7 @@ _LIST_PRICES = frozenset(
 )
 _CHARGES = frozenset(["deliverychargespecification", "paymentchargespecification"])
 _CHARGE = re.compile(
-    r"\b(?:deposit|pfand|consigne|statiegeld|kaucja|pant|shipping|delivery|versand\w*|postage)\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:deposit|pfand|consigne|statiegeld|kaucja|pant|shipping|delivery|versand\w*|postage)\b"
 )
 _PIECES = frozenset("C62 EA H87 PCE PC PCS ONE UN UNIT NIU PIECE STK STÜCK".split())
 _SPEC_LIMIT = 50

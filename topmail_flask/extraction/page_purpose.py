@@ -146,7 +146,7 @@ def _words(endpoint: str) -> list[str]:
 
 
 _FORM = re.compile(rb"<form\b[^<>]*>(.*?)(?:</form\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-_FIELD = re.compile(rb"<(input|textarea)\b", re.IGNORECASE)
+_FIELD = re.compile(rb"(?i)<(input|textarea)\b")
 _UNTYPED = frozenset("hidden submit button checkbox radio image reset file color range".split())
 _NAME_FIELD = re.compile(r"(?:name|title|nombre|titre|titel|bezeichnung|nome|naam)\d*\Z")
 _PRICE_FIELD = re.compile(r"price|preis|prix|precio|prezzo|preco|prijs|cena|amount|cost")

@@ -55,64 +55,53 @@ def _amount_of(text: str, decimal: str | None, three_decimals: bool) -> Decimal 
 
 _PERCENT = re.compile(r"\s*[%٪]")
 _MEASURE = re.compile(
-    r"\s?(?:[mcd]?[lm]|[kmµ]?g|oz|lbs?|ft|[kmgt]b|mah|[kmg]?hz|k?w|v|pcs|stk|x|°|\"|″|'')(?!\w)",
-    re.IGNORECASE,
+    r"(?i)\s?(?:[mcd]?[lm]|[kmµ]?g|oz|lbs?|ft|[kmgt]b|mah|[kmg]?hz|k?w|v|pcs|stk|x|°|\"|″|'')(?!\w)"
 )
 # "1.2 million", "12万", "$2k", "50p": not in units of the currency.
 _OTHER_UNIT = re.compile(
-    r"\s?(?:(?:mio|mln|millions?|lakhs?|crores?|tys|тыс|млн)(?!\w)|[万萬億만억천千])|(?:k|p|¢|ct|e\d+)(?!\w)",
-    re.IGNORECASE,
+    r"(?i)\s?(?:(?:mio|mln|millions?|lakhs?|crores?|tys|тыс|млн)(?!\w)|[万萬億만억천千])|(?:k|p|¢|ct|e\d+)(?!\w)"
 )
 _PER_UNIT = re.compile(
-    r"\s*\(?(?:(?:/|pro\b|je\b)\s*(?:\d|[kc]?[gml]\b|oz|lb|m2|st|pc|un|mo|mnd|mån|mes|maand|kpl)"
-    r"|per\s+\w|a month\b|monthly\b)",
-    re.IGNORECASE,
+    r"(?i)\s*\(?(?:(?:/|pro\b|je\b)\s*(?:\d|[kc]?[gml]\b|oz|lb|m2|st|pc|un|mo|mnd|mån|mes|maand|kpl)"
+    r"|per\s+\w|a month\b|monthly\b)"
 )
 # What comes on top of the price.
 _ON_TOP_BEFORE = re.compile(
-    r"(?:\+|\b(?:zzgl|plus|deposit|pfand|consigne|statiegeld|kaucja|pant)\b)[^\d]*\Z", re.IGNORECASE
+    r"(?i)(?:\+|\b(?:zzgl|plus|deposit|pfand|consigne|statiegeld|kaucja|pant)\b)[^\d]*\Z"
 )
 _ON_TOP_AFTER = re.compile(
-    r"\s*(?:shipping|postage|p&p|delivery|versand|porto|pfand|deposit|frais|livraison|envío|spedizione"
-    r"|verzend|frakt|fragt|dostaw|doprav|kargo|consigne|statiegeld|kaucj|pant\b)",
-    re.IGNORECASE,
+    r"(?i)\s*(?:shipping|postage|p&p|delivery|versand|porto|pfand|deposit|frais|livraison|envío|spedizione"
+    r"|verzend|frakt|fragt|dostaw|doprav|kargo|consigne|statiegeld|kaucj|pant\b)"
 )
 # The lowest price of the last 30 days, which the EU wants beside every reduced one.
 _OF_THE_PAST = re.compile(
-    r"(?=.*\b30\b).*(?:lowest|niedrigst|günstigst|best(?:er|e) (?:gesamt)?preis|plus bas|más bajo"
-    r"|più basso|najni|nejni|legalacsony|mai mic|lägst|lavest|laagst|alin)",
-    re.IGNORECASE | re.DOTALL,
+    r"(?is)(?=.*\b30\b).*(?:lowest|niedrigst|günstigst|best(?:er|e) (?:gesamt)?preis|plus bas"
+    r"|más bajo|più basso|najni|nejni|legalacsony|mai mic|lägst|lavest|laagst|alin)"
 )
 # Behind these words stands an amount of money that is not the product's price ...
 _NOT_THE_PRICE = re.compile(
-    r"\b(?:sav(?:e|ings?)|discount|rabatt|rebate|spar(?:e|en|t)?|économisez|ahorr\w+|shipping|delivery"
-    r"|versand\w*|livraison|envío|frete|orders?)\b(?!.*\bprice)",
-    re.IGNORECASE,
+    r"(?i)\b(?:sav(?:e|ings?)|discount|rabatt|rebate|spar(?:e|en|t)?|économisez|ahorr\w+|shipping|delivery"
+    r"|versand\w*|livraison|envío|frete|orders?)\b(?!.*\bprice)"
 )
 # ... and behind these one that is, unless there is a better one.
 _INSTALMENT = re.compile(
-    r"(?:^ ?[x×]|[x×] (?:de|of|à|a|von|zu)|rates? of"
+    r"(?i)(?:^ ?[x×]|[x×] (?:de|of|à|a|von|zu)|rates? of"
     r"|\b(?:payments|instal?lments|raten|rat|cuotas|parcelas|mensualit\w+|mensualidades|termijnen)\b"
-    r"[^\d]{0,30}) ?\Z",
-    re.IGNORECASE,
+    r"[^\d]{0,30}) ?\Z"
 )
 _TAX = r"(?:vat|gst|tax|taxes|mwst|ust|btw|dph|moms|mva|iva|tva|áfa|kdv|podatku|alv)"
 _WITHOUT_TAX = re.compile(
-    rf"\b(?:exc|excl|excluding|ex|exkl|ekskl|netto|hors|sans|bez|senza|χωρίς|(?:sin|sem) {_TAX})\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:exc|excl|excluding|ex|exkl|ekskl|netto|hors|sans|bez|senza|χωρίς"
+    rf"|(?:sin|sem) {_TAX})\b"
 )
 _AND_WITHOUT_TAX = re.compile(
-    rf"\s*\(?(?:(?-i:HT)\b|netto\b|税抜|\+ ?{_TAX}\b|(?:plus|zzgl\.?) {_TAX}\b"
-    rf"|exc(?:l|luding)?\b|(?:ex|exkl|ekskl|hors|bez|senza|sin|sem|without)\b\.? ?{_TAX}\b)",
-    re.IGNORECASE,
+    rf"(?i)\s*\(?(?:(?-i:HT)\b|netto\b|税抜|\+ ?{_TAX}\b|(?:plus|zzgl\.?) {_TAX}\b"
+    rf"|exc(?:l|luding)?\b|(?:ex|exkl|ekskl|hors|bez|senza|sin|sem|without)\b\.? ?{_TAX}\b)"
 )
-_TAX_FIRST = re.compile(
-    rf"\b(?:(?:exc|inc|ink)\w*|ex|netto|brutto|hors)\b\.? ?{_TAX}?", re.IGNORECASE
-)
-_WITH_TAX_FIRST = re.compile(rf"(?:\bin[ck]\w*\.? {_TAX}|TTC|税込)[^\d]*\Z", re.IGNORECASE)
+_TAX_FIRST = re.compile(rf"(?i)\b(?:(?:exc|inc|ink)\w*|ex|netto|brutto|hors)\b\.? ?{_TAX}?")
+_WITH_TAX_FIRST = re.compile(rf"(?i)(?:\bin[ck]\w*\.? {_TAX}|TTC|税込)[^\d]*\Z")
 _WITH_TAX = re.compile(
-    rf"\s*\(?(?:(?-i:TTC)\b|brutto\b|税込|inc(?:l|luding|lusive)?\b|inkl|s dph|vr\. ?{_TAX})",
-    re.IGNORECASE,
+    rf"(?i)\s*\(?(?:(?-i:TTC)\b|brutto\b|税込|inc(?:l|luding|lusive)?\b|inkl|s dph|vr\. ?{_TAX})"
 )
 _NUMBER = re.compile(
     r"""(?<!\d)
@@ -130,7 +119,7 @@ _CENTS_APART = re.compile(r"(\D{0,6}?)(\d{1,4}) ([€£]?)(\d\d)(\D{0,6})")
 _PREFIXED = tuple("$£¥₹₩₪₦₱")
 _SPLIT_DOLLAR = re.compile(r"\b(US|AU|CA|NZ|HK|MX|NT|CAN|A|C|S|R) \$")
 _ROUND = re.compile(r"\s*[,.:/]\s?[-–—]+")  # "50,-", "1'299.–" and "1,999/-"
-_RANGE = re.compile(r"\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*", re.IGNORECASE)
+_RANGE = re.compile(r"(?i)\s*(?:[-–—~/]|to|bis|à|a|al|do|до|až|until|and)\s*")
 # Languages that write 1,234.50; most others write 1.234,50.
 _POINT_LANGUAGES = frozenset("en zh ja ko th he hi bn ta te mr ur ms sw mt ga cy tl si".split())
 _POINT_REGIONS = frozenset(("es-mx", "es-us", "es-gt", "es-do", "de-ch", "it-ch", "de-li"))
@@ -224,7 +213,7 @@ def _decimal_sign(lang: str) -> str:
 
 
 def _numbers(text: str) -> list[_Number]:
-    text = _SPLIT_DOLLAR.sub(r"\1$", _SPLIT_NUMBER.sub("", _sign_behind(_with_point(text))))
+    text = _SPLIT_DOLLAR.sub(r"\1$", _SPLIT_NUMBER.sub("", _with_point(text)))
     matches = list(islice(_NUMBER.finditer(text), _MOST_NUMBERS))
     gaps = [
         text[start:end]
@@ -309,22 +298,17 @@ def _is_a_remark(number: _Number) -> bool:
 
 
 def _with_point(text: str) -> str:
-    """``€ 89 95`` as ``€ 89.95``: the cents stood above the line."""
+    """``€ 89 95``, whose cents stood above the line, and ``89€95`` as ``€ 89.95``."""
     split = _CENTS_APART.fullmatch(text)
-    if split is None:
+    if split is not None:
+        before, whole, between, cents, behind = split.groups()
+        signs = [sign for sign in (before.strip(), between, behind.strip()) if sign]
+        if len(signs) == 1 and is_sign(signs[0]):
+            text = f"{before}{whole}.{cents}{between}{behind}"
+    sign = _SIGN_FOR_POINT.search(text)
+    if sign is None or sum(map(text.count, "€$£")) != 1:
         return text
-    before, whole, between, cents, behind = split.groups()
-    signs = [sign for sign in (before.strip(), between, behind.strip()) if sign]
-    if len(signs) != 1 or not is_sign(signs[0]):
-        return text
-    return f"{before}{whole}.{cents}{between}{behind}"
-
-
-def _sign_behind(text: str) -> str:
-    if text.count("€") + text.count("$") + text.count("£") != 1:
-        return text
-    match = _SIGN_FOR_POINT.search(text)
-    return f"{text[: match.start()]}.{text[match.end() :]} {match.group()}" if match else text
+    return f"{text[: sign.start()]}.{text[sign.end() :]} {sign[0]}"
 
 
 def _sign(text: str, *, at_end: bool = False) -> str:

@@ -19,9 +19,7 @@ from topmail_flask.extraction.schema_org import Candidate, Node, each, name_of, 
 
 KINDS = ("productID", "retailer_id", "sku", "gtin", "mpn")
 _GTINS = ("gtin14", "gtin13", "gtin12", "gtin8", "gtin", "isbn", "ean", "upc")
-_SCHEME = re.compile(
-    r"(?:isbn|gtin-?\d{0,2}|ean(?:-?13)?|upc|mpn|sku|asin)\s*:\s*(?=\S)", re.IGNORECASE
-)
+_SCHEME = re.compile(r"(?i)(?:isbn|gtin-?\d{0,2}|ean(?:-?13)?|upc|mpn|sku|asin)\s*:\s*(?=\S)")
 _DIGITAL_LINK = re.compile(r"\Ahttps?://.{1,200}?/(?:01|gtin)/(\d{8,14})(?!\d)")
 _PLACEHOLDERS = frozenset(["", "-", "n/a", "na", "none", "null", "undefined", "unknown", "nan"])
 _PROPERTY_IDS = {

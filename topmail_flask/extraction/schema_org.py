@@ -49,12 +49,11 @@ _REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,
 _NOTHING = frozenset(["none", "null", "undefined", "nan", "n/a", "-", "–", "—"])
 # Text of a template that was not rendered, as template languages mark it.
 _UNRENDERED = re.compile(
-    r"\{\{[^{}]{0,200}\}\}|\{%[^%]{0,200}%\}|[$#]\{[^{}]{0,200}\}|<%[^%]{0,200}%>"
+    r"(?s)\{\{[^{}]{0,200}\}\}|\{%[^%]{0,200}%\}|[$#]\{[^{}]{0,200}\}|<%[^%]{0,200}%>"
     r"|<\?(?:php|=)[^?]{0,200}\?>"
     r"|\A\s*(?:\[object \w+\]|\[\[.*\]\]|%{1,2}[\w.:-]+%{1,2}|%\([\w.]+\)s"
     r"|\$(?![A-Z]{3}\s*\Z)[a-zA-Z_][\w.>-]*"
-    r"|\{[a-zA-Z_][\w.]*\}|@[A-Z]\w*\.[\w.]+|__\w+__)\s*\Z",
-    re.DOTALL,
+    r"|\{[a-zA-Z_][\w.]*\}|@[A-Z]\w*\.[\w.]+|__\w+__)\s*\Z"
 )
 _MARKS = frozenset('{$%[@_<"')
 _LARGEST = Decimal(10) ** 30

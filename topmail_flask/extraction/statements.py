@@ -166,8 +166,7 @@ _CALL = re.compile(r"""\(\s*["']event["']\s*,\s*\Z""")
 _PUSH = re.compile(r"(?:push\s*\(|dataLayer\s*=\s*\[)\s*(?=\{)")
 _COMMA = re.compile(r"\s*,\s*(?=\{)")
 _WORD = re.compile(
-    r"""\s++|//[^\n]*+|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|-?\d++(?:\.\d++)?|[A-Za-z_$][\w$]*+|.""",
-    re.DOTALL,
+    r"""(?s)\s++|//[^\n]*+|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|-?\d++(?:\.\d++)?|[A-Za-z_$][\w$]*+|."""
 )
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
