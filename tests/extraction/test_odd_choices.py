@@ -169,6 +169,7 @@ WORDS: dict[str, tuple[str, str]] = {
         page(block(lamp(url=f"{SHOP}/")), og__type="website", og__title="Arc Lamp"),
         HERE,
     ),
+    "no address but the sign for a script": (page(block(lamp(url="#"))), HERE),
     "its address in another language": (
         page(
             block(lamp(url=f"{SHOP}/de/lampen/bogenlampe")),

@@ -126,6 +126,18 @@ NO_VIEWS: dict[str, tuple[str, str]] = {
         "/lighting",
         page(block(lamp()), "<h2>Arc Lamp</h2>", h1="Lighting", title="Lighting | Lichthaus"),
     ),
+    "a card whose link is for a script": (
+        "/things",
+        page(item("Arc Lamp", '<a itemprop="url" href="#">Look</a>'), h1="Things", title="Things"),
+    ),
+    "cards whose links are for a script": (
+        "/things",
+        page(
+            *(item(f"Lamp {n}", f'<a itemprop="url" href="#{n}">Look</a>') for n in range(3)),
+            h1="Things",
+            title="Things",
+        ),
+    ),
     "a word that holds the beginning of its id": (
         "/where",
         page(block(lamp(sku="CK-1")), h1="Track your order", title="Orders | Lichthaus"),

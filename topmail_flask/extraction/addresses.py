@@ -359,8 +359,10 @@ class PageLocation:
         return self._own[address]
 
     def own_page(self, address: str) -> str | None:
-        """The same, but not the front page: a template that names it everywhere says nothing."""
-        url = self.own(address)
+        """The same, but not the front page, which a template may name everywhere, nor a mere
+        fragment: a link to ``#`` is one for a script, on any page.
+        """
+        url = None if address.startswith("#") else self.own(address)
         key = address_key(url, self.url_args) if url else None
         if key is None or (key.path == "/" and not key.identity and key not in self.keys):
             return None
