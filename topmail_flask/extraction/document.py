@@ -109,7 +109,11 @@ class Head:
     """
 
     def __init__(self, html: bytes) -> None:
-        self._markup = visible(html)
+        self._html = html
+
+    @ReadOnce
+    def _markup(self) -> bytes:
+        return visible(self._html)
 
     @ReadOnce
     def canonical(self) -> str | None:
@@ -123,6 +127,8 @@ class Head:
     @ReadOnce
     def base(self) -> str | None:
         """The address of ``<base>``, as it stands there."""
+        if b"<base" not in self._html and b"<BASE" not in self._html:  # almost every page
+            return None
         return next(_addresses(_tags(self._markup, b"base", b"href")), None)
 
     @ReadOnce

@@ -112,6 +112,8 @@ def as_shown(extraction: Extraction, seen: PageSays, guess: GuessedProduct) -> E
         product = _priced(product, seen.price, fields, rejected)
     if seen.picture:
         product = _pictured(product, seen.picture, fields, rejected)
+    if product is extraction.product and rejected == [*trace.rejected]:
+        return extraction
     trace = replace(trace, fields=tuple(fields), rejected=tuple(rejected))
     return Extraction(product, None, trace)
 
