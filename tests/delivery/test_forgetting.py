@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -98,6 +99,20 @@ def test_what_a_forgotten_shopper_left_in_memory_never_comes_in(tmp_path: Path) 
         ("key-1", Reason.FORGOTTEN)
     ]
     assert sorted(drain(books)) == ["key-0", "key-2"]  # she came back
+    books.close()
+
+
+def test_a_change_of_address_that_comes_in_late_brings_nothing_to_who_was_forgotten(
+    tmp_path: Path,
+) -> None:
+    clock, new = Clock(NOW + 10), "ada@new.example.org"
+    books = outbox(tmp_path / "box", clock)
+    fill(books, [entry(1), other(2)])
+    forgotten(tmp_path / "box", clock.now, new)
+    body = json.dumps({"email": new}).encode()
+    fill(books, [Entry("move", "m", NOW + 5, "ada", identity_of(Shopper(new)), body)])
+    assert drain(books) == ["key-2"]
+    assert books.stats().reasons == {Reason.FORGOTTEN: 1}
     books.close()
 
 

@@ -147,7 +147,7 @@ class _Intake:
                 self._take(header, line)
         self._insert()
         for line in moves:  # last: what other processes have accepted before goes with it
-            move(self.connection, Entry.from_line(line), self.now)
+            self._move(Entry.from_line(line))
         count_dropped(self.connection, Reason.TORN, self.torn, accepted=self.torn)
         for reason, amount in self._refused.items():
             count_dropped(self.connection, reason, amount, accepted=amount)
@@ -173,6 +173,7 @@ class _Intake:
         for repeat, at, key in self.connection.execute(query, (repeats,)):
             self._known[repeat] = at, key
         shoppers = {header.identity.partition(LATER)[0] for header in headers}
+        shoppers |= {header.repeat for header in headers if header.kind == "move"}
         identities = json.dumps(list(shoppers))
         # A mark of a clock that was ahead says nothing about what is looked at now.
         known = identities, self.now + MOST_AHEAD
@@ -190,6 +191,13 @@ class _Intake:
         )
         for identity, at, reason in self.connection.execute(query, known):
             self._withdrawn[identity] = at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN)
+
+    def _move(self, order: Entry) -> None:
+        at, reason = self._withdrawn.get(order.repeat, (-1.0, Reason.FORGOTTEN))
+        if order.at <= at:  # who was forgotten since, or has refused, gets nothing more
+            drop_waiting(self.connection, order.identity, order.at, self.dropped, reason)
+        else:
+            move(self.connection, order, self.now)
 
     def _says_of_others(self, header: EntryHeader) -> bool:
         ends = header.kind == "withdrawal" or (
