@@ -227,9 +227,11 @@ def test_names_are_the_words_of_the_field() -> None:
 
 
 def test_a_variable_of_a_test_says_what_it_holds() -> None:
-    files = [file for file in OTHERS if "benchmarks" not in file.parts]
-    variables = {
-        file: {node.id for node in ast.walk(tree_of(file)) if isinstance(node, ast.Name)}
-        for file in files
-    }
-    assert [file.name for file in files if "one" in variables[file]] == []
+    found = []
+    for file in OTHERS:
+        if "benchmarks" in file.parts or not re.search(r"\bone\b", file.read_text("utf-8")):
+            continue  # most files are quickly known
+        nodes = ast.walk(tree_of(file))
+        if any(node.id == "one" for node in nodes if isinstance(node, ast.Name)):
+            found.append(file.name)
+    assert found == []

@@ -111,39 +111,6 @@ class Sample:
         return bool(self.is_meant or self.decision.product or self.fix)
 
 
-def product_pages(
-    app: Flask, home: str, base_url: str, decide: Callable[[str], Decision]
-) -> list[Sample]:
-    """Pages that the home page links to and whose routes may show products, a few of each route.
-
-    :param home: the home page's HTML.
-    :param base_url: the store's address.
-    :param decide: what the extension decides about the page at a path.
-    """
-    found = list(_candidates(app, home, base_url))
-    if any(is_meant for _, _, is_meant in found):
-        found = [candidate for candidate in found if candidate[2]]
-    of_route: Counter[str] = Counter()
-    chosen = []
-    for path, endpoint, is_meant in found:
-        of_route[endpoint] += 1
-        if of_route[endpoint] <= PAGES_OF_A_ROUTE:
-            chosen.append((path, is_meant))
-    return [Sample(path, is_meant, decide(path)) for path, is_meant in chosen[:MOST_PAGES]]
-
-
-def _candidates(app: Flask, home: str, base_url: str) -> Iterator[tuple[str, str, bool]]:
-    """Path, endpoint, and whether the route says that it shows a product."""
-    views_of = {endpoint: what for _, endpoint, what in routes(app)}
-    for path in _paths(home, base_url):
-        with app.test_request_context(path, base_url=base_url) as context:
-            endpoint, arguments = context.request.endpoint, context.request.view_args
-        what = views_of.get(endpoint or "", "never")
-        is_meant = what.startswith(("marked", "by template:"))
-        if endpoint and not what.startswith("never") and (is_meant or arguments):
-            yield path, endpoint, is_meant
-
-
 def _paths(home: str, base_url: str) -> list[str]:
     """The paths, with their queries, that a page links to on its own site; each once."""
     site = urlsplit(base_url)
@@ -367,8 +334,29 @@ class Store:
         return found
 
     def _telling(self, html: str) -> list[Sample]:
-        found = product_pages(self.app, html, self.base_url, self.decide)
-        return [sample for sample in found if sample.is_telling]
+        """Pages that a page links to and whose routes may show products, a few of each route."""
+        found = list(self._candidates(html))
+        is_any_meant = any(is_meant for _, _, is_meant in found)
+        of_route: Counter[str] = Counter()
+        chosen = []
+        for path, endpoint, is_meant in found:
+            if is_meant or not is_any_meant:
+                of_route[endpoint] += 1
+                if of_route[endpoint] <= PAGES_OF_A_ROUTE:
+                    chosen.append((path, is_meant))
+        samples = [Sample(path, meant, self.decide(path)) for path, meant in chosen[:MOST_PAGES]]
+        return [sample for sample in samples if sample.is_telling]
+
+    def _candidates(self, html: str) -> Iterator[tuple[str, str, bool]]:
+        """Path, endpoint, and whether the route says that it shows a product."""
+        views_of = {endpoint: what for _, endpoint, what in routes(self.app)}
+        for path in _paths(html, self.base_url):
+            with self.app.test_request_context(path, base_url=self.base_url) as context:
+                endpoint, arguments = context.request.endpoint, context.request.view_args
+            what = views_of.get(endpoint or "", "never")
+            is_meant = what.startswith(("marked", "by template:"))
+            if endpoint and not what.startswith("never") and (is_meant or arguments):
+                yield path, endpoint, is_meant
 
     def _html(self, page: Page) -> str:
         return (page.html(self.settings.max_page_bytes)[0] or b"").decode(errors="replace")
