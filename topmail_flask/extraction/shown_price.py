@@ -72,13 +72,14 @@ _PART_BEFORE = re.compile(
 )
 _SIGN = r"[^\w,;]{0,3}[^\W\d]{0,3}[^\w,;]{0,3}"
 _PART_AFTER = re.compile(
-    rf"{_SIGN}(?:/\s?(?:\d|[kc]?[gml]\b|mo|m[²2])|(?:per|pro)\s|a month"
-    r"|monthly|mtl|(?:(?-i:HT)|net|netto"
+    rf"{_SIGN}(?:/\s?(?!1\s?st)(?:\d|[kc]?[gml]\b|mo|m[²2])|a month|monthly|mtl"
+    r"|(?:per|pro)\s(?!piece|pcs|unit|item|st|pair|paar|set|pack)|(?:(?-i:HT)|net(?!\sw)|netto"
     rf"|(?:excl?|exkl|ex|excluding|without|ohne|hors|plus|zzgl){_TAX})\b(?!:?\s?\S{{0,3}}\s?\d))",
     re.IGNORECASE,
 )
 _GIVEN_AFTER = re.compile(
-    rf"{_SIGN}(?:off(?!-)|voucher|gutschein|coupon|cashback|rabatt|discount|réduction|descuento)\b",
+    rf"{_SIGN}(?:off(?!-)|voucher|gutschein|coupon|cashback|rabatt|réduction|descuento"
+    r"|discount(?!\s(?:price|applied)))\b",
     re.IGNORECASE,
 )
 # Under such a heading stand other products.
@@ -130,8 +131,9 @@ _NEXT = re.compile(r"(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}")
 _NUMBER_BEFORE = re.compile(r"(\d[\d.,'’\xa0\u202f]*)(?:\s|&nbsp;|<[^<>]{0,200}>){0,4}\Z")
 _PRICED = re.compile(r"[^<>]*>(?:[^<>\d]{0,40}<[^<>]*>){0,3}[^<>\d]{0,20}(\d[\d.,]*)")
 _ZERO = re.compile(r"[0.,\s]*\Z")
-_MONEY = re.compile(
-    "(?:{0})\\s?\\d|\\d\\s?(?:{0})".format("|".join(re.escape(s) for s in _SIGNS if s[0] != "&"))
+_ANY_SIGN = "|".join(re.escape(sign) for sign in _SIGNS if sign[0] != "&")
+_MONEY = re.compile(  # other than 0,00, as of an empty cart
+    rf"(?:{_ANY_SIGN})\s?(?!0[.,]?0*\b)\d|[1-9]\d{{0,6}}(?:[.,]\d{{1,3}})*\s?(?:{_ANY_SIGN})"
 )
 _TO_CART = re.compile(
     r"href\s*=\s*\S*/(?:cart|basket|warenkorb|panier|carrito|carrello|checkout)\b"
@@ -239,12 +241,19 @@ def _is_part_of_word(text: str, at: int, end: int) -> bool:
 
 
 def _is_below_others(page: bytes, at: int) -> bool:
-    """Whether the last heading before a place says that other products follow."""
+    """Whether the last heading before a place, not the page's first, says that others follow."""
+    start = _heading_before(page, at)
+    if start < 0 or page[start + 2 : start + 3] == b"1" or _heading_before(page, start) < 0:
+        return False
+    return bool(_OTHERS.search(page, start, page.find(b"</h", start, start + 300)))
+
+
+def _heading_before(page: bytes, at: int) -> int:
     top = max(0, at - _SECTION)
     start = page.rfind(b"<h", top, at)
     while start >= 0 and not page[start + 2 : start + 3].isdigit():
         start = page.rfind(b"<h", top, start)
-    return start >= 0 and bool(_OTHERS.search(page, start, page.find(b"</h", start, start + 300)))
+    return start
 
 
 def _is_within_code(text: AnyStr, at: int) -> bool:
