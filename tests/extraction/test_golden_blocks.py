@@ -39,6 +39,14 @@ def test_a_block_that_can_be_mended_without_guessing_is_read(text: str) -> None:
     assert str(product.price) == "12.50"
 
 
+def test_a_text_of_a_mended_block_keeps_its_lines_and_what_looks_like_a_comment() -> None:
+    name = "Blue Mug, \\\n// large; new"
+    text = TEXT.replace("Blue Mug", name)[:-1] + ",}"
+    product = extract(page(block(text)), PAGE).product
+    assert product is not None
+    assert product.name == "Blue Mug, \\ // large; new"
+
+
 @pytest.mark.parametrize(
     "text", [TEXT.replace('"', "'"), TEXT[:-1], '{"@type":"Product" broken', TEXT + "</p>"]
 )
