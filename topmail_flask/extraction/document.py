@@ -36,7 +36,8 @@ class ReadOnce(cached_property[Found]):
     """A property that is worked out at its first use, without the lock that Python 3.11 takes."""
 
     def __get__(self, instance: Any, owner: Any = None) -> Found:  # type: ignore[override]
-        found = instance.__dict__[self.attrname] = self.func(instance)
+        found = self.func(instance)
+        setattr(instance, self.attrname, found)  # type: ignore[arg-type]
         return found
 
 
