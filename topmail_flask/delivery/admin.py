@@ -122,7 +122,7 @@ def summary(row: tuple[Any, ...]) -> EntrySummary:
 def revive(
     connection: sqlite3.Connection, keys: Sequence[str], oldest: float, now: float
 ) -> tuple[Counter[str], Dropped]:
-    """Makes dead dead wait again.
+    """Makes dead letters wait again.
 
     One that TopMail answers with a stored error gets a new key (fault F028); any other keeps its
     key, for TopMail may have taken it after all. One whose contact was unknown is sent under
@@ -186,7 +186,7 @@ def _revive(
 def delete_entries(
     connection: sqlite3.Connection, table: Table, keys: Sequence[str], reason: Reason
 ) -> tuple[Counter[str], Dropped]:
-    """Gives up what waits, or removes dead dead, which the ledger keeps counting as dead.
+    """Gives up what waits, or removes dead letters, which the ledger keeps counting as dead.
 
     :returns: how many were ``removed``, and the entries that waited, to be told of.
     """
@@ -207,7 +207,7 @@ def mark_forgotten(
 ) -> tuple[Counter[str], Dropped]:
     """Removes all that is kept of shoppers under their identities, and what is on its way.
 
-    :returns: how many views and dead dead were ``removed``, and the entries that waited.
+    :returns: how many views and dead letters were ``removed``, and the entries that waited.
     """
     dead, dropped = 0, Dropped()
     for identity, shopper in shoppers.items():
@@ -331,7 +331,7 @@ class OutboxAdmin:
             raise OutboxUnavailable(_FIXES["newer"])
 
     def kept(self) -> dict[str, int]:
-        """How many dead dead are kept, by reason; the most frequent first."""
+        """How many dead letters are kept, by reason; the most frequent first."""
         query = "SELECT reason, COUNT(*) FROM dead GROUP BY reason ORDER BY COUNT(*) DESC, reason"
         return dict(self.rows(query))
 
@@ -368,13 +368,13 @@ class OutboxAdmin:
         return [key for key in dict.fromkeys(choice.keys) if self.rows(query, [*values, key])]
 
     def retry(self, keys: Sequence[str]) -> Work:
-        """Has dead dead sent again. Tells ``retried``, ``too_old``, ``withdrawn``, …"""
+        """Has dead letters sent again. Tells ``retried``, ``too_old``, ``withdrawn``, …"""
         now = self._clock()
         act = partial(revive, oldest=now - self._settings.max_age, now=now)
         return self.work(keys, act)
 
     def drop(self, table: Table, keys: Sequence[str]) -> Work:
-        """Removes dead dead, or gives up what waits. Tells ``removed``."""
+        """Removes dead letters, or gives up what waits. Tells ``removed``."""
         return self.work(keys, partial(delete_entries, table=table, reason=Reason.REMOVED))
 
     def tidy(self) -> None:
