@@ -29,6 +29,7 @@ from tests.delivery.test_outbox_vanishes import WAYS, alone
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.schema import FILE_NAME
+from topmail_flask.delivery.sqlite_file import BUSY_SECONDS
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
@@ -290,4 +291,28 @@ def test_whoever_leads_next_gets_what_was_claimed_when_the_file_went(tmp_path: P
     assert len(drain(after)) == 9
     stats = after.stats()
     assert (stats.accepted, stats.delivered, stats.pending) == (10, 10, 0)
+    after.close()
+
+
+def test_what_was_claimed_is_given_back_though_whoever_leads_next_is_writing(
+    tmp_path: Path,
+) -> None:
+    directory, clock = tmp_path / "box", Clock()
+    before, after = outbox(directory, clock), outbox(directory, clock)
+    fill(before, ten())
+    rows = before.claim(4)
+    shutil.rmtree(directory)
+    fill(after, ten(10))
+    with closing(
+        sqlite3.connect(directory / FILE_NAME, isolation_level=None, check_same_thread=False)
+    ) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ends = threading.Timer(BUSY_SECONDS * 2.5, other.execute, ("COMMIT",))
+        ends.start()
+        before.release(rows)
+        before.close()
+        ends.join()
+    stats = after.stats()
+    assert (stats.accepted, stats.pending) == (20, 20)
+    assert len(drain(after)) == 20
     after.close()

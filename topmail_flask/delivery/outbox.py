@@ -47,7 +47,7 @@ from topmail_flask.delivery.importing import (
     import_portions,
     purge,
 )
-from topmail_flask.delivery.repair import OutboxFile, adopt, discard_set_aside
+from topmail_flask.delivery.repair import TRIES_TO_SAVE, OutboxFile, adopt, discard_set_aside
 from topmail_flask.delivery.schema import IS_LATER, LEDGER, LET_GO, add, note
 from topmail_flask.delivery.segments import Journals
 from topmail_flask.delivery.sqlite_file import Fault
@@ -120,7 +120,7 @@ class Outbox:
     # What comes in
 
     def import_journals(self, limit: int = 1000) -> ImportReport:
-        """Brings in about ``limit`` lines of all processes' journals, each line once."""
+        """Brings in about ``limit`` lines of all processes' journals, each once."""
         if self._journals is None or not self.file.may_import:
             return ImportReport(fault="degraded" if self._journals else "")
         with ExitStack() as opened:
@@ -477,7 +477,7 @@ class Outbox:
 
     def close(self) -> None:
         """Closes the file. The next call opens it again."""
-        self.write()
+        any(self.write() for _ in range(TRIES_TO_SAVE))  # whoever leads by now may be writing
         self.file.keep_ledger()
         self.file.close()
         self._turns = Turns()

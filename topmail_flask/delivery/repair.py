@@ -53,7 +53,7 @@ from topmail_flask.delivery.takeover import (
 _log = logging.getLogger("topmail_flask.delivery")
 RETRY_INTERVAL = 5.0
 MEMORY_IMPORTS = 500
-ATTEMPTS = 5
+ATTEMPTS, TRIES_TO_SAVE = 5, 3
 CLOCK_TICK = 50_000_000
 """Nanoseconds within which two changes of a directory may have one time."""
 LEDGER = "ledger"
@@ -303,9 +303,10 @@ class OutboxFile:
             self._degrade(error)
 
     def _save(self) -> None:
-        if self._disk is not None and (self._adrift or not self._disk.is_in_place):
-            with suppress(Fault, OSError):
-                self.run(lambda _: None)
+        for _ in range(TRIES_TO_SAVE):
+            if self._disk is not None and (self._adrift or not self._disk.is_in_place):
+                with suppress(Fault, OSError):
+                    self.run(lambda _: None)
 
     def _cast_off_if_moved(self) -> None:
         """Goes on with a new file if the one in use was deleted or moved (fault F088), it or its
