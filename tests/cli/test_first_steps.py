@@ -12,10 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Flask, redirect, render_template_string
-from flask_login import LoginManager, UserMixin
+from flask import Flask, redirect, render_template_string, session
+from flask_login import LoginManager, UserMixin, current_user
 
-from tests.cli.examined import bare_app, doctor, told
+from tests.cli.examined import bare_app, doctor, found, told
 from tests.servers.server import ROOT
 from topmail_flask import TopMail
 from topmail_flask.core import core_of
@@ -164,6 +164,43 @@ def test_a_loader_that_returns_a_user_is_named_wherever_somebody_looks(
     caplog.clear()
     app.test_client().get("/tea/a")
     assert "a_user() returned Account. Return an e-mail address" in caplog.text
+
+
+def current() -> object:
+    return current_user if current_user.is_authenticated else None
+
+
+def from_query() -> object:
+    return session.get("id") and Account.query.get(session["id"])  # type: ignore[attr-defined]
+
+
+def from_session() -> object:
+    return db.session.get(Account, session["id"]) if "id" in session else None  # type: ignore[name-defined]  # noqa: F821
+
+
+def address() -> object:
+    return session.get("email") or session.get("guest")
+
+
+@pytest.mark.parametrize(
+    ("loader", "user"),
+    [
+        (current, "current_user"),
+        (from_query, "Account.query.get(session['id'])"),
+        (from_session, "db.session.get(Account, session['id'])"),
+        (address, ""),
+    ],
+)
+def test_a_loader_whose_source_returns_a_user_is_an_error(
+    topmail: Sandbox, loader: Any, user: str
+) -> None:
+    app = bare_app(topmail, {"SECRET_KEY": "of-this-store"})
+    LoginManager(app)
+    core_of(app).hooks.shopper_loader = loader
+    finding = found(app, "shoppers")
+    assert (finding.level, f"returns {user}, which is a user" in finding.what) == (
+        ("error", True) if user else ("ok", False)
+    )
 
 
 def test_a_loader_that_fails_for_a_visitor_is_a_warning(topmail: Sandbox) -> None:

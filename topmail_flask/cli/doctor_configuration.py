@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import ipaddress
 import platform
 import re
 import sys
+import textwrap
 import typing
 from contextvars import Context
 from dataclasses import fields
@@ -34,6 +36,11 @@ _NAMES_VISITORS = re.compile(rb"\.(identify|sign_link)\(")
 _OF_OTHERS = {"site-packages", "dist-packages", "topmail_flask"}
 _HAS_ADDRESS = {"email", "mail", "email_address", "__getattr__"}
 _NO_CODE = (lambda: None).__code__
+_A_USER = re.compile(
+    r"(?:\w+\.)*current_user"  # of Flask-Login, and of Flask-JWT-Extended
+    r"|\w+\.(?:query\.get(?:_or_404)?|get_by_id|get_or_none)\(.*\)"
+    r"|(?:\w+\.)*session\.get\([A-Z]\w*, .*\)"
+)
 SHOWN = ("topmail-flask", "flask", "werkzeug", "requests", "blinker")
 _NOT_PUBLIC = (".local", ".localhost", ".test", ".example", ".invalid", ".internal")
 
@@ -166,6 +173,10 @@ def _of_loader(store: Store, loader: Any) -> Finding:
     if wrong:
         what = f"@topmail.shopper_loader: {name}() returns {wrong[0].__qualname__}."
         return error(what, "Return an e-mail address, a topmail_flask.Shopper, or None.")
+    user = _returned_user(loader)
+    if user:
+        what = f"@topmail.shopper_loader: {name}() returns {user}, which is a user and no address."
+        return error(what, "Return its e-mail address, a topmail_flask.Shopper, or None.")
     try:
         Context().run(_load, store, loader)
     except WrongAnswer as problem:
@@ -175,6 +186,23 @@ def _of_loader(store: Store, loader: Any) -> Finding:
         what = f"@topmail.shopper_loader: {name}() raises {type(problem).__name__} for a visitor"
         return warning(f"{what} who is not logged in.", "Let it return None then.")
     return ok(f"@topmail.shopper_loader: {name}().")
+
+
+def _returned_user(loader: Any) -> str:
+    """What a loader surely returns for who is logged in, where its source says so: a user."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(loader))))
+    except (OSError, SyntaxError, TypeError):
+        return ""
+    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    parts = [part for value in returned for part in _alternatives(value)]
+    return next((text for text in map(ast.unparse, parts) if _A_USER.fullmatch(text)), "")
+
+
+def _alternatives(value: ast.expr | None) -> list[ast.expr]:
+    if isinstance(value, ast.IfExp):
+        return [*_alternatives(value.body), *_alternatives(value.orelse)]
+    return [value.values[-1]] if isinstance(value, ast.BoolOp) else [value] if value else []
 
 
 def _load(store: Store, loader: Any) -> None:
