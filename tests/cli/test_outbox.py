@@ -271,5 +271,5 @@ def test_banners_whose_cookies_cannot_be_read_are_told_by_the_status_and_the_doc
     findings = operated.told("doctor")["findings"]
     (finding,) = [finding for finding in findings if finding["check"] == "consent"]
     assert finding["level"] == "warning"
-    assert "The cookies of Osano could not be read (1 time, the last 0 s ago)" in finding["what"]
+    assert "The cookies of Osano could not be read (1 time, the last " in finding["what"]
     assert "@topmail.consent" in finding["fix"]
