@@ -110,7 +110,7 @@ def test_what_is_wrapped_is_begun_and_closed_exactly_once(status: str, closes: i
     inner = Closing(PAGE, b"<p>")
 
     def app(_: Any, start_response: App) -> Iterable[bytes]:
-        start_response(status, HTML)
+        start_response(status, [*HTML])
         return inner
 
     result: Any = through(app)(environ(), lambda *_: None)
@@ -127,7 +127,7 @@ def test_each_chunk_is_with_the_server_before_the_next_is_made() -> None:
     made: list[int] = []
 
     def app(_: Any, start_response: App) -> Iterable[bytes]:
-        start_response("200 OK", HTML)
+        start_response("200 OK", [*HTML])
         for number in range(3):
             made.append(number)
             yield PAGE
@@ -143,7 +143,7 @@ def test_a_client_that_goes_away_leaves_the_application_closed_and_no_view() -> 
     inner = Closing(PAGE, PAGE)
 
     def app(_: Any, start_response: App) -> Iterable[bytes]:
-        start_response("200 OK", HTML)
+        start_response("200 OK", [*HTML])
         return inner
 
     middleware = through(app)
@@ -163,7 +163,7 @@ def test_an_error_of_the_application_s_close_is_the_server_s_to_see() -> None:
     inner = Failing(PAGE)
 
     def app(_: Any, start_response: App) -> Iterable[bytes]:
-        start_response("200 OK", HTML)
+        start_response("200 OK", [*HTML])
         return inner
 
     result: Any = through(app)(environ(), lambda *_: None)
@@ -192,7 +192,7 @@ def test_a_file_is_handed_to_the_server_as_it_is() -> None:
     plain = io.BytesIO(PAGE)
 
     def opened(_: Any, start_response: App) -> Iterable[bytes]:
-        start_response("200 OK", HTML)
+        start_response("200 OK", [*HTML])
         return plain
 
     assert through(opened)(environ(), lambda *_: None) is plain

@@ -11,11 +11,11 @@ PAGE = (
     b'<!doctype html><script type="application/ld+json">{"@type": "Product", "name": "Lamp",'
     b' "sku": "lamp-1"}</script><h1>Lamp</h1>'
 )
-HTML = [("Content-Type", "text/html; charset=utf-8")]
+HTML = (("Content-Type", "text/html; charset=utf-8"),)  # a server may add to the list that it gets
 
 
 def a_list(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     return [PAGE]
 
 
@@ -25,18 +25,18 @@ def two_chunks(_: Any, start_response: App) -> Iterable[bytes]:
 
 
 def nothing(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     return []
 
 
 def a_late_start(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     yield b""
     yield PAGE
 
 
 def written(_: Any, start_response: App) -> Iterable[bytes]:
-    write = start_response("200 OK", HTML)
+    write = start_response("200 OK", [*HTML])
     write(PAGE[:20])
     write(PAGE[20:])
     return [b"<p>the end"]
@@ -47,7 +47,7 @@ def _ask_the_database() -> None:
 
 
 def started_anew(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     try:
         _ask_the_database()
     except LookupError as error:
@@ -57,18 +57,18 @@ def started_anew(_: Any, start_response: App) -> Iterable[bytes]:
 
 
 def started_anew_too_late(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     yield PAGE
     try:
         _ask_the_database()
     except LookupError as error:
         told = (type(error), error, error.__traceback__)
-        start_response("500 Oh", HTML, told)
+        start_response("500 Oh", [*HTML], told)
 
 
 def started_twice(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
+    start_response("200 OK", [*HTML])
     return [PAGE]
 
 
@@ -77,7 +77,7 @@ def broken_at_once(_: Any, start_response: App) -> Iterable[bytes]:
 
 
 def broken_midway(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     yield PAGE
     raise LookupError("midway")
 
@@ -87,12 +87,12 @@ def never_started(_: Any, start_response: App) -> Iterable[bytes]:
 
 
 def text_instead_of_bytes(_: Any, start_response: App) -> Iterable[Any]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     return ["<p>text"]
 
 
 def none_at_all(_: Any, start_response: App) -> Any:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
 
 
 def odd_headers(_: Any, start_response: App) -> Iterable[bytes]:
@@ -106,7 +106,7 @@ def too_long(_: Any, start_response: App) -> Iterable[bytes]:
 
 
 def a_file(asked: dict[str, Any], start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     wrapped: Iterable[bytes] = asked["wsgi.file_wrapper"](io.BytesIO(PAGE * 1000))
     return wrapped
 
@@ -117,7 +117,7 @@ def a_picture(_: Any, start_response: App) -> Iterable[bytes]:
 
 
 def a_large_page(_: Any, start_response: App) -> Iterable[bytes]:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
     return iter([PAGE] * 20_000)
 
 
@@ -127,7 +127,7 @@ def not_modified(_: Any, start_response: App) -> Iterable[bytes]:
 
 
 def no_close_but_a_getitem(_: Any, start_response: App) -> Any:
-    start_response("200 OK", HTML)
+    start_response("200 OK", [*HTML])
 
     class Old:
         def __getitem__(self, index: int) -> bytes:
