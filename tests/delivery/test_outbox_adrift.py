@@ -27,6 +27,7 @@ from tests.delivery.entry_making import (
 )
 from tests.delivery.test_outbox_vanishes import WAYS, alone
 from topmail_flask.delivery.entry import Entry
+from topmail_flask.delivery.files import LEADER_LOCK, hold
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.delivery.sqlite_file import BUSY_SECONDS
@@ -316,3 +317,18 @@ def test_what_was_claimed_is_given_back_though_whoever_leads_next_is_writing(
     assert (stats.accepted, stats.pending) == (20, 20)
     assert len(drain(after)) == 20
     after.close()
+
+
+def test_who_sends_from_memory_leaves_the_journals_to_whoever_leads_on_the_disk(
+    tmp_path: Path,
+) -> None:
+    directory, clock = tmp_path / "box", Clock()
+    written, books = journal(directory, clock), outbox(directory, clock)
+    assert written.append(entry(1))
+    books.file.keep_in_memory("the directory was refused when this one began")
+    lead = hold(directory / LEADER_LOCK)
+    assert lead is not None
+    assert books.import_journals().imported == 0
+    lead.release()
+    assert books.import_journals().imported == 1
+    books.close()

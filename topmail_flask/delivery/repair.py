@@ -26,6 +26,7 @@ from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.files import (
     LEADER_LOCK,
     hold,
+    is_held,
     prepare,
     read_note,
     refusal,
@@ -123,13 +124,18 @@ class OutboxFile:
 
     @property
     def may_import(self) -> bool:
-        """Whether journals may be read: of a trusted directory, and but a few into memory."""
+        """Whether journals may be read: of a trusted directory, and but a few into memory, if
+        nobody leads on the disk.
+        """
         try:
             if not self._trusted and self.directory is not None:
                 prepare(self.directory)
                 self._trusted = True
             if not self.degraded:
                 return True
+            alone = self._retry_at == float("inf")
+            if alone and self.directory and is_held(self.directory / LEADER_LOCK):
+                return False  # they are whoever's who leads there: else both send them
             waiting = self.rows("SELECT COUNT(*) FROM waiting")
             return not waiting or bool(waiting[0][0] < MEMORY_IMPORTS)
         except (OSError, Fault):
