@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.chaos import Exchange, chaos_server, ok
+from tests.delivery.chaos import Chaos, Exchange, chaos_server, ok
 from tests.delivery.programs import Machine, heard
 from tests.delivery.simulation import KEY
 from tests.delivery.test_place_mended import Clock, store
@@ -93,23 +93,43 @@ def test_what_waits_is_sent_and_the_ledger_goes_on(
     assert len({view["product_id"] for view in sandbox.views}) == len(sandbox.views) == 6
 
 
+def ok_in_the_end(exchange: Exchange) -> None:
+    exchange.chaos.released.wait(60)
+    ok(exchange)
+
+
+def slow_store(stack: ExitStack, place: Path, clock: Clock) -> tuple[Delivery, Chaos]:
+    """A store with one view delivered, and one under way."""
+    chaos = stack.enter_context(chaos_server())
+    settings = Settings(api_key=KEY, base_url=chaos.base_url)  # type: ignore[arg-type]
+    delivery = Delivery(settings, Shop("shop", b"secret"), place, monotonic=clock)
+    stack.enter_context(closing(delivery))
+    delivery.accept(view_of("first", "joan@shop.example"))
+    until(lambda: delivery.stats().delivered == 1, "TopMail is known to answer")
+    chaos.answers(ok_in_the_end)
+    delivery.accept(view_of("slow", "ada@shop.example"))
+    chaos.wait_for(2)
+    return delivery, chaos
+
+
+def test_a_store_is_back_on_a_repaired_disk_while_a_call_is_under_way(tmp_path: Path) -> None:
+    place, clock = tmp_path / "outbox", Clock()
+    place.symlink_to(tmp_path)
+    with ExitStack() as stack:
+        delivery, chaos = slow_store(stack, place, clock)
+        place.unlink()
+        clock.ahead += 6
+        until(lambda: bool(list(place.glob("*/outbox.sqlite3"))), "the disk is used")
+        chaos.released.set()
+        has_ended(delivery, 2)
+        assert len(chaos.views) == 2
+
+
 def test_a_call_under_way_goes_on_while_the_place_goes(tmp_path: Path) -> None:
     place, clock = tmp_path / "outbox", Clock()
 
-    def ok_in_the_end(exchange: Exchange) -> None:
-        exchange.chaos.released.wait(60)
-        ok(exchange)
-
     with ExitStack() as stack:
-        chaos = stack.enter_context(chaos_server())
-        settings = Settings(api_key=KEY, base_url=chaos.base_url)  # type: ignore[arg-type]
-        delivery = Delivery(settings, Shop("shop", b"secret"), place, monotonic=clock)
-        stack.enter_context(closing(delivery))
-        delivery.accept(view_of("first", "joan@shop.example"))
-        until(lambda: delivery.stats().delivered == 1, "TopMail is known to answer")
-        chaos.answers(ok_in_the_end)
-        delivery.accept(view_of("slow", "ada@shop.example"))
-        chaos.wait_for(2)
+        delivery, chaos = slow_store(stack, place, clock)
         removed(place)
         clock.ahead += 1
         delivery.accept(view_of("quick", "grace@shop.example"))

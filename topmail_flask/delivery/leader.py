@@ -160,7 +160,7 @@ class Leader:
                 if lock is not None and kept is None:
                     return
                 lock = kept
-                if lock is None and self._monotonic() > recheck_at and not sender.useful:
+                if lock is None and self._monotonic() > recheck_at:
                     recheck_at = self._monotonic() + RECHECK_INTERVAL
                     if self._can_use_disk() and sender.outbox.leave_memory():
                         return
