@@ -188,8 +188,7 @@ def test_what_is_open_and_cannot_be_kept_is_counted_and_told(
             delivery.accept(view_of(f"p{number}"))
         sandbox.wait_for_requests(3)
         until(lambda: in_the_books(delivery, place), "they wait")
-        removed(place)
-        place.write_text("in the way")
+        until(lambda: a_file_takes(place), "a file is in the way")
     assert delivery.stats().reasons == {"undelivered": 5}
     assert "TopMail: 5 views were in memory only and are lost." in caplog.messages
 

@@ -32,6 +32,7 @@ from topmail_flask.delivery.files import (
     refusal,
     write_note,
 )
+from topmail_flask.delivery.lifecycle import unforked
 from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.delivery.segments import SUFFIX, inhabited
 from topmail_flask.delivery.sqlite_file import (
@@ -329,15 +330,16 @@ class OutboxFile:
         or counted twice.
         """
         for adrift in list(self._adrift):
-            for source in adrift.connections[:1]:
-                with emptied(source), disk.transaction() as target:
-                    is_readable = outbox_name(source) != ""
-                    absorb(source, target, same_key=True)
-                what = "its rows are kept" if is_readable else "it cannot be read"
-                _log.warning("TopMail: the outbox file was moved or deleted; %s.", what)
-            self._taken_over += 1
-            self._adrift.remove(adrift)
-            adrift.close()
+            with unforked():  # who reads meanwhile waits, and finds it in the one file or the other
+                for source in adrift.connections[:1]:
+                    with emptied(source), disk.transaction() as target:
+                        is_readable = outbox_name(source) != ""
+                        absorb(source, target, same_key=True)
+                    what = "its rows are kept" if is_readable else "it cannot be read"
+                    _log.warning("TopMail: the outbox file was moved or deleted; %s.", what)
+                self._taken_over += 1
+                self._adrift.remove(adrift)
+                adrift.close()
 
     def _set_aside(self, disk: SqliteFile, condition: str = "") -> None:
         """Gives the file another name; what can be read of it comes back with the new one."""
