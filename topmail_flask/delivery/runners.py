@@ -47,7 +47,7 @@ _THREADS_BY_DEFAULT = (2, 0, 27)
 # other requests wait for as long as it loads.
 _LOADED_FIRST = (
     *("email.parser", "http.client", "ssl", "sqlite3", "http.cookiejar", "idna", "certifi"),
-    *("urllib3.util", "urllib3.connection", "urllib3.connectionpool", "urllib3.poolmanager"),
+    *("importlib.metadata", "brotli", "backports.zstd", "urllib3"),  # which loads all of its own
     *("charset_normalizer", "requests.utils", "requests.adapters", "requests"),
     *("topmail_flask.delivery.answers", "topmail_flask.delivery.client"),
     *("topmail_flask.delivery.importing", "topmail_flask.delivery.claiming"),
