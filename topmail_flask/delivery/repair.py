@@ -172,9 +172,8 @@ class OutboxFile:
         """
         for _ in range(3):
             try:
-                adrift = (
-                    () if self.in_memory else self._adrift
-                )  # has what waits until it is taken over
+                # What is adrift has what waits until it is taken over.
+                adrift = () if self.in_memory else self._adrift
                 return next(iter(adrift), self.current).read(work)
             except Fault as fault:
                 if fault.kind != "moved":

@@ -210,20 +210,6 @@ def readable(source: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]
             at += STEP
 
 
-def _empty(source: sqlite3.Connection) -> None:
-    """Leaves nothing in a file whose rows and ledger are kept elsewhere."""
-    source.execute("BEGIN IMMEDIATE")
-    try:
-        for table in ("waiting", "dead", "counts"):
-            source.execute(f"DELETE FROM {table}")  # noqa: S608  # our names
-        note(source, f"absorbed:{outbox_name(source)}", 1)
-        name_outbox(source)  # what comes into it from now on was not absorbed before
-        source.execute("COMMIT")
-    except BaseException:
-        source.rollback()
-        raise
-
-
 def _copy(
     target: sqlite3.Connection, table: str, row: dict[str, Any], kept: tuple[str, ...]
 ) -> bool:
