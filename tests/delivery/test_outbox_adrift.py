@@ -332,3 +332,19 @@ def test_who_sends_from_memory_leaves_the_journals_to_whoever_leads_on_the_disk(
     lead.release()
     assert books.import_journals().imported == 1
     books.close()
+
+
+def test_what_became_of_a_row_is_written_when_its_disk_is_back(tmp_path: Path) -> None:
+    directory, clock = tmp_path / "box", Clock()
+    books = outbox(directory, clock)
+    fill(books, ten())
+    taken, *given_back = books.claim(10)
+    shutil.rmtree(directory)
+    directory.write_text("in the way")
+    books.delivered(taken)
+    books.release(given_back)
+    directory.unlink()
+    clock.now += 6
+    assert sorted(drain(books)) == sorted(row.entry.key for row in given_back)
+    assert books.stats().delivered == 10
+    books.close()

@@ -57,9 +57,8 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
 CONTACT_SECONDS = 7 * 86_400.0
-DRAINED_BYTES, SHRINK_INTERVAL = 768 * 1024, 5.0
-LEDGER_INTERVAL = 1.0
-LONGEST_LOG = 16 * 1024 * 1024
+DRAINED_BYTES, LONGEST_LOG = 768 * 1024, 16 * 1024 * 1024
+SHRINK_INTERVAL, LEDGER_INTERVAL = 5.0, 1.0
 TRIES_TO_COUNT = 10
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
@@ -317,14 +316,29 @@ class Outbox:
         """
         if self._batches or not self._changes:
             return not self._changes
-        todo = tuple(self._changes)
         try:
-            self.file.run(partial(_write, changes=todo))
+            written = {id(change) for change in self.file.run(self._write)}
         except Fault:
             return False
-        del self._changes[: len(todo)]
+        self._changes = [change for change in self._changes if id(change) not in written]
         self._look_after_file()
-        return True
+        return not self._changes
+
+    def _write(self, connection: sqlite3.Connection) -> list[_Change]:
+        """Writes all changes; while memory stands in for the disk, those of its own rows."""
+        changes = list(self._changes)
+        if self.file.in_memory and self.file.directory:
+            here = {key for (key,) in connection.execute("SELECT key FROM waiting")} | {""}
+            changes = [change for change in changes if change.key in here]
+        taken = {change.key: change.at for change in changes if change.apply is None}
+        for apply in (change.apply for change in changes if change.apply is not None):
+            apply(connection)
+        if taken:  # what was delivered, the most by far: all at once
+            query = f"DELETE FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
+            gone = connection.execute(query, (json.dumps(list(taken)),))
+            add(connection, {"delivered": gone.rowcount})
+            note(connection, "last_success", max(taken.values()))
+        return changes
 
     def _look_after_file(self) -> None:
         now = self._monotonic()
@@ -580,20 +594,6 @@ class Outbox:
         with suppress(Fault):
             if not self.file.rows("SELECT 1 FROM waiting LIMIT 1"):
                 self.tidy()
-
-
-def _write(connection: sqlite3.Connection, changes: Iterable[_Change]) -> None:
-    taken = {}
-    for change in changes:
-        if change.apply is None:
-            taken[change.key] = change.at
-        else:
-            change.apply(connection)
-    if taken:  # what was delivered, the most by far: all at once
-        query = f"DELETE FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
-        gone = connection.execute(query, (json.dumps(list(taken)),))
-        add(connection, {"delivered": gone.rowcount})
-        note(connection, "last_success", max(taken.values()))
 
 
 def _execute(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> None:
