@@ -40,6 +40,14 @@ def ten(first: int = 0) -> list[Entry]:
     return [entry(number, identity=f"shopper-{number}") for number in range(first, first + 10)]
 
 
+def with_ten(place: Path) -> tuple[Path, Clock, Outbox]:
+    """A directory, the clock of those who use it, and an outbox of it in which ten views wait."""
+    directory, clock = place / "box", Clock()
+    books = outbox(directory, clock)
+    fill(books, ten())
+    return directory, clock, books
+
+
 def without_log(directory: Path) -> None:
     (directory / f"{FILE_NAME}-wal").unlink()
 
@@ -52,9 +60,7 @@ def without_index(directory: Path) -> None:
 def test_a_log_that_goes_from_under_its_file_takes_nothing_with_it(
     tmp_path: Path, goes: Callable[[Path], None]
 ) -> None:
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, clock, books = with_ten(tmp_path)
     goes(directory)
     fill(books, ten(10))
     with closing(outbox(directory, clock)) as another:  # the command line, or the next leader
@@ -91,9 +97,7 @@ def test_what_another_leader_counted_as_lost_is_not_once_it_is_saved(
 
 
 def test_a_ledger_is_counted_once_however_often_the_file_goes(tmp_path: Path) -> None:
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, _, books = with_ten(tmp_path)
     books.close()
     kept = (directory / "ledger").read_bytes()
     alone(directory)
@@ -110,9 +114,7 @@ def test_a_ledger_is_counted_once_however_often_the_file_goes(tmp_path: Path) ->
 
 def test_what_is_written_while_a_file_is_saved_is_saved_too(tmp_path: Path) -> None:
     """By another process that has it open: it began before the file went."""
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, _, books = with_ten(tmp_path)
     line = entry(99).to_line()
     with closing(
         sqlite3.connect(directory / FILE_NAME, isolation_level=None, check_same_thread=False)
@@ -134,9 +136,7 @@ def test_what_is_written_while_a_file_is_saved_is_saved_too(tmp_path: Path) -> N
 
 
 def test_a_file_that_cannot_be_saved_now_stays_open_and_is_looked_at(tmp_path: Path) -> None:
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, clock, books = with_ten(tmp_path)
     shutil.rmtree(directory)
     books.stats()
     shutil.rmtree(directory)
@@ -187,9 +187,7 @@ def test_a_view_that_both_files_hold_is_sent_and_counted_once(tmp_path: Path) ->
 
 
 def test_a_copy_in_the_files_place_goes_on_with_the_ledger_of_the_file(tmp_path: Path) -> None:
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, _, books = with_ten(tmp_path)
     books.file.current.shrink()  # nothing is in the log alone
     shutil.copytree(directory, tmp_path / "copy")
     for row in books.claim(4):
@@ -207,9 +205,7 @@ def test_a_copy_in_the_files_place_goes_on_with_the_ledger_of_the_file(tmp_path:
 
 
 def test_what_was_claimed_when_a_copy_was_made_holds_nobody_up(tmp_path: Path) -> None:
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, _, books = with_ten(tmp_path)
     rows = books.claim(10)
     shutil.copytree(directory, tmp_path / "copy")
     for row in rows[:4]:
@@ -264,9 +260,7 @@ def test_journals_are_imported_into_the_file_that_is_made_anew(tmp_path: Path) -
 
 
 def test_leases_of_a_leader_that_goes_on_stay_its_own(tmp_path: Path) -> None:
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, _, books = with_ten(tmp_path)
     rows = books.claim(4)
     shutil.rmtree(directory)
     assert len(books.claim(50)) == 6
@@ -335,9 +329,7 @@ def test_who_sends_from_memory_leaves_the_journals_to_whoever_leads_on_the_disk(
 
 
 def test_what_became_of_a_row_is_written_when_its_disk_is_back(tmp_path: Path) -> None:
-    directory, clock = tmp_path / "box", Clock()
-    books = outbox(directory, clock)
-    fill(books, ten())
+    directory, clock, books = with_ten(tmp_path)
     taken, *given_back = books.claim(10)
     shutil.rmtree(directory)
     directory.write_text("in the way")

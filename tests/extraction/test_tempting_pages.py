@@ -27,6 +27,11 @@ def listed(*nodes: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def rated(name: str) -> str:
+    """A product that is nothing but a name and its stars."""
+    return block(lamp(name=name, sku=None, offers=None, aggregateRating={"ratingValue": 5}))
+
+
 VIEWS: dict[str, str] = {
     "questions and answers beside": page(block(lamp(), typed("FAQPage", mainEntity=[QUESTION]))),
     "a video and instructions beside": page(
@@ -162,23 +167,11 @@ NO_VIEWS: dict[str, tuple[str, str]] = {
     ),
     "a shop that rates itself as a product": (
         "/about",
-        page(
-            block(
-                lamp(name="Lichthaus", sku=None, offers=None, aggregateRating={"ratingValue": 5})
-            ),
-            h1="About Lichthaus",
-            title="About Lichthaus | Lichthaus",
-        ),
+        page(rated("Lichthaus"), h1="About Lichthaus", title="About Lichthaus | Lichthaus"),
     ),
     "a guide that is rated as a product": (
         "/guides/descale",
-        page(
-            block(
-                lamp(name="Descaling", sku=None, offers=None, aggregateRating={"ratingValue": 5})
-            ),
-            h1="Descaling",
-            title="Descaling | Lichthaus",
-        ),
+        page(rated("Descaling"), h1="Descaling", title="Descaling | Lichthaus"),
     ),
     "two that are compared": ("/compare", page(block(lamp(), table(1)), h1="Compare")),
 }

@@ -327,7 +327,6 @@ _FLOCK, _TYPE, _WHENCE, _PID = (
 def holder(path: Path) -> int | None:
     """The id of the process that holds the POSIX lock on ``path``; 0: its id cannot be seen from
     here (another container); None: nobody else than this process, if anybody.
-
     """
     try:
         if held_here(path):
