@@ -7,6 +7,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from flask import Flask, Response, jsonify, request
 from topmail_flask import (
     Product,
     Reason,
+    RetryLater,
     Shopper,
     TopMail,
     TopMailClient,
@@ -30,6 +32,7 @@ from topmail_flask.sandbox import Sandbox
 from topmail_flask.testing import capture
 
 ANN = "ann@shop.example"
+BOB = "bob@shop.example"
 TEA = Product("tea", "Green tea", url="https://shop.example/tea", price=Decimal(9), currency="EUR")
 FLOWS = {"cart": "flow-cart", "back": "flow-back"}
 
@@ -219,9 +222,6 @@ def test_what_waits_goes_to_a_new_address(sandbox: Sandbox, live: Store) -> None
     assert run["email"] == "ann@new.example.org"
 
 
-BOB = "bob@shop.example"
-
-
 def tell_all(store: Store, shopper: str, after: timedelta) -> None:
     """What a shopper leaves waiting during an outage: four events, one of them for later."""
     with store.app.app_context():
@@ -274,6 +274,58 @@ def test_a_withdrawn_consent_drops_what_waits_now_and_for_later(
         reasons = [heard.get(timeout=30) for _ in range(4)]
     assert reasons == [Reason.CONSENT_WITHDRAWN] * 4
     assert [*sandbox.automation_runs, *sandbox.conversions] == []
+
+
+def test_each_kind_outlives_an_outage_and_what_was_cancelled_meanwhile_is_not_sent(
+    sandbox: Sandbox, live: Store
+) -> None:
+    cancelled, soon = threading.Event(), timedelta(seconds=1)
+
+    def hear(_: object, reason: Reason, **__: object) -> None:
+        assert reason is Reason.CANCELLED
+        cancelled.set()
+
+    sandbox.inject_faults(outage=True)
+    with live.app.app_context(), trigger_dropped.connected_to(hear, live.app):
+        live.topmail.track(TEA, shopper=ANN, url="https://shop.example/tea", consent=True)
+        live.topmail.trigger("cart", shopper=ANN, once="cart-17", after=soon)
+        live.topmail.trigger("cart", shopper=ANN, once="cart-18", after=soon)
+        live.topmail.trigger("back", shopper=ANN)
+        live.topmail.track_conversion("signup", shopper=ANN, once="newsletter")
+        sandbox.wait_for_requests(2, timeout=30)  # both tries of the outage fail
+        live.topmail.cancel("cart-18")
+        assert cancelled.wait(30)
+        sandbox.inject_faults()
+        assert len(sandbox.wait_for_automation_runs(2, timeout=30)) == 2
+        live.topmail.track_purchase("A-7", shopper=ANN)
+        assert live.topmail.flush(20)
+        assert live.topmail.stats().reasons == {Reason.CANCELLED: 1}
+    assert sorted(str(run["automation_id"]) for run in sandbox.automation_runs) == [
+        "flow-back",
+        "flow-cart",
+    ]
+    assert [view["product_id"] for view in sandbox.views] == ["tea"]
+    assert sorted(each["type"] for each in sandbox.conversions) == ["purchase", "signup"]
+
+
+def test_a_change_of_a_contact_is_one_call_that_says_at_once_that_topmail_is_away(
+    sandbox: Sandbox,
+) -> None:
+    (ann,) = sandbox.contacts
+    with TopMailClient(sandbox.api_key, base_url=sandbox.base_url) as client:
+        sandbox.inject_faults(outage=True)
+        with pytest.raises(RetryLater):
+            client.update_contact(ann["id"], first_name="Ann")
+        assert len(sandbox.requests) == 1, "nothing tries again by itself"
+        sandbox.stop()
+        with pytest.raises(RetryLater):
+            client.update_contact(ann["id"], first_name="Ann")
+        sandbox.start()
+        sandbox.inject_faults()
+        assert sandbox.contacts[0]["first_name"] is None, "nothing was kept for later"
+        for _ in range(2):
+            assert client.update_contact(ann["id"], first_name="Ann").id == ann["id"]
+    assert sandbox.contacts[0]["first_name"] == "Ann"
 
 
 KILLED = """
@@ -330,3 +382,73 @@ def test_the_client_starts_an_automation(sandbox: Sandbox) -> None:
     with TopMailClient(sandbox.api_key, base_url=sandbox.base_url) as client:
         client.trigger_automation(Trigger("flow-cart", Shopper(ANN), {"cart": 17}))
     assert sandbox.automation_runs[0]["body"]["trigger_data"] == {"cart": 17}
+
+
+REFUSED = "klaro=%7B%22topmail%22%3Afalse%7D"
+
+
+def tell_from_a_browser(store: Store, shopper: str, consent: bool | None, **headers: str) -> None:
+    """Somebody's browser asks, and the store's code speaks of ``shopper``."""
+    told: dict[str, Any] = {"shopper": shopper, "consent": consent}
+    with store.app.test_request_context("/staff/restock", method="POST", headers=headers):
+        store.topmail.trigger("back", once="back-tea", **told)
+        store.topmail.track_conversion("signup", once="newsletter", **told)
+        store.topmail.track_purchase("A-9", **told)
+
+
+@pytest.mark.parametrize(
+    "browser", [{"Cookie": REFUSED}, {"Sec-GPC": "1"}, {"X-Staff": "yes", "As": ANN}]
+)
+def test_with_the_shops_word_nothing_is_asked_of_the_browser_that_happens_to_ask(
+    store: Store, browser: dict[str, str]
+) -> None:
+    store.topmail.exclude(lambda: "X-Staff" in request.headers)
+    with capture(store.app) as views:
+        tell_from_a_browser(store, BOB, None, **browser)
+        views.assert_triggered("back", times=0)
+        tell_from_a_browser(store, BOB, True, **browser)
+    views.assert_triggered("back", shopper=BOB, times=1)
+    views.assert_converted("signup", shopper=BOB)
+    views.assert_purchased("A-9", shopper=BOB)
+
+
+def test_the_shops_word_that_a_shopper_refused_is_a_refusal(store: Store) -> None:
+    with capture(store.app) as views:
+        tell_from_a_browser(store, BOB, False)
+    views.assert_triggered("back", times=0)
+    assert views.conversions == []
+
+
+@pytest.mark.parametrize("reads_cookies", [False, True])
+def test_a_refusal_of_staff_drops_nothing_that_waits_for_whom_they_speak_of(
+    sandbox: Sandbox, live: Store, reads_cookies: bool
+) -> None:
+    sandbox.add_contact(BOB)
+    if reads_cookies:
+        live.topmail.consent(lambda: "klaro" not in request.cookies)
+    sandbox.inject_faults(outage=True)
+    with live.app.test_request_context("/cart", method="POST"):
+        live.topmail.trigger("cart", shopper=BOB, once="cart-17")
+    tell_from_a_browser(live, BOB, None, Cookie=REFUSED)
+    sandbox.inject_faults()
+    (run,) = sandbox.wait_for_automation_runs(1, timeout=30)
+    assert (run["automation_id"], run["email"]) == ("flow-cart", BOB)
+    assert live.topmail.flush(20, live.app)
+    assert live.topmail.stats(live.app).reasons == {Reason.CONSENT: 3}
+
+
+def test_a_shopper_whom_the_shops_own_records_name_as_refusing_is_withdrawn(
+    sandbox: Sandbox, live: Store
+) -> None:
+    sandbox.add_contact(BOB)
+    agreed = {BOB: True}
+    live.topmail.consent(lambda shopper: agreed.get(str(shopper.email)))
+    sandbox.inject_faults(outage=True)
+    with live.app.test_request_context("/cart", method="POST"):
+        live.topmail.trigger("cart", shopper=BOB, once="cart-17")
+    agreed[BOB] = False
+    tell_from_a_browser(live, BOB, None)
+    sandbox.inject_faults()
+    assert live.topmail.flush(20, live.app)
+    assert sandbox.automation_runs == []
+    assert live.topmail.stats(live.app).reasons[Reason.CONSENT_WITHDRAWN] == 1

@@ -24,6 +24,8 @@ from topmail_flask.signals import conversion_dropped, send, trigger_dropped
 
 log = logging.getLogger("topmail_flask")
 Who = Shopper | str | None
+Whose = tuple[Who, bool | None]
+"""Whom the shop names, and what it says that they decided."""
 Make = Callable[[Shopper, float], Event]
 """Makes the event of its shopper and its time."""
 
@@ -45,26 +47,26 @@ class Events:
         self._core = core
 
     @guarded(None)
-    def purchase(self, order_id: object, shopper: Who, values: Mapping[str, Any]) -> None:
+    def purchase(self, order_id: object, whose: Whose, values: Mapping[str, Any]) -> None:
         """Record an order."""
 
         def make(buyer: Shopper, at: float) -> Purchase:
             return Purchase(order_id, buyer, bought_at=at, **self._with_currency(values))  # type: ignore[arg-type]
 
-        self._record("purchase", order_id, shopper, make)
+        self._record("purchase", order_id, whose, make)
 
     @guarded(None)
-    def conversion(self, kind: str, shopper: Who, values: Mapping[str, Any]) -> None:
+    def conversion(self, kind: str, whose: Whose, values: Mapping[str, Any]) -> None:
         """Record a conversion of another type."""
 
         def make(who: Shopper, at: float) -> Conversion:
             return Conversion(kind, who, converted_at=at, **self._with_currency(values))
 
-        self._record("conversion", kind, shopper, make)
+        self._record("conversion", kind, whose, make)
 
     @guarded(None)
     def trigger(
-        self, automation: str, shopper: Who, after: timedelta | None, values: Mapping[str, Any]
+        self, automation: str, whose: Whose, after: timedelta | None, values: Mapping[str, Any]
     ) -> None:
         """Start an automation, now or later."""
         settings = self._core.settings
@@ -82,7 +84,7 @@ class Events:
             due = at + wait if wait else None
             return Trigger(known[automation], who, due=due, triggered_at=at, **values)
 
-        self._record("trigger", automation, shopper, make)
+        self._record("trigger", automation, whose, make)
 
     @guarded(None)
     def cancel(self, once: object) -> None:
@@ -121,10 +123,10 @@ class Events:
     def _with_currency(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {**values, "currency": values.get("currency") or self._core.settings.currency}
 
-    def _record(self, kind: str, name: object, shopper: Who, make: Make) -> None:
+    def _record(self, kind: str, name: object, whose: Whose, make: Make) -> None:
         """Record an event; whatever it is, the shop's page goes on."""
         core = self._core
-        reason = self._refusal(kind, shopper, make)
+        reason = self._refusal(kind, whose, make)
         if reason is None:
             return
         core.tracker.refusals[reason] += 1
@@ -138,14 +140,17 @@ class Events:
             values = {"conversion": None, "order_id": order_id, "reason": reason}
             send(conversion_dropped, core.app, core.guard, **values)
 
-    def _refusal(self, kind: str, named: Who, make: Make) -> Reason | None:
-        core, source = self._core, None
+    def _refusal(self, kind: str, whose: Whose, make: Make) -> Reason | None:
+        core, source, (named, consent) = self._core, None, whose
         environ: Mapping[str, Any] = {}
-        if has_request_context():
+        if has_request_context() and not (named is not None and consent):
             here = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
             source, environ = core.shopper_source(here), here.environ
+        asked = NamedShopper(named, source, core.consent.ask, consent=consent, counts_staff=True)
+        # The browser may be another's: staff's, or of whoever types an address into a form.
+        is_another = named is not None and source is not None and consent is None
         shopper, refusal = core.tracker.ask(
-            NamedShopper(named, source, core.consent.ask, counts_staff=True), environ
+            asked, environ, withdraws=not is_another or core.consent.knows_shoppers()
         )
         if refusal is not None or shopper is None:
             return refusal or Reason.ANONYMOUS

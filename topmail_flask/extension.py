@@ -123,6 +123,7 @@ class TopMail:
         currency: str | None = None,
         shopper: Shopper | str | None = None,
         items: Iterable[Mapping[str, object]] = (),
+        consent: bool | None = None,
         **attribution: Unpack[Attribution],
     ) -> None:
         """Record that an order was placed, as a conversion in TopMail.
@@ -139,13 +140,15 @@ class TopMail:
         :param shopper: who bought, where that is not the shopper of the request: a guest's e-mail
             address, the buyer of a webhook, a background job's (inside an app context).
         :param items: what was bought, objects of JSON; sent as ``metadata["items"]``.
+        :param consent: what the shopper decided. Default: as for a view. Together with ``shopper``
+            True asks nothing of the request: it may be staff's or a webhook's.
         :param attribution: ``metadata``, an object of JSON; ``campaign_id`` and ``flow_id``,
             TopMail's UUIDs of what the order is attributed to.
         :raises RuntimeError: outside of a request, and without a ``shopper``.
         """
         _need_shopper("track_purchase", shopper)
         values = {"revenue": revenue, "currency": currency, "items": items, **attribution}
-        state_of(None).events.purchase(order_id, shopper, values)
+        state_of(None).events.purchase(order_id, (shopper, consent), values)
 
     def track_conversion(
         self,
@@ -155,6 +158,7 @@ class TopMail:
         once: object = None,
         revenue: object = None,
         currency: str | None = None,
+        consent: bool | None = None,
         **attribution: Unpack[Attribution],
     ) -> None:
         """Record another conversion than a purchase; everything else is as for one.
@@ -165,7 +169,7 @@ class TopMail:
         """
         _need_shopper("track_conversion", shopper)
         values = {"revenue": revenue, "currency": currency, "once": once, **attribution}
-        state_of(None).events.conversion(type, shopper, values)
+        state_of(None).events.conversion(type, (shopper, consent), values)
 
     def trigger(
         self,
@@ -175,6 +179,7 @@ class TopMail:
         data: Mapping[str, object] | None = None,
         once: object = None,
         after: timedelta | None = None,
+        consent: bool | None = None,
     ) -> None:
         """Start an automation of TopMail for a shopper: cart, checkout, back in stock, price drop.
 
@@ -188,11 +193,12 @@ class TopMail:
             whatever the automation, for 90 days (the newest 20,000 names).
         :param after: how long to wait before, at most half of ``TOPMAIL_MAX_AGE``. It can be taken
             back until then, see :meth:`cancel`.
+        :param consent: what the shopper decided, as in :meth:`track_purchase`.
         :raises RuntimeError: outside of a request, and without a ``shopper``.
         """
         _need_shopper("trigger", shopper)
         values = {"data": data, "once": once}
-        state_of(None).events.trigger(automation, shopper, after, values)
+        state_of(None).events.trigger(automation, (shopper, consent), after, values)
 
     def cancel(self, once: object) -> None:
         """Take back what was triggered under this name and still waits, whoever's it is.
@@ -286,8 +292,7 @@ class TopMail:
         It takes nothing, or the :class:`~topmail_flask.Shopper` (or None), and is asked before
         anything is stored. If it can answer outside of a request as well, because it asks the
         shop's database and not a cookie, it is asked again before a view is sent. A False drops
-        what waits for the shopper. Without it the cookies of Cookiebot, OneTrust, Osano and Klaro
-        are read.
+        what waits for the shopper. Without it the cookies of common consent banners are read.
         """
         self._hooks.consent = reader
         return reader

@@ -455,6 +455,11 @@ class ConsentFunction:
             self._learned().keep(self._version(), self._answers_anywhere)
         return answer
 
+    def knows_shoppers(self) -> bool:
+        """Whether what it answers is about the shopper whom it is given, whoever's the request."""
+        reader = self._hooks.consent
+        return reader is not None and bool(inspect.signature(reader).parameters)
+
     def is_withdrawn(self, event: OfShopper) -> bool:
         """Whether the shopper of what waits has changed their mind; in the sending thread."""
         if self._hooks.consent is None:

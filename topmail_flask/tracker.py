@@ -326,9 +326,12 @@ class Tracker:
         return [] if extraction.product is None else [extraction.product], extraction
 
     def ask(
-        self, visitor: ShopperSource, environ: Mapping[str, Any]
+        self, visitor: ShopperSource, environ: Mapping[str, Any], *, withdraws: bool = True
     ) -> tuple[Shopper | None, Reason | None]:
-        """Who it is, as far as anybody knows, and why that visitor's views do not count."""
+        """Who it is, as far as anybody knows, and why that visitor's views do not count.
+
+        :param withdraws: whether a refusal drops what waits for the shopper.
+        """
         asked: Callable[..., object] = visitor.is_excluded
         try:
             early = visitor.early
@@ -352,7 +355,7 @@ class Tracker:
         if refusal is Reason.CONSENT_UNREADABLE:
             self.delivery.note_unreadable(unreadable_banners(parse_cookie(dict(environ))))
         is_refusal = explicit is False or explicit is Reason.CONSENT_UNREADABLE
-        if refusal is not None and is_refusal and shopper is not None:
+        if refusal is not None and is_refusal and shopper is not None and withdraws:
             self.delivery.withdraw(shopper)
         return shopper, refusal
 

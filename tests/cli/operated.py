@@ -104,7 +104,7 @@ class OperatedStore:
     def buys(self, order: str, shopper: str = ANN) -> None:
         """A shopper places this order."""
         with self.app.app_context():
-            state_of(self.app).events.purchase(order, shopper, {})
+            state_of(self.app).events.purchase(order, (shopper, None), {})
 
     def start(
         self, *words: str, stderr: int = subprocess.PIPE, **env: str

@@ -215,6 +215,30 @@ def test_what_waits_can_be_cancelled_and_said_again(shop: World) -> None:
     assert shop.stats.reasons == {Reason.CANCELLED: 1, Reason.KNOWN_NAME: 1}
 
 
+@pytest.mark.parametrize("kills", [False, True])
+def test_what_falls_due_while_topmail_is_away_is_sent_afterwards_unless_it_was_cancelled(
+    shop: World, kills: bool
+) -> None:
+    minute = 60.0
+    shop.chaos.otherwise = acts.status(503)
+    shop.tell(view(shop))
+    for cart in ("cart-17", "cart-18", "cart-19"):
+        shop.tell(trigger(shop, once=cart, due=shop.clock() + 20, data={"cart": cart}))
+    shop.run(minute / 2)
+    if kills:
+        shop.sender.close()
+        shop.start()
+    shop.order("cancellation", "", shop.identities.named("trigger", "cart-18"))
+    shop.run(minute / 2)
+    shop.chaos.otherwise = acts.ok
+    before = len(shop.chaos.calls)
+    shop.order("cancellation", "", shop.identities.named("trigger", "cart-19"))
+    shop.run(HOUR)
+    sent = [body.get("trigger_data", {}).get("cart", "view") for _, body in calls(shop)[before:]]
+    assert sorted(sent) == ["cart-17", "view"]
+    assert shop.stats.reasons == {Reason.CANCELLED: 2}
+
+
 def test_a_trigger_that_comes_in_after_its_cancellation_is_cancelled_all_the_same(
     shop: World,
 ) -> None:
