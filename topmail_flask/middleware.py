@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import application_uri, request_uri
 
-from werkzeug.http import parse_cookie
 from werkzeug.wsgi import ClosingIterator
 
 from topmail_flask.delivery.delivery import Delivery
@@ -69,8 +68,7 @@ class EnvironShopperSource:
         """What the shopper decided about tracking."""
         self.called = ask = self._callables.consent
         if ask is None:
-            has_cookies = "HTTP_COOKIE" in self._environ
-            return cookie_banner_consent(parse_cookie(self._environ)) if has_cookies else None
+            return cookie_banner_consent(self._environ.get("HTTP_COOKIE", ""))
         answer = ask(self._environ)
         return answer if answer is None else bool(answer)
 

@@ -322,12 +322,11 @@ class FlaskShopperSource:
         if self._early is not None and shopper is self._early.shopper:
             return self._early.consent
         if self._hooks.consent is None:
-            request = self._request
-            if "HTTP_COOKIE" not in request.environ:
-                return None
-            if BANNER_COOKIES.isdisjoint(request.cookies.keys()):
-                return None
-            return cookie_banner_consent(request.cookies)
+            header = self._request.environ.get("HTTP_COOKIE", "")
+            for name in BANNER_COOKIES:
+                if name in header:
+                    return cookie_banner_consent(header)
+            return None
         self.called = self._hooks.consent
         return self._ask_consent(shopper)
 

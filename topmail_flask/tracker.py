@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from werkzeug.http import parse_cookie
-
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import read_page
@@ -353,7 +351,7 @@ class Tracker:
         )
         refusal = refused_by_consent(explicit, signal, self.settings)
         if refusal is Reason.CONSENT_UNREADABLE:
-            self.delivery.note_unreadable(unreadable_banners(parse_cookie(dict(environ))))
+            self.delivery.note_unreadable(unreadable_banners(environ.get("HTTP_COOKIE", "")))
         is_refusal = explicit is False or explicit is Reason.CONSENT_UNREADABLE
         if refusal is not None and is_refusal and shopper is not None and withdraws:
             self.delivery.withdraw(shopper)

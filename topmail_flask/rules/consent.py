@@ -29,6 +29,8 @@ PRIVACY_HEADERS = frozenset({"HTTP_SEC_GPC", "HTTP_DNT"})
 _LONGEST = 8192
 _ENCODED_AT_MOST = 3
 _COOKIEBOT_FIELD = re.compile(r"""["']?(marketing|method)["']?\s*:\s*["']?(\w+)""")
+_ESCAPED = re.compile(r"\\([0-3][0-7]{2}|.)", re.DOTALL)
+"""What frameworks write into a quoted cookie (RFC 2109)."""
 _SERVICES = ("topmail", "marketing", "advertising")
 _MARKETING = frozenset({"marketing", "targeting", "advertising", "advertisement", "ads", "ad"})
 
@@ -61,15 +63,20 @@ def privacy_signal(environ: Mapping[str, Any], settings: Settings) -> bool:
     )
 
 
-def cookie_banner_consent(cookies: Mapping[str, str]) -> Consent:
+def cookie_banner_consent(header: str) -> Consent:
     """What the shopper told a common cookie banner about marketing; None: nothing yet.
 
     A refusal to one of several banners is a refusal, and so is a cookie of a banner's name that
-    cannot be read. Never raises, whatever the cookies hold: they come from outside.
+    cannot be read. Of two cookies of one name, of the domain and of its parent, the refusal counts.
+    Never raises, whatever the cookies hold: they come from outside.
+
+    :param header: ``Cookie``, as WSGI hands it over. Banners write unquoted JSON, which Werkzeug
+        3.1 leaves out of ``request.cookies``.
     """
     consent: Consent = None
-    for name in _READERS.keys() & cookies.keys():
-        answer = _answer(name, cookies[name])
+    cookies, closed = _banner_cookies(header)
+    for banner, value in cookies:
+        answer = _answer(banner, value, closed)
         if answer is False:
             return False
         if consent is not Reason.CONSENT_UNREADABLE:
@@ -77,33 +84,55 @@ def cookie_banner_consent(cookies: Mapping[str, str]) -> Consent:
     return consent
 
 
-def unreadable_banners(cookies: Mapping[str, str]) -> list[str]:
+def unreadable_banners(header: str) -> list[str]:
     """The banners whose cookies are among these and cannot be read."""
+    cookies, closed = _banner_cookies(header)
     return [
         banner.name
-        for banner in BANNERS
-        if banner.cookie in cookies
-        and _answer(banner.cookie, cookies[banner.cookie]) is Reason.CONSENT_UNREADABLE
+        for banner, value in cookies
+        if _answer(banner, value, closed) is Reason.CONSENT_UNREADABLE
     ]
 
 
-def _answer(name: str, value: object) -> Consent:
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+def _banner_cookies(header: str) -> tuple[list[tuple[Banner, str]], set[str]]:
+    """The banners' cookies, and those of :attr:`Banner.closed`."""
+    cookies, closed = [], set()
+    for pair in header.split(";"):
+        name, _, value = pair.partition("=")
+        name = name.strip()
+        if name in _BANNERS:
+            cookies.append((_BANNERS[name], value))
+        elif name in _CLOSED:
+            closed.add(name)
+    return cookies, closed
+
+
+def _answer(banner: Banner, value: str, closed: set[str]) -> Consent:
+    if not 0 < len(value) <= _LONGEST:
         return Reason.CONSENT_UNREADABLE
     try:
-        return _READERS[name](_decoded(value))
+        text = _decoded(value)
+        return banner.read(text, is_closed=True) if banner.closed in closed else banner.read(text)
     except (ValueError, RecursionError):
         return Reason.CONSENT_UNREADABLE
 
 
 def _decoded(value: str) -> str:
-    """The value without the percent-encoding of browsers, frameworks and proxies."""
+    """The value without the encodings of browsers, frameworks and proxies."""
+    value = value.strip().encode("latin-1", "replace").decode("utf-8", "replace")
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = _ESCAPED.sub(_unescaped, value[1:-1])
     for _ in range(_ENCODED_AT_MOST):
         once_less = unquote(value)
-        if once_less == value:
-            break
+        if once_less == value or "&" in value:
+            break  # behind an & are fields, each encoded by itself
         value = once_less
     return value.strip()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    escaped = found[1]
+    return chr(int(escaped, 8)) if len(escaped) == 3 else escaped
 
 
 def _json(value: str) -> dict[str, Any]:
@@ -146,16 +175,18 @@ def _cookiebot_or_react(value: str) -> bool | None:
     return None if marketing and fields.get("method") == "implied" else marketing
 
 
-def _onetrust(value: str) -> bool | None:
+def _onetrust(value: str, *, is_closed: bool = False) -> bool | None:
     """``…&groups=C0001:1,C0004:0&interactionCount=1…``: group ``C0004``, targeting.
 
     Where a shop gave its groups numbers of its own, nobody knows which is about marketing: then a
     refusal of any is one. The cookie is there before the banner was answered, with the defaults of
-    the visitor's region: a 1 is consent only once ``interactionCount`` is above 0; a 0 is obeyed
+    the visitor's region: a 1 is consent only once ``interactionCount`` is above 0, or, where a shop
+    keeps no receipts and so has no such count, ``OptanonAlertBoxClosed`` is there; a 0 is obeyed
     in any case.
     """
     fields = dict(parse_qsl(value, keep_blank_values=True))
-    answered = fields.get("interactionCount", "0").strip() not in ("", "0")
+    count = fields.get("interactionCount", "0").strip()
+    answered = is_closed or count not in ("", "0")
     groups = dict(re.findall(r"([\w.-]+):([01])(?=,|\Z)", fields.get("groups", "")))
     if not groups:
         if answered or not fields.keys() & {"datestamp", "version", "landingPath"}:
@@ -169,9 +200,13 @@ def _osano(value: str) -> bool | None:
     """``{"ESSENTIAL": "ACCEPT", "MARKETING": "DENY", …}``, as ``Osano.cm.getConsent()`` has it.
 
     Osano's own script encrypts the cookie: then nobody else can read it. A shop may write the plain
-    form on ``osano-cm-consent-saved``, or answer in ``@topmail.consent``.
+    form on ``osano-cm-consent-saved``, or answer in ``@topmail.consent``. ``OPT_OUT`` is accepted
+    by who forbids the sale of data (United States); the rest is left as it was.
     """
-    choice = _json(value).get("MARKETING")
+    content = _json(value)
+    if _one_of(content.get("OPT_OUT", "DENY"), {"accept": True, "deny": False}):
+        return False
+    choice = content.get("MARKETING")
     return None if choice is None else _one_of(choice, {"accept": True, "deny": False})
 
 
@@ -218,6 +253,8 @@ def _allow_or_deny(value: str) -> bool | None:
 def _usercentrics(value: str) -> bool | None:
     """``{"services": [{"id": …, "status": false}, …]}``, or ``{"gcm": {"adStorage": "denied"}}``.
 
+    Version 3 has ``{"consent": {"services": {"…": {"consent": false}}}}``, and ``gcm`` only where a
+    shop uses Google's consent mode.
     Usercentrics keeps it in the browser's storage; a shop's server sees it once the shop copies it
     into a cookie of the same name. Services are numbers of Usercentrics: as with Klaro, a refusal
     of any counts as one.
@@ -227,11 +264,15 @@ def _usercentrics(value: str) -> bool | None:
     if isinstance(google, dict):
         answer = google.get("adPersonalization", google.get("adStorage"))
         return _one_of(answer, {"granted": True, "denied": False})
-    services = content.get("services", content.get("consent", {}))
-    if not isinstance(services, list):
+    consent = content.get("consent")
+    services = content.get("services", consent.get("services") if isinstance(consent, dict) else [])
+    named = list(services.values()) if isinstance(services, dict) else services
+    if not isinstance(named, list) or not named:
         raise ValueError("no services")
-    answer = [service.get("status") for service in services if isinstance(service, dict)]
-    return False if False in answer else None
+    each = [service for service in named if isinstance(service, dict)]
+    answers = [service.get("status", service.get("consent")) for service in each]
+    given = [answer.get("given") if isinstance(answer, dict) else answer for answer in answers]
+    return False if False in given else None
 
 
 def _tcf(value: str) -> bool | None:
@@ -279,12 +320,15 @@ class Banner(NamedTuple):
     :ivar read: the answer about marketing in the decoded value; raises ValueError if it is none
         that the banner writes.
     :ivar source: where its maker documents the cookie.
+    :ivar closed: another cookie of it, which is there once the visitor has closed it: then ``read``
+        is told so by ``is_closed=True``.
     """
 
     name: str
     cookie: str
-    read: Callable[[str], bool | None]
+    read: Callable[..., bool | None]
     source: str
+    closed: str = ""
 
 
 BANNERS = (
@@ -305,6 +349,7 @@ BANNERS = (
         "OptanonConsent",
         _onetrust,
         "my.onetrust.com: Understanding the OptanonConsent cookie",
+        closed="OptanonAlertBoxClosed",
     ),
     Banner(
         "Osano", "osano_consentmanager", _osano, "docs.osano.com: consent manager's JavaScript API"
@@ -373,5 +418,6 @@ BANNERS = (
     ),
 )
 """All that are read: another banner is another row."""
-_READERS = {banner.cookie: banner.read for banner in BANNERS}
-BANNER_COOKIES = frozenset(_READERS)
+_BANNERS = {banner.cookie: banner for banner in BANNERS}
+BANNER_COOKIES = tuple(_BANNERS)
+_CLOSED = frozenset(banner.closed for banner in BANNERS if banner.closed)
