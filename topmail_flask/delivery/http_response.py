@@ -1,7 +1,9 @@
 """One HTTP/1.1 response, read from a socket until a moment.
 
-``http.client`` refuses more than a hundred fields, so that a call whose status is known would be
-made again and again, and its parser of mail headers takes a third of the time of a call.
+Why not ``http.client``'s: it refuses more than a hundred fields, so that a call whose status is
+known would be made again and again; and its parser of mail headers costs more than all that is
+here. Through it, a call with two fields in its answer took 610,000 instructions instead of 434,000
+(with TLS 634,000 instead of 455,000), and a delivered view at least a fifth more CPU in all.
 """
 
 from __future__ import annotations
