@@ -40,6 +40,28 @@ def test_a_repaired_place_is_healthy_before_the_next_view(
         until(lambda: delivery.health().state == "healthy", "it is known without a view", limit=10)
 
 
+def test_an_idle_sender_goes_back_to_a_file_that_was_refused_within_seconds(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """Nothing comes in, and nothing is to be written: it finds out by itself (F082)."""
+    place = tmp_path / "outbox"
+    with closing(store(place, sandbox, Clock())) as delivery:
+        delivery.accept(view_of("first"))
+        until(lambda: delivery.stats().delivered == 1, "the first is delivered")
+    for journal in place.glob("*/*.journal"):  # imported, and to be removed by the next leader
+        journal.unlink()
+    (file,) = place.glob("*/outbox.sqlite3")
+    file.rename(tmp_path / "aside")
+    file.symlink_to(tmp_path / "aside")
+    with closing(store(place, sandbox, Clock())) as delivery:
+        delivery.accept(view_of("in memory"))
+        sandbox.wait_for_views(2, timeout=20)
+        until(lambda: delivery.health().state == "degraded", "it is refused", limit=10)
+        (tmp_path / "aside").rename(file)
+        until(lambda: delivery.health().state == "healthy", "it is used again", limit=15)
+        until(lambda: delivery.stats().delivered == 2, "its ledger goes on", limit=10)
+
+
 def test_the_ledger_goes_on_where_it_was_when_the_disk_is_back(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:

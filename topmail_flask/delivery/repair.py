@@ -129,6 +129,7 @@ class OutboxFile:
         nobody leads on the disk.
         """
         try:
+            self._leave_memory_in_time()
             if not self._trusted and self.directory is not None:
                 prepare(self.directory)
                 self._trusted = True
