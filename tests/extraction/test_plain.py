@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,26 +13,64 @@ from benchmarks.pages import KINDS, URL
 from tests.extraction.lamps import HERE, OFFER, SHOP, lamp, page
 from tests.extraction.markup import block
 from tests.extraction.other_pages import other_pages
-from tests.extraction.test_corpus import FOLDER, RECORDS
+from tests.extraction.test_corpus import RECORDS
 from tests.extraction.test_fuzz_shops import EXAMPLES, PRODUCTS
 from tests.extraction.test_odd_choices import WORDS
+from tests.golden.structured import PAGES as RECORDED_PAGES
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import PageInput
+from topmail_flask.model.decision import GuessedProduct, ShopPrice
+from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 
+# What the shop names beside the page: nothing, the page's product by its id, name, sku or address,
+# with gaps and without, and another one.
+NAMED = (
+    Product("AL-1", "Floor lamp"),
+    Product("7", "Arc Lamp", url=f"{SHOP}/p/7", price=Decimal(5), currency="USD", brand="Own"),
+    Product("7", "Other", sku="AL-1", category="Own", variant_id="9"),
+    Product("7", "Other", url=SHOP + HERE, image_url=f"{SHOP}/own.jpg"),
+    Product("7", "Other", sku="8"),
+)
+GUESSES = [
+    GuessedProduct(NAMED[0]),
+    GuessedProduct(NAMED[1], (ShopPrice(Decimal(5), "USD", "price"),), ("2.jpg",)),
+    GuessedProduct(NAMED[3]),
+]
+BESIDE: list[tuple[Product | None, GuessedProduct | None]] = [
+    (None, None),
+    *((product, None) for product in NAMED),
+    *((None, guess) for guess in GUESSES),
+    (NAMED[2], GuessedProduct(NAMED[1])),
+]
+_in_turn = cycle(BESIDE)
 
-def question(html: str | bytes, url: str, currency: str | None = "EUR") -> PageInput:
+
+def question(
+    html: str | bytes,
+    url: str,
+    currency: str | None = "EUR",
+    declared: Product | None = None,
+    guess: GuessedProduct | None = None,
+) -> PageInput:
     document = Document(in_utf8(html), url)
-    return PageInput(document, Settings(), currency, 1.7e9, frozenset(), None, None)
+    return PageInput(document, Settings(), currency, 1.7e9, frozenset(), declared, guess)
 
 
 def is_plain(html: str | bytes, url: str, currency: str | None = "EUR") -> bool:
-    """Whether the short way knows the page; then it says what the long way says."""
+    """Whether the short way knows the page; then it says what the long way says.
+
+    That with nothing named beside it, and with one of what a shop may name, in turn.
+    """
     short = question(html, url, currency).plain()
     if short is None:
         return False
     assert short == question(html, url, currency).by_all_rules()
+    beside = next(_in_turn)
+    short = question(html, url, currency, *beside).plain()
+    if short is not None:
+        assert short == question(html, url, currency, *beside).by_all_rules()
     return True
 
 
@@ -83,17 +124,26 @@ def test_a_plain_page_is_read_as_by_all_rules() -> None:
     assert sum(known) > 250
 
 
+def test_a_plain_page_of_a_named_product_is_read_the_short_way() -> None:
+    html = page(block(lamp(url=SHOP + HERE, sku="AL-1")))
+    short = [question(html, SHOP + HERE, "EUR", *beside).plain() for beside in BESIDE]
+    assert [found is not None for found in short] == [
+        beside != (NAMED[4], None) for beside in BESIDE
+    ]
+
+
 def test_a_page_of_the_tests_is_read_as_by_all_rules() -> None:
     pages = [(html, SHOP + path) for html, path in WORDS.values()]
     pages += [(html, url) for _, url, html in other_pages()]
+    pages += [(html, f"{SHOP}/p/mug") for html in RECORDED_PAGES.values()]
     for html, url in pages:
         is_plain(html, url)
     assert is_plain(KINDS["JSON-LD in the head"](20_000), URL)
 
 
-def test_a_real_page_is_read_as_by_all_rules() -> None:
+def test_a_real_page_is_read_as_by_all_rules(corpus: Path) -> None:
     for record in RECORDS:
-        is_plain((FOLDER / record["file"]).read_bytes(), record["page_url"], None)
+        is_plain((corpus / record["file"]).read_bytes(), record["page_url"], None)
 
 
 @settings(max_examples=EXAMPLES)

@@ -58,6 +58,9 @@ _EXTENSION = re.compile(r"(?i)\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z")
 _LANGUAGE_ROOT = re.compile(r"(?i)/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?")
 _NUMBERED = re.compile(r"(?i)(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])")
 ID_LIMIT = 100
+# Almost every address: nothing in it has to be split with care, or unquoted.
+_PLAIN_URL = re.compile(r"https?://([\w.-]+)(?::\d+)?(/[\w/.~-]*)?", re.ASCII)
+_PLAIN_PATH = re.compile(r"/(?!/)[\w/.~-]*", re.ASCII)
 
 
 class Key(NamedTuple):
@@ -76,6 +79,10 @@ def address_key(url: str, url_args: tuple[str, ...] = ()) -> Key | None:
     Host without ``www.``, path unquoted and without its last slash, and the arguments that name a
     product: ``?product_id=1`` and ``?product_id=2`` are two pages (an addition to rule R26).
     """
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain is not None:
+        host, path = plain[1].lower(), plain[2] or ""
+        return Key(host.removeprefix("www."), path.rstrip("/") or "/", (), ())
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -179,6 +186,13 @@ def page_address(url: str, settings: Settings, identifiers: Collection[str] = ()
 
 def unchecked_page_address(url: str, settings: Settings, identifiers: Collection[str] = ()) -> str:
     """The same, to be checked where it ends up: in a :class:`~topmail_flask.Product`."""
+    site = settings.site_url and settings.site_url.rstrip("/")
+    if (
+        len(url) <= MAX_ADDRESS
+        and _PLAIN_URL.fullmatch(url)
+        and (site is None or (url.startswith(f"{site}/") and not url.startswith(f"{site}//")))
+    ):
+        return url
     try:
         parts = urlsplit(escaped(url[:_LONGEST_REQUEST]))
     except ValueError:
@@ -217,13 +231,20 @@ def own_address(value: object, page: str, page_url: str) -> str | None:
     if not text.startswith(("/", "http://", "https://")):
         return None
     try:
-        address = web_address(urljoin(page, text))
+        address = web_address(joined(page, text))
         parts, home, request = urlsplit(address), urlsplit(page), urlsplit(page_url)
     except ValueError:  # InvalidValueError is one
         return None
     there, *own = ((url.hostname or "").removeprefix("www.") for url in (parts, home, request))
     is_own = there in own
     return urlunsplit((home.scheme, home.netloc, parts.path, parts.query, "")) if is_own else None
+
+
+def joined(base: str, address: str) -> str:
+    """``urljoin``, at a tenth of its cost for a mere path on an absolute URL."""
+    site = _SITE.match(base)
+    is_plain = site is not None and "/." not in address and _PLAIN_PATH.fullmatch(address)
+    return site[0] + address if is_plain else urljoin(base, address)  # type: ignore[index]
 
 
 def image_address(value: str, settings: Settings, page: str) -> str:
@@ -305,7 +326,8 @@ class PageLocation:
         self._origin = (scheme + ":", f"{scheme}://{rest.partition('/')[0]}")
         this = address_key(url, url_args)
         self._host = this.host if this else None
-        self.canonical = self._trusted(canonical, this)
+        is_plain = canonical == url and len(url) < _LONGEST and _PLAIN_URL.fullmatch(url)
+        self.canonical = url if is_plain else self._trusted(canonical, this)
         self.og_url = self._trusted(og_url, this)
         named = self.canonical or self.og_url
         other = address_key(named, url_args) if named else None

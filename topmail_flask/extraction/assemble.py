@@ -35,10 +35,9 @@ from topmail_flask.extraction.schema_org import (
     is_placeholder,
     name_of,
     scalar_text,
-    short,
     text_of,
 )
-from topmail_flask.model.decision import Conflict, FieldTrace
+from topmail_flask.model.decision import Conflict, Noted
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import LABEL_LIMIT, Product
 from topmail_flask.model.settings import Settings
@@ -359,7 +358,7 @@ class Assembly:
 
     page: StructuredPage
     values: dict[str, Any] = field(default_factory=dict)
-    fields: list[FieldTrace] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
 
@@ -387,15 +386,10 @@ class Assembly:
         known = self.values.get(name)
         if known is None:
             self.values[name] = value
-            text = value if type(value) is str else str(value)
-            self.fields.append(FieldTrace(name, source, short(raw), text))
+            self.noted.append((name, source, raw, value))
         elif name not in ("image_url", "url", "id") and not _alike(known, value):
-            first = next((field for field in self.fields if field.field == name), None)
-            self.conflicts.append(
-                Conflict(
-                    name, first.source if first else "", str(known)[:200], source, str(value)[:200]
-                )
-            )
+            first = next((first for field, first, *_ in self.noted if field == name), "")
+            self.conflicts.append(Conflict(name, first, str(known)[:200], source, str(value)[:200]))
 
     def read(self, entity: Entity, variant: Described | None) -> None:
         """Fill the fields from an entity and its chosen variant."""

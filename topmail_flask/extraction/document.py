@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 Found = TypeVar("Found")
+_UNREAD: Any = object()
 _HEAD_LIMIT = 256 * 1024
 _TAG_LIMIT = 4096
 _HIDING_LIMIT = 4_000
@@ -356,9 +357,9 @@ class Document:
 
     def once(self, read: Callable[[Document], Found]) -> Found:
         """What a function reads of this page, read at the first call only."""
-        if read not in self._read:
-            self._read[read] = read(self)
-        found: Found = self._read[read]
+        found: Found = self._read.get(read, _UNREAD)
+        if found is _UNREAD:
+            found = self._read[read] = read(self)
         return found
 
     @ReadOnce

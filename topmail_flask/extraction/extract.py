@@ -10,7 +10,7 @@ import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from topmail_flask.extraction import json_ld, microdata, statements
 from topmail_flask.extraction.addresses import (
@@ -39,18 +39,19 @@ from topmail_flask.extraction.named_product import (
     as_shown,
     ask_page,
     complete,
+    is_same,
+    of_same_product,
 )
 from topmail_flask.extraction.page import Kind, Source, StructuredPage, place_of
-from topmail_flask.extraction.products import identifier_of, identifiers
-from topmail_flask.extraction.schema_org import Node, plain, short, short_type
+from topmail_flask.extraction.products import Described, Entity, identifier_of, identifiers
+from topmail_flask.extraction.schema_org import Node, plain, short_type
 from topmail_flask.model.decision import (
     Extraction,
-    FieldTrace,
     GuessedProduct,
+    Noted,
     Rejected,
     ShopPrice,
     Trace,
-    traced,
 )
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import ID_LIMIT, Product
@@ -65,8 +66,10 @@ SOURCES = (
     Source("product_tags", statements.read_tags, statements.mentions_tags, Kind.HINT),
     Source("view_item", statements.read_view_item, statements.mentions_view_item, Kind.HINT),
 )
-_OTHER_ITEMS = [
-    source for source in SOURCES if source.kind is Kind.ITEMS and source.name != "json_ld"
+_MENTIONS = [source.mentions for source in SOURCES]
+_MENTIONS_ITEMS = [source.mentions for source in SOURCES if source.kind is Kind.ITEMS]
+_MENTIONS_OTHERS = [
+    mentions for mentions in _MENTIONS_ITEMS if mentions != json_ld.mentions_product
 ]
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd: read as a page, to say why not
 _REMEMBERED_BYTES = 16 * 1024
@@ -168,7 +171,7 @@ def may_hold_product(html: bytes) -> Document | None:
 
 
 def _mentions_product(document: Document) -> bool:
-    return any(document.once(source.mentions) for source in SOURCES)
+    return any(map(document.once, _MENTIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,16 +207,21 @@ class PageInput:
             _VERDICTS.keep(key, (extraction, says, page_hash))
         return extraction
 
+    @property
+    def named(self) -> Product | None:
+        """What the shop named, or its template holds."""
+        return self.declared or (self.guess.product if self.guess else None)
+
     def _alone(self) -> Extraction:
         """What a page without structured data leaves of what the shop named."""
-        base = self.declared or (self.guess.product if self.guess else None)
-        if base is None:
+        if self.named is None:
             is_packed = self.document.html.startswith(_COMPRESSED)
             return Extraction(None, Reason.ENCODED if is_packed else Reason.NO_PRODUCT)
-        if base.url is not None and (self.declared is None or self.guess is None):
-            source = "template" if self.declared is None else "declared"
-            return Extraction(base, None, Trace(tuple(traced(base, source))))
-        return replace(self, document=Document(b"", self.document.url)).answer()
+        return self._completed(self.named, Extraction())
+
+    def _completed(self, named: Product, found: Extraction) -> Extraction:
+        url, settings = self.document.url, self.settings
+        return complete(named, self.declared, self.guess, found, url, settings)
 
     def _ask_page(
         self, guess: GuessedProduct, extraction: Extraction, *, is_silent: bool
@@ -222,8 +230,8 @@ class PageInput:
         if not is_silent:
             if guess.doubt is not None and replace(self, guess=None).answer().product is not None:
                 guess = replace(guess, doubt=None)
-            fields = extraction.trace.fields
-            has_price = any(at.field == "price" and at.source != "template" for at in fields)
+            fields = extraction.trace.noted
+            has_price = any(at[0] == "price" and at[1] != "template" for at in fields)
         asked = (document.url, guess, has_price)
         known = _SAID.get(asked)
         is_enough = known is not None and known.is_proved and (is_silent or known.proofs)
@@ -239,40 +247,49 @@ class PageInput:
         document = self.document
         blocks = document.once(json_ld.blocks_of)
         if not blocks or sum(map(len, blocks)) > _REMEMBERED_BYTES:
-            return self.plain() or self.by_all_rules()
+            return self._first_answer()
         # All that the answer depends on where JSON-LD and the head decide.
-        items = [document.once(source.mentions) for source in SOURCES if source.kind is Kind.ITEMS]
         shop = (self.settings, self.currency, self.now // _MOMENT, self.chosen)
+        items = map(document.once, _MENTIONS_ITEMS)
         named = self.declared, self.guess and self.guess.product
         key = (*blocks, document.url, *items, shop, *named)
         same_bytes = (document.head_bytes, *key)
         known = _RECENT.get(same_bytes)
         if known is None:  # the head of each visitor's page may hold a token of its own
             same_head = (document.head.facts(), *key)
-            known = _RECENT.get(same_head) or self.plain() or self.by_all_rules()
+            known = _RECENT.get(same_head) or self._first_answer()
             if not document.is_read_beyond_head:
                 _RECENT.keep(same_head, known)
                 if len(document.head_bytes) <= _REMEMBERED_BYTES:
                     _RECENT.keep(same_bytes, known)
         return known
 
+    def _first_answer(self) -> Extraction:
+        return self.plain() or self.by_all_rules()
+
     def plain(self) -> Extraction | None:
         """The product of the only plain node; None where that has to be read by all rules."""
-        if self.declared or self.guess or self.settings.id_from:
-            return None
         document = self.document
-        for source in _OTHER_ITEMS:
-            if document.once(source.mentions):
-                return None
-        return read_plain(document, place_of(document, self.settings.url_args, None), self.currency)
+        if self.settings.id_from or any(map(document.once, _MENTIONS_OTHERS)):
+            return None
+        node = _only_node(document)
+        if node is None:
+            return None
+        place = place_of(document, self.settings.url_args, None)
+        found = read_plain(node, document, place, self.currency)
+        named = self.named
+        if found is None or named is None:
+            return found and found.extraction
+        is_this = is_same(named, Entity([found.described]), place)
+        return self._completed(named, found.extraction) if is_this else None
 
     def by_all_rules(self) -> Extraction:
         """The product as any page's is read."""
         page = StructuredPage(self.document, SOURCES, self.settings, self.currency, self.now)
-        named = self.declared or (self.guess.product if self.guess else None)
+        named = self.named
         if named is None:
             return self._found(page)
-        return complete(named, self.declared, self.guess, page, self.chosen)
+        return self._completed(named, of_same_product(named, page, self.chosen))
 
     def _found(self, page: StructuredPage) -> Extraction:
         """The product that the page alone tells."""
@@ -304,7 +321,7 @@ def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = Non
     if choice.why:
         problems.append(("page", choice.why))
     return Trace(
-        fields=tuple(assembly.fields),
+        noted=tuple(assembly.noted),
         conflicts=tuple(assembly.conflicts),
         rejected=tuple(Rejected(what, why) for what, why in problems[:_NOTED]),
         candidates=() if choice.entity else page.candidate_names(_NOTED),
@@ -327,23 +344,29 @@ _OF_OFFER = frozenset(
 )
 
 
-def read_plain(document: Document, place: PageLocation, currency: str | None) -> Extraction | None:
+class PlainProduct(NamedTuple):
+    """What the only node says."""
+
+    extraction: Extraction
+    described: Described
+
+
+def read_plain(
+    node: Node, document: Document, place: PageLocation, currency: str | None
+) -> PlainProduct | None:
     """The page's product, or None where the page has to be read by all rules.
 
+    :param node: from :func:`_only_node`.
     :param place: where the page is, by its head.
     :param currency: code of prices that name none, or None.
     """
-    node = _only_node(document)
-    if node is None or is_front_page(place.url, place.url_args):
-        return None
     name, sku = plain(node["name"]), identifier_of(node["sku"])
-    address = _plain_address(node, place)
+    own = _plain_address(node, place)
     price = _plain_price(node["offers"], currency)
-    if not (name and sku and address and price):
+    if not (name and sku and own and price) or is_front_page(place.url, place.url_args):
         return None
-    ids = identifiers(node)
+    ids, head = identifiers(node), document.head
     kind = "productID" if "productID" in ids else "sku"
-    head = document.head
     brand, category = brand_of(node, head.lang), category_of(node.get("category"), head.lang)
     raw_image, image = image_of(node.get("image"), place)
     if (  # metas or breadcrumbs may fill a gap, or name another kind of id
@@ -353,29 +376,25 @@ def read_plain(document: Document, place: PageLocation, currency: str | None) ->
         or (not category and microdata.mentions_breadcrumbs(document))
     ):
         return None
-    source, url = address
-    found: tuple[tuple[str, str, object, object], ...] = (
+    source, url = ("canonical", place.canonical) if place.canonical else ("json_ld", own)
+    found: tuple[Noted, ...] = (
         ("name", "json_ld", node["name"], name),
         ("brand", "json_ld", node.get("brand"), brand),
         ("category", "json_ld", node.get("category"), category),
         ("image_url", "json_ld", raw_image, image),
-        ("price", "json_ld", str(node["offers"]["price"]), price[0]),
+        ("price", "json_ld", node["offers"]["price"], price[0]),
         ("currency", "json_ld", price[1], price[1]),
         ("sku", "json_ld", sku, sku),
         ("url", source, url, without_tracking(url)),
         ("id", "json_ld", f"{kind}: {ids[kind]}", ids[kind]),
     )
-    values: dict[str, Any] = {field: value for field, _, _, value in found if value}
+    noted = tuple([field for field in found if field[3]])
+    values: dict[str, Any] = {field: value for field, _, _, value in noted}
     try:
-        product = Product(**values)
+        extraction = Extraction(Product(**values), None, Trace(noted=noted))
     except InvalidValueError:
         return None
-    fields = [
-        FieldTrace(field, source, raw[:200] if type(raw) is str else short(raw), str(value))
-        for field, source, raw, value in found
-        if value
-    ]
-    return Extraction(product, None, Trace(tuple(fields)))
+    return PlainProduct(extraction, Described("json_ld", node, name, ids, url=own))
 
 
 def _only_node(document: Document) -> Node | None:
@@ -401,18 +420,17 @@ def _only_node(document: Document) -> Node | None:
     return node if is_plain else None
 
 
-def _plain_address(node: Node, place: PageLocation) -> tuple[str, str] | None:
-    """The source and the address of the product, if it names this very page."""
+def _plain_address(node: Node, place: PageLocation) -> str | None:
+    """The node's own address, if it is this very page's, and the canonical one no parent's."""
     named = node.get("url") or node["offers"].get("url")
     url = place.own_page(named.strip()) if type(named) is str and named.strip() else None
     if url is None or place.is_alternate(url) or not place.match(url):
         return None
-    if place.canonical is None:
-        return "json_ld", url
-    here, above = (address_key(at, place.url_args) for at in (place.url, place.canonical))
-    if here is None or above is None or here.path.startswith(f"{above.path}/"):
-        return None
-    return "canonical", place.canonical
+    if place.canonical is not None:
+        here, above = (address_key(at, place.url_args) for at in (place.url, place.canonical))
+        if here is None or above is None or here.path.startswith(f"{above.path}/"):
+            return None
+    return url
 
 
 def _plain_price(offer: Node, currency: str | None) -> tuple[Decimal, str] | None:

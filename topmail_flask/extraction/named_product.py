@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import html as html_entities
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
-from topmail_flask.extraction.addresses import address_key, id_of, page_address
+from topmail_flask.extraction.addresses import (
+    PageLocation,
+    address_key,
+    id_of,
+    joined,
+    page_address,
+)
 from topmail_flask.extraction.assemble import Assembly, assemble, assemble_plain
 from topmail_flask.extraction.document import Document, places
 from topmail_flask.extraction.page import StructuredPage
@@ -24,15 +30,16 @@ from topmail_flask.extraction.shown_price import ShownPrice, shown_price
 from topmail_flask.model.decision import (
     Conflict,
     Extraction,
-    FieldTrace,
     GuessedProduct,
+    Noted,
     Rejected,
     Trace,
-    traced,
+    noted,
 )
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
+from topmail_flask.model.settings import Settings
 from topmail_flask.model.text import web_address
 
 # Price and currency are one gap: an amount is never joined with another source's currency (R40).
@@ -94,7 +101,7 @@ def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> P
         return PageSays(refusal=guess.doubt or Reason.BACK_OFFICE)
     price = None if has_price or guess.is_certain else shown_price(page, guess)
     source, proof = shown_picture(page, guess.pictures)
-    picture = urljoin(document.head.base or document.url, source) if source else ""
+    picture = joined(document.head.base or document.url, source) if source else ""
     proofs = tuple(filter(None, (price.proof if price else b"", proof)))
     is_proved = bool((price is None or price.proof) and (proof or not guess.pictures))
     return PageSays(None, price, picture, proofs, is_proved)
@@ -107,37 +114,37 @@ def as_shown(extraction: Extraction, seen: PageSays, guess: GuessedProduct) -> E
         return extraction
     if seen.refusal is not None:
         return Extraction(None, seen.refusal, trace)
-    fields, rejected = list(trace.fields), [*trace.rejected, *guess.rejected]
+    fields, rejected = [*trace.noted], [*trace.rejected, *guess.rejected]
     if seen.price is not None:
         product = _priced(product, seen.price, fields, rejected)
     if seen.picture:
         product = _pictured(product, seen.picture, fields, rejected)
     if product is extraction.product and rejected == [*trace.rejected]:
         return extraction
-    trace = replace(trace, fields=tuple(fields), rejected=tuple(rejected))
+    trace = replace(trace, noted=tuple(fields), rejected=tuple(rejected), fields=())
     return Extraction(product, None, trace)
 
 
 def _priced(
-    product: Product, shown: ShownPrice, fields: list[FieldTrace], rejected: list[Rejected]
+    product: Product, shown: ShownPrice, fields: list[Noted], rejected: list[Rejected]
 ) -> Product:
     price = shown.price
     if price is None:
         if shown.rejected is None or product.price is None:
             return product
         rejected.append(shown.rejected)
-        fields[:] = [field for field in fields if field.field not in _PRICE]
+        fields[:] = [field for field in fields if field[0] not in _PRICE]
         return replace(product, price=None, currency=None)
     if (price.amount, price.currency) == (product.price, product.currency):
         return product
-    fields[:] = [field for field in fields if field.field not in _PRICE]
-    fields.append(FieldTrace("price", "template and page", price.name, str(price.amount)))
-    fields.append(FieldTrace("currency", "template", price.currency, price.currency))
+    fields[:] = [field for field in fields if field[0] not in _PRICE]
+    fields.append(("price", "template and page", price.name, price.amount))
+    fields.append(("currency", "template", price.currency, price.currency))
     return replace(product, price=price.amount, currency=price.currency)
 
 
 def _pictured(
-    product: Product, address: str, fields: list[FieldTrace], rejected: list[Rejected]
+    product: Product, address: str, fields: list[Noted], rejected: list[Rejected]
 ) -> Product:
     try:
         url = web_address(address, "image_url")
@@ -146,8 +153,8 @@ def _pictured(
     rejected[:] = [rejection for rejection in rejected if rejection.what != "image_url"]
     if url == product.image_url:
         return product
-    fields[:] = [field for field in fields if field.field != "image_url"]
-    fields.append(FieldTrace("image_url", "page", address[:200], url))
+    fields[:] = [field for field in fields if field[0] != "image_url"]
+    fields.append(("image_url", "page", address, url))
     return replace(product, image_url=url)
 
 
@@ -155,47 +162,37 @@ def complete(
     product: Product,
     declared: Product | None,
     guess: GuessedProduct | None,
-    page: StructuredPage,
-    chosen: frozenset[str],
+    structured: Extraction,
+    url: str,
+    settings: Settings,
 ) -> Extraction:
     """The product that was declared, or else guessed, with its gaps filled.
 
     :param guess: of a declared product it fills gaps before the page does.
-    :param chosen: values of arguments that choose a variant.
+    :param structured: what the page tells of this product, or why it tells nothing.
+    :param url: of the request.
     """
-    fields = traced(product, "template" if declared is None else "declared")
-    conflicts: tuple[Conflict, ...] = ()
-    problems: list[tuple[str, str]] = []
+    fields = noted(product, "template" if declared is None else "declared")
+    conflicts, problems = structured.trace.conflicts, structured.trace.rejected
     if declared is not None and guess is not None and guess.product.id == product.id:
-        product = _filled(product, guess.product, fields, traced(guess.product, "template"))
-    assembly = _same_product(product, page, chosen)
-    if assembly is not None:
-        values: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
-        unusable: dict[str, str] = {}
-        found = Product.from_fields(values, unusable)
-        conflicts = tuple(assembly.conflicts)
+        product = _filled(product, guess.product, fields, noted(guess.product, "template"))
+    found = structured.product
+    if found is not None:
         if declared is None and found.price is not None:  # the page has the last word
-            of_page = [field for field in assembly.fields if field.field in _PRICE]
-            conflicts += _price_conflict(product, found, of_page[0].source)
+            of_page = [field for field in structured.trace.noted if field[0] in _PRICE]
+            conflicts += _price_conflict(product, found, of_page[0][1])
             product = replace(product, price=found.price, currency=found.currency)
-            fields = [field for field in fields if field.field not in _PRICE] + of_page
-        product = _filled(product, found, fields, assembly.fields)
-        problems = [*assembly.problems, *unusable.items()]
-    elif page.entities:
-        problems.append(("structured data", "describes another product (R22)"))
+            fields = [field for field in fields if field[0] not in _PRICE] + of_page
+        product = _filled(product, found, fields, structured.trace.noted)
     if product.url is None:
         known = {name for name in (product.id, product.variant_id, product.sku) if name}
         try:
-            product = replace(product, url=page_address(page.place.url, page.settings, known))
-            fields.append(FieldTrace("url", "request", page.place.url[:200], str(product.url)))
+            product = replace(product, url=page_address(url, settings, known))
+            fields.append(("url", "request", url, product.url))
         except InvalidValueError as error:
-            problems.append(("url", error.problem))
-    trace = Trace(
-        tuple(fields),
-        conflicts,
-        tuple(Rejected(*problem) for problem in (*problems, *page.document.notes)),
-        related=tuple(page.found.related),
-        repairs=tuple(page.document.repairs),
+            problems += (Rejected("url", error.problem),)
+    trace = replace(
+        structured.trace, fields=(), noted=tuple(fields), conflicts=conflicts, rejected=problems
     )
     return Extraction(product, None, trace)
 
@@ -209,7 +206,7 @@ def _price_conflict(product: Product, found: Product, source: str) -> tuple[Conf
 
 
 def _filled(
-    product: Product, other: Product, fields: list[FieldTrace], found: list[FieldTrace]
+    product: Product, other: Product, fields: list[Noted], found: Iterable[Noted]
 ) -> Product:
     """The product with what it lacks from another description of it, and that one's trace."""
     gaps = {
@@ -221,27 +218,52 @@ def _filled(
         gaps |= {"price": other.price, "currency": other.currency}
     if gaps.get("variant_id") == product.id:
         del gaps["variant_id"]
-    by_name = {field.field: field for field in found}
+    if not gaps:
+        return product
+    by_name = {field[0]: field for field in found}
     fields += [by_name[name] for name in gaps]
-    return replace(product, **gaps) if gaps else product
+    return replace(product, **gaps)
+
+
+def of_same_product(product: Product, page: StructuredPage, chosen: frozenset[str]) -> Extraction:
+    """What the page tells of this product, if exactly one of its entities is this product.
+
+    :param chosen: values of arguments that choose a variant.
+    """
+    assembly = _same_product(product, page, chosen)
+    problems: list[tuple[str, str]] = []
+    found, unusable = None, dict[str, str]()
+    if assembly is not None:
+        values: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
+        found = Product.from_fields(values, unusable)
+        problems = [*assembly.problems, *unusable.items()]
+    elif page.entities:
+        problems = [("structured data", "describes another product (R22)")]
+    trace = Trace(
+        conflicts=tuple(assembly.conflicts) if assembly else (),
+        rejected=tuple(Rejected(*problem) for problem in (*problems, *page.document.notes)),
+        related=tuple(page.found.related),
+        repairs=tuple(page.document.repairs),
+        noted=tuple(assembly.noted) if assembly else (),
+    )
+    return Extraction(found, None, trace)
 
 
 def _same_product(
     product: Product, page: StructuredPage, chosen: frozenset[str]
 ) -> Assembly | None:
-    """What the page tells of this product, if exactly one of its entities is this product."""
     plain = page.plain_entity()
-    if plain is not None and _is_same(product, plain, page):
+    if plain is not None and is_same(product, plain, page.place):
         return assemble_plain(page, plain, chosen)
     page.read_the_rest()
-    same = [entity for entity in page.entities if _is_same(product, entity, page)]
+    same = [entity for entity in page.entities if is_same(product, entity, page.place)]
     if len(same) != 1:
         return None
     page.add_metas(same[0])
     return assemble(page, same[0], chosen)
 
 
-def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
+def is_same(product: Product, entity: Entity, place: PageLocation) -> bool:
     """By an id, else by its name, else by an address that was declared with it (rule R22)."""
     ids = entity.ids
     skus = [ids.get("sku"), *(variant.ids.get("sku") for variant in entity.variants)]
@@ -255,7 +277,7 @@ def _is_same(product: Product, entity: Entity, page: StructuredPage) -> bool:
             return False
     if entity.name.casefold() == product.name.casefold():
         return True
-    if not ids and entity.match and id_of(page.place.url, page.settings.url_args) == product.id:
+    if not ids and entity.match and id_of(place.url, place.url_args) == product.id:
         return True
     return product.url is not None and any(
         member.url is not None and address_key(member.url) == address_key(product.url)

@@ -205,20 +205,26 @@ class ObjectReader:
                 named = f"{place!r:.60}" if isinstance(place, (str, int)) else "a function"
                 self._rejected.setdefault(field, f"fields says {named}, which gives none")
             return used
-        return next((used for _, used in self._each(names or field, field, use)), None)
+        for name in self._names.get(names or field, ()):
+            used = self._usable(name, field, use)
+            if used is not None:
+                return used
+        return None
 
     def _each(
         self, names: str, field: str, use: Callable[[object], T | None]
-    ) -> Iterator[tuple[str, T]]:
+    ) -> list[tuple[str, T]]:
         """Every usable value under the known names, with its name."""
-        reader = self._reader
-        for name in self._names.get(names, ()):
-            value = reader.get(name)
-            if value is None and reader.failure is None:
-                continue
-            used = self._used(field, reader, value, use)
-            if used is not None:
-                yield name, used
+        if names not in self._names:
+            return []
+        values = [(name, self._usable(name, field, use)) for name in self._names[names]]
+        return [(name, used) for name, used in values if used is not None]
+
+    def _usable(self, name: str, field: str, use: Callable[[object], T | None]) -> T | None:
+        value = self._reader.get(name)
+        if value is None and self._reader.failure is None:
+            return None
+        return self._used(field, self._reader, value, use)
 
     def _used(
         self, field: str, reader: Reader, value: object, use: Callable[[object], T | None]
@@ -245,9 +251,9 @@ class ObjectReader:
         cents = partial(amount, in_minor=True)
         if "price" in self._fields:
             return self._first("price", amount), []
-        full = [*self._each("price", "price", amount), *self._each("cents", "price", cents)]
-        sale = [*self._each("sale", "price", amount), *self._each("sale_cents", "price", cents)]
-        doubtful = list(self._each("doubtful_sale", "price", amount))
+        full = self._each("price", "price", amount) + self._each("cents", "price", cents)
+        sale = self._each("sale", "price", amount) + self._each("sale_cents", "price", cents)
+        doubtful = self._each("doubtful_sale", "price", amount)
         best = full[0][1] if full else None
         for at, (_, price) in enumerate((*sale, *doubtful)):
             if not price.amount:

@@ -200,17 +200,6 @@ def name_of(value: object, lang: str | None = None) -> str:
     return ""
 
 
-def short(value: object) -> str:
-    """A raw value for the trace, at most 200 characters and never a deep structure."""
-    if isinstance(value, str):
-        return value[:200]
-    if isinstance(value, dict):
-        return "{" + ", ".join(str(key) for key in list(value)[:8])[:190] + "}"
-    if isinstance(value, list):
-        return short(value[0]) if value else ""
-    return repr(value)[:200]
-
-
 _NAMES = (
     "name image brand manufacturer category sku mpn productID gtin gtin8 gtin12 gtin13 gtin14 isbn "
     "offers price priceCurrency lowPrice highPrice priceSpecification availability itemCondition "

@@ -365,11 +365,12 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
         return _is_price_attribute(before[before.rfind("<") :], after)
     if _is_within_code(page, at):
         return False
-    text_before, elements = _text_and_elements(before)
+    whole_before = _whole_tags(before)
+    elements = _open_elements(whole_before)
     if _is_below_others(page, at) or any(_strikes(element, page) for element in elements):
         return False
-    text_before = html_entities.unescape(text_before)
-    text_after, _ = _text_and_elements(after)
+    text_before = html_entities.unescape(_text(whole_before))
+    text_after = _text(_whole_tags(after))
     if _is_other_money(text_before, text_after):
         return False
     for space in (
@@ -418,17 +419,23 @@ def _is_price_attribute(tag: str, after: str) -> bool:
     )
 
 
-def _text_and_elements(markup: str) -> tuple[str, list[tuple[str, str]]]:
-    """The text of a piece of markup, in which what a block ends begins anew, and the elements that
-    are open at its end: name and attributes.
-    """
-    markup = markup[: markup.rfind("<")] if markup.rfind("<") > markup.rfind(">") else markup
-    markup = markup[markup.find(">") + 1 :] if -1 < markup.find(">") < markup.find("<") else markup
-    parts = _TAG.split(markup)
-    text, opened = parts[0], list[tuple[str, str]]()
-    for closing, spelled, rest, behind in zip(*(parts[at::4] for at in (1, 2, 3, 4)), strict=True):
+def _whole_tags(markup: str) -> str:
+    """A piece of markup without the tags that it cuts through."""
+    if markup.rfind("<") > markup.rfind(">"):
+        markup = markup[: markup.rfind("<")]
+    return markup[markup.find(">") + 1 :] if -1 < markup.find(">") < markup.find("<") else markup
+
+
+def _text(markup: str) -> str:
+    """The text of a piece of markup, in which what a block ends begins anew."""
+    return _TAG.sub(lambda tag: "" if tag[2].lower() in _INLINE else _BLOCK, markup)
+
+
+def _open_elements(markup: str) -> list[tuple[str, str]]:
+    """The elements that are open at the end of a piece of markup: name and attributes."""
+    opened: list[tuple[str, str]] = []
+    for closing, spelled, rest in _TAG.findall(markup):
         name = spelled.lower()
-        text += behind if name in _INLINE else _BLOCK + behind
         if not closing:
             if name not in _VOID and not rest.endswith("/"):
                 opened.append((name, rest))
@@ -437,7 +444,7 @@ def _text_and_elements(markup: str) -> tuple[str, list[tuple[str, str]]]:
                 if opened[depth][0] == name:
                     del opened[depth:]
                     break
-    return text, opened
+    return opened
 
 
 _CLASSES = re.compile(r"(?:class|style|id)\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s>]+))", re.IGNORECASE)

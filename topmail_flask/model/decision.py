@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from topmail_flask.model.events import ProductView
@@ -30,14 +30,23 @@ class FieldTrace(NamedTuple):
     value: str
 
 
-def traced(product: Product, source: str) -> list[FieldTrace]:
+Noted = tuple[str, str, object, object]
+"""What a :class:`FieldTrace` is made of: field, source, what stood there, what became of it."""
+
+
+def noted(product: Product, source: str) -> list[Noted]:
     """One entry for each field of a product that the shop named itself."""
     values = [(name, getattr(product, name)) for name in PRODUCT_FIELDS]
-    return [
-        FieldTrace(name, source, str(value)[:200], str(value))
-        for name, value in values
-        if value is not None
-    ]
+    return [(name, source, value, value) for name, value in values if value is not None]
+
+
+def _short(value: object) -> str:
+    """A raw value, at most 200 characters and never a deep structure."""
+    while isinstance(value, list):
+        value = value[0] if value else ""
+    if isinstance(value, dict):
+        return "{" + ", ".join(str(key) for key in list(value)[:8])[:190] + "}"
+    return str(value)[:200]
 
 
 class Conflict(NamedTuple):
@@ -111,12 +120,13 @@ class GuessedProduct:
 class Trace:
     """How a decision came about.
 
-    :ivar fields: one entry for each field of the product.
+    :ivar fields: one entry for each field of the product; made when somebody asks for it.
     :ivar conflicts: fields of which the sources say different things.
     :ivar rejected: what was read and not used, and why.
     :ivar candidates: the products among which none could be chosen, when that is the reason.
     :ivar related: names of products that the page only mentions.
     :ivar repairs: what had to be mended in the structured data to read it.
+    :ivar noted: what :attr:`fields` is made of.
     """
 
     fields: tuple[FieldTrace, ...] = ()
@@ -125,6 +135,21 @@ class Trace:
     candidates: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    noted: tuple[Noted, ...] = field(default=(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.noted:  # few pages are ever asked
+            object.__delattr__(self, "fields")
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "fields":
+            raise AttributeError(name)
+        fields = tuple(
+            FieldTrace(what, source, _short(raw), str(value))
+            for what, source, raw, value in self.noted
+        )
+        object.__setattr__(self, "fields", fields)
+        return fields
 
 
 NOTHING = Trace()
