@@ -46,7 +46,7 @@ def _no_shop_outlives_its_test() -> Iterator[None]:
 def corpus() -> Path:
     """The third-party corpus beside the checkout; it is never part of the project."""
     beside = Path(__file__).parent.parent.parent / "shared" / "corpus"
-    place = Path(os.environ.get("TOPMAIL_CORPUS", beside))
+    place = Path(os.environ.get("TESTS_CORPUS", beside))
     if not place.is_dir():
         pytest.skip(f"no corpus at {place}")
     return place

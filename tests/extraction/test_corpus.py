@@ -16,7 +16,7 @@ import pytest
 from topmail_flask.extraction.extract import extract
 from topmail_flask.model.product import Product
 
-FOLDER = Path(os.environ.get("TOPMAIL_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
+FOLDER = Path(os.environ.get("TESTS_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
 FIELDS = {
     "product_id": "id",
     "image": "image_url",
