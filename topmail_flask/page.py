@@ -18,6 +18,7 @@ from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 
 HTML = ("text/html", "application/xhtml+xml")
+LOOKS_LIKE_A_PRODUCT = "looks like a product"
 
 
 class RenderedPage:
@@ -185,7 +186,7 @@ def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]
             return Rejected(name, "is a text or number: a product has a name and price", _DECLARE)
     names = [name for name, _ in _given(context)][:20]
     listed = ", ".join(names) or "no variable"
-    listed += f" ({products[0]} looks like a product)" if products else ""
+    listed += f" ({products[0]} {LOOKS_LIKE_A_PRODUCT})" if products else ""
     named = (
         f"variable {wanted}, which @product_page names" if wanted else "variable product or item"
     )

@@ -226,6 +226,20 @@ def test_a_product_under_an_unknown_name_is_an_error_with_the_line_to_write(
     assert '-> @product_page("mug") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["mug"]' in text
 
 
+def test_a_product_of_a_very_small_store_has_a_page_without_a_value_in_its_address(
+    topmail: Sandbox,
+) -> None:
+    app = bare_app(topmail)
+    links = '<a href="/">Home</a> <a href="/mug">Mug</a> <a href="/about">About us</a>'
+    app.view_functions["home"] = lambda: links
+    app.add_url_rule("/about", "about", lambda: render_template_string("<h1>Us</h1>", year=2026))
+    app.add_url_rule("/mug", "mug", lambda: render_template_string("<h1>Mug</h1>", mug=TEA))
+    level, text = told(app, status=1)["pages"]
+    assert level == "error"
+    assert "No product on 1 of 1 product page looked at" in text
+    assert '-> @product_page("mug") on the view' in text
+
+
 TEA = {"id": 7, "name": "Green tea", "price": "9.90"}
 
 

@@ -28,7 +28,7 @@ from topmail_flask.model.errors import DeliveryError
 from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.page import HTML, media_type
+from topmail_flask.page import HTML, LOOKS_LIKE_A_PRODUCT, media_type
 from topmail_flask.signals import product_viewed, view_dropped
 from topmail_flask.tracker import Shop, Tracker
 
@@ -80,6 +80,8 @@ def error(what: str, fix: str, *, details: tuple[str, ...] = ()) -> Finding:
 
 
 PAGES_OF_A_ROUTE, MOST_PAGES = 2, 6
+_IS_MEANT = 2
+"""Above a route that takes a value, and one that takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,13 @@ class Sample:
     :ivar address: its path, or its URL as the shop named it.
     :ivar is_meant: whether the shop, or the mark or template of its route, says that it shows a
         product; else it only might.
+    :ivar has_value: whether its route takes a value, as that of a product does.
     """
 
     address: str
     is_meant: bool
     decision: Decision
+    has_value: bool = True
 
     @property
     def trace(self) -> Trace:
@@ -108,7 +112,10 @@ class Sample:
     @property
     def is_telling(self) -> bool:
         """Whether it is meant as a product page, or may be one."""
-        return bool(self.is_meant or self.decision.product or self.fix)
+        named = any(LOOKS_LIKE_A_PRODUCT in fault.why for fault in self.trace.rejected)
+        return bool(
+            self.is_meant or self.decision.product or named or (self.has_value and self.fix)
+        )
 
 
 def _paths(home: str, base_url: str) -> list[str]:
@@ -336,27 +343,33 @@ class Store:
     def _telling(self, html: str) -> list[Sample]:
         """Pages that a page links to and whose routes may show products, a few of each route."""
         found = list(self._candidates(html))
-        is_any_meant = any(is_meant for _, _, is_meant in found)
+        likeliest = max((rank for _, _, rank in found), default=0)
         of_route: Counter[str] = Counter()
         chosen = []
-        for path, endpoint, is_meant in found:
-            if is_meant or not is_any_meant:
+        for path, endpoint, rank in found:
+            if rank == likeliest:
                 of_route[endpoint] += 1
                 if of_route[endpoint] <= PAGES_OF_A_ROUTE:
-                    chosen.append((path, is_meant))
-        samples = [Sample(path, meant, self.decide(path)) for path, meant in chosen[:MOST_PAGES]]
+                    chosen.append(path)
+        is_meant, has_value = likeliest == _IS_MEANT, likeliest > 0
+        samples = [
+            Sample(path, is_meant, self.decide(path), has_value) for path in chosen[:MOST_PAGES]
+        ]
         return [sample for sample in samples if sample.is_telling]
 
-    def _candidates(self, html: str) -> Iterator[tuple[str, str, bool]]:
-        """Path, endpoint, and whether the route says that it shows a product."""
+    def _candidates(self, html: str) -> Iterator[tuple[str, str, int]]:
+        """Path, endpoint, and how likely it is that the route shows a product.
+
+        It says so, or it takes a value; the pages of a very small store may do neither.
+        """
         views_of = {endpoint: what for _, endpoint, what in routes(self.app)}
         for path in _paths(html, self.base_url):
             with self.app.test_request_context(path, base_url=self.base_url) as context:
                 endpoint, arguments = context.request.endpoint, context.request.view_args
             what = views_of.get(endpoint or "", "never")
             is_meant = what.startswith(("marked", "by template:"))
-            if endpoint and not what.startswith("never") and (is_meant or arguments):
-                yield path, endpoint, is_meant
+            if endpoint and not what.startswith("never") and path != self.home_path:
+                yield path, endpoint, _IS_MEANT if is_meant else bool(arguments)
 
     def _html(self, page: Page) -> str:
         return (page.html(self.settings.max_page_bytes)[0] or b"").decode(errors="replace")
