@@ -28,6 +28,7 @@ def product_of(*parts: str, **options: Any) -> Product:
             "Offers": {"@type": "Offer", "Price": "9", "PriceCurrency": "EUR"},
         },
         {"@type": "Product", "name": "Mug", "offers": {"price": "9", "pricecurrency": "EUR"}},
+        {"@type": "Product", "name": "Mug", "offers": {"price": "9", "priceCURRENCY": "EUR"}},
         {
             "@type": "Product",
             "name": "Mug",
@@ -51,7 +52,7 @@ def product_of(*parts: str, **options: Any) -> Product:
             }
         ],
     ],
-    ids=["capitals", "lower case", "numbered list", "prefixed", "expanded"],
+    ids=["capitals", "lower case", "mixed case", "numbered list", "prefixed", "expanded"],
 )
 def test_a_property_is_known_however_it_is_spelled(node: Any) -> None:
     product = product_of(block(node))

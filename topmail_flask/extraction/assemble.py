@@ -67,6 +67,8 @@ _NO_PICTURE = re.compile(
     # "/uploads/None", as a template prints a missing file.
     r"|/(?:none|null|undefined|nan)(?:\.\w{2,5})?/?(?:[?#]|\Z)"
 )
+# Without one of these there is none of them.
+_OF_NO_PICTURE = ("no", "nul", "nan", "undef", "placeholder", "blank", "spacer", "soon")
 _NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
 _PICTURE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg|bmp)(?:[?#]|\Z)")
 # The picture of the shop, which a theme gives to every page.
@@ -193,10 +195,11 @@ def image_of(value: object, place: PageLocation) -> tuple[str, str]:
             address = raw.strip()
             if "," in address:
                 address = _SEVERAL.split(address, maxsplit=1)[0]
+            folded = address.casefold()
             is_no_picture = (
-                address.lower() in _NO_ADDRESS
+                folded in _NO_ADDRESS
                 or len(address) > _LONGEST
-                or _NO_PICTURE.search(address)
+                or (any(map(folded.__contains__, _OF_NO_PICTURE)) and _NO_PICTURE.search(address))
             )
             url = None if is_no_picture else place.absolute(address)
             # The page itself is no picture.

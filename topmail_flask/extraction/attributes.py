@@ -233,6 +233,9 @@ class Recorded(NamedTuple):
         return True
 
 
+_LASTING = UNCHANGING | {Seen, type(REFUSED)}
+
+
 class RecordingReader(Reader):
     """A reader that notes what it was given.
 
@@ -279,8 +282,7 @@ class RecordingReader(Reader):
 
     @property
     def is_lasting(self) -> bool:
-        lasting = (*UNCHANGING, Seen)
-        return all(value is REFUSED or type(value) in lasting for value in self.values.values())
+        return _LASTING.issuperset(map(type, self.values.values()))
 
 
 def is_undefined(value: object) -> bool:

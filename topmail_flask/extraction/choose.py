@@ -232,10 +232,7 @@ class Words:
         below = self.subheadings
         if self.title_parts in ([text] for text in telling):  # perhaps the shop's name
             return not any(map(say_it, below))
-        is_own = any(
-            member.source == "json_ld" and "offers" in member.node for member in entity.members
-        )
-        return not (is_own and below[:1] == [_line(entity.name)])
+        return not (entity.is_offered_in_json_ld and below[:1] == [_line(entity.name)])
 
     def _tells(self, heading: str, name: str) -> bool:
         """Whether it says what the page is about: not the shop's name or in other letters."""
@@ -359,10 +356,10 @@ class Chooser:
         """The only product, where no sign speaks against it, unless the page is about another."""
         words, name = self._words, entity.name
         if entity.is_foreign and not words.hold(name):
-            offered = any(
-                "offers" in member.node or "price" in member.node for member in entity.members
+            has_price = any("price" in member.node for member in entity.members)
+            stale = (entity.is_offered or has_price) and all(
+                member.source == "microdata" for member in entity.members
             )
-            stale = offered and all(member.source == "microdata" for member in entity.members)
             if self._place.canonical is not None or not stale or words.headings:
                 return Choice(None, Reason.AMBIGUOUS, "the product names another page")
         if _is_bare(entity) and not words.are_titled(name):
@@ -389,7 +386,7 @@ class Chooser:
 
         A shop that sells the meal shows its recipe; a blog's post about a product sells nothing.
         """
-        if entity.is_foreign or not any("offers" in member.node for member in entity.members):
+        if entity.is_foreign or not entity.is_offered:
             return False
         name, articles = _line(entity.name), self._found.articles
         if all(article.is_recipe and _line(article.headline) == name for article in articles):
@@ -414,7 +411,7 @@ class Chooser:
     def _is_on_sale(self, entity: Entity) -> bool:
         """Whether it is offered, and a heading has most of its words: the shop sells magazines."""
         return (
-            any("offers" in member.node and member.source == "json_ld" for member in entity.members)
+            entity.is_offered_in_json_ld
             and self._og.type != "article"
             and self._words.are_mostly(entity.name)
         )
@@ -481,7 +478,7 @@ def _is_bare(entity: Entity) -> bool:
         or member.ids
         or member.url
         or member.is_group
-        or "offers" in member.node
+        or member.is_offered
         or "price" in member.node
         for member in entity.members
     )

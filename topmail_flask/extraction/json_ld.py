@@ -70,7 +70,7 @@ def read(document: Document) -> list[Any]:
             continue
         if step:
             document.repairs.append(f"JSON-LD block {number}: {step}")
-        if has_odd_keys(text):
+        if has_odd_keys(found):
             found = [with_usual_keys(node) for node in found]
         nodes += [node for node in found if isinstance(node, (dict, list))]
     return nodes

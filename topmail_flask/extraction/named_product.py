@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html as html_entities
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
@@ -181,7 +181,8 @@ def complete(
         if declared is None and found.price is not None:  # the page has the last word
             of_page = [field for field in structured.trace.noted if field[0] in _PRICE]
             conflicts += _price_conflict(product, found, of_page[0][1])
-            product = replace(product, price=found.price, currency=found.currency)
+            if str(found.price) != str(product.price) or found.currency != product.currency:
+                product = replace(product, price=found.price, currency=found.currency)
             fields = [field for field in fields if field[0] not in _PRICE] + of_page
         product = _filled(product, found, fields, structured.trace.noted)
     if product.url is None:
@@ -191,8 +192,12 @@ def complete(
             fields.append(("url", "request", url, product.url))
         except InvalidValueError as error:
             problems += (Rejected("url", error.problem),)
-    trace = replace(
-        structured.trace, fields=(), noted=tuple(fields), conflicts=conflicts, rejected=problems
+    trace = Trace(
+        noted=tuple(fields),
+        conflicts=conflicts,
+        rejected=problems,
+        related=structured.trace.related,
+        repairs=structured.trace.repairs,
     )
     return Extraction(product, None, trace)
 
@@ -318,14 +323,20 @@ def _found(page: bytes, name: str) -> tuple[str, bytes]:
     if not has_ending and len(name) < _SHORTEST_STEM:
         return "", b""
     name = name.removeprefix("./").lstrip("/")
-    spelled = (name, quote(name), html_entities.escape(name), quote(name, safe="/()!'*"))
-    for text in dict.fromkeys(spelled):
+    for text in _spellings(name):
         written = text.encode("utf-8", "replace")
         for at in places(page, written, _MOST_PLACES if written else 0):
             address, proof = _address(page, at, len(written), has_ending=has_ending)
             if address:
                 return address, proof
     return "", b""
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """The ways to write a name in an address, as it is first."""
+    yield name
+    spelled = (quote(name), html_entities.escape(name), quote(name, safe="/()!'*"))
+    yield from (text for text in dict.fromkeys(spelled) if text != name)
 
 
 def _address(page: bytes, at: int, length: int, *, has_ending: bool) -> tuple[str, bytes]:

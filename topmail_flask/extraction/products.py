@@ -121,6 +121,10 @@ class Described:
     is_foreign: bool = False
     is_hint: bool = False
 
+    @property
+    def is_offered(self) -> bool:
+        return "offers" in self.node
+
 
 @dataclass(slots=True, eq=False, init=False)
 class Entity:
@@ -161,6 +165,14 @@ class Entity:
     @property
     def is_hint(self) -> bool:
         return self.members[0].is_hint
+
+    @property
+    def is_offered(self) -> bool:
+        return any(member.is_offered for member in self.members)
+
+    @property
+    def is_offered_in_json_ld(self) -> bool:
+        return any(member.is_offered for member in self.members if member.source == "json_ld")
 
     @property
     def is_foreign(self) -> bool:

@@ -207,12 +207,8 @@ _NAMES = (
     "productGroupID itemOffered mainEntityOfPage mainEntity identifier propertyID"
 )
 _SPELLED = {name.lower(): name for name in _NAMES.split()}
+_LONGEST_KEY = 60
 _PREFIX = re.compile(r"(?:schema:|https?://schema\.org/)(?=[a-zA-Z])")
-_ODD_KEY = re.compile(
-    r"\"(?:\d{1,3}|[A-Z]\w{0,40}|schema:\w{1,40}|https?://schema\.org/\w{1,40}|"
-    + "|".join(lower for lower, name in _SPELLED.items() if lower != name)
-    + r")\"\s{0,9}:"
-)
 
 
 def usual_name(name: str) -> str:
@@ -220,9 +216,22 @@ def usual_name(name: str) -> str:
     return _SPELLED.get(name.lower(), name)
 
 
-def has_odd_keys(text: str) -> bool:
-    """Whether a JSON text may have keys that :func:`with_usual_keys` changes."""
-    return _ODD_KEY.search(text) is not None
+def has_odd_keys(documents: list[Any]) -> bool:
+    """Whether JSON documents have keys that :func:`with_usual_keys` changes."""
+    keys: set[str] = set()
+    waiting = [*documents]
+    for value in waiting:
+        if type(value) is dict:
+            keys.update(value)
+            waiting += value.values()
+        elif type(value) is list:
+            waiting += value
+    return any(len(key) <= _LONGEST_KEY and _is_odd(key) for key in keys)
+
+
+@lru_cache(maxsize=2048)
+def _is_odd(key: str) -> bool:
+    return key.isdecimal() or usual_name(_PREFIX.sub("", key, count=1)) != key
 
 
 def with_usual_keys(value: Any, depth: int = 0) -> Any:
@@ -245,8 +254,10 @@ def with_usual_keys(value: Any, depth: int = 0) -> Any:
 
 NODE_LIMIT = 2_000
 CANDIDATE_LIMIT = 300
-_RELATED_LIMIT = 20
+_RELATED_LIMIT, _LOOKED_AT = 20, 100
 _UNIDENTIFIED = frozenset(["@id", "@type", "@context"])
+# Where a node may hold others that the page is about.
+_LEADING = ("breadcrumb", "about", "mainEntityOfPage", "mainEntity", "@graph")
 # What others say of a product: much text, and nothing that is referred to.
 _OPINIONS = frozenset(["review", "reviews", "comment"])
 # Properties whose own references are followed.
@@ -322,7 +333,7 @@ class Graph:
         if isinstance(value, dict) and "@id" in value and len(value) <= 3:
             name = value["@id"]
             if isinstance(name, str) and value.keys() <= _UNIDENTIFIED:
-                return self._index().get(name, value)
+                return (self._by_id or self._index()).get(name, value)
         return value
 
     def walk(self, found: Found) -> None:
@@ -355,9 +366,9 @@ class Graph:
                 continue
             if named:
                 self._other(value, named, found, offers)
-            if depth >= DEPTH_LIMIT:
+            if depth >= DEPTH_LIMIT or value.keys().isdisjoint(_LEADING):
                 continue
-            for key in ("breadcrumb", "about", "mainEntityOfPage", "mainEntity", "@graph"):
+            for key in _LEADING:
                 child = value.get(key)
                 if isinstance(child, (dict, list)):
                     # A page is about its product; an article about a product is no product page.
@@ -388,7 +399,7 @@ class Graph:
         found.candidates.append(Candidate(self._source, node, is_group))
 
     def _note_related(self, value: object, found: Found) -> None:
-        for related in each(value):
+        for related in islice(each(value), _LOOKED_AT):
             if len(found.related) >= _RELATED_LIMIT:
                 return
             node = self.resolve(related)
@@ -457,7 +468,8 @@ class Graph:
             count += 1
             children = value[:NODE_LIMIT] if isinstance(value, list) else []
             if isinstance(value, dict):
-                _add_named(value, index, merged)
+                if "@id" in value:
+                    _add_named(value, index, merged)
                 children = [child for key, child in value.items() if key not in _OPINIONS]
             if depth < DEPTH_LIMIT:
                 waiting += [

@@ -134,6 +134,8 @@ def read_tags(document: Document) -> list[Node]:
 
 def mentions_tags(document: Document) -> bool:
     """Whether the page has an id of the shop and a price among its metas."""
+    if not document.once(mentions_product):
+        return False
     html = document.once(_marked)
     return html.rfind(b"retailer_item_id") >= 0 and html.rfind(b"price:amount") >= 0
 

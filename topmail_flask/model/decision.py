@@ -36,8 +36,11 @@ Noted = tuple[str, str, object, object]
 
 def noted(product: Product, source: str) -> list[Noted]:
     """One entry for each field of a product that the shop named itself."""
-    values = [(name, getattr(product, name)) for name in PRODUCT_FIELDS]
-    return [(name, source, value, value) for name, value in values if value is not None]
+    return [
+        (name, source, value, value)
+        for name in PRODUCT_FIELDS
+        if (value := getattr(product, name)) is not None
+    ]
 
 
 def _short(value: object) -> str:
