@@ -19,16 +19,7 @@ _TRACKING = re.compile(
 )
 # Arguments that name a product wherever they stand, and those that do so only where the path is
 # that of a script which shows every product.
-_ID_ARGS = (
-    "product_id",
-    "products_id",
-    "productid",
-    "prod_id",
-    "item_id",
-    "itemid",
-    "pid",
-    "id_product",
-)
+_ID_ARGS = tuple("product_id products_id productid prod_id item_id itemid pid id_product".split())
 _SCRIPT_ID_ARGS = ("id", "item", "product", "sku", "slug", "p", "code")
 _ALL_ID_ARGS = (*_ID_ARGS, *_SCRIPT_ID_ARGS)
 _SCRIPTS = frozenset(

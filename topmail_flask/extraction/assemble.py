@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -37,11 +37,12 @@ from topmail_flask.extraction.schema_org import (
     scalar_text,
     text_of,
 )
-from topmail_flask.model.decision import Conflict, Noted
+from topmail_flask.model.decision import Conflict, Noted, Rejected, Trace
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import LABEL_LIMIT, Product
 from topmail_flask.model.settings import Settings
 
+NOTED = 20
 _OWN_IDS = ("sku", "productID", "retailer_id", "gtin", "mpn")
 ID_ORDER = ("group", "productID", "retailer_id", "sku", "gtin", "mpn", "offered", "url")
 _ARGUMENT_LIMIT = 100
@@ -383,6 +384,21 @@ class Assembly:
             product = None
         self.problems += rejected.items()
         return product
+
+    def trace(
+        self, problems: Iterable[tuple[str, str]] = (), candidates: tuple[str, ...] = ()
+    ) -> Trace:
+        """How it came about, with what is wrong beside it."""
+        page = self.page
+        rejected = [*page.document.notes, *self.problems, *problems][:NOTED]
+        return Trace(
+            noted=tuple(self.noted),
+            conflicts=tuple(self.conflicts),
+            rejected=tuple(Rejected(what, why) for what, why in rejected),
+            candidates=candidates,
+            related=tuple(page.found.related),
+            repairs=tuple(page.document.repairs),
+        )
 
     def put(self, name: str, source: str, raw: object, value: object) -> None:
         """Take a value, unless a better source has told one: then a different one is a conflict."""

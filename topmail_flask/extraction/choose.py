@@ -232,7 +232,8 @@ class Words:
         below = self.subheadings
         if self.title_parts in ([text] for text in telling):  # perhaps the shop's name
             return not any(map(say_it, below))
-        return not (entity.is_offered_in_json_ld and below[:1] == [_line(entity.name)])
+        is_own = entity.has("offers", "json_ld")
+        return not (is_own and below[:1] == [_line(entity.name)])
 
     def _tells(self, heading: str, name: str) -> bool:
         """Whether it says what the page is about: not the shop's name or in other letters."""
@@ -356,8 +357,7 @@ class Chooser:
         """The only product, where no sign speaks against it, unless the page is about another."""
         words, name = self._words, entity.name
         if entity.is_foreign and not words.hold(name):
-            has_price = any("price" in member.node for member in entity.members)
-            stale = (entity.is_offered or has_price) and all(
+            stale = (entity.has("offers") or entity.has("price")) and all(
                 member.source == "microdata" for member in entity.members
             )
             if self._place.canonical is not None or not stale or words.headings:
@@ -386,7 +386,7 @@ class Chooser:
 
         A shop that sells the meal shows its recipe; a blog's post about a product sells nothing.
         """
-        if entity.is_foreign or not entity.is_offered:
+        if entity.is_foreign or not entity.has("offers"):
             return False
         name, articles = _line(entity.name), self._found.articles
         if all(article.is_recipe and _line(article.headline) == name for article in articles):
@@ -411,7 +411,7 @@ class Chooser:
     def _is_on_sale(self, entity: Entity) -> bool:
         """Whether it is offered, and a heading has most of its words: the shop sells magazines."""
         return (
-            entity.is_offered_in_json_ld
+            entity.has("offers", "json_ld")
             and self._og.type != "article"
             and self._words.are_mostly(entity.name)
         )
@@ -472,15 +472,14 @@ class Chooser:
 
 def _is_bare(entity: Entity) -> bool:
     """Nothing but a name and a rating in JSON-LD: plug-ins rate the whole shop that way."""
-    rated = any("aggregateRating" in member.node for member in entity.members)
-    return rated and not any(
-        member.source != "json_ld"
-        or member.ids
-        or member.url
-        or member.is_group
-        or member.is_offered
-        or "price" in member.node
-        for member in entity.members
+    is_sold = entity.has("offers") or entity.has("price")
+    return (
+        entity.has("aggregateRating")
+        and not is_sold
+        and not any(
+            member.source != "json_ld" or member.ids or member.url or member.is_group
+            for member in entity.members
+        )
     )
 
 

@@ -20,6 +20,7 @@ from topmail_flask.extraction.addresses import (
     without_tracking,
 )
 from topmail_flask.extraction.assemble import (
+    NOTED,
     Assembly,
     arguments,
     assemble,
@@ -28,7 +29,6 @@ from topmail_flask.extraction.assemble import (
     category_of,
     image_of,
 )
-from topmail_flask.extraction.choose import Choice
 from topmail_flask.extraction.currencies import currency_code, machine_amount, rounded, sane
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.encodings import in_utf8
@@ -75,7 +75,6 @@ _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd: read as a page, 
 _REMEMBERED_BYTES = 16 * 1024
 # Offers begin and end: an answer is believed for this many seconds.
 _MOMENT = 600
-_NOTED = 20
 _DEFAULTS = Settings()
 # A store shows the same few pages again and again. Where JSON-LD and the head decide, reading them
 # twice gives the same answer: it is remembered by everything that it depends on.
@@ -247,7 +246,7 @@ class PageInput:
         document = self.document
         blocks = document.once(json_ld.blocks_of)
         if not blocks or sum(map(len, blocks)) > _REMEMBERED_BYTES:
-            return self._first_answer()
+            return self.plain() or self.by_all_rules()
         # All that the answer depends on where JSON-LD and the head decide.
         shop = (self.settings, self.currency, self.now // _MOMENT, self.chosen)
         items = map(document.once, _MENTIONS_ITEMS)
@@ -257,15 +256,12 @@ class PageInput:
         known = _RECENT.get(same_bytes)
         if known is None:  # the head of each visitor's page may hold a token of its own
             same_head = (document.head.facts(), *key)
-            known = _RECENT.get(same_head) or self._first_answer()
+            known = _RECENT.get(same_head) or self.plain() or self.by_all_rules()
             if not document.is_read_beyond_head:
                 _RECENT.keep(same_head, known)
                 if len(document.head_bytes) <= _REMEMBERED_BYTES:
                     _RECENT.keep(same_bytes, known)
         return known
-
-    def _first_answer(self) -> Extraction:
-        return self.plain() or self.by_all_rules()
 
     def plain(self) -> Extraction | None:
         """The product of the only plain node; None where that has to be read by all rules."""
@@ -295,39 +291,25 @@ class PageInput:
         """The product that the page alone tells."""
         plain = page.plain_entity()
         if plain is not None:
-            choice, assembly = Choice(plain), assemble_plain(page, plain, self.chosen)
+            assembly = assemble_plain(page, plain, self.chosen)
         else:
             page.read_the_rest()
             choice = page.choose()
             if choice.entity is None:
-                return Extraction(None, choice.reason, _trace(page, choice))
+                why = [("page", choice.why)] if choice.why else []
+                trace = Assembly(page).trace(why, page.candidate_names(NOTED))
+                return Extraction(None, choice.reason, trace)
             assembly = assemble(page, choice.entity, self.chosen)
         args, place = page.settings.url_args, page.place
         if is_front_page(place.url, args) and is_front_page(place.canonical or place.url, args):
-            return Extraction(None, Reason.FRONT_PAGE, _trace(page, choice))
+            return Extraction(None, Reason.FRONT_PAGE, Assembly(page).trace())
         product, reason = None, Reason.INCOMPLETE
         product_id = assembly.values.get("id")
         if product_id is not None:
             is_short = len(product_id) <= ID_LIMIT
             product = assembly.product() if is_short else None
             reason = Reason.INVALID_PRODUCT if is_short else Reason.ID_TOO_LONG
-        trace = _trace(page, choice, assembly)
-        return Extraction(product, None if product else reason, trace)
-
-
-def _trace(page: StructuredPage, choice: Choice, assembly: Assembly | None = None) -> Trace:
-    assembly = assembly or Assembly(page)
-    problems = [*page.document.notes, *assembly.problems]
-    if choice.why:
-        problems.append(("page", choice.why))
-    return Trace(
-        noted=tuple(assembly.noted),
-        conflicts=tuple(assembly.conflicts),
-        rejected=tuple(Rejected(what, why) for what, why in problems[:_NOTED]),
-        candidates=() if choice.entity else page.candidate_names(_NOTED),
-        related=tuple(page.found.related),
-        repairs=tuple(page.document.repairs),
-    )
+        return Extraction(product, None if product else reason, assembly.trace())
 
 
 # One plain Product of JSON-LD that names its page is the common case, read in one pass. Whatever is

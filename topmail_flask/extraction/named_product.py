@@ -180,8 +180,11 @@ def complete(
     if found is not None:
         if declared is None and found.price is not None:  # the page has the last word
             of_page = [field for field in structured.trace.noted if field[0] in _PRICE]
-            conflicts += _price_conflict(product, found, of_page[0][1])
-            if str(found.price) != str(product.price) or found.currency != product.currency:
+            before, now = (f"{priced.price} {priced.currency}" for priced in (product, found))
+            is_other = (found.price, found.currency) != (product.price, product.currency)
+            if product.price is not None and is_other:
+                conflicts += (Conflict("price", of_page[0][1], now, "template", before),)
+            if now != before:
                 product = replace(product, price=found.price, currency=found.currency)
             fields = [field for field in fields if field[0] not in _PRICE] + of_page
         product = _filled(product, found, fields, structured.trace.noted)
@@ -200,14 +203,6 @@ def complete(
         repairs=structured.trace.repairs,
     )
     return Extraction(product, None, trace)
-
-
-def _price_conflict(product: Product, found: Product, source: str) -> tuple[Conflict, ...]:
-    """What the page's own price contradicts."""
-    if product.price is None or (product.price, product.currency) == (found.price, found.currency):
-        return ()
-    amounts = [f"{priced.price} {priced.currency}" for priced in (found, product)]
-    return (Conflict("price", source, amounts[0], "template", amounts[1]),)
 
 
 def _filled(
@@ -236,22 +231,13 @@ def of_same_product(product: Product, page: StructuredPage, chosen: frozenset[st
     :param chosen: values of arguments that choose a variant.
     """
     assembly = _same_product(product, page, chosen)
-    problems: list[tuple[str, str]] = []
-    found, unusable = None, dict[str, str]()
-    if assembly is not None:
-        values: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
-        found = Product.from_fields(values, unusable)
-        problems = [*assembly.problems, *unusable.items()]
-    elif page.entities:
-        problems = [("structured data", "describes another product (R22)")]
-    trace = Trace(
-        conflicts=tuple(assembly.conflicts) if assembly else (),
-        rejected=tuple(Rejected(*problem) for problem in (*problems, *page.document.notes)),
-        related=tuple(page.found.related),
-        repairs=tuple(page.document.repairs),
-        noted=tuple(assembly.noted) if assembly else (),
-    )
-    return Extraction(found, None, trace)
+    if assembly is None:
+        why = [("structured data", "describes another product (R22)")] if page.entities else []
+        return Extraction(None, None, Assembly(page).trace(why))
+    values: dict[str, object] = {**assembly.values, "id": product.id, "name": product.name}
+    unusable: dict[str, str] = {}
+    found = Product.from_fields(values, unusable)
+    return Extraction(found, None, assembly.trace(unusable.items()))
 
 
 def _same_product(

@@ -121,10 +121,6 @@ class Described:
     is_foreign: bool = False
     is_hint: bool = False
 
-    @property
-    def is_offered(self) -> bool:
-        return "offers" in self.node
-
 
 @dataclass(slots=True, eq=False, init=False)
 class Entity:
@@ -166,13 +162,9 @@ class Entity:
     def is_hint(self) -> bool:
         return self.members[0].is_hint
 
-    @property
-    def is_offered(self) -> bool:
-        return any(member.is_offered for member in self.members)
-
-    @property
-    def is_offered_in_json_ld(self) -> bool:
-        return any(member.is_offered for member in self.members if member.source == "json_ld")
+    def has(self, name: str, source: str = "") -> bool:
+        """Whether a description, or one of this source, has a property."""
+        return any(name in member.node for member in self.members if source in ("", member.source))
 
     @property
     def is_foreign(self) -> bool:

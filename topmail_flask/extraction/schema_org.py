@@ -207,6 +207,7 @@ _NAMES = (
     "productGroupID itemOffered mainEntityOfPage mainEntity identifier propertyID"
 )
 _SPELLED = {name.lower(): name for name in _NAMES.split()}
+_USUAL = frozenset(("@context", "@graph", "@id", "@type", "description", *_SPELLED.values()))
 _LONGEST_KEY = 60
 _PREFIX = re.compile(r"(?:schema:|https?://schema\.org/)(?=[a-zA-Z])")
 
@@ -226,7 +227,7 @@ def has_odd_keys(documents: list[Any]) -> bool:
             waiting += value.values()
         elif type(value) is list:
             waiting += value
-    return any(len(key) <= _LONGEST_KEY and _is_odd(key) for key in keys)
+    return any(len(key) <= _LONGEST_KEY and _is_odd(key) for key in keys - _USUAL)
 
 
 @lru_cache(maxsize=2048)

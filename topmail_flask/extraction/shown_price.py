@@ -373,10 +373,7 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
     text_after = _text(_whole_tags(after))
     if _is_other_money(text_before, text_after):
         return False
-    for space in (
-        " ",
-        "",
-    ):  # what stands before may be a heading
+    for space in (" ", ""):  # what stands before may be a heading
         texts = text_before.replace(_BLOCK, space), text_after.replace(_BLOCK, space)
         sign = _sign_beside(*texts)
         if sign is not None and sign_currency(sign, price.currency) == price.currency:
