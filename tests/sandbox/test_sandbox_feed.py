@@ -1,6 +1,7 @@
 """What the page shows of each call: search, paging, a timeline, curl, resending, the export."""
 
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -128,6 +129,15 @@ def test_a_contacts_timeline_has_everything_about_that_contact(
         assert ids(sandbox, contact=person) == timeline
         assert 'id="call-6"' in page(sandbox, f"/contacts/{person}")
     assert "Not found" in page(sandbox, "/contacts/nobody@example.com")
+
+
+def test_a_kind_of_call_that_does_not_exist_shows_everything_and_says_so(
+    sandbox: Sandbox, client: Client
+) -> None:
+    client.view()
+    html = page(sandbox, "/?show=faults")
+    assert re.findall(r'name="show" value="(\w+)" checked', html) == ["all"]
+    assert 'id="call-1"' in html
 
 
 def test_a_call_that_is_not_known_is_a_page_that_says_so(sandbox: Sandbox) -> None:

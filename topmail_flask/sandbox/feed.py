@@ -253,10 +253,11 @@ class Feed:
     def of(cls, workspace: Workspace, arguments: Mapping[str, str]) -> "Feed":
         """Return the feed that the arguments of an address ask for: q, show, contact, before."""
         before, person = arguments.get("before", ""), arguments.get("contact", "")
+        show = arguments.get("show", "all")
         return cls(
             workspace,
             query=arguments.get("q", ""),
-            show=arguments.get("show", "all"),
+            show=show if show in _KINDS else "all",
             contact=workspace.contacts.get(person) or workspace.find_contact(person),
             before=int(before) if before.isascii() and before.isdigit() else None,
         )
