@@ -21,10 +21,11 @@ test: $(VENV)/dev.stamp
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 # What is left when servers, browser, brokers, processes and the documentation's commands are left out.
-STARTS_PROCESSES := $(addsuffix .py,$(addprefix tests/test_,ascii_locale other_systems middleware_servers middleware_celery))
+STARTS_PROCESSES := $(addsuffix .py,$(addprefix tests/test_,ascii_locale other_systems middleware_servers middleware_celery resolver_recipe))
 FAST := $(filter-out $(STARTS_PROCESSES),$(wildcard tests/test_*.py)) \
   $(addprefix tests/,model rules extraction beacon identify golden testing sandbox example_store) \
-  $(addprefix --ignore=tests/,testing/test_plugin.py example_store/test_demo.py)
+  $(addprefix --ignore=tests/,testing/test_plugin.py testing/test_documentation.py example_store/test_demo.py \
+    extraction/test_recipe.py sandbox/test_sandbox_command.py)
 test-fast: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/pytest $(PYTEST_ARGS) -q $(FAST)
