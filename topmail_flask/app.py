@@ -19,7 +19,7 @@ from markupsafe import Markup
 from topmail_flask.core import NAME, Core, cached_once
 from topmail_flask.delivery.files import HAS_LOCKS
 from topmail_flask.events import Events
-from topmail_flask.flask_page import PAGE, FlaskPage, PageReader
+from topmail_flask.flask_page import PAGE, FlaskPage
 from topmail_flask.guard import guarded
 from topmail_flask.identify.identify import COOKIES, Identify
 from topmail_flask.model.decision import Decision, refused
@@ -27,6 +27,7 @@ from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
+from topmail_flask.page_reader import PageReader
 from topmail_flask.routes import MESSAGE, add_own_routes
 from topmail_flask.rules.requests import OBSERVER
 from topmail_flask.shoppers import IDENTIFIED, Hooks, NamedShopper
@@ -139,7 +140,15 @@ class AppState:
             request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
             environ, has_watchers = request.environ, core.has_watchers()
             # Taken out of there: they would hold each other.
-            page: FlaskPage = environ.pop(PAGE, None) or FlaskPage(core.reader, request)
+            page: FlaskPage | None = environ.pop(PAGE, None)
+            if page is None:
+                if not has_watchers and IDENTIFIED not in environ:
+                    reason = core.reader.refused_at_sight(request, response)
+                    if reason is not None:
+                        core.tracker.refuse(reason)
+                        environ[OBSERVER] = self
+                        return
+                page = FlaskPage(core.reader, request)
             page.finish(response)
             if has_watchers:
                 self.identify.catch_up(page, response)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from flask import Flask, Request, current_app
 
 from topmail_flask.delivery.files import HAS_LOCKS
-from topmail_flask.flask_page import FlaskPage, PageReader
+from topmail_flask.flask_page import FlaskPage
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.settings import Settings
+from topmail_flask.page_reader import PageReader
 from topmail_flask.shoppers import (
     ConsentFunction,
     FlaskShopperSource,
@@ -159,6 +160,7 @@ class Core:
                 before_send=self.hooks.before_send,
                 is_enabled=self.is_enabled,
                 has_watchers=self.has_watchers,
+                requests=self.reader.requests,
             ),
         )
 
@@ -197,11 +199,11 @@ class Core:
 
     def may_count(self, page: FlaskPage) -> bool:
         """Whether anybody wants to know what a page shows, before its response is final."""
-        tracker, marked = self.tracker, page.marked
-        page.refusal, page.judged_as = tracker.refused_request(page.environ, marked=marked), marked
-        if page.refusal is not None and not page.explicit:
+        if page.refusals is None:
+            page.refusals = self.reader.requests.refusals(page.environ)
+        if page.refusals[page.marked] is not None and not page.explicit:
             return False
-        return not self.visitor_of(page).is_surely_nobody() or tracker.is_heard()
+        return not self.visitor_of(page).is_surely_nobody() or self.tracker.is_heard()
 
     def shopper_source(self, request: Request) -> FlaskShopperSource:
         """Who made the request; nobody is asked yet."""

@@ -267,7 +267,7 @@ class TopMailMiddleware:
             return None
         environ[OBSERVER] = self
         self._delivery.resume()
-        reason = self._tracker.refused_request(environ, marked=False)
+        reason = self._tracker.requests.refusals(environ)[False]
         if reason is not None:
             return _Visit(
                 _NO_PAGE, environ, reason, self._tracker.refuse(reason), is_followed=False

@@ -16,6 +16,7 @@ from topmail_flask.model.decision import GuessedProduct, Rejected
 from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
+from topmail_flask.rules.requests import Refusals
 
 HTML = ("text/html", "application/xhtml+xml")
 LOOKS_LIKE_A_PRODUCT = "looks like a product"
@@ -44,8 +45,7 @@ class RenderedPage:
     :ivar declared: products named by route, template call or ``track``, in their order.
     :ivar template_product: what a template variable that nobody marked held, or None.
     :ivar remarks: why what was shown or named is no product, with the fix.
-    :ivar refusal: why the request counts for nothing, as far as it was asked; see ``judged_as``.
-    :ivar judged_as: whether it was marked when that was asked; None: it was not.
+    :ivar refusals: why the request counts for nothing, if that was asked already.
     """
 
     # Most pages end before most of these are known: so they begin here, not in __init__.
@@ -67,8 +67,7 @@ class RenderedPage:
     declared: tuple[Product, ...] = ()
     template_product: GuessedProduct | None = None
     remarks: tuple[Rejected, ...] = ()
-    refusal: Reason | None = None
-    judged_as: bool | None = None
+    refusals: Refusals | None = None
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self.environ = environ

@@ -33,14 +33,11 @@ from topmail_flask.rules.consent import (
 )
 from topmail_flask.rules.repeats import RepeatWindow, in_sample
 from topmail_flask.rules.requests import (
-    UNUSUAL_HEADERS,
-    USUAL_HEADERS,
+    RequestRules,
     refused_fetch_of_page,
-    refused_request,
     refused_response,
     refused_tracked,
 )
-from topmail_flask.rules.robots import robot_kind
 from topmail_flask.signals import product_viewed, send, view_dropped
 
 log = logging.getLogger("topmail_flask")
@@ -50,7 +47,7 @@ _LOG_IN_COOKIES = ("session", "remember_token", "access_token")
 BeforeSend = Callable[[ProductView], Any]
 Page = TypeVar("Page", bound=RenderedPage)
 REMEMBERED = 4096
-"""Requests and visits that are judged as one before them; then it begins anew."""
+"""Visits that are known by the one before; then it begins anew."""
 
 
 class ShopperSource(Protocol):
@@ -111,6 +108,7 @@ class Shop:
     before_send: list[BeforeSend]
     is_enabled: Callable[[], bool]
     has_watchers: Callable[[], bool] = lambda: False
+    requests: RequestRules | None = None
 
 
 class Tracker:
@@ -133,6 +131,7 @@ class Tracker:
     ) -> None:
         self.settings = settings
         self.delivery = delivery
+        self.requests = shop.requests or RequestRules(settings.robots)
         self.refusals: Counter[str] = Counter()
         self.is_enabled = shop.is_enabled
         self.clock = clock
@@ -140,34 +139,12 @@ class Tracker:
         self._secret = secret
         self._unknown: int | None = 0  # None: somebody was known, or it was said
         self._repeats = RepeatWindow(settings.repeat_window, monotonic)
-        self._judged_requests: dict[tuple[Any, ...], Reason | None] = {}
         self._visits: dict[int, tuple[float, str]] = {}
 
     def refuse(self, reason: Reason) -> Decision:
         """Count a page that is no view, before anything was looked for on it."""
         self.refusals[reason] += 1
         return refused(reason)
-
-    def refused_request(self, environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
-        """Why this request counts for nothing, whatever its answer shows; or None."""
-        if not environ.keys().isdisjoint(UNUSUAL_HEADERS):  # that goes through the few of them
-            return self._refused_request(environ, marked=marked)
-        # Almost every request is one like many before it.
-        like = (marked, environ.get("REQUEST_METHOD"), *map(environ.get, USUAL_HEADERS))
-        try:
-            return self._judged_requests[like]
-        except KeyError:
-            reason = self._refused_request(environ, marked=marked)
-        if len(self._judged_requests) >= REMEMBERED:
-            self._judged_requests = {}
-        self._judged_requests[like] = reason
-        return reason
-
-    def _refused_request(self, environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
-        reason = refused_request(environ, marked=marked)
-        if reason is None and robot_kind(environ.get("HTTP_USER_AGENT")) in self.settings.robots:
-            return Reason.ROBOT
-        return reason
 
     def decide(
         self, page: Page, visitor_of: Callable[[Page], VisitorSource], response: object = None
@@ -192,10 +169,7 @@ class Tracker:
             fetch=refused_fetch_of_page(page.environ) if marked else None,
         )
         if reason is None:
-            is_judged = page.judged_as is marked
-            reason = (
-                page.refusal if is_judged else self.refused_request(page.environ, marked=marked)
-            )
+            reason = (page.refusals or self.requests.refusals(page.environ))[marked]
         if reason is not None:
             return self.refuse(reason)
         return self.decide_about_visitor(page, visitor_of(page), response)
@@ -203,9 +177,8 @@ class Tracker:
     def _refused_tracked(self, page: RenderedPage) -> Reason | None:
         environ, is_others = page.environ, page.spoken_for
         reason = refused_tracked(environ, page.status, spoken_for=is_others)
-        if reason is None and not is_others:
-            is_robot = robot_kind(environ.get("HTTP_USER_AGENT")) in self.settings.robots
-            return Reason.ROBOT if is_robot else None
+        if reason is None and not is_others and self.requests.is_robot(environ):
+            return Reason.ROBOT
         return reason
 
     def track(self, product: Product, shopper: Shopper) -> None:

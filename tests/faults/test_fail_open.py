@@ -48,8 +48,8 @@ ENTRANCES = {
     "app:AppState.declare",
     "app:AppState.track",
     "app:AppState._finished",
-    "flask_page:PageReader.template_begins",
-    "flask_page:PageReader.template_done",
+    "page_reader:PageReader.template_begins",
+    "page_reader:PageReader.template_done",
     "identify.identify:Identify.notice_link",
 }
 ENTRANCES_OF_THE_MIDDLEWARE = {

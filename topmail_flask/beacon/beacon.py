@@ -19,13 +19,14 @@ from markupsafe import Markup
 from topmail_flask.beacon.messages import LIMIT, Allowance, is_own, read_message, sender_of
 from topmail_flask.beacon.tokens import Tokens
 from topmail_flask.core import Core
-from topmail_flask.flask_page import FlaskPage, reason_of
+from topmail_flask.flask_page import FlaskPage
 from topmail_flask.guard import guarded
 from topmail_flask.model.decision import Decision
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import PRODUCT_FIELDS, Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.page import RenderedPage
+from topmail_flask.page_reader import reason_of
 from topmail_flask.routes import SCRIPT, own_address
 
 FRESH = 3.0
@@ -224,7 +225,7 @@ class Beacon:
             for key, value in asked.environ.items()
             if not key.startswith("HTTP_SEC_FETCH_")
         } | {"REQUEST_METHOD": "GET"}
-        reason = tracker.refused_request(environ, marked=True)
+        reason = tracker.requests.refusals(environ)[True]
         if reason is not None:
             return tracker.refuse(reason)
         url = hit.product.url or asked.url

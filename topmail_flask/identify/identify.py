@@ -171,7 +171,7 @@ class Identify:
         known here already, logged in or by a cookie.
         """
         environ, tracker = request.environ, self._core.tracker
-        if tracker.refused_request(environ, marked=False) is not None:
+        if tracker.requests.refusals(environ)[False] is not None:
             return  # a prefetch, a script, a mail scanner that says so
         if environ.get("HTTP_SEC_FETCH_MODE", "navigate") != "navigate":
             return

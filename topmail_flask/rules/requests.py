@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from topmail_flask.model.reasons import Reason
+from topmail_flask.rules.robots import robot_kind
 
 OBSERVER = "topmail.observer"
 """Whoever tells of a request puts itself here in its environ: of two that see it, one tells."""
@@ -48,6 +49,43 @@ UNUSUAL_HEADERS = _SHOWS_WHAT_IT_FETCHES.union(
     _PREFETCH_HEADERS, ("HTTP_AUTHORIZATION", "HTTP_HX_REQUEST_TYPE", "HTTP_X_REQUESTED_WITH")
 )
 """The others. A request without any is judged by its method and :data:`USUAL_HEADERS` alone."""
+_REMEMBERED = 4096
+Refusals = tuple[Reason | None, Reason | None]
+"""Why a request counts for nothing: of a page that nobody marked, and of one that the shop did."""
+
+
+class RequestRules:
+    """Judges requests. Almost every one is like many before it, and is judged as they were.
+
+    :param robots: kinds of robots whose views do not count.
+    """
+
+    def __init__(self, robots: Collection[str]) -> None:
+        self._robots = robots
+        self._known: dict[tuple[Any, ...], Refusals] = {}
+
+    def refusals(self, environ: Mapping[str, Any]) -> Refusals:
+        """Why a request counts for nothing, whatever its answer shows; to be indexed by whether
+        the shop said that it shows a product.
+        """
+        if not environ.keys().isdisjoint(UNUSUAL_HEADERS):  # that goes through the few of them
+            return self._judge(environ)
+        like = (environ.get("REQUEST_METHOD"), *map(environ.get, USUAL_HEADERS))
+        known = self._known.get(like)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known = {}
+            known = self._known[like] = self._judge(environ)
+        return known
+
+    def _judge(self, environ: Mapping[str, Any]) -> Refusals:
+        robot = Reason.ROBOT if self.is_robot(environ) else None
+        unmarked = refused_request(environ, marked=False) or robot
+        return unmarked, refused_request(environ, marked=True) or robot
+
+    def is_robot(self, environ: Mapping[str, Any]) -> bool:
+        """Whether the request is that of a robot whose views do not count."""
+        return robot_kind(environ.get("HTTP_USER_AGENT")) in self._robots
 
 
 def refused_request(environ: Mapping[str, Any], *, marked: bool) -> Reason | None:
