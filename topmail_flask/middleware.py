@@ -30,6 +30,7 @@ from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
 from topmail_flask.rules.consent import Consent, cookie_banner_consent
 from topmail_flask.rules.requests import OBSERVER, refused_response
+from topmail_flask.rules.visitors import Visitor
 from topmail_flask.signals import tell_delivered, tell_dropped
 from topmail_flask.site_address import site_address
 from topmail_flask.tracker import Shop, Tracker
@@ -48,12 +49,8 @@ class _Callables:
     product: Callable[[Environ], object] | None = None
 
 
-class EnvironShopperSource:
+class EnvironShopperSource(Visitor):
     """Asks the shop's callables, each of which gets the environ."""
-
-    called: Callable[..., object] | None = None
-    """The callable that was called last."""
-    early = None
 
     def __init__(self, environ: Environ, callables: _Callables) -> None:
         self._environ = environ
@@ -71,10 +68,6 @@ class EnvironShopperSource:
             return cookie_banner_consent(self._environ.get("HTTP_COOKIE", ""))
         answer = ask(self._environ)
         return answer if answer is None else bool(answer)
-
-    def is_staff(self) -> bool:
-        """The environ does not tell."""
-        return False
 
     def is_excluded(self) -> bool:
         """Whether the shop leaves this request out."""

@@ -194,7 +194,10 @@ class PageReader:
             if isinstance(found, Reason) or getattr(found, "is_refused", False):
                 return
         if page.visitor is not None and page.visitor.is_loaded():
-            with unflushed(value):
+            if is_mapped(value):
+                with unflushed(value):
+                    page.visitor.ask_early()
+            else:
                 page.visitor.ask_early()
 
     def product_so_far(self) -> Product | Reason:

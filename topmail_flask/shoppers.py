@@ -27,10 +27,10 @@ from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.consent import (
     BANNER_COOKIES,
-    Answers,
     Consent,
     cookie_banner_consent,
 )
+from topmail_flask.rules.visitors import Answers, Visitor
 
 _TEXTS = frozenset((str, type(None)))
 Resolver = Callable[[Request], Shopper | None]
@@ -207,15 +207,12 @@ class Hooks:
         return replace(self, shopper_loader=lambda: shopper)
 
 
-class FlaskShopperSource:
+class FlaskShopperSource(Visitor):
     """Asks the shop's functions about one request.
 
     :param ask_consent: the shop's consent function.
     :param identified: who the shopper is by ``topmail.identify`` or a signed link.
     """
-
-    called: Callable[..., object] | None = None
-    """The function of the shop that was called last."""
 
     def __init__(
         self,
@@ -230,6 +227,7 @@ class FlaskShopperSource:
         self._request = request
         self._ask_consent = ask_consent
         self._identified = identified
+        self._here = _here()
         self._is_nobody: bool | None = None
         self._early: Answers | None = None
 
@@ -245,8 +243,7 @@ class FlaskShopperSource:
         opened = known["_session"] if "_session" in known else known.get("session")
         if opened is None or not opened.accessed:
             return False
-        here = _here()
-        return "_login_user" in here or not hasattr(self._app, "login_manager")
+        return "_login_user" in self._here or not hasattr(self._app, "login_manager")
 
     def ask_early(self) -> None:
         """Ask the shop's functions while its database is open: of a page that has loaded its
@@ -257,14 +254,19 @@ class FlaskShopperSource:
         try:
             known = self.logged_in()
             if known is not None:
-                self._early = Answers(known, self.consents(known), self.is_excluded())
+                is_excluded = bool(self._hooks.exclude) and self.is_excluded()
+                self._early = Answers(known, self.consents(known), is_excluded)
         except Exception:  # noqa: BLE001  a shop's function may raise anything
             self._early = None
 
-    @property
-    def early(self) -> Answers | None:
-        """What was said to :meth:`ask_early`, if it still holds."""
-        return None if self._is_nobody else self._early
+    def answers(self) -> Answers:
+        """What was said early, else what is said now."""
+        if self._early is not None:
+            return self._early
+        hooks = self._hooks
+        if self._is_nobody and not hooks.exclude and hooks.consent is None:
+            return Answers(None, self.consents(None))
+        return super().answers()
 
     def shopper(self) -> Shopper | None:
         """The shopper who is logged in; if nobody is, the one whom the store named here before.
@@ -296,17 +298,16 @@ class FlaskShopperSource:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
         if self._is_nobody is not False:  # since nobody was found somebody may have logged in
             self._is_nobody = (
-                self._is_nobody_logged_in()
-                and self._hooks.shopper_loader is None
+                self._hooks.shopper_loader is None
                 and OWN_RESOLVERS.issuperset(RESOLVERS)
+                and self._is_nobody_logged_in()
                 and not may_be_identified(self._request.environ)
             )
         return self._is_nobody
 
     def _is_nobody_logged_in(self) -> bool:
         """The same of log-ins, without loading a session or a user."""
-        environ, app = self._request.environ, self._app
-        here = _here()
+        environ, app, here = self._request.environ, self._app, self._here
         if "user" in here or "_jwt_extended_jwt" in here:
             return False
         has_session = app.config["SESSION_COOKIE_NAME"] in environ.get("HTTP_COOKIE", "")
@@ -332,8 +333,7 @@ class FlaskShopperSource:
 
     def is_staff(self) -> bool:
         """Whether the request's user is one of the shop's own; only what is loaded is asked."""
-        here = _here()
-        user: Any = here.get("_login_user") or here.get("user")
+        user: Any = self._here.get("_login_user") or self._here.get("user")
         cls: Any = type(user)
         if user is None or (
             not _may_be_marked(cls) and _STAFF_MARKS.isdisjoint(getattr(user, "__dict__", ()))
@@ -350,7 +350,7 @@ class FlaskShopperSource:
         return bool(rules) and any(self._app.ensure_sync(rule)() for rule in rules)
 
 
-class NamedShopper:
+class NamedShopper(Visitor):
     """The shopper whom the shop's code names, or else the request's.
 
     :param named: a Shopper or an e-mail address.
@@ -359,8 +359,6 @@ class NamedShopper:
     :param consent: what the shop's code says that the shopper decided; None: as for any other.
     :param counts_staff: whoever it is, this counts.
     """
-
-    early = None
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import read_page
-from topmail_flask.extraction.orm_rows import connections_as_found
+from topmail_flask.extraction.orm_rows import close_again, closed_databases
 from topmail_flask.guard import Guard
 from topmail_flask.model.decision import Decision, Extraction, Rejected, Trace, refused
 from topmail_flask.model.errors import InvalidValueError, WrongAnswer
@@ -25,8 +26,6 @@ from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
 from topmail_flask.rules.consent import (
     PRIVACY_HEADERS,
-    Answers,
-    Consent,
     privacy_signal,
     refused_by_consent,
     unreadable_banners,
@@ -38,6 +37,7 @@ from topmail_flask.rules.requests import (
     refused_response,
     refused_tracked,
 )
+from topmail_flask.rules.visitors import Visitor
 from topmail_flask.signals import product_viewed, send, view_dropped
 
 log = logging.getLogger("topmail_flask")
@@ -48,35 +48,6 @@ BeforeSend = Callable[[ProductView], Any]
 Page = TypeVar("Page", bound=RenderedPage)
 REMEMBERED = 4096
 """Visits that are known by the one before; then it begins anew."""
-
-
-class ShopperSource(Protocol):
-    """Who made the request, asked only when there is a product to tell of.
-
-    :ivar early: what was asked while the page was made, if it holds for this visitor.
-    """
-
-    @property
-    def early(self) -> Answers | None: ...
-
-    def shopper(self) -> Shopper | None:
-        """The shopper, if anybody knows; may raise InvalidValueError, or anything."""
-
-    def consents(self, shopper: Shopper | None) -> Consent:
-        """What the shopper decided about tracking; None: nothing yet."""
-
-    def is_excluded(self) -> bool:
-        """Whether the shop wants this request left out."""
-
-    def is_staff(self) -> bool:
-        """Whether the user who is logged in works for the shop."""
-
-
-class VisitorSource(ShopperSource, Protocol):
-    """The same for a page, most visitors of which nobody knows."""
-
-    def is_surely_nobody(self) -> bool:
-        """Whether :meth:`shopper` will be None, as far as can be told at once."""
 
 
 class Delivery(Protocol):
@@ -147,7 +118,7 @@ class Tracker:
         return refused(reason)
 
     def decide(
-        self, page: Page, visitor_of: Callable[[Page], VisitorSource], response: object = None
+        self, page: Page, visitor_of: Callable[[Page], Visitor], response: object = None
     ) -> Decision:
         """Decide about a page whose response is final, and act on it.
 
@@ -159,15 +130,16 @@ class Tracker:
             if reason is not None:
                 return self.refuse(reason)
             return self.decide_about_visitor(page, visitor_of(page), response)
-        marked = page.marked
-        reason = refused_response(
-            page.status,
-            page.mimetype,
-            page.disposition,
-            marked=marked,
-            declared=marked or page.status == 304,  # whatever can be known of a 304 is known here
-            fetch=refused_fetch_of_page(page.environ) if marked else None,
-        )
+        marked, reason = page.marked, None
+        if marked or page.status != 200 or page.mimetype != "text/html" or page.disposition:
+            reason = refused_response(
+                page.status,
+                page.mimetype,
+                page.disposition,
+                marked=marked,
+                declared=marked or page.status == 304,  # what can be known of a 304 is known here
+                fetch=refused_fetch_of_page(page.environ) if marked else None,
+            )
         if reason is None:
             reason = (page.refusals or self.requests.refusals(page.environ))[marked]
         if reason is not None:
@@ -186,10 +158,11 @@ class Tracker:
         self.catch_up([self._view(product, shopper, {})])
 
     def decide_about_visitor(
-        self, page: RenderedPage, visitor: VisitorSource, response: object = None
+        self, page: RenderedPage, visitor: Visitor, response: object = None
     ) -> Decision:
         """Decide about a page that passed the request rules; it is read if anybody is there."""
-        with connections_as_found():
+        closed = closed_databases() if "peewee" in sys.modules else []
+        try:
             if visitor.is_surely_nobody() and not self.is_heard():
                 _, refusal = self.ask(visitor, page.environ)
                 return self.refuse(refusal or Reason.ANONYMOUS)
@@ -199,14 +172,15 @@ class Tracker:
             if page.is_left_to_beacon():
                 return self.refuse(Reason.BEACON)
             return self.observe(page, visitor, response)
+        finally:
+            if closed:
+                close_again(closed)
 
     def is_heard(self) -> bool:
         """Whether the shop is told of each product seen, also of views that do not count."""
         return bool(product_viewed.receivers or view_dropped.receivers or self._shop.has_watchers())
 
-    def observe(
-        self, page: RenderedPage, visitor: ShopperSource, response: object = None
-    ) -> Decision:
+    def observe(self, page: RenderedPage, visitor: Visitor, response: object = None) -> Decision:
         """Decide about a page that was read, and act on it."""
         products, extraction = self._products(page)
         if not products:
@@ -297,27 +271,22 @@ class Tracker:
         return [] if extraction.product is None else [extraction.product], extraction
 
     def ask(
-        self, visitor: ShopperSource, environ: Mapping[str, Any], *, withdraws: bool = True
+        self, visitor: Visitor, environ: Mapping[str, Any], *, withdraws: bool = True
     ) -> tuple[Shopper | None, Reason | None]:
         """Who it is, as far as anybody knows, and why that visitor's views do not count.
 
         :param withdraws: whether a refusal drops what waits for the shopper.
         """
-        asked: Callable[..., object] = visitor.is_excluded
         try:
-            early = visitor.early
-            if visitor.is_excluded() if early is None else early.is_excluded:
+            shopper, explicit, is_excluded = visitor.answers()
+            if is_excluded:
                 return None, Reason.EXCLUDED
-            asked = visitor.shopper
-            shopper = visitor.shopper() if early is None else early.shopper
             if shopper is not None and self.settings.exclude_staff and visitor.is_staff():
                 return None, Reason.STAFF
-            asked = visitor.consents
-            explicit = visitor.consents(shopper) if early is None else early.consent
         except InvalidValueError:
             return None, Reason.INVALID_SHOPPER
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
-            self._shop.guard.report(getattr(visitor, "called", None) or asked, error)
+            self._shop.guard.report(visitor.called or visitor.answers, error)
             return None, Reason.HOOK_FAILED
         signal = not environ.keys().isdisjoint(PRIVACY_HEADERS) and privacy_signal(
             environ, self.settings

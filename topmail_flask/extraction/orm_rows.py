@@ -97,29 +97,22 @@ def unflushed(target: Any) -> AbstractContextManager[object]:
         if session is not None:
             no_autoflush: AbstractContextManager[object] = session.no_autoflush
             return no_autoflush
-    return _NOTHING_OPEN
+    return nullcontext()
 
 
-def connections_as_found() -> AbstractContextManager[None]:
-    """Closes again what the shop's code makes Peewee open: behind a store that has closed its
-    database, nobody else would, and the next page's own connecting would fail.
+def closed_databases() -> list[Any]:
+    """Peewee's databases that are closed now. What the shop's code opens behind a store that
+    has closed them, nobody else would close, and the next page's own connecting would fail.
     """
-    return _closing_behind() if "peewee" in sys.modules else _NOTHING_OPEN
+    return [database for database in _peewee_databases() if database.is_closed()]
 
 
-_NOTHING_OPEN = nullcontext()
-
-
-@contextmanager
-def _closing_behind() -> Iterator[None]:
-    closed = [database for database in _peewee_databases() if database.is_closed()]
-    try:
-        yield
-    finally:
-        for database in closed:
-            if not database.is_closed():
-                with suppress(Exception):  # a transaction may be open in it
-                    database.close()
+def close_again(databases: list[Any]) -> None:
+    """Closes those of them that were opened since."""
+    for database in databases:
+        if not database.is_closed():
+            with suppress(Exception):  # a transaction may be open in it
+                database.close()
 
 
 def _peewee_databases() -> set[Any]:

@@ -36,6 +36,7 @@ from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.consent import Consent
+from topmail_flask.rules.visitors import Visitor
 from topmail_flask.shoppers import (
     IDENTIFIED,
     IDENTITY_COOKIE,
@@ -233,10 +234,8 @@ class Identify:
             delete_cookie(self._app, request, response, name)
 
 
-class _NamedShopperSource:
+class _NamedShopperSource(Visitor):
     """A visitor who is about to be named: asked like any other."""
-
-    early = None
 
     def __init__(self, identity: Identity, request: Request, source: FlaskShopperSource) -> None:
         self._identity = identity
@@ -254,10 +253,6 @@ class _NamedShopperSource:
     def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
         return self._source.consents(shopper)
-
-    def is_staff(self) -> bool:
-        """Whoever it is, this counts."""
-        return False
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""

@@ -11,18 +11,9 @@ from urllib.parse import parse_qsl, unquote
 
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
-from topmail_flask.model.shopper import Shopper
 
 Consent = bool | Literal[Reason.CONSENT_UNREADABLE] | None
 """What a shopper decided: yes, no, no that could not be read, or nothing yet."""
-
-
-class Answers(NamedTuple):
-    """What the shop's functions said about a visitor while the page was made."""
-
-    shopper: Shopper
-    consent: Consent
-    is_excluded: bool
 
 
 PRIVACY_HEADERS = frozenset({"HTTP_SEC_GPC", "HTTP_DNT"})
