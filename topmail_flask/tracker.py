@@ -260,7 +260,9 @@ class Tracker:
             return [], Extraction(
                 None, guess.doubt if guess else None, Trace(rejected=page.remarks)
             )
-        html = in_utf8(page.html, page.charset)
+        html = page.html
+        if page.charset != "utf-8" or html[:1] != b"<":  # almost every page is as it is
+            html = in_utf8(html, page.charset)
         document = page.document
         if document is None or document.html is not html:
             document = Document(html, page.url)
