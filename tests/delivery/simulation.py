@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.delivery.chaos import Chaos, chaos_server
-from topmail_flask.delivery.attempt import Job, Outcome, attempt
+from topmail_flask.delivery.attempt import Job, Lot, Outcome, attempt, call_off
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.policy import Quota
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import Chance, Intake, Lot, Sender, call_off
+from topmail_flask.delivery.sender import Chance, Intake, Sender
 from topmail_flask.model.events import Event, ProductView, Purchase, new_key
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.product import Product
@@ -35,7 +34,7 @@ class OneByOne:
     """Makes each call at once, in the leader's own thread."""
 
     def __init__(self, client: TopMailClient) -> None:
-        self._client = client
+        self.client = client
         self.lots = 0
         self.outcomes: list[Outcome] = []
         self._left: list[Job] = []
@@ -46,7 +45,7 @@ class OneByOne:
 
     def submit(self, lot: Sequence[Job]) -> bool:
         work = Lot(tuple(lot))
-        work.do(partial(attempt, self._client))
+        work.do(partial(attempt, self.client))
         self.lots += 1
         self.outcomes += work.outcomes
         self._left += work.left
@@ -64,10 +63,7 @@ class OneByOne:
         return True
 
     def close(self) -> None:
-        self._client.close()
-
-    def quota(self) -> Quota | None:
-        return self._client.take_quota()
+        self.client.close()
 
 
 class World:

@@ -14,12 +14,11 @@ from tests.delivery import chaos as acts
 from tests.delivery.entry_making import total
 from tests.delivery.simulation import OneByOne, World, world
 from topmail_flask.delivery.admin import OutboxAdmin, OutboxUnavailable, forget
-from topmail_flask.delivery.attempt import Job, attempt
+from topmail_flask.delivery.attempt import Job, Lot, SenderThreads, attempt, call_off
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.files import LEADER_LOCK, hold
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.schema import LET_GO
-from topmail_flask.delivery.sender import Lot, SenderThreads, call_off
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
@@ -49,7 +48,7 @@ class Late(OneByOne):
 
     def run(self) -> None:
         for lot in self.given:
-            lot.do(partial(attempt, self._client))
+            lot.do(partial(attempt, self.client))
             self.outcomes += lot.outcomes
             self._left += lot.left
         self.given.clear()

@@ -17,14 +17,14 @@ from tests.delivery.entry_making import (
     outbox,
     total,
 )
-from topmail_flask.delivery.admin import Choice, OutboxUnavailable
+from topmail_flask.delivery.admin import OutboxUnavailable, Selection
 from topmail_flask.delivery.claiming import UnknownContact
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.reasons import Reason
 
-ALL = Choice()
+ALL = Selection()
 
 
 def with_letters(directory: Path, reason: Reason, *entries: Entry) -> Outbox:
@@ -44,7 +44,7 @@ def test_a_replayed_error_is_sent_again_under_a_new_key_and_any_other_under_its_
     fill(books, [entry(3)])
     books.dead_letter(books.claim(1)[0], Reason.REJECTED)
     hand = operator(directory)
-    chosen = hand.find("dead", Choice(keys=("key-1", "key-3", "no-such-key")))
+    chosen = hand.find("dead", Selection(keys=("key-1", "key-3", "no-such-key")))
     assert total(hand.retry(chosen))["retried"] == 2
     rows = {
         row.event.product.id: row for row in books.claim(9) if isinstance(row.event, ProductView)
@@ -165,7 +165,7 @@ def test_the_command_brings_in_what_only_the_journals_hold(tmp_path: Path) -> No
         assert written.append(entry(number))
     hand = operator(directory)
     assert len(hand.find("waiting", ALL)) == 5
-    assert len(hand.find("waiting", Choice(keys=("key-3",)))) == 1
+    assert len(hand.find("waiting", Selection(keys=("key-3",)))) == 1
     hand.close()
     written.close()
 

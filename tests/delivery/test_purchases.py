@@ -11,7 +11,7 @@ import pytest
 from tests.delivery import chaos as acts
 from tests.delivery.entry_making import EMAIL, NOW, Clock, entry, fill, operator, outbox, total
 from tests.delivery.simulation import World, world
-from topmail_flask.delivery.admin import Choice
+from topmail_flask.delivery.admin import Selection
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.reasons import Reason
@@ -197,7 +197,7 @@ def test_dead_views_from_before_a_purchase_are_left_alone_by_a_retry(tmp_path: P
     fill(books, [bought(at=NOW)])
     books.dead_letter(books.claim(1)[0], Reason.REPLAYED_ERROR)
     hand = operator(box)
-    ends = total(hand.retry(hand.find("dead", Choice())))
+    ends = total(hand.retry(hand.find("dead", Selection())))
     assert (ends["retried"], ends["bought"]) == (1, 1)
     (row,) = books.claim(9)
     assert isinstance(row.event, Purchase)

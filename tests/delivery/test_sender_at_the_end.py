@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tests.delivery.entry_making import entry, outbox
-from topmail_flask.delivery.attempt import Job, Outcome
+from topmail_flask.delivery.attempt import Job, Outcome, SenderThreads
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.journal import RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import Intake, Sender, SenderThreads
+from topmail_flask.delivery.sender import Intake, Sender
 from topmail_flask.model.errors import RetryLater
 from topmail_flask.model.settings import Settings
 

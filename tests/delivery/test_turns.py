@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topmail_flask.delivery.turns import Turns
+from topmail_flask.delivery.claiming import Turns
 
 
 def nobody(_: str, __: int) -> list[str]:

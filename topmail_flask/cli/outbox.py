@@ -16,10 +16,10 @@ from flask.cli import with_appcontext
 from topmail_flask.cli.terminal import ago, count_of, iso, say
 from topmail_flask.core import core_of
 from topmail_flask.delivery.admin import (
-    Choice,
     EntrySummary,
     OutboxAdmin,
     OutboxUnavailable,
+    Selection,
     Table,
     Work,
     by_contact_id,
@@ -96,7 +96,7 @@ def list_command(pending: bool, reason: str | None, limit: int, as_json: bool) -
     """
     table = _table(pending=pending, reason=reason)
     with outbox() as admin:
-        rows = admin.listed(table, Choice(reason=reason or ""), limit)
+        rows = admin.listed(table, Selection(reason=reason or ""), limit)
     times = ("at", "due", "died_at")
     report = [asdict(row) | {name: iso(getattr(row, name)) for name in times} for row in rows]
     nothing = "Nothing waits." if pending else "There are no dead letters."
@@ -130,10 +130,10 @@ def retry_command(
     led_by = core_of(None).delivery.led_by
     with outbox() as admin:
         found, unknown = _chosen(admin, "dead", keys, reason, everything=everything)
-        renewed = set(admin.find("dead", Choice(tuple(found), Reason.REPLAYED_ERROR)))
+        renewed = set(admin.find("dead", Selection(tuple(found), Reason.REPLAYED_ERROR)))
         left = _done(admin.retry(found), "Giving back to the queue", quiet=as_json)
         retried = left.pop("retried", 0)
-        still_dead = set(admin.find("dead", Choice(tuple(found))) if found else ())
+        still_dead = set(admin.find("dead", Selection(tuple(found))) if found else ())
         followed = [key for key in found if key not in still_dead | renewed]
         outcomes = _outcomes(admin, followed, led_by, wait)
     left += Counter(unknown=unknown)
@@ -192,7 +192,7 @@ def purge_command(days: float | None, as_json: bool) -> None:
     with outbox() as admin:
         age = core_of(None).settings.dead_letter_age if days is None else days * 86_400
         before, size = time.time() - age, admin.bytes
-        found = admin.find("dead", Choice(died_before=before))
+        found = admin.find("dead", Selection(died_before=before))
         removed = _done(admin.drop("dead", found), "Removing", quiet=as_json)["removed"]
         admin.tidy()
         freed = max(0, size - admin.bytes)
@@ -363,7 +363,7 @@ def _chosen(
     """The keys that are meant, and how many keys are unknown."""
     if bool(keys) == bool(everything or reason):
         raise click.UsageError("name keys, or --reason, or --all (see: flask topmail outbox list)")
-    found = admin.find(table, Choice(keys=keys, reason=reason or ""))
+    found = admin.find(table, Selection(keys=keys, reason=reason or ""))
     return found, max(0, len(set(keys)) - len(found))
 
 
@@ -377,8 +377,8 @@ def _outcomes(
     """
     end = time.monotonic() + wait
     while True:
-        dead = len(admin.find("dead", Choice(keys=tuple(keys))) if keys else ())
-        waiting = len(admin.find("waiting", Choice(keys=tuple(keys))) if keys else ())
+        dead = len(admin.find("dead", Selection(keys=tuple(keys))) if keys else ())
+        waiting = len(admin.find("waiting", Selection(keys=tuple(keys))) if keys else ())
         if not waiting or not is_sent() or time.monotonic() >= end:
             return {"delivered": len(keys) - dead - waiting, "dead": dead, "waiting": waiting}
         time.sleep(_POLL_INTERVAL)

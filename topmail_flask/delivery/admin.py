@@ -76,7 +76,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selection:
     """Which entries of a table are meant: those for which all that is told is true.
 
     :ivar keys: they have one of these keys; empty: whatever key.
@@ -349,23 +349,23 @@ class OutboxAdmin:
         except OutboxUnavailable:  # a file of the version before has no such table
             return 0
 
-    def listed(self, table: Table, choice: Choice, limit: int) -> list[EntrySummary]:
+    def listed(self, table: Table, selection: Selection, limit: int) -> list[EntrySummary]:
         """The newest of the chosen entries, without addresses."""
         self._look_into_journals(table)
-        condition, values = choice.condition
+        condition, values = selection.condition
         query = f"SELECT {COLUMNS[table]} FROM {table} WHERE {condition}"  # noqa: S608
         newest = self.rows(f"{query} ORDER BY id DESC LIMIT ?", [*values, limit])
         return [summary(row) for row in newest]
 
-    def find(self, table: Table, choice: Choice) -> list[str]:
+    def find(self, table: Table, selection: Selection) -> list[str]:
         """The keys of the chosen entries. What is in the journals comes into the outbox first."""
         self._look_into_journals(table)
-        condition, values = choice.condition
+        condition, values = selection.condition
         query = f"SELECT key FROM {table} WHERE {condition}"  # noqa: S608  # our names
-        if not choice.keys:
+        if not selection.keys:
             return [key for (key,) in self.rows(f"{query} ORDER BY id", values)]
         query += " AND key = ?"
-        return [key for key in dict.fromkeys(choice.keys) if self.rows(query, [*values, key])]
+        return [key for key in dict.fromkeys(selection.keys) if self.rows(query, [*values, key])]
 
     def retry(self, keys: Sequence[str]) -> Work:
         """Has dead letters sent again. Tells ``retried``, ``too_old``, ``withdrawn``, …"""

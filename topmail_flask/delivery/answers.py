@@ -19,6 +19,7 @@ from typing import Any
 import requests
 import urllib3
 
+from topmail_flask.delivery.health import FIXES
 from topmail_flask.delivery.policy import retry_after
 from topmail_flask.model.errors import (
     CallRejected,
@@ -37,17 +38,6 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,63}\Z")
 _NETWORK_FIX = "The same call may succeed later; check the network if this lasts"
 _PASSING = (408, 425, 407)
-_FIXES = {
-    "unauthorized": "The key is missing, wrong or revoked: set TOPMAIL_API_KEY to a valid one",
-    "forbidden": "The key lacks a permission for this call: grant it in TopMail, or use another",
-    "limit_reached": "The limit of the TopMail plan is reached",
-    "workspace_not_found": "The key's workspace is gone: set TOPMAIL_API_KEY to another's",
-    "wrong_address": "This is not the API: check TOPMAIL_BASE_URL",
-    "redirect": "The API does not redirect: check TOPMAIL_BASE_URL",
-    "contact_not_found": "Create the contact first: POST /contacts",
-    "suspicious_endpoint": "This is not the API's answer: check TOPMAIL_BASE_URL, and for a proxy "
-    "or a log-in page in between",
-}
 _NO_SUCH = "TopMail has no automation with this id: check TOPMAIL_AUTOMATIONS"
 
 
@@ -77,7 +67,7 @@ def receipt(
     if isinstance(found, SuspiciousAnswer) and any_shape:
         found = {}
     if isinstance(found, SendingBlocked) and (code := _code(answer) or found.code) in alone:
-        return CallRejected(code, status=answer.status, fix=_FIXES.get(code, _NO_SUCH))
+        return CallRejected(code, status=answer.status, fix=FIXES.get(code, _NO_SUCH))
     if isinstance(found, DeliveryError):
         return found
     ids = (_text(found.get(name)) for name in ("id", "contact_id", "product_id", "viewed_at"))
@@ -128,19 +118,19 @@ def reaction(answer: Answer) -> DeliveryError:
         wait = retry_after(answer.headers, time.time(), with_reset=False)
         return RetryLater(code or "server_error", status=status, wait=wait)
     if status < 400:
-        return SendingBlocked("redirect", status=status, fix=_FIXES["redirect"])
+        return SendingBlocked("redirect", status=status, fix=FIXES["redirect"])
     if status == 401:
-        return SendingBlocked("unauthorized", status=status, fix=_FIXES["unauthorized"])
+        return SendingBlocked("unauthorized", status=status, fix=FIXES["unauthorized"])
     if status == 403 and not code:
         return _suspicious(answer)  # of a firewall, which may dislike this one body
     if status in (402, 403):
         code = "limit_reached" if code == "limit_reached" else "forbidden"
-        return SendingBlocked(code, status=status, fix=_FIXES[code])
+        return SendingBlocked(code, status=status, fix=FIXES[code])
     if status == 404:
         if code == "contact_not_found":
-            return ContactNotFound(code, status=status, fix=_FIXES[code])
-        code = code if code in _FIXES else "wrong_address"
-        return SendingBlocked(code, status=status, fix=_FIXES[code])
+            return ContactNotFound(code, status=status, fix=FIXES[code])
+        code = code if code == "workspace_not_found" else "wrong_address"
+        return SendingBlocked(code, status=status, fix=FIXES[code])
     if status == 409:
         return Conflict(code or "conflict", status=status, fix="The key is in use; try later")
     path = error_fields.get("path")
@@ -157,7 +147,7 @@ def _code(answer: Answer) -> str:
 
 def _suspicious(answer: Answer) -> SuspiciousAnswer:
     code = "suspicious_endpoint"
-    return SuspiciousAnswer(code, status=answer.status, fix=_FIXES[code])
+    return SuspiciousAnswer(code, status=answer.status, fix=FIXES[code])
 
 
 def _json_object(answer: Answer) -> dict[str, Any]:
@@ -193,8 +183,7 @@ def diagnosis(error: Exception) -> DeliveryError:
     if is_any(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return RetryLater("proxy_failed", fix="Check TOPMAIL_PROXY")
     if is_any(ssl.SSLError, requests.exceptions.SSLError) and not is_any(*_PASSING_TLS):
-        fix = "The server's certificate was not accepted: check TOPMAIL_BASE_URL and TOPMAIL_CA"
-        return SendingBlocked("tls", fix=fix)
+        return SendingBlocked("tls", fix=FIXES["tls"])
     code = next((code for code, kinds in _CODES.items() if is_any(*kinds)), "")
     if any(isinstance(cause, OSError) and cause.errno == errno.EMFILE for cause in causes):
         code = "too_many_open_files"

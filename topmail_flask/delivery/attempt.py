@@ -1,15 +1,32 @@
-"""One attempt to deliver an event, with the creation of its contact if asked for."""
+"""The calls: what a thread gets to do, a lot at a time, and what became of it.
+
+A lot is what one thread works off: views of some shoppers, whom no other thread serves meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.kinds import BY_NAME
-from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError
+from topmail_flask.delivery.lifecycle import Wakeup
+from topmail_flask.delivery.policy import Quota
+from topmail_flask.delivery.receivers import logger
+from topmail_flask.model.errors import (
+    CallRejected,
+    Conflict,
+    ContactNotFound,
+    DeliveryError,
+    RetryLater,
+)
 from topmail_flask.model.shopper import Receipt, Shopper
 
 
@@ -44,6 +61,9 @@ class Outcome:
     renewed: Entry | None = None
 
 
+LOT_VIEWS, LOT_SECONDS = 32, 0.05
+"""Views that a thread gets at the most, and seconds after which it begins no other of them: for so
+long a claimed view is known to wait still."""
 Attempt = Callable[[Job], Outcome]
 CONFLICTS_OF_A_NAME = 3
 """Attempts after which an order whose key is in use was told of by somebody else."""
@@ -81,3 +101,206 @@ def _post(client: TopMailClient, row: Row, entry: Entry) -> Receipt | DeliveryEr
         and (result.code == "duplicate" or row.attempts >= CONFLICTS_OF_A_NAME)
     )
     return Receipt(None, None, None, None) if known else result
+
+
+class Caller(Protocol):
+    """What the threads call with: a :class:`~topmail_flask.TopMailClient`, or a broker's."""
+
+    def take_quota(self) -> Quota | None: ...
+    def close(self) -> None: ...
+
+
+class Threads(Protocol):
+    """Whoever makes the calls: :class:`SenderThreads`."""
+
+    @property
+    def client(self) -> Caller: ...
+    @property
+    def lots(self) -> int: ...
+    @property
+    def under_way(self) -> list[Job]: ...
+    def submit(self, lot: Sequence[Job]) -> bool: ...
+    def call_off(self, jobs: Collection[Job]) -> int: ...
+    def completed(self) -> tuple[list[Outcome], list[Job]]: ...
+    def shutdown(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class SenderThreads:
+    """Daemon threads, begun when they are needed and used by one leader.
+
+    :param client: makes the calls; it is closed in the end.
+    :param reported: set when the outcomes of a lot can be taken.
+    :param attempt: what a thread does with the client and a job.
+    """
+
+    def __init__(
+        self,
+        client: Caller,
+        reported: Wakeup,
+        attempt: Callable[[Any, Job], Outcome] = attempt,
+    ) -> None:
+        self.client = client
+        self._attempt = partial(attempt, client)
+        self._reported = reported
+        self._threads: list[_SenderThread] = []
+        self._done: deque[Lot] = deque()
+        self._under_way: dict[int, Lot] = {}
+
+    @property
+    def lots(self) -> int:
+        """How many lots were given and not yet taken back."""
+        return len(self._under_way)
+
+    @property
+    def under_way(self) -> list[Job]:
+        """The jobs that were given and not yet taken back."""
+        return [job for lot in self._under_way.values() for job in lot.jobs]
+
+    def submit(self, lot: Sequence[Job]) -> bool:
+        """Have a thread do the jobs, one after the other.
+
+        Where no thread can be started at all, as at the end of the interpreter, they are done here
+        and now.
+
+        :returns: False if there is no thread to be had for it now.
+        """
+        work = Lot(tuple(lot))
+        thread = next((each for each in self._threads if each.lot is None), None)
+        if thread is None:
+            thread = _SenderThread(self._attempt, self._done, self._reported)
+            try:
+                thread.start()
+            except RuntimeError:
+                if self._threads:
+                    return False
+                self._under_way[id(work)] = work
+                work.do(self._attempt)
+                self._done.append(work)
+                self._reported.set()
+                return True
+            self._threads.append(thread)
+        self._under_way[id(work)] = work
+        thread.lot = work
+        thread.wakeup.set()
+        return True
+
+    def completed(self) -> tuple[list[Outcome], list[Job]]:
+        """The outcomes since the last time, and the jobs that were not begun."""
+        outcomes: list[Outcome] = []
+        left: list[Job] = []
+        for _ in range(len(self._done)):
+            lot = self._done.popleft()
+            del self._under_way[id(lot)]
+            outcomes += lot.outcomes
+            left += lot.left
+        return outcomes, left
+
+    def call_off(self, jobs: Collection[Job]) -> int:
+        """Begin no other call for these jobs; how many of them are under way all the same."""
+        return call_off(self._under_way.values(), jobs)
+
+    def shutdown(self) -> bool:
+        """Let the threads end, each after the call that it is making.
+
+        :returns: whether all have ended.
+        """
+        for thread in self._threads:
+            thread.dismissed = True
+            thread.wakeup.set()
+        for lot in self._under_way.values():
+            lot.ends = True
+        return len(self._done) == len(self._under_way)
+
+    def close(self) -> None:
+        """Wait for nobody: what has no outcome yet is left."""
+        self.call_off(self.under_way)
+        done = [*self._done, *(lot for lot in self._under_way.values() if lot not in self._done)]
+        self._done = deque(lot.as_it_is() for lot in done)
+        self._under_way = {id(lot): lot for lot in self._done}
+        self.client.close()
+
+
+@dataclass(slots=True, eq=False)
+class Lot:
+    """Jobs for one thread, and what became of them.
+
+    :ivar begun: the job that is being done.
+    :ivar ends: no other job is to be begun.
+    """
+
+    jobs: tuple[Job, ...]
+    begun: Job | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    left: list[Job] = field(default_factory=list)
+    ends: bool = False
+
+    def as_it_is(self) -> Lot:
+        """What has become of the jobs until now; the others are left."""
+        outcomes = list(self.outcomes)
+        ended = {id(outcome.job) for outcome in outcomes}
+        left = [job for job in self.jobs if id(job) not in ended]
+        return Lot(self.jobs, outcomes=outcomes, left=left)
+
+    def do(self, attempt: Attempt) -> None:
+        """Make the calls. What comes behind one that failed waits with it: a shopper's views keep
+        their order, and what fails for all of them is found out by one.
+        """
+        end = time.monotonic() + LOT_SECONDS
+        held: set[str] = set()
+        for number, job in enumerate(self.jobs):
+            identity, self.begun = job.row.entry.identity, job  # before it is asked: see call_off
+            is_late = number and time.monotonic() >= end
+            if identity in held or self.ends or is_late or job.called_off:
+                self.left.append(job)
+                continue
+            outcome = outcome_of(attempt, job)
+            self.outcomes.append(outcome)
+            if not isinstance(outcome.result, Receipt):
+                held.add(identity)
+                self.ends = not isinstance(outcome.result, (CallRejected, Conflict))
+        self.begun = None
+
+
+def call_off(lots: Iterable[Lot], jobs: Collection[Job]) -> int:
+    """Have no other call begun for these jobs; how many of them are under way all the same."""
+    for job in jobs:
+        job.called_off = True
+    return sum(lot.begun in jobs for lot in lots)
+
+
+class _SenderThread(threading.Thread):
+    def __init__(self, attempt: Attempt, done: deque[Lot], reported: Wakeup) -> None:
+        super().__init__(name="topmail-sender", daemon=True)
+        self._attempt = attempt
+        self._done = done
+        self._reported = reported
+        self.wakeup = Wakeup()
+        self.lot: Lot | None = None
+        self.dismissed = False
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  # error trackers watch threads
+            logger.warning("TopMail: a sender thread ended: %s.", type(error).__name__)
+
+    def _work(self) -> None:
+        while self.wakeup.wait():
+            lot = self.lot
+            if lot is not None:
+                lot.do(self._attempt)
+                self._done.append(lot)
+                self.lot = lot = None
+                self._reported.set()
+            if self.dismissed:
+                return
+
+
+def outcome_of(attempt: Attempt, job: Job) -> Outcome:
+    """What becomes of a job, whatever goes wrong."""
+    try:
+        return attempt(job)
+    except BaseException as error:  # noqa: BLE001  # no view is lost to a mistake of ours
+        kind = type(error).__name__.lower()
+    return Outcome(job, RetryLater(f"unexpected_{kind}"))

@@ -36,14 +36,13 @@ from celery import shared_task
 from celery.exceptions import Reject
 from celery.signals import worker_process_shutdown
 
-from topmail_flask.delivery.attempt import Job, Outcome, attempt
+from topmail_flask.delivery.attempt import Job, Outcome, attempt, outcome_of
 from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry
-from topmail_flask.delivery.notices import Notices, logger
+from topmail_flask.delivery.health import FIXES
 from topmail_flask.delivery.policy import BLOCKED_PROBE_INTERVAL, Pace, backoff
-from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import outcome_of
+from topmail_flask.delivery.receivers import Notices, Receivers, logger
 from topmail_flask.model.errors import (
     CallRejected,
     Conflict,
@@ -85,8 +84,7 @@ class Forwarder:
         """Hand a view to the broker."""
         app = self._celery()
         if not hasattr(app, "send_task"):
-            fix = 'Put the Celery app into app.extensions["celery"]'
-            return Outcome(job, SendingBlocked("no_celery_app", fix=fix))
+            return Outcome(job, SendingBlocked("no_celery_app", fix=FIXES["no_celery_app"]))
         entry = job.row.entry
         try:
             if self._publisher is None:

@@ -31,8 +31,7 @@ from topmail_flask.delivery.files import (
 from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
-from topmail_flask.delivery.notices import logger
-from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.receivers import Receivers, logger
 from topmail_flask.delivery.runners import Runner, Wiring
 from topmail_flask.model.events import Event, ProductView, new_key
 from topmail_flask.model.ledger import Health, Stats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from topmail_flask.model.ledger import Health
 
@@ -15,21 +15,25 @@ PAUSE_OVER_AFTER = 60.0
 something waits still: then no call has proved that it is over.
 """
 _FIX_OF_DIRECTORY = "Give TOPMAIL_OUTBOX a directory that is writable and on a local disk."
-_CHECK = "Check the network, and the log of this program."
-_FIXES = {
-    "unauthorized": "Set TOPMAIL_API_KEY to a valid key and restart.",
-    "forbidden": "Give the key the permission in TopMail.",
-    "limit_reached": "Raise the limit of the TopMail plan, and restart.",
-    "workspace_not_found": "Set TOPMAIL_API_KEY to a key of an existing workspace.",
-    "wrong_address": "Check TOPMAIL_BASE_URL.",
-    "redirect": "Check TOPMAIL_BASE_URL.",
-    "tls": "Check TOPMAIL_BASE_URL and TOPMAIL_CA.",
-    "suspicious_endpoint": "Check TOPMAIL_BASE_URL and any proxy in between.",
-    "rate_limited": "Wait, or lower TOPMAIL_RATE.",
-    "broker_unreachable": "Check Celery's broker and its broker_url.",
+_CHECK = "Check the network, and the log of this program"
+FIXES = {
+    "unauthorized": "The key is missing, wrong or revoked: set TOPMAIL_API_KEY to a valid one, and "
+    "restart",
+    "forbidden": "The key lacks a permission for this call: grant it in TopMail, or use another",
+    "limit_reached": "The limit of the TopMail plan is reached: raise it, and restart",
+    "workspace_not_found": "The key's workspace is gone: set TOPMAIL_API_KEY to another's",
+    "wrong_address": "This is not the API: check TOPMAIL_BASE_URL",
+    "redirect": "The API does not redirect: check TOPMAIL_BASE_URL",
+    "contact_not_found": "Create the contact first: POST /contacts",
+    "tls": "The server's certificate was not accepted: check TOPMAIL_BASE_URL and TOPMAIL_CA",
+    "suspicious_endpoint": "This is not the API's answer: check TOPMAIL_BASE_URL, and for a proxy "
+    "or a log-in page in between",
+    "rate_limited": "Wait, or lower TOPMAIL_RATE",
+    "broker_unreachable": "Check Celery's broker and its broker_url",
     "no_celery_app": 'Put the Celery app into app.extensions["celery"], or hand it to '
-    "TopMailMiddleware(celery=…).",
+    "TopMailMiddleware(celery=…)",
 }
+"""What to do about an error, by its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +78,21 @@ def health_of(
             "A receiver of view_delivered or view_dropped does not return, or the process that "
             "sends is stopped: fix it and restart."
         )
-        return _with(health, "stuck", f"the sender has not moved for {stuck_for:.0f} s", fix)
+        why = f"the sender has not moved for {stuck_for:.0f} s"
+        return replace(health, state="stuck", reason=why, fix=fix)
     if nobody_can and oldest is not None and oldest > STUCK_AFTER:
         fix = "Start uWSGI with --enable-threads, or run: flask topmail drain --follow"
-        return _with(health, "stuck", "the server runs no threads, and nobody else sends", fix)
+        why = "the server runs no threads, and nobody else sends"
+        return replace(health, state="stuck", reason=why, fix=fix)
     silent = now - delivery.last_success if delivery.last_success else float("inf")
-    reason = delivery.pause_reason
+    reason, until = delivery.pause_reason, delivery.paused_until
+    paused = replace(health, reason=reason, fix=f"{FIXES.get(reason, _CHECK)}.", until=until)
     if oldest is not None and oldest > NOT_DELIVERING_AFTER and silent > NOT_DELIVERING_AFTER:
-        fix = _FIXES.get(reason, _CHECK)
-        until = delivery.paused_until
-        return _with(health, "not_delivering", reason or "nothing is delivered", fix, until)
-    if reason and (waits or (delivery.paused_until or now) > now - PAUSE_OVER_AFTER):
-        return _with(health, "paused", reason, _FIXES.get(reason, _CHECK), delivery.paused_until)
+        return replace(paused, state="not_delivering", reason=reason or "nothing is delivered")
+    if reason and (waits or (until or now) > now - PAUSE_OVER_AFTER):
+        return replace(paused, state="paused")
     if degraded:
         reason, _, fix = degraded.partition(". ")
         fix = fix.removeprefix("Fix: ") or _FIX_OF_DIRECTORY
-        return _with(health, "degraded", reason, fix.rstrip(".") + ".")
+        return replace(health, state="degraded", reason=reason, fix=fix.rstrip(".") + ".")
     return health
-
-
-def _with(health: Health, state: str, reason: str, fix: str, until: float | None = None) -> Health:
-    return Health(state, reason, fix, until, health.oldest_pending, health.last_success)

@@ -23,7 +23,7 @@ from topmail_flask.delivery.entry import (
     with_contact_id,
 )
 from topmail_flask.delivery.kinds import BY_NAME, HAPPENS_ONCE, IS_VIEW
-from topmail_flask.delivery.schema import add
+from topmail_flask.delivery.schema import AMONG, add
 from topmail_flask.delivery.segments import Portion
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -45,7 +45,6 @@ LONGEST_CALLS = 60.0
 """Seconds that a view has to come to an end that was sent just before its time was over."""
 MOST_AHEAD = 1.0
 """Seconds by which a time may be in the future: all processes of a machine have one clock."""
-_AMONG = "IN (SELECT value FROM json_each(?))"
 _REASONS = {str(reason): reason for reason in Reason}
 
 
@@ -169,7 +168,7 @@ class _Intake:
         """Reads at once what is known of all shoppers and repeats."""
         names = {header.repeat.rpartition("-")[0] for header in headers} - {""}
         repeats = json.dumps([header.repeat for header in headers] + list(names))
-        query = f"SELECT repeat, CAST(at AS REAL), key FROM repeats WHERE repeat {_AMONG}"  # noqa: S608
+        query = f"SELECT repeat, CAST(at AS REAL), key FROM repeats WHERE repeat {AMONG}"  # noqa: S608
         for repeat, at, key in self.connection.execute(query, (repeats,)):
             self._known[repeat] = at, key
         shoppers = {header.identity.partition(LATER)[0] for header in headers}
@@ -178,16 +177,16 @@ class _Intake:
         # A mark of a clock that was ahead says nothing about what is looked at now.
         known = identities, self.now + MOST_AHEAD
         query = (
-            f"SELECT identity, CAST(at AS REAL) FROM purchases WHERE identity {_AMONG} AND at <= ?"  # noqa: S608
+            f"SELECT identity, CAST(at AS REAL) FROM purchases WHERE identity {AMONG} AND at <= ?"  # noqa: S608
         )
         self._purchases.update(self.connection.execute(query, known))
-        query = f"SELECT identity, contact_id FROM contacts WHERE identity {_AMONG}"  # noqa: S608
+        query = f"SELECT identity, contact_id FROM contacts WHERE identity {AMONG}"  # noqa: S608
         for identity, contact_id in self.connection.execute(query, (identities,)):
             if isinstance(contact_id, str) and CONTACT_ID.fullmatch(contact_id):
                 self._contacts[identity] = contact_id
         query = (
             "SELECT identity, CAST(at AS REAL), reason FROM withdrawals "  # noqa: S608  # our text
-            f"WHERE identity {_AMONG} AND at <= ?"
+            f"WHERE identity {AMONG} AND at <= ?"
         )
         for identity, at, reason in self.connection.execute(query, known):
             self._withdrawn[identity] = at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN)
@@ -350,7 +349,7 @@ def import_portions(
 def _advance(connection: sqlite3.Connection, portions: list[Portion]) -> list[Portion]:
     """Notes that portions are imported, except those that somebody else has imported meanwhile."""
     names = json.dumps([portion.segment.path.name for portion in portions])
-    query = f"SELECT name, start FROM segments WHERE name {_AMONG}"  # noqa: S608
+    query = f"SELECT name, start FROM segments WHERE name {AMONG}"  # noqa: S608
     starts = dict(connection.execute(query, (names,)))
     own = []
     for portion in portions:
@@ -405,45 +404,29 @@ def move(connection: sqlite3.Connection, order: Entry, now: float) -> None:
     What was sent perhaps keeps its bytes: under its key it counts once.
     """
     email = json.loads(order.body)["email"]
-    query = (
-        "SELECT id, line, attempts = 0 AND (tried = 0 OR due = 0), due FROM waiting "  # noqa: S608
-        f"WHERE {IS_OF} AND at <= ?"
-    )
-    asked = *[order.identity] * 3, order.at
-    for row_id, line, is_new, due in connection.execute(query, asked).fetchall():
+    of_whom, asked = f"WHERE {IS_OF} AND at <= ?", (*[order.identity] * 3, order.at)
+    waiting = "SELECT id, line, attempts = 0 AND (tried = 0 OR due = 0), due FROM waiting "
+    rows = [("waiting", row) for row in connection.execute(waiting + of_whom, asked).fetchall()]
+    # What TopMail refused for an address that it did not know is tried with the new one.
+    dead = f"SELECT id, line, 1, 0.0 FROM dead {of_whom} AND reason = ? AND {NOT_WITHDRAWN}"  # noqa: S608
+    refused = connection.execute(dead, (*asked, Reason.CONTACT_NOT_FOUND)).fetchall()
+    for table, (row_id, line, is_new, due) in rows + [("dead", row) for row in refused]:
         with suppress(ValueError, TypeError):  # what cannot be read is not sent either
             entry = Entry.from_line(line)
             identity = entry.identity.replace(order.identity, order.repeat, 1)
             is_unsent = is_new or entry.due > now or 0 < due <= entry.due  # a lease ends later
-            changed = entry.moved(identity, email if is_unsent else None)
-            query = "UPDATE waiting SET identity = ?, line = ? WHERE id = ?"
-            connection.execute(query, (identity, changed.to_line(), row_id))
-    _move_held(connection, order, email, now)
+            changed = entry.moved(identity, email if is_unsent else None).to_line()
+            query = f"UPDATE {table} SET identity = ?, line = ? WHERE id = ?"  # noqa: S608
+            connection.execute(query, (identity, changed, row_id))
+            if table == "dead":
+                query = "INSERT OR IGNORE INTO unknown_contacts VALUES (?, 0, ?)"
+                connection.execute(query, (identity, now))
     known = order.repeat, order.identity
     query = "INSERT OR REPLACE INTO purchases SELECT ?, at FROM purchases WHERE identity = ?"
     connection.execute(query, known)
     query = "INSERT OR IGNORE INTO repeats SELECT replace(repeat, ?, ?), at, key FROM repeats "
     names = (order.identity, order.repeat, f"*-{order.identity}")
     connection.execute(query + "WHERE repeat GLOB ?", names)
-
-
-def _move_held(connection: sqlite3.Connection, order: Entry, email: str, now: float) -> None:
-    """What TopMail refused for an address that it did not know is tried with the new one."""
-    query = (
-        f"SELECT id, line FROM dead WHERE {IS_OF} AND at <= ? AND reason = ? "  # noqa: S608
-        f"AND {NOT_WITHDRAWN}"
-    )
-    asked = *[order.identity] * 3, order.at, Reason.CONTACT_NOT_FOUND
-    for row_id, line in connection.execute(query, asked).fetchall():
-        with suppress(ValueError, TypeError):
-            entry = Entry.from_line(line)
-            identity = entry.identity.replace(order.identity, order.repeat, 1)
-            changed = entry.moved(identity, email).to_line()
-            query = "UPDATE dead SET identity = ?, line = ? WHERE id = ?"
-            connection.execute(query, (identity, changed, row_id))
-            connection.execute(
-                "INSERT OR IGNORE INTO unknown_contacts VALUES (?, 0, ?)", (identity, now)
-            )
 
 
 def remove(

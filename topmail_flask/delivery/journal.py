@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import threading
 import time
@@ -15,11 +14,11 @@ from pathlib import Path
 from topmail_flask.delivery import segments
 from topmail_flask.delivery.entry import ORDERS, Entry
 from topmail_flask.delivery.files import prepare, refusal
+from topmail_flask.delivery.receivers import logger
 from topmail_flask.delivery.segments import Segment
 from topmail_flask.model.ledger import Stats
 from topmail_flask.model.reasons import Reason
 
-_log = logging.getLogger("topmail_flask.delivery")
 CHECK_INTERVAL = 0.5
 RETRY_INTERVAL = 1.0
 WARN_INTERVAL = 600.0
@@ -140,9 +139,7 @@ class Journal:
         found: list[Entry] = []
         with suppress(OSError):
             source = segments.OpenSegment(moved.path, moved.reader, dead=False)
-            start = 0
-            while chunk := source.read(start, segments.CHUNK):
-                start += len(chunk)
+            for _, chunk in source.chunks():
                 for line in segments.lines_of(chunk):
                     with suppress(ValueError):
                         found.append(Entry.from_line(line))
@@ -220,17 +217,16 @@ class Journal:
 
     def _carry_over(self, moved: Segment, to: Segment) -> None:
         source = segments.OpenSegment(moved.path, moved.reader, dead=False)
-        start, saved = 0, 0
-        while chunk := source.read(start, segments.CHUNK):
+        saved = 0
+        for start, chunk in source.chunks():
             lines = segments.lines_of(chunk)
             copy = b"\n" + b"\n\n".join(lines) + b"\n"
             if lines and os.write(to.fd, copy) < len(copy):
                 raise OSError(errno.ENOSPC, "the disk is full")
             segments.erase(moved.reader, start, start + len(chunk))
-            start += len(chunk)
             saved += len(lines)
         if saved:
-            _log.warning("TopMail: a journal file was moved or deleted; its views were saved.")
+            logger.warning("TopMail: a journal file was moved or deleted; its views were saved.")
 
     def _warn(self, error: Exception) -> None:
         self.degraded = type(error).__name__  # the message may hold the view
@@ -238,7 +234,7 @@ class Journal:
             self.degraded = refusal(self._directory, error)
         if self._monotonic() >= self._warn_at:
             self._warn_at = self._monotonic() + WARN_INTERVAL
-            _log.warning("TopMail: views are kept in memory only. %s.", self.degraded)
+            logger.warning("TopMail: views are kept in memory only. %s.", self.degraded)
 
 
 class RingBuffer:

@@ -30,7 +30,7 @@ from topmail_flask.delivery.files import (
     write_note,
 )
 from topmail_flask.delivery.lifecycle import Wakeup
-from topmail_flask.delivery.notices import logger
+from topmail_flask.delivery.receivers import logger
 from topmail_flask.delivery.sender import Sender
 from topmail_flask.model.settings import Secret, Settings
 

@@ -24,8 +24,9 @@ from topmail_flask.delivery.claiming import (
     NEXT_SHOPPERS,
     SHOPPERS_DUE,
     TO_ASK_AGAIN,
-    Choice,
+    Claim,
     Row,
+    Turns,
     UnknownContact,
     delete,
     end_leases,
@@ -48,10 +49,9 @@ from topmail_flask.delivery.importing import (
     purge,
 )
 from topmail_flask.delivery.repair import TRIES_TO_SAVE, OutboxFile, adopt, discard_set_aside
-from topmail_flask.delivery.schema import IS_LATER, LEDGER, LET_GO, add, note
+from topmail_flask.delivery.schema import AMONG, IS_LATER, LEDGER, LET_GO, add, note
 from topmail_flask.delivery.segments import Journals
 from topmail_flask.delivery.sqlite_file import Fault
-from topmail_flask.delivery.turns import Turns
 from topmail_flask.model.ledger import Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
@@ -60,7 +60,6 @@ CONTACT_SECONDS = 7 * 86_400.0
 DRAINED_BYTES, LONGEST_LOG = 768 * 1024, 16 * 1024 * 1024
 SHRINK_INTERVAL, LEDGER_INTERVAL = 5.0, 1.0
 TRIES_TO_COUNT = 10
-_AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ class Outbox:
         :raises Fault: that cannot be read.
         """
         asked = json.dumps([row.entry.key for row in rows])
-        query = f"SELECT key FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
+        query = f"SELECT key FROM waiting WHERE key {AMONG}"  # noqa: S608  # our text
         return {key for (key,) in self.file.rows(query, (asked,))}
 
     def asked_to_let_go(self) -> int:
@@ -277,12 +276,6 @@ class Outbox:
                 values = row.is_tried, row.entry.key, row.lease
                 self._give_back(row, query, values, waits=True)
 
-    def renew(self, row: Row, due: float) -> None:
-        """To be sent at ``due`` by the address: TopMail does not know the contact's id."""
-        query = "UPDATE waiting SET line = ?, due = ? WHERE key = ?"
-        values = row.entry.by_address().to_line(), due, row.entry.key
-        self._give_back(row, query, values, waits=True)
-
     def dead_letter(self, row: Row, reason: Reason) -> None:
         """TopMail will never take it."""
         now = self._clock()
@@ -334,7 +327,7 @@ class Outbox:
         for apply in (change.apply for change in changes if change.apply is not None):
             apply(connection)
         if taken:  # what was delivered, the most by far: all at once
-            query = f"DELETE FROM waiting WHERE key {_AMONG}"  # noqa: S608  # our text
+            query = f"DELETE FROM waiting WHERE key {AMONG}"  # noqa: S608  # our text
             gone = connection.execute(query, (json.dumps(list(taken)),))
             add(connection, {"delivered": gone.rowcount})
             note(connection, "last_success", max(taken.values()))
@@ -379,7 +372,7 @@ class Outbox:
 
     def unknown_contacts(self, identities: Iterable[str]) -> dict[str, UnknownContact]:
         """Those of which TopMail said that it does not know them."""
-        query = f"SELECT identity, refusals, ask_at FROM unknown_contacts WHERE identity {_AMONG}"  # noqa: S608
+        query = f"SELECT identity, refusals, ask_at FROM unknown_contacts WHERE identity {AMONG}"  # noqa: S608
         with suppress(Fault):
             rows = self.file.rows(query, (json.dumps(list(identities)),))
             return {identity: UnknownContact(*known) for identity, *known in rows}
@@ -520,20 +513,20 @@ class Outbox:
     def _claim(self, identities: Sequence[str], limit: int, now: float) -> list[Row]:
         each = max(1, limit // len(identities))
         unwritten = {change.key: change.ends for change in self._changes if change.key}
-        choose = Choice(identities, each, now, now - self._settings.max_age, unwritten)
+        claim = Claim(identities, each, now, now - self._settings.max_age, unwritten)
         try:
-            found = self.file.run(choose.claim)
+            found = self.file.run(claim.take)
         except Fault as fault:
             if fault.kind != "full":
                 self._turns.arrived(identities)
                 raise
             # A full disk takes no lease, yet what is on it can be sent (faults F083, F084).
-            found = self.file.read(partial(choose.find, leased=self._leased))
+            found = self.file.read(partial(claim.find, leased=self._leased))
             self._leased |= {row.entry.key: row.lease for row in found}
-        self._superseded += choose.superseded
+        self._superseded += claim.superseded
         for identity, rows in groupby(found, key=lambda row: row.entry.identity):
             keys = [row.entry.key for row in rows]
-            self._turns.began(identity, keys, now + LEASE, more=identity in choose.more)
+            self._turns.began(identity, keys, now + LEASE, more=identity in claim.more)
         return found
 
     def _end(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from topmail_flask.delivery.attempt import Job, Outcome
 from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.importing import LONGEST_WAIT
-from topmail_flask.delivery.notices import Notices
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.policy import (
     BLOCKED_PROBE_INTERVAL,
@@ -17,6 +16,7 @@ from topmail_flask.delivery.policy import (
     backoff,
     until_tomorrow,
 )
+from topmail_flask.delivery.receivers import Notices
 from topmail_flask.model.errors import (
     CallRejected,
     Conflict,
@@ -141,7 +141,7 @@ class Reactions:
             self._pace.answered(now)
             self._contacts.pop(row.entry.identity, None)
             self._outbox.forget_contact(row.entry.identity)
-            self._outbox.renew(row, wall)
+            self._outbox.retry(row, wall, counts=False, renewed=row.entry.by_address())
             return None
         reason = self._reason_to_give_up(outcome, result, wall)
         if reason is not None:

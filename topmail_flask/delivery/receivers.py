@@ -1,16 +1,18 @@
-"""Telling the shop what became of its views; nothing that a receiver does harms a view."""
+"""What the shop's functions and its log are told; nothing that a receiver does harms a view."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from topmail_flask.delivery.entry import ORDERS, Entry
-from topmail_flask.delivery.notices import logger
 from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Receipt, Shopper
+
+logger = logging.getLogger("topmail_flask.delivery")
 
 
 class OfShopper(Protocol):
@@ -99,3 +101,35 @@ class Receivers:
             self._warn_at = now + WARNING_INTERVAL
             kind = type(error).__name__
             logger.warning("TopMail: a receiver of %s raised %s.", signal, kind)
+
+
+class Notices:
+    """What the log says: each new state once, and one warning a minute at the most.
+
+    Sentences by topic. They name views by key, never a shopper, a product or an API key.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+        self._waiting: dict[str, str] = {}
+        self._next = 0.0
+
+    def note(self, topic: str, sentence: str) -> None:
+        """Have the topic's latest sentence logged, unless it was the last one said of it."""
+        if self._said.get(topic) != sentence:
+            self._waiting[topic] = sentence
+
+    def over(self, topic: str, sentence: str) -> None:
+        """The topic's state has ended; that is logged (as information) if its begin was."""
+        self._waiting.pop(topic, None)
+        if self._said.pop(topic, None) is not None:
+            logger.info("TopMail: %s", sentence)
+
+    def speak(self, now: float) -> None:
+        """Log what waits, if it is time. ``now`` is a monotonic clock's reading in seconds."""
+        if not self._waiting or now < self._next:
+            return
+        self._next = now + WARNING_INTERVAL
+        topic = next(iter(self._waiting))
+        sentence = self._said[topic] = self._waiting.pop(topic)
+        logger.warning("TopMail: %s", sentence)

@@ -8,7 +8,6 @@ that lost its name stays open. While the directory is refused, the rows are in m
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import sqlite3
@@ -33,6 +32,7 @@ from topmail_flask.delivery.files import (
     write_note,
 )
 from topmail_flask.delivery.lifecycle import unforked
+from topmail_flask.delivery.receivers import logger
 from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.delivery.segments import SUFFIX, inhabited
 from topmail_flask.delivery.sqlite_file import (
@@ -52,7 +52,6 @@ from topmail_flask.delivery.takeover import (
     readable,
 )
 
-_log = logging.getLogger("topmail_flask.delivery")
 RETRY_INTERVAL = 5.0
 MEMORY_IMPORTS = 500
 ATTEMPTS, TRIES_TO_SAVE = 5, 3
@@ -277,7 +276,7 @@ class OutboxFile:
         if disk is None or disk.path is None or self.degraded:
             return
         self._set_aside(disk, WHOLE)
-        _log.warning(
+        logger.warning(
             "TopMail: a reader of %s does not end, so that its write-ahead log cannot; the outbox "
             "goes on in a new file.",
             disk.path,
@@ -293,7 +292,7 @@ class OutboxFile:
         self.degraded = refusal(self.directory or Path(), error)
         self._retry_at = self._monotonic() + RETRY_INTERVAL
         self._trusted = False
-        _log.warning("TopMail: the outbox is in memory only. %s.", self.degraded)
+        logger.warning("TopMail: the outbox is in memory only. %s.", self.degraded)
 
     def _repair(self, fault: Fault) -> None:
         disk = self._disk
@@ -303,7 +302,7 @@ class OutboxFile:
             elif fault.kind in ("damaged", "older") and disk is not None:
                 self._set_aside(disk, WHOLE if fault.kind == "older" else "")
                 if fault.kind == "damaged":
-                    _log.warning("TopMail: the outbox file was damaged; what can be read is kept.")
+                    logger.warning("TopMail: the outbox file is damaged; what can be read is kept.")
             else:
                 raise fault
         except OSError as error:
@@ -336,7 +335,7 @@ class OutboxFile:
                         is_readable = outbox_name(source) != ""
                         absorb(source, target, same_key=True)
                     what = "its rows are kept" if is_readable else "it cannot be read"
-                    _log.warning("TopMail: the outbox file was moved or deleted; %s.", what)
+                    logger.warning("TopMail: the outbox file was moved or deleted; %s.", what)
                 self._taken_over += 1
                 self._adrift.remove(adrift)
                 adrift.close()

@@ -25,8 +25,7 @@ from topmail_flask.delivery import health
 from topmail_flask.delivery.files import account_name
 from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup, park, unforked
-from topmail_flask.delivery.notices import logger
-from topmail_flask.delivery.receivers import Receivers
+from topmail_flask.delivery.receivers import Receivers, logger
 from topmail_flask.model.errors import ConfigurationError
 from topmail_flask.model.settings import Settings
 
@@ -101,9 +100,10 @@ class Wiring:
         )
 
     def _open_sender(self, wakeup: Wakeup) -> Sender:
-        from topmail_flask.delivery.client import TopMailClient  # noqa: PLC0415  # loaded above
+        from topmail_flask.delivery.attempt import SenderThreads  # noqa: PLC0415  # loaded above
+        from topmail_flask.delivery.client import TopMailClient  # noqa: PLC0415
         from topmail_flask.delivery.outbox import Outbox  # noqa: PLC0415
-        from topmail_flask.delivery.sender import Chance, Intake, Sender, SenderThreads  # noqa: PLC0415
+        from topmail_flask.delivery.sender import Chance, Intake, Sender  # noqa: PLC0415
 
         settings, receivers = self.settings, self.receivers
         if settings.delivery == "celery":

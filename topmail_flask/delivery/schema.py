@@ -52,6 +52,7 @@ CREATE TABLE unknown_contacts (
     identity TEXT PRIMARY KEY, refusals INTEGER NOT NULL, ask_at REAL NOT NULL);
 """
 LAST_ADDED = "unknown_contacts"
+AMONG = "IN (SELECT value FROM json_each(?))"
 IS_LATER = "identity GLOB '*-later-*' AND tried = 1 AND due > ?"
 """Whether a row waits for its time, which is the value."""
 # One statement sees one state of the file.

@@ -134,6 +134,12 @@ class OpenSegment:
             return chunk if self.dead else chunk[:end]
         return chunk[:end] or chunk  # no line is that long: it is damage, to be stepped over
 
+    def chunks(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """All that is in it behind ``start``: whole lines, and where they begin."""
+        while chunk := self.read(start, CHUNK):
+            yield start, chunk
+            start += len(chunk)
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[OpenSegment]:
@@ -295,9 +301,7 @@ class Journals:
         count = 0
         for path in listed(self._directory):
             with suppress(OSError), opened(path) as segment:
-                start = known.get(path.name, 0)
-                while chunk := segment.read(start, CHUNK):
-                    start += len(chunk)
+                for _, chunk in segment.chunks(known.get(path.name, 0)):
                     count += sum(not line.startswith(ORDER_LINES) for line in lines_of(chunk))
         return count
 

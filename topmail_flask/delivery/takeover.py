@@ -5,7 +5,6 @@ while it was open, was set aside, was made by another version, or belongs to a f
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -15,11 +14,11 @@ from typing import Any
 from topmail_flask.delivery.entry import LATER, Entry
 from topmail_flask.delivery.importing import remove
 from topmail_flask.delivery.kinds import IS_VIEW
+from topmail_flask.delivery.receivers import logger
 from topmail_flask.delivery.schema import ENDS, add, name_outbox, note, notes
 from topmail_flask.delivery.sqlite_file import translated
 from topmail_flask.model.reasons import Reason
 
-_log = logging.getLogger("topmail_flask.delivery")
 ROWS_AT_ONCE = 200
 STEP = 4
 ABSORBED, VANISHED = "absorbed:", "vanished:"
@@ -153,7 +152,7 @@ def count_vanished(target: sqlite3.Connection, ledger: bytes) -> None:
     note(target, f"{VANISHED}{name}", ledger.decode())
     add(target, counts)
     if lost := counts.get(f"reason:{Reason.LOST}"):
-        _log.warning(
+        logger.warning(
             "TopMail: the outbox file is gone; %d views that waited are lost, unless a process "
             "that still has it open saves them.",
             lost,
