@@ -70,8 +70,7 @@ def receipt(
         return CallRejected(code, status=answer.status, fix=FIXES.get(code, _NO_SUCH))
     if isinstance(found, DeliveryError):
         return found
-    ids = (_text(found.get(name)) for name in ("id", "contact_id", "product_id", "viewed_at"))
-    return Receipt(*ids)
+    return Receipt(*_texts(found, "id", "contact_id", "product_id", "viewed_at"))
 
 
 def contact(answer: Answer) -> Contact | DeliveryError:
@@ -91,11 +90,10 @@ def contacts(answer: Answer) -> list[Contact] | DeliveryError:
 
 
 def _contact(fields: dict[str, Any]) -> Contact | None:
-    name, subscribed = _text(fields.get("id")), fields.get("subscribed")
+    (name, email), subscribed = _texts(fields, "id", "email"), fields.get("subscribed")
     if name is None:
         return None
-    known = subscribed if isinstance(subscribed, bool) else None
-    return Contact(name, _text(fields.get("email")), known)
+    return Contact(name, email, subscribed if isinstance(subscribed, bool) else None)
 
 
 def content(answer: Answer, kind: type[Any] = dict) -> Any:
@@ -159,8 +157,13 @@ def _json_object(answer: Answer) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+def _texts(fields: dict[str, Any], *names: str) -> list[str | None]:
+    """What stands under these names, where it can be an id or an address."""
+    found = []
+    for name in names:
+        value = fields.get(name)
+        found.append(value if isinstance(value, str) and 0 < len(value) <= 200 else None)
+    return found
 
 
 _CODES: dict[str, tuple[type[BaseException], ...]] = {

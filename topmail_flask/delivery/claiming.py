@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from topmail_flask.delivery.entry import NOT_WITHDRAWN, Entry
@@ -111,9 +112,12 @@ class Turns:
             (self._swept, self._swept.popleft),
         )
         chosen: dict[str, None] = {}
-        while len(chosen) < limit and any(line for line, _ in sources):
+        goes_on = True
+        while goes_on:
+            goes_on = False
             for line, leave in sources:
                 if line and len(chosen) < limit:
+                    goes_on = True
                     identity = leave()
                     self._in_line.discard(identity)
                     _, until = self._under_way.get(identity, (None, 0.0))
@@ -255,7 +259,7 @@ class Claim:
         asked = json.dumps(list(self._identities)), self._oldest, limit
         found = connection.execute(_HEADS, asked).fetchall()
         rows: list[Row] = []
-        for identity, of_one in groupby(found, key=lambda columns: columns[1]):
+        for identity, of_one in groupby(found, itemgetter(1)):
             rows += self._of_one(identity, list(of_one), leased)
         return rows
 

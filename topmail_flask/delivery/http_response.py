@@ -64,8 +64,11 @@ class HTTPResponse:
             self._received = self._received[end.end() :] if end else head
             self.status = int(found[2])
             self.reusable = found[1] != b"0" and end is not None
-            lines = [line.partition(":") for line in head.decode("latin-1").split("\n")[1:]]
-            self.fields = [(name, value.strip()) for name, colon, value in lines if colon]
+            self.fields = []
+            for line in head.decode("latin-1").split("\n")[1:]:
+                name, colon, value = line.partition(":")
+                if colon:
+                    self.fields.append((name, value.strip()))
 
     def read_body(self) -> None:
         """Read the body, which may be cut off.

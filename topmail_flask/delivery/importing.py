@@ -133,16 +133,18 @@ class _Intake:
         headed = self._headed(lines)
         self._look_up([header for header, _ in headed])
         # First what a clock that was ahead says of views before it: those that are in the table.
-        ahead = [each for each in headed if self._says_of_others(each[0])]
-        for header, line in ahead:
-            self._take_from_ahead(header, line)
-        moves = []
+        rest, moves = [], []
         for header, line in headed:
-            if header.kind == "move":
+            if header.kind != "view" and self._says_of_others(header):
+                self._take_from_ahead(header, line)
+            elif header.kind == "move":
                 moves.append(line)
-            elif header.kind == "cancellation":
+            else:
+                rest.append((header, line))
+        for header, line in rest:
+            if header.kind == "cancellation":
                 self._cancel(header)
-            elif not self._says_of_others(header):
+            else:
                 self._take(header, line)
         self._insert()
         for line in moves:  # last: what other processes have accepted before goes with it

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -324,8 +325,9 @@ class Outbox:
             here = {key for (key,) in connection.execute("SELECT key FROM waiting")} | {""}
             changes = [change for change in changes if change.key in here]
         taken = {change.key: change.at for change in changes if change.apply is None}
-        for apply in (change.apply for change in changes if change.apply is not None):
-            apply(connection)
+        for change in changes:
+            if change.apply is not None:
+                change.apply(connection)
         if taken:  # what was delivered, the most by far: all at once
             query = f"DELETE FROM waiting WHERE key {AMONG}"  # noqa: S608  # our text
             gone = connection.execute(query, (json.dumps(list(taken)),))
@@ -524,7 +526,7 @@ class Outbox:
             found = self.file.read(partial(claim.find, leased=self._leased))
             self._leased |= {row.entry.key: row.lease for row in found}
         self._superseded += claim.superseded
-        for identity, rows in groupby(found, key=lambda row: row.entry.identity):
+        for identity, rows in groupby(found, attrgetter("entry.identity")):
             keys = [row.entry.key for row in rows]
             self._turns.began(identity, keys, now + LEASE, more=identity in claim.more)
         return found

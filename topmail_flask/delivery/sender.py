@@ -172,9 +172,10 @@ class Sender:
             return
         self._claim_at = now  # their shoppers may have more
         wall = self._clock()
+        self._begin_batch(now, len(outcomes))
         for outcome in outcomes:
-            self._pace.started(outcome.calls - 1)
-            self._begin_batch(now)
+            if outcome.calls > 1:
+                self._pace.started(outcome.calls - 1)
             row = outcome.job.row
             if (end := self._reactions.settle(outcome, now, wall)) is not None:
                 self._ended.append((row, end))
@@ -184,8 +185,8 @@ class Sender:
         if quota is not None:
             self._pace.quota(quota, len(self._threads.under_way), now, wall)
 
-    def _begin_batch(self, now: float) -> None:
-        self._outcomes += 1
+    def _begin_batch(self, now: float, outcomes: int) -> None:
+        self._outcomes += outcomes
         if self._batch is None:
             self._batch = ExitStack()
             self._batch.enter_context(self.outbox.batch())
@@ -303,7 +304,7 @@ class Sender:
                 row = rows.popleft()
                 job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row))
                 if isinstance(job, Reason):
-                    self._begin_batch(now)
+                    self._begin_batch(now, 1)
                     self._ended.append((row, self._reactions.give_up(row, job)))
                 elif job is not None:
                     lot.append(job)

@@ -116,7 +116,8 @@ class SqliteFile:
             self._of_thread.connection = found
             self._connections.append(found)
             self.opened += 1
-            self._inodes = self._inodes or self._inodes_now()
+            if self.path is not None and not self._inodes:
+                self._inodes = {suffix: inode_of(f"{self.path}{suffix}") for suffix in SUFFIXES}
         return found
 
     @contextmanager
@@ -164,7 +165,10 @@ class SqliteFile:
         was opened.
         """
         self._notice_fork()
-        return not self._inodes or self._inodes == self._inodes_now()
+        for suffix, inode in self._inodes.items():
+            if inode_of(f"{self.path}{suffix}") != inode:
+                return False
+        return True
 
     @property
     def size(self) -> int:
@@ -226,11 +230,6 @@ class SqliteFile:
         with unforked(), self._lock:
             _close(self._connections, self._pid)
             self._begin()
-
-    def _inodes_now(self) -> dict[str, Inode | None]:
-        if self.path is None:
-            return {}
-        return {name: inode_of(f"{self.path}{name}") for name in SUFFIXES}
 
     def _opened(self, *, makes: bool) -> sqlite3.Connection:
         try:
