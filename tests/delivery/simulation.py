@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.delivery.chaos import Chaos, chaos_server
-from topmail_flask.delivery.attempt import Job, Lot, Outcome, attempt, call_off
+from topmail_flask.delivery.attempt import Job, Lot, SenderThreads
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Chance, Intake, Sender
@@ -30,40 +30,14 @@ from topmail_flask.model.shopper import Receipt, Shopper
 KEY = "tm_test_0123456789abcdef"
 
 
-class OneByOne:
+class OneByOne(SenderThreads):
     """Makes each call at once, in the leader's own thread."""
 
     def __init__(self, client: TopMailClient) -> None:
-        self.client = client
-        self.lots = 0
-        self.outcomes: list[Outcome] = []
-        self._left: list[Job] = []
-
-    @property
-    def under_way(self) -> list[Job]:
-        return [outcome.job for outcome in self.outcomes]
+        super().__init__(client, Wakeup())
 
     def submit(self, lot: Sequence[Job]) -> bool:
-        work = Lot(tuple(lot))
-        work.do(partial(attempt, self.client))
-        self.lots += 1
-        self.outcomes += work.outcomes
-        self._left += work.left
-        return True
-
-    def call_off(self, jobs: Collection[Job]) -> int:
-        return call_off([], jobs)
-
-    def completed(self) -> tuple[list[Outcome], list[Job]]:
-        taken, self.outcomes, self._left = (self.outcomes, self._left), [], []
-        self.lots = 0
-        return taken
-
-    def shutdown(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self.client.close()
+        return self.do_here(Lot(tuple(lot)))
 
 
 class World:
@@ -149,7 +123,7 @@ class World:
         end = self.passed + seconds
         while True:
             wait = self.sender.turn()
-            if self.crew.outcomes or self.crew._left:
+            if self.crew._done:
                 continue
             if self.passed >= end:
                 return

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.delivery import chaos as acts
 from tests.delivery.entry_making import total
 from tests.delivery.simulation import OneByOne, World, world
 from topmail_flask.delivery.admin import OutboxAdmin, OutboxUnavailable, forget
-from topmail_flask.delivery.attempt import Job, Lot, SenderThreads, attempt, call_off
+from topmail_flask.delivery.attempt import Job, Lot, SenderThreads
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.files import LEADER_LOCK, hold
 from topmail_flask.delivery.lifecycle import Wakeup
@@ -35,22 +34,15 @@ class Late(OneByOne):
         super().__init__(client)
         self.given: list[Lot] = []
 
-    @property
-    def under_way(self) -> list[Job]:
-        return [job for lot in self.given for job in lot.jobs]
-
     def submit(self, lot: Sequence[Job]) -> bool:
-        self.given.append(Lot(tuple(lot)))
+        work = Lot(tuple(lot))
+        self.given.append(work)
+        self._under_way[id(work)] = work
         return True
-
-    def call_off(self, jobs: Collection[Job]) -> int:
-        return call_off(self.given, jobs)
 
     def run(self) -> None:
         for lot in self.given:
-            lot.do(partial(attempt, self.client))
-            self.outcomes += lot.outcomes
-            self._left += lot.left
+            self.do_here(lot)
         self.given.clear()
 
 
@@ -102,10 +94,11 @@ class Command:
     def is_over(self) -> bool:
         return not self._thread.is_alive()
 
-    def beside(self, turns: Callable[[], object]) -> Counter[str]:
-        """What it said, while the leader takes its turns."""
+    def beside(self, turn: Callable[[], object]) -> Counter[str]:
+        """What it said, while the leader takes its turns, ten a second."""
         while not self.is_over:
-            turns()
+            turn()
+            self._shop.passed += 0.1
             self._thread.join(0.002)
         return self.said
 
@@ -114,6 +107,7 @@ def agree(shop: World) -> None:
     """The leader takes turns until it has told a command that one call is under way."""
     while dict(shop.outbox.file.rows(LET_GO)).get("calls_left") != 1:
         shop.sender.turn()
+        shop.passed += 0.1
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -110,22 +110,6 @@ class Caller(Protocol):
     def close(self) -> None: ...
 
 
-class Threads(Protocol):
-    """Whoever makes the calls: :class:`SenderThreads`."""
-
-    @property
-    def client(self) -> Caller: ...
-    @property
-    def lots(self) -> int: ...
-    @property
-    def under_way(self) -> list[Job]: ...
-    def submit(self, lot: Sequence[Job]) -> bool: ...
-    def call_off(self, jobs: Collection[Job]) -> int: ...
-    def completed(self) -> tuple[list[Outcome], list[Job]]: ...
-    def shutdown(self) -> bool: ...
-    def close(self) -> None: ...
-
-
 class SenderThreads:
     """Daemon threads, begun when they are needed and used by one leader.
 
@@ -174,15 +158,19 @@ class SenderThreads:
             except RuntimeError:
                 if self._threads:
                     return False
-                self._under_way[id(work)] = work
-                work.do(self._attempt)
-                self._done.append(work)
-                self._reported.set()
-                return True
+                return self.do_here(work)
             self._threads.append(thread)
         self._under_way[id(work)] = work
         thread.lot = work
         thread.wakeup.set()
+        return True
+
+    def do_here(self, work: Lot) -> bool:
+        """Make the calls in this thread, and return when they are made."""
+        self._under_way[id(work)] = work
+        work.do(self._attempt)
+        self._done.append(work)
+        self._reported.set()
         return True
 
     def completed(self) -> tuple[list[Outcome], list[Job]]:
@@ -198,7 +186,9 @@ class SenderThreads:
 
     def call_off(self, jobs: Collection[Job]) -> int:
         """Begin no other call for these jobs; how many of them are under way all the same."""
-        return call_off(self._under_way.values(), jobs)
+        for job in jobs:
+            job.called_off = True
+        return sum(lot.begun in jobs for lot in self._under_way.values())
 
     def shutdown(self) -> bool:
         """Let the threads end, each after the call that it is making.
@@ -249,7 +239,10 @@ class Lot:
         end = time.monotonic() + LOT_SECONDS
         held: set[str] = set()
         for number, job in enumerate(self.jobs):
-            identity, self.begun = job.row.entry.identity, job  # before it is asked: see call_off
+            identity, self.begun = (
+                job.row.entry.identity,
+                job,
+            )  # before it is asked if it is called off
             is_late = number and time.monotonic() >= end
             if identity in held or self.ends or is_late or job.called_off:
                 self.left.append(job)
@@ -260,13 +253,6 @@ class Lot:
                 held.add(identity)
                 self.ends = not isinstance(outcome.result, (CallRejected, Conflict))
         self.begun = None
-
-
-def call_off(lots: Iterable[Lot], jobs: Collection[Job]) -> int:
-    """Have no other call begun for these jobs; how many of them are under way all the same."""
-    for job in jobs:
-        job.called_off = True
-    return sum(lot.begun in jobs for lot in lots)
 
 
 class _SenderThread(threading.Thread):

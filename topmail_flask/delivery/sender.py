@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from topmail_flask.delivery.attempt import LOT_SECONDS, LOT_VIEWS, Job, Threads
+from topmail_flask.delivery.attempt import LOT_SECONDS, LOT_VIEWS, Job, SenderThreads
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.files import siblings
 from topmail_flask.delivery.importing import entries_of
@@ -67,7 +67,7 @@ class Sender:
     def __init__(
         self,
         outbox: Outbox,
-        threads: Threads,
+        threads: SenderThreads,
         settings: Settings,
         receivers: Receivers,
         intake: Intake | None = None,
