@@ -57,7 +57,6 @@ class FlaskPage(RenderedPage):
     :ivar rendering: context of the template that is at work.
     :ivar own: decides about a request for an address of our own, once its response is final.
     :ivar has_beacon: whether the page was given a beacon in this request.
-    :ivar visitor: who made the request, once somebody asks.
     """
 
     response: Response | None = None

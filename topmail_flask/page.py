@@ -17,6 +17,7 @@ from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.rules.requests import Refusals
+from topmail_flask.rules.visitors import Visitor
 
 HTML = ("text/html", "application/xhtml+xml")
 LOOKS_LIKE_A_PRODUCT = "looks like a product"
@@ -46,6 +47,7 @@ class RenderedPage:
     :ivar template_product: what a template variable that nobody marked held, or None.
     :ivar remarks: why what was shown or named is no product, with the fix.
     :ivar refusals: why the request counts for nothing, if that was asked already.
+    :ivar visitor: who made the request, once somebody asks.
     """
 
     # Most pages end before most of these are known: so they begin here, not in __init__.
@@ -68,6 +70,7 @@ class RenderedPage:
     template_product: GuessedProduct | None = None
     remarks: tuple[Rejected, ...] = ()
     refusals: Refusals | None = None
+    visitor: Visitor | None = None
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self.environ = environ

@@ -129,7 +129,7 @@ class Tracker:
             reason = self._refused_tracked(page)
             if reason is not None:
                 return self.refuse(reason)
-            return self.decide_about_visitor(page, visitor_of(page), response)
+            return self.decide_about_visitor(page, page.visitor or visitor_of(page), response)
         marked, reason = page.marked, None
         if marked or page.status != 200 or page.mimetype != "text/html" or page.disposition:
             reason = refused_response(
@@ -144,7 +144,7 @@ class Tracker:
             reason = (page.refusals or self.requests.refusals(page.environ))[marked]
         if reason is not None:
             return self.refuse(reason)
-        return self.decide_about_visitor(page, visitor_of(page), response)
+        return self.decide_about_visitor(page, page.visitor or visitor_of(page), response)
 
     def _refused_tracked(self, page: RenderedPage) -> Reason | None:
         environ, is_others = page.environ, page.spoken_for
@@ -269,7 +269,8 @@ class Tracker:
         extraction = read_page(
             document, self.settings, declared[0] if declared else None, guess, page.view_args
         )
-        extraction = _remarked(extraction, page.remarks)
+        if page.remarks:
+            extraction = _remarked(extraction, page.remarks)
         return [] if extraction.product is None else [extraction.product], extraction
 
     def ask(
@@ -378,8 +379,6 @@ class Tracker:
 
 def _remarked(extraction: Extraction, remarks: tuple[Rejected, ...]) -> Extraction:
     """The same, with what is wrong with the variable that could have held the product."""
-    if not remarks:
-        return extraction
     trace = replace(extraction.trace, rejected=(*remarks, *extraction.trace.rejected))
     reason = extraction.reason
     if reason is Reason.NO_PRODUCT and remarks[0].what != "template":

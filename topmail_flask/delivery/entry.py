@@ -235,7 +235,8 @@ def _line(header: tuple[str, str, float, str, str], names: str, body: bytes) -> 
         f'{{"kind":"{kind}","key":"{key}","at":{at!r},"identity":"{identity}",'
         f'"repeat":"{repeat}"{names},"body":'
     )
-    return summed(head.encode() + body)
+    text = head.encode() + body
+    return text + _SUM % zlib.crc32(text) + b"\n"  # as summed() writes it
 
 
 def attributes_of(shopper: Shopper | None) -> str:

@@ -39,7 +39,8 @@ class RepeatWindow:
         mine = [now]
         counted = self._counted.setdefault(view, mine)
         if counted is mine:
-            self._forget_the_oldest()
+            if len(self._counted) > REMEMBERED:
+                self._forget_the_oldest()
             return False
         try:
             if now - counted[0] < self._seconds:
