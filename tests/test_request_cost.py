@@ -140,10 +140,11 @@ def test_a_tracked_view_calls_few_functions_of_few_files(
 ) -> None:
     calls, accepted = calls_of_ours(app, f"/{kind}")
     files = {call.partition(":")[0] for call in calls}
+    files.discard("signals.py")  # where a receiver of another test is left, it is asked
     assert accepted == 1
     assert "tracker.py:Tracker.decide" in calls, "the one way of a view"
     assert len(calls) <= most_calls, calls
-    assert len(files) <= 25, sorted(files)
+    assert len(files) <= 25, "\n".join(sorted(files))
 
 
 @pytest.mark.parametrize("kind", ["awaited"])
