@@ -31,7 +31,7 @@ from topmail_flask import TopMail, product_viewed, view_delivered, view_dropped
 
 KEY = "tm_live_planted_0123456789_abcdefgh"
 # Where our threads begin: nothing of ours stands before these.
-BEGINNINGS = ("delivery.runners:Runner._run", "delivery.sender:_SenderThread.run")
+BEGINNINGS = ("delivery.runners:Runner._run", "delivery.attempt:_SenderThread.run")
 FAULTS: dict[str, tuple[acts.Act, ...]] = {
     "400": (acts.error(400, "validation_error", "email"),),
     "401": (acts.status(401),),
