@@ -129,7 +129,7 @@ class Trace:
     :ivar candidates: the products among which none could be chosen, when that is the reason.
     :ivar related: names of products that the page only mentions.
     :ivar repairs: what had to be mended in the structured data to read it.
-    :ivar noted: what :attr:`fields` is made of.
+    :ivar noted: what ``fields`` is made of.
     """
 
     fields: tuple[FieldTrace, ...] = ()
