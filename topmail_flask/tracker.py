@@ -72,6 +72,7 @@ class Shop:
     :ivar before_send: the shop's hooks, in their order.
     :ivar is_enabled: whether views may be sent now.
     :ivar has_watchers: whether anybody wants to know more of views that are not sent than how many.
+    :ivar requests: judges requests; None: it is made by the settings.
     """
 
     sender: object
@@ -260,9 +261,7 @@ class Tracker:
             return [], Extraction(
                 None, guess.doubt if guess else None, Trace(rejected=page.remarks)
             )
-        html = page.html
-        if page.charset != "utf-8" or html[:1] != b"<":  # almost every page is as it is
-            html = in_utf8(html, page.charset)
+        html = in_utf8(page.html, page.charset)
         document = page.document
         if document is None or document.html is not html:
             document = Document(html, page.url)
