@@ -41,6 +41,21 @@ def test_a_hook_that_raises_costs_the_view_and_is_named_without_its_message(
     assert "ann@" not in caplog.text
 
 
+def test_an_exclude_rule_that_raises_is_named_by_its_own_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = tea_shop(shopper="ann@shop.example")
+
+    def is_preview() -> bool:
+        raise LookupError("ann@shop.example")
+
+    shop.topmail.exclude(is_preview)
+    assert shop.get("/tea").text == "<h1>Tea</h1>"
+    assert shop.reasons == {"hook_failed": 1}
+    assert "is_preview() raised LookupError" in caplog.text
+    assert "ann@" not in caplog.text
+
+
 def test_staff_and_paths_can_be_excluded() -> None:  # F162
     shop = tea_shop()
     shop.topmail.exclude(lambda: request.args.get("staff") == "1")

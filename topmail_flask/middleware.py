@@ -71,7 +71,7 @@ class EnvironShopperSource(Visitor):
 
     def is_excluded(self) -> bool:
         """Whether the shop leaves this request out."""
-        ask = self._callables.exclude
+        self.called = ask = self._callables.exclude
         return ask is not None and bool(ask(self._environ))
 
 

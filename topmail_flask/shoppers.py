@@ -348,8 +348,12 @@ class FlaskShopperSource(Visitor):
         """Whether the shop wants this request left out."""
         if self._early is not None:
             return self._early.is_excluded
-        rules = self._hooks.exclude
-        return bool(rules) and any(self._app.ensure_sync(rule)() for rule in rules)
+        for rule in self._hooks.exclude:
+            self.called = rule
+            if self._app.ensure_sync(rule)():
+                return True
+        self.called = None
+        return False
 
 
 class NamedShopper(Visitor):
