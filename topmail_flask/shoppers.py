@@ -297,13 +297,11 @@ class FlaskShopperSource(Visitor):
     def is_surely_nobody(self) -> bool:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
         if self._is_nobody is not False:  # since nobody was found somebody may have logged in
-            environ = self._request.environ
             self._is_nobody = (
                 self._hooks.shopper_loader is None
                 and OWN_RESOLVERS.issuperset(RESOLVERS)
                 and self._is_nobody_logged_in()
-                and IDENTIFIED not in environ
-                and IDENTITY_COOKIE not in environ.get("HTTP_COOKIE", "")
+                and not may_be_identified(self._request.environ)
             )
         return self._is_nobody
 
