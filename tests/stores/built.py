@@ -19,6 +19,7 @@ class Built:
     :ivar is_open: whether this thread holds a connection or session of the database.
     :ivar setting: the one line that the store needs, as configuration; empty: none at all.
     :ivar loads: pages whose mark has a loader: it asks the database once, for a shopper.
+    :ivar close: closes the connections that the store's pool keeps.
     """
 
     app: Flask
@@ -28,3 +29,4 @@ class Built:
     is_open: Callable[[], bool] = lambda: False
     setting: dict[str, Any] = field(default_factory=dict)
     loads: tuple[str, ...] = ()
+    close: Callable[[], object] = lambda: None

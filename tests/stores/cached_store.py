@@ -47,7 +47,7 @@ def store(place: Path) -> Built:
         db.session.add(Product(name="Merino", price=129, image_file="merino.jpg"))
         db.session.commit()
         event.listen(db.engine, "before_cursor_execute", lambda *told: queries.append(told[2]))
-        pool: Any = db.engine.pool
+        engine: Any = db.engine
     login_manager.user_loader(lambda number: db.session.get(User, number))
 
     @app.get("/login")
@@ -86,7 +86,8 @@ def store(place: Path) -> Built:
         {"/product/1": {"id": "1", "name": "Merino", "price": 129, "currency": "SEK"}},
         ("/", "/account", "/product/1/update"),
         queries,
-        lambda: pool.checkedout() > 0,
+        lambda: engine.pool.checkedout() > 0,
         {"TOPMAIL_CURRENCY": "SEK"},
         loads=("/product/1",),
+        close=engine.dispose,
     )

@@ -100,4 +100,5 @@ def store(place: Path) -> Built:
         queries,
         lambda: local.db_session is not None,
         {"TOPMAIL_CURRENCY": "GBP"},
+        close=db.disconnect,
     )  # fmt: skip

@@ -153,4 +153,5 @@ def store(place: Path) -> Built:
         ("/p/hill-boot/reviews/new", "/category/boots", "/staff-only/hill-boot"),
         queries,
         lambda: engine.pool.checkedout() > 0,
+        close=engine.dispose,
     )  # fmt: skip

@@ -99,4 +99,5 @@ def store(place: Path) -> Built:
         ("/", "/cart/added/1", "/checkout/1"),
         queries,
         lambda: engine.pool.checkedout() > 0,
+        close=engine.dispose,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,18 +28,29 @@ BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Accept": "text/html",
 }
+Build = Callable[[str], Built]
 EACH_STORE = pytest.mark.parametrize("library", LIBRARIES)
 
 
-def built(library: str, place: Path) -> Built:
-    """The store on a library, without the extension."""
-    for needed in LIBRARIES[library]:
-        try:
-            importlib.import_module(needed)
-        except ImportError:
-            missing(needed)
-    store: Built = importlib.import_module(f"tests.stores.{library}_store").store(place)
-    return store
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Build]:
+    """Builds the store on a library, without the extension."""
+    stores: list[Built] = []
+
+    def build(library: str) -> Built:
+        for needed in LIBRARIES[library]:
+            try:
+                importlib.import_module(needed)
+            except ImportError:
+                missing(needed)
+        place = tmp_path / str(len(stores))
+        place.mkdir()
+        stores.append(importlib.import_module(f"tests.stores.{library}_store").store(place))
+        return stores[-1]
+
+    yield build
+    for store in stores:
+        store.close()
 
 
 def tracked(store: Built) -> tuple[list[ProductView], TopMail]:
@@ -67,8 +79,8 @@ def shopper_of(store: Built) -> FlaskClient:
 
 
 @EACH_STORE
-def test_each_product_page_says_what_it_shows(library: str, tmp_path: Path) -> None:
-    store = built(library, tmp_path)
+def test_each_product_page_says_what_it_shows(library: str, built: Build) -> None:
+    store = built(library)
     views, _ = tracked(store)
     client = shopper_of(store)
     for _ in range(2):
@@ -86,8 +98,8 @@ def test_each_product_page_says_what_it_shows(library: str, tmp_path: Path) -> N
 
 
 @EACH_STORE
-def test_no_other_page_is_a_view(library: str, tmp_path: Path) -> None:
-    store = built(library, tmp_path)
+def test_no_other_page_is_a_view(library: str, built: Build) -> None:
+    store = built(library)
     views, _ = tracked(store)
     client = shopper_of(store)
     for path in store.quiet:
@@ -97,13 +109,11 @@ def test_no_other_page_is_a_view(library: str, tmp_path: Path) -> None:
 
 @EACH_STORE
 def test_no_page_costs_a_query_or_changes_or_leaves_anything_open(
-    library: str, tmp_path: Path
+    library: str, built: Build
 ) -> None:
     answers = []
-    for number, is_tracked in enumerate((False, True)):
-        place = tmp_path / str(number)
-        place.mkdir()
-        store = built(library, place)
+    for is_tracked in (False, True):
+        store = built(library)
         if is_tracked:
             tracked(store)
         answers.append(pages_of(store))
@@ -132,8 +142,8 @@ def pages_of(store: Built) -> list[Any]:
     return found
 
 
-def test_a_quick_view_is_none_and_a_page_from_the_cache_is_one(tmp_path: Path) -> None:
-    store = built("cached", tmp_path)
+def test_a_quick_view_is_none_and_a_page_from_the_cache_is_one(built: Build) -> None:
+    store = built("cached")
     views, _ = tracked(store)
     client = shopper_of(store)
     client.get("/product/1/quick", headers={**BROWSER, "HX-Request": "true"})
@@ -143,8 +153,8 @@ def test_a_quick_view_is_none_and_a_page_from_the_cache_is_one(tmp_path: Path) -
     assert [view.product.id for view in views] == ["1", "1"]
 
 
-def test_an_administrator_is_no_shopper(tmp_path: Path) -> None:
-    store = built("cached", tmp_path)
+def test_an_administrator_is_no_shopper(built: Build) -> None:
+    store = built("cached")
     views, topmail = tracked(store)
     client = store.app.test_client()
     client.get("/login?user=2", headers=BROWSER)
