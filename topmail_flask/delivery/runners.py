@@ -236,6 +236,8 @@ class Runner:
             thread = threading.Thread(target=run, name="topmail-leader", daemon=True)
             thread.start()
             self._thread, self._done = thread, done
+            if _is_green():
+                _ready_resolver()
         except RuntimeError as error:
             # At the end of the interpreter that is as it should be.
             if "shutdown" not in str(error):
@@ -276,8 +278,7 @@ def runs_threads() -> bool:
 
     Where gevent has replaced them by greenlets, they run.
     """
-    is_patched = getattr(sys.modules.get("gevent.monkey"), "is_module_patched", None)
-    if is_patched is not None and is_patched("threading"):
+    if _is_green():
         return True
     server = sys.modules.get("uwsgi")
     options = getattr(server, "opt", None)
@@ -286,6 +287,23 @@ def runs_threads() -> bool:
     if server.version_info[:3] >= _THREADS_BY_DEFAULT:  # type: ignore[union-attr]
         return True
     return any(options.get(name) for name in ("enable-threads", "threads"))
+
+
+def _is_green() -> bool:
+    """Whether gevent has replaced threads by greenlets."""
+    is_patched = getattr(sys.modules.get("gevent.monkey"), "is_module_patched", None)
+    return is_patched is not None and is_patched("threading")
+
+
+def _ready_resolver() -> None:
+    """Have the native thread by which gevent looks addresses up.
+
+    CPython 3.12 starts none any more once a process ends: what a short one has still to send then
+    would find no address.
+    """
+    import gevent  # noqa: PLC0415  it is loaded
+
+    gevent.get_hub().threadpool.spawn(int)
 
 
 def _load() -> None:
