@@ -113,6 +113,10 @@ class WithInit:
         self.email = ""
 
 
+class WithMail:
+    mail = ""
+
+
 class WithoutAddress:
     phone = ""
 
@@ -129,6 +133,10 @@ def load_made(user_id: str) -> WithInit:
     return WithInit()
 
 
+def load_mail(user_id: str) -> WithMail | None:
+    return None
+
+
 def load_nameless(user_id: str) -> WithoutAddress | None:
     return None
 
@@ -139,6 +147,7 @@ def load_nameless(user_id: str) -> WithoutAddress | None:
         (load_column, "ok", "current_user.email of WithColumn"),
         (load_annotated, "ok", "current_user.email of WithAnnotation"),
         (load_made, "ok", "current_user.email of WithInit"),
+        (load_mail, "ok", "current_user.mail of WithMail"),
         (load_nameless, "error", "no attribute email: WithoutAddress"),
         (None, "error", "no user_loader"),
     ],

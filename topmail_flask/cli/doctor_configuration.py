@@ -34,7 +34,8 @@ _FIX = (
 )
 _NAMES_VISITORS = re.compile(rb"\.(identify|sign_link)\(")
 _OF_OTHERS = {"site-packages", "dist-packages", "topmail_flask"}
-_HAS_ADDRESS = {"email", "mail", "email_address", "__getattr__"}
+_ADDRESSES = ("email", "mail", "email_address")
+_HAS_ADDRESS = {*_ADDRESSES, "__getattr__"}
 _NO_CODE = (lambda: None).__code__
 _A_USER = re.compile(
     r"(?:\w+\.)*current_user"  # of Flask-Login, and of Flask-JWT-Extended
@@ -159,8 +160,11 @@ def shoppers(store: Store) -> Finding:
     if blind is not None:
         what = f"Flask-Login's current_user has no attribute email: {blind.__qualname__}."
         return error(f"{what} Whoever logs in stays anonymous.", _fix_for(blind))
-    seen = f" of {users[0].__qualname__}" if users else ""
-    return ok(f"Flask-Login: current_user.email{seen}.")
+    if not users:
+        return ok("Flask-Login: current_user.email.")
+    held = _names_of(users[0])
+    address = next((name for name in _ADDRESSES if name in held), "email")
+    return ok(f"Flask-Login: current_user.{address} of {users[0].__qualname__}.")
 
 
 def _of_loader(store: Store, loader: Any) -> Finding:
