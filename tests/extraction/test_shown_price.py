@@ -216,6 +216,13 @@ def test_the_price_in_the_pages_structured_data_is_sent_with_its_currency() -> N
     assert (conflict.value, conflict.other_value) == ("99.00 USD", "2500 EUR")
 
 
+def test_a_zero_in_the_pages_structured_data_is_no_price_beside_the_one_that_is_shown() -> None:
+    told = '{"@type":"Product","name":"Assam","offers":{"price":0,"priceCurrency":"EUR"}}'
+    page = f'<script type="application/ld+json">{told}</script><h1>Assam</h1><p>25 €</p>'
+    assert sent(page, guess("25")) == "25 EUR"
+    assert sent(page, guess("0")) == "0.00 EUR"
+
+
 def test_a_declared_price_is_the_shops_word() -> None:
     product = Product(id="7", name="Assam", url=PAGE, price=Decimal(100), currency="EUR")
     found = extract("<b>79 EUR</b>", PAGE, declared=product, settings=Settings())

@@ -69,6 +69,18 @@ def test_any_kind_of_object_is_read(value: object) -> None:
     assert read(value) == EXPECTED
 
 
+def test_what_a_property_makes_of_a_private_attribute_is_meant() -> None:
+    class Hidden:
+        def __init__(self) -> None:
+            self._id, self.__name, self._price = 1007, "lamp", 1990
+
+        id = 7
+        name = property(lambda self: self.__name.title())
+        price = property(lambda self: Decimal(self._price) / 100)
+
+    assert read(Hidden()) == EXPECTED
+
+
 def test_every_field_has_the_names_that_stores_use() -> None:
     shown = SimpleNamespace(
         product_id=UUID(int=7),

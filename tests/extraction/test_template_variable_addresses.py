@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,6 +16,17 @@ from topmail_flask.model.settings import Settings
 
 LAMP = {"id": 7, "name": "Lamp", "price": 1}
 JPEG = "/9j/4AAQSkZJRgABAQAAAQABAAD"
+
+
+class Address:
+    """An address as pydantic, yarl and furl have it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.path = urlsplit(text).path
+
+    def __str__(self) -> str:
+        return self._text
 
 
 @pytest.mark.parametrize(
@@ -116,6 +128,7 @@ def test_a_products_own_url_moves_to_the_configured_site() -> None:
         (b"/a.jpg", {}, None),
         (SimpleNamespace(url="/a.jpg"), {}, "https://shop.test/a.jpg"),
         ({"url": "/a.jpg"}, {}, "https://shop.test/a.jpg"),
+        (Address("https://cdn.test/i/a.jpg"), {}, "https://cdn.test/i/a.jpg"),
         (SimpleNamespace(url=lambda: "/a.jpg"), {}, None),
         (["/a.jpg"], {}, "https://shop.test/a.jpg"),
         ([], {}, None),

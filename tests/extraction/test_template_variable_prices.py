@@ -155,8 +155,9 @@ def test_without_any_currency_the_price_is_left_out_and_the_view_kept() -> None:
 def test_a_price_in_a_currency_that_nobody_knows_still_tells_a_product() -> None:
     """T2, R45: the view is kept without it; a text without a price is none."""
     assert paid(read(shown("$9.90"), currency="EUR", needs_price=True)) == (None, None)
-    with pytest.raises(InvalidValueError):
-        read(shown("on request"), currency="EUR", needs_price=True)
+    for no_price in ("on request", "price_1"):
+        with pytest.raises(InvalidValueError):
+            read(shown(no_price), currency="EUR", needs_price=True)
 
 
 def test_an_implausible_price_is_left_out_and_the_view_kept() -> None:

@@ -473,7 +473,10 @@ def _all_names(shape: Shape) -> list[str]:
 @functools.lru_cache(maxsize=1024)
 def _names_of(shape: Shape) -> FieldNames:
     found: dict[str, list[tuple[int, int, str]]] = {}
-    for at, name in enumerate(_all_names(shape)):
+    names = _all_names(shape)
+    for at, name in enumerate(names):
+        if name[:1] == "_" and name.rpartition("__")[2].lstrip("_") in names:
+            continue  # what a property of the same name makes of it is meant
         for rank, field in _meanings(folded(name)):
             found.setdefault(field, []).append((rank, at, name))
     return {field: tuple(name for *_, name in sorted(ranked)) for field, ranked in found.items()}

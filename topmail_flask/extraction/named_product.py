@@ -178,7 +178,8 @@ def complete(
         product = _filled(product, guess.product, fields, noted(guess.product, "template"))
     found = structured.product
     if found is not None:
-        if declared is None and found.price is not None:  # the page has the last word
+        # The page has the last word; a zero beside an amount is none (R38).
+        if declared is None and (found.price or (found.price is not None and not product.price)):
             of_page = [field for field in structured.trace.noted if field[0] in _PRICE]
             before, now = (f"{priced.price} {priced.currency}" for priced in (product, found))
             is_other = (found.price, found.currency) != (product.price, product.currency)

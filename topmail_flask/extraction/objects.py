@@ -289,9 +289,12 @@ class ObjectReader:
         for picture in _pictures(value):
             text = picture
             if not isinstance(text, str):
-                reader = Reader(picture)
+                reader, written = Reader(picture), text_of(picture)
                 named = (reader.get(name) for name in _PICTURE_NAMES)
-                text = next(filter(None, map(text_of, named)), None) or text_of(picture)
+                if written is None or not written.startswith(("https://", "http://")):
+                    text = next(filter(None, map(text_of, named)), None) or written
+                else:  # an address that is an object: its path is not all of it
+                    text = written
             if not isinstance(text, str):
                 continue
             text = _first_of_several(str.__str__(text))

@@ -332,7 +332,7 @@ def _may_be_price(number: _Number) -> bool:
         return False
     # Without a currency it may count something else, or be part of a word.
     return number.priced or not (
-        before[-1:].isalpha() or before.endswith(("%", "٪")) or _MEASURE.match(after)
+        before[-1:].isalpha() or before.endswith(("%", "٪", "_")) or _MEASURE.match(after)
     )
 
 
