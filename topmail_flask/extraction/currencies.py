@@ -25,8 +25,9 @@ _OWN_SIGNS = {
     RUB ₽ руб руб. рублей rur | PLN zł zl | CZK kč | TRY ₺ tl | ILS ₪ nis ش"ח | THB ฿ บาท |
     VND ₫ đ vnđ | UAH ₴ грн грн. | KZT ₸ тг | NGN ₦ | GEL ₾ ლ ლარი | AZN ₼ | AMD ֏ | LAK ₭ | KHR ៛ |
     MNT ₮ | BDT ৳ | PYG ₲ | CRC ₡ | AFN ؋ | HUF ft | IDR rp rp. | MYR rm | JPY 円 | CNY 元 rmb |
-    KES ksh kshs | TZS tsh | UGX ush | GHS gh₵ ₵ | UZS so'm | MKD ден | RSD дин дин. | PEN s/. |
-    XAF fcfa | PAB b/. | EGP £e e£ ج.م | IRR ریال | LKR රු | AED د.إ | SAR ر.س | QAR ر.ق | OMR ر.ع |
+    KES ksh kshs | TZS tsh | UGX ush | GHS gh₵ ₵ | UZS so'm | MKD ден | RSD дин дин. | PEN s/. s/ |
+    BDT tk tk. | ETB birr | QAR qr | BHD bd |
+    PAB b/. | EGP £e e£ ج.م | IRR ریال | LKR රු | AED د.إ | SAR ر.س | QAR ر.ق | OMR ر.ع |
     YER ر.ي | KWD د.ك kd | BHD د.ب | JOD د.أ د.ا | IQD د.ع | TND د.ت | LYD د.ل | DZD د.ج دج |
     MAD د.م | LBP ل.ل | SYP ل.س
     """.split("|")
@@ -41,17 +42,20 @@ _DOLLARS = (
 _SHARED_SIGNS = {
     sign: frozenset(codes.split())
     for signs, codes in {
-        "$": _DOLLARS,
+        "$ dollar dollars": _DOLLARS,
         "£": "GBP EGP FKP GIP LBP SDG SHP SSP SYP",
-        "¥": "JPY CNY",
+        "¥ ￥": "JPY CNY",
         "kr kr.": "SEK NOK DKK ISK",
-        "rs rs.": "INR PKR LKR NPR MUR SCR",
+        ":-": "SEK NOK DKK ISK EUR",
+        "rs rs. रू": "INR PKR LKR NPR MUR SCR",
         "lei leu": "RON MDL",
         "лв лв.": "KGS BGN",
         "р р.": "RUB BYN",
         "₱": "PHP CUP",
         "fr fr.": "CHF",
-        "cfa": "XAF XOF",
+        "cfa fcfa": "XAF XOF",
+        "bs bs.": "BOB VES",
+        "dh dhs dh.": "AED MAD",
         "din": "RSD DZD",
         "br": "BYN ETB",
         "درهم": "AED MAD",

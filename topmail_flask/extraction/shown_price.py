@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html as html_entities
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -39,11 +40,11 @@ _NAMES_PRICE = re.compile(_PRICE_WORDS, re.IGNORECASE)
 _LABEL = re.compile(rf"(?:{_PRICE_WORDS}|\bcost)\b[\s:=\-–]*(?:from|ab|ca\.?)?\s*\Z", re.IGNORECASE)
 _STRUCK_CLASS = re.compile(
     r"(?:\A|[\s_-])(?:old|was|strike\w*|struck|crossed|compare|before|previous|rrp|uvp|msrp|prior"
-    r"|line-through|antes|alt(?:er)?)(?:[\s_-]|\Z)|line-through",
+    r"|line-?through|antes|alt(?:er)?)(?:[\s_-]|\Z)|line-through",
     re.IGNORECASE,
 )
 _FORMER_CLASS = re.compile(
-    r"(?:\A|[\s_-])(?:list|regular|original|retail|normal)(?:[\s_-]|\Z)", re.IGNORECASE
+    r"(?:\A|[\s_-])(?:list|regular|original|retail|normal|full-price)(?:[\s_-]|\Z)", re.IGNORECASE
 )
 _REDUCED = re.compile(
     rb"<ins[\s>]|(?:sale|special|final|current|reduced|discount(?:ed)?|promo|new|offer)[-_]?price"
@@ -51,9 +52,16 @@ _REDUCED = re.compile(
     re.IGNORECASE,
 )
 _FORMER_WORDS = re.compile(
-    r"\b(?:was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp|mrp"
-    r"|(?:list|regular|old|original|former)\s+price|listenpreis|prima|invece di"
+    r"\b(?:was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp|mrp|m\.r\.p"
+    r"|anzich[eé]|zamiast|reduced from|bisher|listenpreis|prima|invece di"
+    r"|(?:list|regular|old|original|former|normal|usual)\s+price"
     r"|30\s(?:days|tagen?|jours|d[ií]as|giorni|dagen|dni|zile))\b[^\d]{0,20}\Z",
+    re.IGNORECASE,
+)
+# The same, where a reduced price follows: goods may be called "The Original".
+_FORMER_BEFORE_MONEY = re.compile(
+    r"\b(?:orig(?:inal\w*)?|reg(?:ul[aä]r\w*)?|list:|usual(?:ly)?|normal\w*|ord(?:inarie|\W{1,2}pris)"
+    r"|før|förr|tidigare|původn\w+|eski|было|原价|原價|市场价|通常価格|定価|参考価格)(?!\w)[^\d]{0,20}\Z",
     re.IGNORECASE,
 )
 _OTHER_MONEY = re.compile(
@@ -80,6 +88,12 @@ _PART_AFTER = re.compile(
 _GIVEN_AFTER = re.compile(
     rf"{_SIGN}(?:off(?!-)|voucher|gutschein|coupon|cashback|rabatt|réduction|descuento"
     r"|discount(?!\s(?:price|applied)))\b",
+    re.IGNORECASE,
+)
+# Behind a number these lead to the price that took its place.
+_NOW = re.compile(
+    rf"{_SIGN}\s?[,;:→>–-]?\s?(?:now|today|sale|jetzt|nur|nun|nu|maintenant|ahora|ora|agora|por|voor|teraz"
+    r"|nyní|стало|сейчас|现价|現価|セール\w*|şimdi|yeni)\b",
     re.IGNORECASE,
 )
 # Under such a heading stand other products.
@@ -118,8 +132,17 @@ _DECIMALS = re.compile(
 _SUPERSCRIPT = re.compile(
     rb"\s*(?:</\w+>\s*){0,2}<(?:sup|small)\b[^<>]*>\s*(?:<[^<>]*>\s*)*(\d\d)\s*<"
 )
-_DIGIT_MAP = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९٫", "012345678901234567890123456789.")
-_OTHER_DIGITS = re.compile(rb"[\xd9\xdb][\xa0-\xb9]|\xe0\xa5[\xa6-\xaf]")
+# Digits of Arabic, Persian and the scripts of India.
+_DIGIT_MAP: dict[int, str] = {
+    code: str(unicodedata.decimal(chr(code)))
+    for code in range(0x660, 0xD70)
+    if chr(code).isdecimal()
+} | {ord("٫"): ".", ord("٬"): ","}
+_OTHER_DIGITS = re.compile(rb"[\xd9\xdb][\xa0-\xb9]|\xe0[\xa5-\xb5][\xa6-\xaf]")
+# ``49€90`` and ``49 €<sup>90</sup>``.
+_CENTS_BEHIND = re.compile(
+    rb"(?:(?:\xe2\x82\xac|&euro;)|\s?(?:\xe2\x82\xac|&euro;)\s?<sup\b[^<>]*>)(\d\d)(?![\d.,])"
+)
 _SIGNS = (
     *"€£¥₹₩₽₺₪฿₫₴₦₱₲₡₸₼₾₵$",
     *("zł", "Kč", "Ft", "kr", "Rs", "CHF", "EUR", "USD", "GBP", "&euro;", "&pound;", "&yen;"),
@@ -139,6 +162,7 @@ _TO_CART = re.compile(
     r"href\s*=\s*\S*/(?:cart|basket|warenkorb|panier|carrito|carrello|checkout)\b"
 )
 _FEW, _MOST_SIGNS = 5, 40
+_FEW_LETTERS = 24
 _OF_AMOUNTS = "0123456789.,'’ \xa0\u202f"
 _CODE = (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"))
 
@@ -245,7 +269,14 @@ def _is_below_others(page: bytes, at: int) -> bool:
     start = _heading_before(page, at)
     if start < 0 or page[start + 2 : start + 3] == b"1" or _heading_before(page, start) < 0:
         return False
+    if any(
+        page.count(b"</" + part, start, at) > page.count(b"<" + part, start, at) for part in _PARTS
+    ):
+        return False  # what the heading stands above has ended
     return bool(_OTHERS.search(page, start, page.find(b"</h", start, start + 300)))
+
+
+_PARTS = (b"aside", b"section", b"nav", b"header")
 
 
 def _heading_before(page: bytes, at: int) -> int:
@@ -337,6 +368,9 @@ def _end_of_number(page: bytes, at: int, length: int, decimals: str) -> int:
     if superscript:
         written, stop = superscript[1].decode(), superscript.end() - 1
         return end + stop if written.rstrip("0") == decimals else 0
+    behind = _CENTS_BEHIND.match(after)
+    if behind:
+        return end + behind.end() if behind[1].decode().rstrip("0") == decimals else 0
     found = _DECIMALS.match(after)
     if found and found[2] is not None:
         written = found[2].decode("latin-1")
@@ -344,6 +378,7 @@ def _end_of_number(page: bytes, at: int, length: int, decimals: str) -> int:
             return end + found.end() if not decimals else 0
         exact = written.rstrip("0") == decimals
         rounded = len(written) > 2 and len(decimals) == 2 and written.startswith(decimals)
+        rounded |= len(written) > 3 and bool(decimals) and written[:2] == decimals.ljust(2, "0")
         return end + found.end() if exact or rounded else 0
     if after[:1].isdigit() or decimals or _goes_on(after):
         return 0
@@ -396,6 +431,11 @@ def _is_other_money(before: str, after: str) -> bool:
         return True
     following = after.partition(_BLOCK)[0]
     if _GIVEN_AFTER.match(following):
+        return True
+    now = _NOW.match(following)
+    if now and _MONEY.search(following, now.end(), now.end() + _FEW_LETTERS):
+        return True
+    if _FORMER_BEFORE_MONEY.search(words) and _MONEY.search(following):
         return True
     is_part = _PART_BEFORE.search(words) or _PART_AFTER.match(following)
     return bool(is_part and _MONEY.search(f"{before[-_AFTER:]}\n{after}"))
@@ -459,8 +499,9 @@ def _strikes(element: tuple[str, str], page: bytes) -> bool:
     return bool(_FORMER_CLASS.search(classes) and _REDUCED.search(page))
 
 
-_END_SIGN = re.compile(rf"([^\d\s<>(){{}}\[\]:;,=]{{1,{LONGEST_SIGN}}})[\s\xa0\u202f]*\Z")
-_START_SIGN = re.compile(rf"[\s\xa0\u202f]*([^\d\s<>(){{}}\[\]:;,=/*]{{1,{LONGEST_SIGN}}})")
+_NO_SIGN = r"\d\s<>(){}\[\]:;,=（）【】、"
+_END_SIGN = re.compile(rf"([^{_NO_SIGN}]{{1,{LONGEST_SIGN}}})[\s\xa0\u202f]*\Z")
+_START_SIGN = re.compile(rf"[\s\xa0\u202f]*(:-|[^{_NO_SIGN}/*]{{1,{LONGEST_SIGN}}})")
 
 
 def _sign_beside(before: str, after: str) -> str | None:
