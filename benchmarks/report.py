@@ -27,6 +27,7 @@ the same without the write 0.23, and empty receivers of Flask's signals 0.04 to 
 """
 TRACKED, FIRST = "tracked: template variable", "tracked: variable, first view of each"
 SENT = "topmail_flask, 1 sender, TLS"
+BUSY = "topmail background, healthy"
 PEERS = {
     "topmail_flask": "on the disk before the request ends",
     "Segment": "in memory; 100 events a call",
@@ -40,7 +41,9 @@ PEERS = {
 def for_owners(parts: Parts, date: str) -> list[str]:
     """What an owner wants to know, in milliseconds, before all tables."""
     cases = parts.get("request_cost", {}).get("figures", {}).get("cases", {})
-    sent = parts.get("delivering", {}).get("figures", {}).get(SENT, {}).get("cpu_us")
+    sent = (
+        parts.get("delivering", {}).get("figures", {}).get("costs", {}).get(SENT, {}).get("cpu_us")
+    )
     rows = []
     if {TRACKED, FIRST} <= set(cases):
         page, first = cases[TRACKED]["added_us"], cases[FIRST]["added_us"]
@@ -55,11 +58,12 @@ def for_owners(parts: Parts, date: str) -> list[str]:
     if sent and {TRACKED, FIRST} <= set(cases):
         day = 100_000 * (page + sent) / 1e6
         rows += [["a day of 100,000 such pages and their views", f"{day:.0f} s of CPU"]]
-    stores = parts.get("store_load", {}).get("figures", {}).items()
-    kept = {name: one["ratio"] for name, one in stores if "ratio" in one}
-    busy = next((name for name in kept if name.startswith("topmail background, healthy")), "")
-    if busy:
-        less = f"{kept[busy]:.2f} of the pages a second"
+    loads = parts.get("store_load", {}).get("figures", {})
+    if all(BUSY in loads.get(load, {}) for load in ("seen", "first")):
+        shares = [loads[load][BUSY]["ratio"] for load in ("seen", "first")]
+        less = "{:.2f} of the pages a second, {:.2f} where no product is shown twice".format(
+            *shares
+        )
         rows += [["a store whose CPU is always busy, smallest pages", less]]
     if not rows:
         return []
