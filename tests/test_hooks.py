@@ -56,6 +56,27 @@ def test_an_exclude_rule_that_raises_is_named_by_its_own_name(
     assert "ann@" not in caplog.text
 
 
+def test_a_rule_that_raises_for_a_shopper_whom_the_store_names_is_named_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = tea_shop()
+
+    def is_preview() -> bool:
+        raise LookupError
+
+    shop.topmail.exclude(is_preview)
+
+    @shop.app.post("/quick")
+    def quick() -> str:
+        product = {"id": "tea-1", "name": "Tea"}
+        shop.topmail.track(product, shopper="ann@shop.example", url="/tea")
+        return "shown"
+
+    assert shop.app.test_client().post("/quick").text == "shown"
+    assert shop.reasons == {"hook_failed": 1}
+    assert "is_preview() raised LookupError" in caplog.text
+
+
 def test_staff_and_paths_can_be_excluded() -> None:  # F162
     shop = tea_shop()
     shop.topmail.exclude(lambda: request.args.get("staff") == "1")

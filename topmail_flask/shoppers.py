@@ -379,6 +379,14 @@ class NamedShopper(Visitor):
         self._consent = consent
         self._counts_staff = counts_staff or named is not None
 
+    def answers(self) -> Answers:
+        """As of any visitor; the functions of the shop that are called are the request's."""
+        try:
+            return super().answers()
+        finally:
+            if self._source is not None:
+                self.called = self._source.called
+
     def is_loaded(self) -> bool:
         """Whether the page has loaded its session and its user."""
         return self._source is not None and self._source.is_loaded()
