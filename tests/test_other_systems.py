@@ -69,7 +69,7 @@ MACOS = {
 }
 # What CPython lacks on Windows, as its documentation marks it ("Availability: Unix").
 WINDOWS = """
-import os, select, signal, socket, subprocess, sys, tempfile, threading, multiprocessing
+import asyncio, os, select, signal, socket, subprocess, sys, tempfile, threading, multiprocessing
 for name in ("fcntl", "grp", "pwd", "pty", "resource", "termios", "tty", "syslog", "posix"):
     sys.modules[name] = None
 for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "O_SYNC", "O_DSYNC", "fork",
