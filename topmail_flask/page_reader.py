@@ -208,6 +208,8 @@ class PageReader:
         try:
             guess = None if page.marked else self.template_product(page)
             alone = guess.product if isinstance(guess, GuessedProduct) else guess
+            if isinstance(guess, GuessedProduct) and guess.needs_title:
+                alone = Reason.AMBIGUOUS
             values = self.named_on(page) if page.marked else [alone]
         finally:
             if page.rendering is not None:
@@ -277,19 +279,28 @@ class PageReader:
             return None
         if not shown:
             return None
-        if shown[-1].value is None:
-            if self.is_asked():
-                page.remarks += (self._missing_variable(shown[-1], page, None),)
-            return None
-        last = shown[-1].found or self._read(shown[-1], page)
-        if not isinstance(last, GuessedProduct):
-            return last if last is Reason.HOOK_FAILED else None
-        for other in shown[:-1]:
-            if other.value is not None and other.value is not shown[-1].value:
-                earlier = other.found or self._read(other, page)
-                if isinstance(earlier, GuessedProduct) and earlier.product.id != last.product.id:
-                    return Reason.AMBIGUOUS
-        return last
+        guesses = [self._guessed(part, page) for part in shown]
+        last, ids = guesses[-1], {guess.product.id for guess in guesses if guess is not None}
+        if shown[-1].value is not None and shown[-1].found is Reason.HOOK_FAILED:
+            return Reason.HOOK_FAILED
+        if last is not None and len(ids) == 1:
+            return last
+        # Cards and mails have templates of their own: the address tells the page's product.
+        own = {
+            guess.product.id: guess
+            for guess in guesses
+            if guess is not None and guess.is_addressed and guess.doubt is None
+        }
+        if len(own) == 1 and len(shown) > 1:
+            return replace(next(iter(own.values())), needs_title=True)
+        if shown[-1].value is None and self.is_asked():
+            page.remarks += (self._missing_variable(shown[-1], page, None),)
+        return Reason.AMBIGUOUS if last is not None else None
+
+    def _guessed(self, shown: Shown, page: FlaskPage) -> GuessedProduct | None:
+        """The product of a template, if it has one."""
+        found = None if shown.value is None else shown.found or self._read(shown, page)
+        return found if isinstance(found, GuessedProduct) else None
 
     def product(
         self, value: object, request: Request, *, fields: Mapping[str, object] | None = None

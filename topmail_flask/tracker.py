@@ -256,7 +256,7 @@ class Tracker:
         if len(declared) > 1 or (page.html is None and declared):
             return declared, None
         if page.html is None:
-            if guess is not None and not guess.is_refused:
+            if guess is not None and not (guess.is_refused or guess.needs_title):
                 return [guess.product], None
             return [], Extraction(
                 None, guess.doubt if guess else None, Trace(rejected=page.remarks)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus, urljoin, urlsplit, ur
 
 from topmail_flask.extraction.schema_org import is_placeholder
 from topmail_flask.model.errors import InvalidValueError
+from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.text import MAX_ADDRESS, escaped, web_address
 
@@ -415,3 +416,30 @@ def _joined(base: str, address: str) -> str | None:
         return web_address(urljoin(base, address.replace(" ", "%20")))
     except (InvalidValueError, ValueError):
         return None
+
+
+def names_product(product: Product, values: Iterable[object], query: str) -> bool | None:
+    """Whether a page's address has the id or the name of a product in it.
+
+    None: nothing in it tells one page of the route from another.
+
+    :param values: the route's arguments.
+    :param query: of the address; there only an id counts, for a search has names.
+    """
+    texts, asked = [str(value).casefold() for value in values], parse_qsl(query)
+    ids = {name.casefold() for name in (product.id, product.sku, product.variant_id) if name}
+    if not ids.isdisjoint([*texts, *(value.casefold() for _, value in asked)]):
+        return True
+    name = squashed(product.name)
+    for text in texts:
+        written, parts = squashed(text), re.split(r"[-_.,/]", text)
+        if name and (written.startswith(name) or written.endswith(name)):
+            return True
+        if not ids.isdisjoint((parts[0], parts[-1])):
+            return True
+    return False if texts else None
+
+
+def squashed(text: str) -> str:
+    """Letters and digits only: a logo ``Licht-Haus`` is the shop ``lichthaus.example``."""
+    return "".join(filter(str.isalnum, text.casefold()))

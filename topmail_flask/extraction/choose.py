@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
-from topmail_flask.extraction.addresses import PageLocation, last_segment
+from topmail_flask.extraction.addresses import PageLocation, last_segment, squashed
 from topmail_flask.extraction.document import Document, ReadOnce
 from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.products import Entity
@@ -148,7 +149,7 @@ class Words:
         self._og_title = _line(og.title)
         self._title = document.head.title
         shop = {*site_names, og.values.get("og:site_name", ""), *host.split(".")[:-1]}
-        self._shop = {_squashed(name) for name in shop} - {""}
+        self._shop = {squashed(name) for name in shop} - {""}
 
     @ReadOnce
     def title_parts(self) -> list[str]:
@@ -166,7 +167,7 @@ class Words:
     @ReadOnce
     def _front_links(self) -> set[str]:
         """What the links to the front page say: the name of the shop, as a rule."""
-        return {_squashed(text) for text in self._document.links_to("/")} - {""}
+        return {squashed(text) for text in self._document.links_to("/")} - {""}
 
     def lead_to(self, name: str) -> bool:
         """Whether a heading says more behind this name, or one below silent ones is this name."""
@@ -226,8 +227,8 @@ class Words:
         telling = [text for text in self.headings if self._tells(text, entity.name)]
         if not telling:
             return False
-        here = _squashed(last_segment(path))
-        if any(_squashed(text) == here for text in telling):
+        here = squashed(last_segment(path))
+        if any(squashed(text) == here for text in telling):
             return True
         below = self.subheadings
         if self.title_parts in ([text] for text in telling):  # perhaps the shop's name
@@ -235,11 +236,28 @@ class Words:
         is_own = entity.has("offers", "json_ld")
         return not (is_own and below[:1] == [_line(entity.name)])
 
+    def tell_of_another(self, name: str, address: Collection[str] | None) -> bool:
+        """Whether a heading says what the page is about, and neither it nor the title is this name.
+
+        :param address: what the page's address says; None: the same for every visitor. A heading
+            that says it too may be this name in another language, and a lesser one this name.
+        """
+        if self.hold(name) or self.equal(name) or self.are_mostly(name):
+            return False
+        telling = [text for text in self.headings if self._tells(text, name)]
+        if not telling or any(_line(name).startswith(text) for text in telling):
+            return False
+        if address is None:  # the heading may be the shop's name
+            is_shop = all(self.title_parts == [text] for text in telling)
+            return not (is_shop and self.subheadings[:1] == [_line(name)])
+        if any(squashed(text) in map(squashed, address) for text in telling):
+            return False
+        below = self._document.subheadings("h2, h3, h4, h5, h6") if address else []
+        return _line(name) not in map(_line, below)
+
     def _tells(self, heading: str, name: str) -> bool:
         """Whether it says what the page is about: not the shop's name or in other letters."""
-        if _squashed(heading) in self._shop | self._front_links or _script(heading) != _script(
-            name
-        ):
+        if squashed(heading) in self._shop | self._front_links or _script(heading) != _script(name):
             return False
         if _ANY_PRODUCT.issuperset(heading.split()):
             return False
@@ -501,11 +519,6 @@ def _count(value: object) -> int:
 
 def _line(text: str) -> str:
     return " ".join(text.split()).casefold()
-
-
-def _squashed(text: str) -> str:
-    """Letters and digits only: a logo ``Licht-Haus`` is the shop ``lichthaus.example``."""
-    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def _script(text: str) -> str:

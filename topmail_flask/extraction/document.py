@@ -413,9 +413,9 @@ class Document:
         is_titled = len(headings) == 1 and headings[0] in " ".join(self.head.title.split())
         return headings[0] if is_titled else ""
 
-    def subheadings(self) -> list[str]:
-        """The texts of the headings of the second and third level, but for those of cards."""
-        nodes = self.tree.css("h2, h3")[:_SUBHEADING_LIMIT]
+    def subheadings(self, levels: str = "h2, h3") -> list[str]:
+        """The texts of the headings of these levels, but for those of cards."""
+        nodes = self.tree.css(levels)[:_SUBHEADING_LIMIT]
         return [node_text(node) for node in nodes if not is_in(node, ("a",))][:20]
 
 

@@ -227,8 +227,9 @@ class PageInput:
     ) -> PageSays:
         document, has_price = self.document, False
         if not is_silent:
-            if guess.doubt is not None and replace(self, guess=None).answer().product is not None:
-                guess = replace(guess, doubt=None)
+            is_doubted = guess.doubt is not None or guess.needs_title or not guess.is_addressed
+            if is_doubted and replace(self, guess=None).answer().product is not None:
+                guess = replace(guess, doubt=None, is_addressed=True, needs_title=False)
             fields = extraction.trace.noted
             has_price = any(at[0] == "price" and at[1] != "template" for at in fields)
         asked = (document.url, guess, has_price)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from topmail_flask.extraction.addresses import (
     PageLocation,
@@ -22,11 +22,13 @@ from topmail_flask.extraction.addresses import (
     page_address,
 )
 from topmail_flask.extraction.assemble import Assembly, assemble, assemble_plain
+from topmail_flask.extraction.choose import Words, is_listing
 from topmail_flask.extraction.document import Document, places
 from topmail_flask.extraction.page import StructuredPage
 from topmail_flask.extraction.page_purpose import is_edit_form
 from topmail_flask.extraction.products import Entity
 from topmail_flask.extraction.shown_price import ShownPrice, shown_price
+from topmail_flask.extraction.statements import metas_of
 from topmail_flask.model.decision import (
     Conflict,
     Extraction,
@@ -89,6 +91,11 @@ class PageSays(NamedTuple):
 
 
 NOTHING_ASKED = PageSays(is_proved=True)
+_ABOUT_ANOTHER = Rejected(
+    "product",
+    "the page's heading and title name something else",
+    "Mark the view with @product_page if it is the product's own page.",
+)
 
 
 def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> PageSays:
@@ -99,6 +106,8 @@ def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> P
     page = document.html
     if is_edit_form(page, guess) or guess.is_refused:
         return PageSays(refusal=guess.doubt or Reason.BACK_OFFICE)
+    if is_about_another(document, guess):
+        return PageSays(refusal=guess.doubt or Reason.NO_PRODUCT)
     price = None if has_price or guess.is_certain else shown_price(page, guess)
     source, proof = shown_picture(page, guess.pictures)
     picture = joined(document.head.base or document.url, source) if source else ""
@@ -107,11 +116,30 @@ def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> P
     return PageSays(None, price, picture, proofs, is_proved)
 
 
+def is_about_another(document: Document, guess: GuessedProduct) -> bool:
+    """Whether a page that its address does not tie to the product is about something else.
+
+    A template gets a ``product`` for a teaser, too: an article, a brand, a page of thanks.
+    """
+    if guess.is_addressed and not guess.needs_title and guess.doubt is None:
+        return False
+    words = Words(document, metas_of(document), set(), urlsplit(document.url).hostname or "")
+    name = guess.product.name
+    if guess.needs_title:
+        return not (words.hold(name) or words.equal(name))
+    address = None if guess.is_addressed is None else unquote(document.url).split("/")[3:]
+    if guess.is_addressed is False and is_listing(document.url):
+        address = []
+    return words.tell_of_another(name, address)
+
+
 def as_shown(extraction: Extraction, seen: PageSays, guess: GuessedProduct) -> Extraction:
     """The extraction, corrected by what the page says."""
     product, trace = extraction.product, extraction.trace
     if product is None:
         return extraction
+    if seen.refusal is Reason.NO_PRODUCT:
+        trace = replace(trace, rejected=(*trace.rejected, _ABOUT_ANOTHER), fields=())
     if seen.refusal is not None:
         return Extraction(None, seen.refusal, trace)
     fields, rejected = [*trace.noted], [*trace.rejected, *guess.rejected]

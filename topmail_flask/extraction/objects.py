@@ -13,10 +13,12 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple, TypeVar, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from topmail_flask.extraction.addresses import (
     image_address,
+    names_product,
     own_address,
     page_address,
     unchecked_page_address,
@@ -191,7 +193,12 @@ class ObjectReader:
         product = Product.from_fields(values, self._rejected)
         rejected = tuple(Rejected(what, why) for what, why in self._rejected.items())
         pictures = tuple(dict.fromkeys(self._pictures))[:_MOST_PICTURES]
-        return GuessedProduct(product, tuple(prices), pictures, rejected=rejected)
+        address = names_product(
+            product, self._page.view_args.values(), urlsplit(self._page.url).query
+        )
+        return GuessedProduct(
+            product, tuple(prices), pictures, rejected=rejected, is_addressed=address
+        )
 
     def _first(
         self, field: str, use: Callable[[object], T | None], names: str | None = None

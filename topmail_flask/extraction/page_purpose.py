@@ -23,34 +23,49 @@ _STAFF = frozenset(
     """admin admins administration administrator backend backoffice back-office
     dashboard dashboards manage manager management staff edit edits editor update
     updates delete deletes destroy create creates review reviews invoice invoices cms
-    intranet verwaltung bearbeiten bewerken editar""".split()
+    intranet superuser modify rate verwaltung bearbeiten loeschen löschen bewerken editar eliminar
+    actualizar modifier supprimer modifica elimina excluir atualizar gerenciar duzenle ubah hapus
+    """.split()
+)
+# The same behind the argument that names the product: ``/products/<id>/publish``.
+_DONE_TO_IT = frozenset(
+    """publish unpublish archive duplicate clone upload remove restock rate report ask label labels
+    sales stats statistics analytics""".split()
 )
 # Here a product is bought or one of many; but goods stand under such words, too.
 _BUYING = frozenset(
     """cart carts basket baskets bag checkout checkouts order orders purchase purchases buy wishlist
     wishlists compare comparison search category categories new add-to-cart warenkorb kasse
     bestellung bestellungen panier caisse commande commandes carrito pedido pedidos carrello ordine
-    ordini winkelwagen varukorg merkzettel""".split()
+    ordini winkelwagen varukorg merkzettel payment payments pay receipt thanks thank-you thank_you
+    thankyou confirm confirmation success refund refunds returns favorites favourites favorite
+    favourite saved downloads buynow addtocart mycart comprar kaufen acheter pagar bezahlen zahlung
+    paiement pago danke merci gracias""".split()
 )
 # Nothing is shown under these alone, before the number of a product: ``/cart/7``.
 _NEVER_SHOWN = frozenset(
     """cart basket checkout wishlist wishlists compare add-to-cart warenkorb kasse panier carrito
-    carrello winkelwagen varukorg merkzettel""".split()
+    carrello winkelwagen varukorg merkzettel payment payments pay receipt thanks thank-you thank_you
+    thankyou confirm confirmation success refund buynow addtocart mycart pagar bezahlen zahlung
+    paiement pago danke merci gracias""".split()
 )
 # What is done in a cart: two words of buying in one address are no name of goods.
 _DOING = frozenset(
     """add added remove removed confirm confirmation confirmed success complete completed thanks
-    history status payment pay step place placed cancel account""".split()
+    history status payment pay step place placed now cancel account""".split()
 )
 _GOODS = frozenset(
     """product products item items article articles goods variant variants stock
     inventory image images photo photos page form view views detail details list single
     one by id price prices my the a an catalog catalogue shop store seller vendor
-    merchant site web product-page""".split()
+    merchant site web product-page add write leave submit to shopping panel""".split()
 )
 _ALL = _STAFF | _GOODS
+_ALL_OF_BUYING = _BUYING | _DOING | _GOODS
 # In the name of a view these may be a part of what a product page offers.
-_WEAK = frozenset(["create", "creates", "review", "reviews", "invoice", "invoices"])
+_WEAK = frozenset(
+    ["create", "creates", "review", "reviews", "invoice", "invoices", "staff", "rate"]
+)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENOUGH_ITEMS = 2
 _LISTS = ("products", "items", "results", "product_list", "object_list", "page_obj", "pagination")
@@ -88,10 +103,14 @@ def doubt_about(rule: str | None, endpoint: str | None, path: str = "") -> Doubt
     for word in words:
         if word in _STAFF and (word not in _WEAK or _ALL.issuperset(words)):
             return Doubt(Reason.BACK_OFFICE, word=word)
+    before, _, last = rule.lower().rstrip("/").rpartition("/")
+    if last in _DONE_TO_IT and "<" in before:
+        return Doubt(Reason.BACK_OFFICE, word=last)
+    whole = [part for segment in whole for part in _parts_of_buying(segment)]
     buying = [word for word in (*whole, *words) if word in _BUYING]
     if not buying:
         return Doubt()
-    ends_in_it = rule.rstrip("/").rpartition("/")[2].lower() in _BUYING
+    ends_in_it = last in _BUYING
     others = set(whole) - _GOODS
     is_doing = not _DOING.isdisjoint(whole) or (bool(others) and others <= _NEVER_SHOWN)
     return Doubt(Reason.BUYING, needs_sign=not ends_in_it and not is_doing, word=buying[0])
@@ -131,6 +150,12 @@ def _is_only_of(segment: str, words: frozenset[str]) -> bool:
         if segment.endswith(word) and segment[: -len(word)] in _GOODS:
             return True
     return False
+
+
+def _parts_of_buying(segment: str) -> list[str]:
+    """The words of a segment of words of buying alone: ``my-cart``, ``place-order``."""
+    parts = re.split(r"[-_]", segment)
+    return parts if _ALL_OF_BUYING.issuperset(parts) else [segment]
 
 
 def _words(endpoint: str) -> list[str]:

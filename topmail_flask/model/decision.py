@@ -100,6 +100,10 @@ class GuessedProduct:
     :ivar needs_sign: the doubt counts only if the page bears it out.
     :ivar rejected: what was read of the object and not used.
     :ivar is_certain: the shop's own function made it: its price is not judged by the page.
+    :ivar is_addressed: whether a value in the page's address is its id or its name; None: the
+        address has no value, whatever the template holds.
+    :ivar needs_title: it counts only where the page's title or heading names it: another template
+        was the last of the request.
     """
 
     product: Product
@@ -109,6 +113,8 @@ class GuessedProduct:
     needs_sign: bool = False
     rejected: tuple[Rejected, ...] = ()
     is_certain: bool = False
+    is_addressed: bool | None = True
+    needs_title: bool = False
 
     def __hash__(self) -> int:
         return hash(self.product.id)
