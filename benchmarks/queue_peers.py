@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from benchmarks.callers import KEY, body, view
 from topmail_flask import Settings
-from topmail_flask.delivery.entry import Identities
+from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
 
@@ -46,13 +46,14 @@ class Ours:
         return view(number)
 
     def put(self, told: Any) -> None:
-        if not self._journal.append(self._identities.entry(told)):
+        if not self._journal.append(Entry.from_line(self._identities.line(told))):
             raise SystemExit("the journal took nothing")
 
     def fill(self, rows: int) -> None:
         for start in range(0, rows, 1000):
             many = range(10**6 + start, 10**6 + min(rows, start + 1000))
-            self._outbox.import_entries([self._identities.entry(view(one)) for one in many])
+            lines = [self._identities.line(view(one)) for one in many]
+            self._outbox.import_entries(map(Entry.from_line, lines))
         self._outbox.close()
 
     def bring_in(self) -> int:

@@ -92,7 +92,7 @@ class World:
         seen = Product(id=product, name="Lamp", url="https://shop.example/lamp")
         view = ProductView(seen, Shopper(email=shopper), viewed_at=self.clock())
         identity = f"id-{abs(hash(shopper))}"
-        assert self.journal.append(Entry.of(view, identity=identity, repeat=""))
+        assert self.journal.append(Entry.of(view, identity=identity))
         return view.key
 
     def buy(self, order: str, shopper: str = "ada@shop.example", revenue: float = 5.0) -> str:
@@ -110,9 +110,13 @@ class World:
 
     def tell(self, event: Event) -> str:
         """The store tells of an event; returns the key of its entry."""
-        entry = self.identities.entry(event)
+        entry = self.entry(event)
         assert self.journal.append(entry)
         return entry.key
+
+    def entry(self, event: Event) -> Entry:
+        """What the store's journal has of an event."""
+        return Entry.from_line(self.identities.line(event))
 
     def order(self, kind: str, identity: str, repeat: str = "", body: bytes = b"") -> None:
         """The store says what becomes of what waits."""

@@ -53,7 +53,7 @@ def account(chaos: Chaos, now: list[float], **settings: object) -> Account:
 
 
 def sent(account: Account, view: ProductView, tries: int = 0) -> Receipt | Reason | Entry | float:
-    return account.send(Entry.of(view, identity="someone", repeat=""), view, tries)
+    return account.send(Entry.of(view, identity="someone"), view, tries)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_contact_whose_id_is_not_known_any_more_is_told_by_its_address_under_a
     chaos: Chaos,
 ) -> None:
     by_id = replace(
-        Entry.of(view_of("a"), identity="someone", repeat=""), contact_id="contact-of-ann"
+        Entry.of(view_of("a"), identity="someone"), contact_id="contact-of-ann"
     )
     worker = account(chaos, [0.0], unknown_contacts="create")
     chaos.answers(error(404, "contact_not_found"))
@@ -140,7 +140,7 @@ def worked(
     settings = Settings(api_key=sandbox.api_key, base_url=sandbox.base_url)  # type: ignore[arg-type]
     served = delivery.serve("shop-key", settings, told.receivers())
     view = view_of("a")
-    entry = Entry.of(view, identity="someone", repeat="")
+    entry = Entry.of(view, identity="someone")
     line = replace(entry, at=entry.at - age, **changes).to_line().decode()
     with Celery("shop", set_as_current=False) as app:
         app.config_from_object(there.config())

@@ -243,7 +243,7 @@ def test_a_trigger_that_comes_in_after_its_cancellation_is_cancelled_all_the_sam
     shop: World,
 ) -> None:
     """From another process's journal, which is read later."""
-    late = shop.identities.entry(trigger(shop, once="cart-17", due=shop.clock() + HOUR))
+    late = shop.entry(trigger(shop, once="cart-17", due=shop.clock() + HOUR))
     shop.run(1)
     shop.order("cancellation", "", shop.identities.named("trigger", "cart-17"))
     shop.run(1)
@@ -256,7 +256,7 @@ def test_a_trigger_that_comes_in_after_its_cancellation_is_cancelled_all_the_sam
 def test_what_waits_later_is_dropped_with_the_consent(shop: World) -> None:
     shop.tell(trigger(shop, due=shop.clock() + HOUR))
     shop.run(5)
-    late = shop.identities.entry(trigger(shop, due=shop.clock() + HOUR))
+    late = shop.entry(trigger(shop, due=shop.clock() + HOUR))
     shop.run(1)
     shop.order("withdrawal", shop.identities.of(ADA))
     shop.run(1)

@@ -57,7 +57,7 @@ def test_no_error_of_ours_fails_a_task_or_loses_its_view(
 ) -> None:
     product = Product("1", "Tea", url="https://shop.example/tea")
     view = ProductView(product, Shopper(email=ADDRESS))
-    line = Entry.of(view, identity="someone", repeat="").to_line().decode()
+    line = Entry.of(view, identity="someone").to_line().decode()
     task = SimpleNamespace(app=queue, request=SimpleNamespace(retries=0, id=view.key))
     points = Points()
     gc.collect()

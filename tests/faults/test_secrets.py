@@ -76,7 +76,7 @@ def test_no_log_names_the_key_or_a_shopper(
 def test_what_waits_for_delivery_shows_nobody() -> None:  # F163
     shopper = Shopper(email=ADDRESS, first_name="Ada")
     view = ProductView(Product("1", "Tea", url="https://shop.example/tea"), shopper)
-    entry = Entry.of(view, identity="digest", repeat="")
+    entry = Entry.of(view, identity="digest")
     row = Row(entry, attempts=0, lease=0.0)
     assert row.event == view
     job = Job(row, shopper)

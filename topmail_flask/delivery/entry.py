@@ -89,7 +89,7 @@ class Entry:
             raise ValueError("an entry's key or digest has a wrong character")
         if isinstance(self.at, bool) or not 0 <= self.at < LATEST:
             raise ValueError("an entry's time is not one")
-        if self.due and not (isinstance(self.due, float) and 0 < self.due < 1e11):
+        if self.due and not (isinstance(self.due, float) and 0 < self.due < LATEST):
             raise ValueError("an entry's time is not one")
         if self.target and not word(self.target):
             raise ValueError("an entry's target has a wrong character")
@@ -99,20 +99,18 @@ class Entry:
             raise ValueError("an entry's contact id cannot be one")
 
     @classmethod
-    def of(cls, event: Event, *, identity: str, repeat: str = "") -> Entry:
+    def of(cls, event: Event, *, identity: str) -> Entry:
         """The entry of an event.
 
         :raises InvalidValueError: nobody knows the shopper.
         """
         kind, names = BY_TYPE[type(event)], event.shopper
-        if isinstance(event, Purchase):
-            repeat = event.key
         return cls(
             kind.name,
             event.key,
             getattr(event, kind.time),
             identity,
-            repeat,
+            event.key if isinstance(event, Purchase) else "",
             event.body_bytes(),
             (names and names.first_name) or "",
             (names and names.last_name) or "",
@@ -293,13 +291,6 @@ class Identities:
                 self._known = {}
             known = self._known[name] = digest.hexdigest()
         return known
-
-    def entry(self, event: Event) -> Entry:
-        """The entry of an event.
-
-        :raises ValueError: it cannot be one, or nobody knows the shopper.
-        """
-        return Entry.from_line(self.line(event))
 
     def line(self, event: Event) -> bytes:
         """The line of an event, as its entry writes it.

@@ -8,18 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-
-class Living(Protocol):
-    """What has to know of the end and of forks."""
-
-    @property
-    def exit_budget(self) -> float: ...
-    def stop(self, moment: float) -> None: ...
-    def join(self, moment: float) -> None: ...
-    def reset_after_fork(self) -> None: ...
+if TYPE_CHECKING:
+    from topmail_flask.delivery.delivery import Delivery
 
 
 LONGEST_LOADING = 5.0
@@ -27,11 +20,11 @@ LONGEST_LOADING = 5.0
 _loading = threading.RLock()
 _held = False
 _parked: list[Any] = []
-_living: WeakSet[Living] = WeakSet()
+_living: WeakSet[Delivery] = WeakSet()
 _registered = _watching = False
 
 
-def register(living: Living) -> None:
+def register(living: Delivery) -> None:
     """Have it told of forks and of the end of the process. It is held weakly."""
     global _registered  # noqa: PLW0603  # once per process
     _living.add(living)
@@ -42,6 +35,9 @@ def register(living: Living) -> None:
 
 
 def _watch_forks() -> None:
+    """Not as this is imported: what is registered last is called first before a fork, and must be
+    done with waiting for the modules that load before logging's hook takes the lock that they need.
+    """
     global _watching  # noqa: PLW0603  # once per process
     if not _watching:
         _watching = True

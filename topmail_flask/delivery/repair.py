@@ -94,7 +94,7 @@ class OutboxFile:
 
     def _named(self, name: str) -> SqliteFile:
         path = (self.directory or Path()) / name
-        return SqliteFile(path, self._synchronous, self._monotonic)
+        return SqliteFile(path, self._synchronous)
 
     @property
     def in_memory(self) -> bool:

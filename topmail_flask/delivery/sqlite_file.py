@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -69,15 +68,9 @@ class SqliteFile:
     :ivar opened: how often it was opened to be written to.
     """
 
-    def __init__(
-        self,
-        path: Path | None,
-        synchronous: str = "NORMAL",
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, path: Path | None, synchronous: str = "NORMAL") -> None:
         self.path = path
         self._synchronous = synchronous
-        self._monotonic = monotonic
         self.opened = 0
         self._begin()
 
