@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER
+from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER, wait_again
 from topmail_flask.delivery.entry import IS_OF, Entry
 from topmail_flask.delivery.files import LEADER_LOCK, is_held, prepare
 from topmail_flask.delivery.importing import (
@@ -31,7 +31,7 @@ from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.repair import discard_set_aside
-from topmail_flask.delivery.schema import FILE_NAME, LET_GO, add, note
+from topmail_flask.delivery.schema import FILE_NAME, LET_GO, note
 from topmail_flask.delivery.segments import SUFFIX
 from topmail_flask.delivery.sqlite_file import Fault
 from topmail_flask.model.errors import InvalidValueError
@@ -69,7 +69,7 @@ class EntrySummary:
 
 
 Table = Literal["waiting", "dead"]
-COLUMNS = {
+COLUMNS: dict[Table, str] = {
     "waiting": "key, at, line, attempts, due, '', NULL",
     "dead": "key, at, line, attempts, NULL, reason, died_at",
 }
@@ -99,18 +99,13 @@ class Selection:
 def summary(row: tuple[Any, ...]) -> EntrySummary:
     """An entry as it may be shown: without the address."""
     key, at, line, attempts, due, reason, died_at = row
-    try:
-        entry = Entry.from_line(line)
-        body = json.loads(entry.body)
-    except (ValueError, TypeError, RecursionError):
-        return EntrySummary(key, "", at, "", "", "", attempts, due or None, reason, died_at)
-    body = body if isinstance(body, dict) else {}
+    entry, body = _read(line)
     return EntrySummary(
         key,
-        entry.kind,
+        entry.kind if entry else "",
         at,
         str(body.get("product_id") or ""),
-        str(body.get("order_id") or entry.target or body.get("type") or ""),
+        str(body.get("order_id") or (entry and entry.target) or body.get("type") or ""),
         _masked(body),
         attempts,
         due or None,
@@ -168,18 +163,10 @@ def _revive(
         entry, attempts = replace(entry, key=prefix + new_key()), 0
     else:  # an attempt or more: the same key keeps the same bytes
         attempts = max(attempts, 1)
-    inserted = connection.execute(
-        "INSERT OR IGNORE INTO waiting (key, at, identity, line, attempts) VALUES (?, ?, ?, ?, ?)",
-        (entry.key, entry.at, entry.identity, entry.to_line(), attempts),
-    )
-    if not inserted.rowcount:
+    if not wait_again(connection, key, entry, attempts, reason):
         return "waiting"
     # Who was unknown may be known by now: that is what a retry is for.
-    unknown = "DELETE FROM contacts WHERE identity = ? AND contact_id IS NULL"
-    connection.execute(unknown, (entry.identity,))
     connection.execute("DELETE FROM unknown_contacts WHERE identity = ?", (entry.identity,))
-    connection.execute("DELETE FROM dead WHERE key = ?", (key,))
-    add(connection, {"dead": -1, f"reason:{reason}": -1})
     return "retried"
 
 
@@ -223,16 +210,23 @@ def mark_forgotten(
 
 def tells_of(line: bytes, emails: Collection[str], contact_ids: Collection[str]) -> bool:
     """Whether a line tells of a shopper with one of these addresses (in lower case) or ids."""
+    entry, body = _read(line)
+    if entry is None:
+        text = str(line, errors="replace").casefold() if isinstance(line, bytes) else str(line)
+        return any(f'"{email}"' in text for email in emails)
+    email = str(body.get("email") or "").casefold()
+    known_as = {str(body.get("contact_id")), entry.contact_id}
+    return email in emails or not known_as.isdisjoint(contact_ids)
+
+
+def _read(line: bytes) -> tuple[Entry | None, dict[str, Any]]:
+    """The entry of a line and its body; None where it cannot be read."""
     try:
         entry = Entry.from_line(line)
         body = json.loads(entry.body)
     except (ValueError, TypeError, RecursionError):
-        text = str(line, errors="replace").casefold() if isinstance(line, bytes) else str(line)
-        return any(f'"{email}"' in text for email in emails)
-    body = body if isinstance(body, dict) else {}
-    email = str(body.get("email") or "").casefold()
-    known_as = {str(body.get("contact_id")), entry.contact_id}
-    return email in emails or not known_as.isdisjoint(contact_ids)
+        return None, {}
+    return entry, body if isinstance(body, dict) else {}
 
 
 def _masked(body: dict[str, Any]) -> str:
@@ -351,7 +345,8 @@ class OutboxAdmin:
 
     def listed(self, table: Table, selection: Selection, limit: int) -> list[EntrySummary]:
         """The newest of the chosen entries, without addresses."""
-        self._look_into_journals(table)
+        if table == "waiting":
+            self.bring_in()
         condition, values = selection.condition
         query = f"SELECT {COLUMNS[table]} FROM {table} WHERE {condition}"  # noqa: S608
         newest = self.rows(f"{query} ORDER BY id DESC LIMIT ?", [*values, limit])
@@ -359,7 +354,8 @@ class OutboxAdmin:
 
     def find(self, table: Table, selection: Selection) -> list[str]:
         """The keys of the chosen entries. What is in the journals comes into the outbox first."""
-        self._look_into_journals(table)
+        if table == "waiting":
+            self.bring_in()
         condition, values = selection.condition
         query = f"SELECT key FROM {table} WHERE {condition}"  # noqa: S608  # our names
         if not selection.keys:
@@ -446,17 +442,12 @@ class OutboxAdmin:
         except Fault as fault:
             raise _unavailable(fault.kind, self._file.degraded) from None
 
-    def _look_into_journals(self, table: Table) -> None:
-        if table == "waiting":
-            self.bring_in()
-
 
 def _unavailable(kind: str, degraded: str) -> OutboxUnavailable:
     why = degraded or f"it is {kind}"
     return OutboxUnavailable(_FIXES.get(kind, f"The outbox cannot be used: {why}."))
 
 
-TABLES: tuple[Table, ...] = ("waiting", "dead")
 LONGEST_CALL, ASK_INTERVAL = 20.0, 0.02
 """Seconds after which a call has ended, DNS left aside, and between two looks for the leader's
 answer."""
@@ -496,7 +487,7 @@ def forget(
         emails = {each.email.casefold() for each in known.values() if each.email}
         contact_ids = {each.contact_id for each in known.values() if each.contact_id}
         tells = partial(tells_of, emails=emails, contact_ids=contact_ids)
-        for table in TABLES:
+        for table in COLUMNS:
             yield from _erase_by_name(admin, table, tells)
         admin.bring_in()  # it erases what another importer, killed, left behind
         admin.erase_rest()

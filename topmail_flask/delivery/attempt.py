@@ -239,10 +239,8 @@ class Lot:
         end = time.monotonic() + LOT_SECONDS
         held: set[str] = set()
         for number, job in enumerate(self.jobs):
-            identity, self.begun = (
-                job.row.entry.identity,
-                job,
-            )  # before it is asked if it is called off
+            self.begun = job  # before it is asked whether it is called off
+            identity = job.row.entry.identity
             is_late = number and time.monotonic() >= end
             if identity in held or self.ends or is_late or job.called_off:
                 self.left.append(job)
@@ -267,20 +265,17 @@ class _SenderThread(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._work()
+            while self.wakeup.wait():
+                lot = self.lot
+                if lot is not None:
+                    lot.do(self._attempt)
+                    self._done.append(lot)
+                    self.lot = lot = None
+                    self._reported.set()
+                if self.dismissed:
+                    return
         except BaseException as error:  # noqa: BLE001  # error trackers watch threads
             logger.warning("TopMail: a sender thread ended: %s.", type(error).__name__)
-
-    def _work(self) -> None:
-        while self.wakeup.wait():
-            lot = self.lot
-            if lot is not None:
-                lot.do(self._attempt)
-                self._done.append(lot)
-                self.lot = lot = None
-                self._reported.set()
-            if self.dismissed:
-                return
 
 
 def outcome_of(attempt: Attempt, job: Job) -> Outcome:

@@ -35,7 +35,7 @@ LIMIT 100
 LATE_AFTER, MOST_LATE = 900.0, 20
 """Of one shopper only the newest views are sent once some have waited for so many seconds."""
 _HEADS = """
-SELECT w.id, w.identity, w.key, w.line, w.attempts, w.at, w.tried, w.due, w.failing_since
+SELECT w.identity, w.key, w.line, w.attempts, w.tried, w.due, w.failing_since
 FROM json_each(?) AS shopper JOIN waiting AS w ON w.id IN (
     SELECT id FROM waiting WHERE identity = shopper.value AND at > ? ORDER BY at, id LIMIT ?)
 ORDER BY shopper.key, w.at, w.id
@@ -52,8 +52,6 @@ SHOPPERS_DUE = (
     "SELECT DISTINCT identity FROM (SELECT identity FROM waiting "
     "WHERE tried = 1 AND (due <= ? OR due > ?) ORDER BY due LIMIT ?)"
 )
-
-
 LONGEST_LINE = 10_000
 """Shoppers that are remembered as being in line; of more, a sweep reminds."""
 Page = Callable[[str, int], list[str]]
@@ -210,31 +208,25 @@ class UnknownContact:
         return cls(refusals, now + ASK_AGAIN_AFTER[min(refusals, len(ASK_AGAIN_AFTER)) - 1])
 
 
+@dataclass
 class Claim:
     """The oldest views of some shoppers, claimed in one transaction.
 
-    :param each: views of one shopper at the most.
-    :param oldest: views that are not younger are not sent any more.
-    :param unwritten: what rows came to, by key, that could not be written yet; "": they wait.
+    :ivar each: views of one shopper at the most.
+    :ivar oldest: views that are not younger are not sent any more.
+    :ivar unwritten: what rows came to, by key, that could not be written yet; "": they wait.
     :ivar more: shoppers of whom more can be sent after these.
+    :ivar superseded: what was given up for newer ones.
     """
 
-    def __init__(
-        self,
-        identities: Sequence[str],
-        each: int,
-        now: float,
-        oldest: float,
-        unwritten: dict[str, str],
-    ) -> None:
-        self._identities = identities
-        self._each = each
-        self._now = now
-        self._oldest = oldest
-        self._unwritten = unwritten
-        self._invalid: list[str] = []
-        self.more: set[str] = set()
-        self.superseded: Dropped = []
+    identities: Sequence[str]
+    each: int
+    now: float
+    oldest: float
+    unwritten: dict[str, str]
+    more: set[str] = field(default_factory=set)
+    superseded: Dropped = field(default_factory=list)
+    _invalid: list[str] = field(default_factory=list)
 
     def take(self, connection: sqlite3.Connection) -> list[Row]:
         """Takes them for the time of a lease. What cannot be read becomes a dead letter."""
@@ -242,10 +234,10 @@ class Claim:
         self._drop_superseded(connection)
         rows = self.find(connection, {})
         for key in self._invalid:
-            kill(connection, key, Reason.INVALID_ROW, self._now)
+            kill(connection, key, Reason.INVALID_ROW, self.now)
         keys = json.dumps([row.entry.key for row in rows])
         query = f"UPDATE waiting SET tried = 1, due = ? WHERE key {AMONG}"  # noqa: S608
-        connection.execute(query, (self._now + LEASE, keys))
+        connection.execute(query, (self.now + LEASE, keys))
         return rows
 
     def find(self, connection: sqlite3.Connection, leased: dict[str, float]) -> list[Row]:
@@ -255,11 +247,11 @@ class Claim:
         """
         self.more.clear()
         self._invalid.clear()
-        limit = self._each + 1 + len(self._unwritten)
-        asked = json.dumps(list(self._identities)), self._oldest, limit
+        limit = self.each + 1 + len(self.unwritten)
+        asked = json.dumps(list(self.identities)), self.oldest, limit
         found = connection.execute(_HEADS, asked).fetchall()
         rows: list[Row] = []
-        for identity, of_one in groupby(found, itemgetter(1)):
+        for identity, of_one in groupby(found, itemgetter(0)):
             rows += self._of_one(identity, list(of_one), leased)
         return rows
 
@@ -267,17 +259,17 @@ class Claim:
         self, identity: str, found: list[tuple[Any, ...]], leased: dict[str, float]
     ) -> list[Row]:
         rows: list[Row] = []
-        for row_id, _, key, line, attempts, _, tried, due, failing_since in found:
-            if self._unwritten.get(key) and row_id:
+        for _, key, line, attempts, tried, due, failing_since in found:
+            if self.unwritten.get(key):
                 continue
-            waits = tried and self._now < due <= self._now + LONGEST_WAIT
-            if waits or key in leased or key in self._unwritten:
+            waits = tried and self.now < due <= self.now + LONGEST_WAIT
+            if waits or key in leased or key in self.unwritten:
                 break
-            if len(rows) == self._each:
+            if len(rows) == self.each:
                 self.more.add(identity)
                 break
             try:
-                rows.append(_row(key, line, attempts, self._now + LEASE, failing_since))
+                rows.append(_row(key, line, attempts, self.now + LEASE, failing_since))
             except (ValueError, TypeError, RecursionError):
                 self._invalid.append(key)
                 self.more.add(identity)
@@ -285,12 +277,12 @@ class Claim:
 
     def _drop_superseded(self, connection: sqlite3.Connection) -> None:
         """Of views that wait for long only the newest of each shopper are still of use."""
-        late = self._now - LATE_AFTER
+        late = self.now - LATE_AFTER
         query = (
             "SELECT value, (SELECT COUNT(*) FROM waiting WHERE identity = value) FROM json_each(?) "
             "WHERE EXISTS (SELECT 1 FROM waiting WHERE identity = value AND at <= ?)"
         )
-        asked = json.dumps(list(self._identities)), late
+        asked = json.dumps(list(self.identities)), late
         for identity, count in connection.execute(query, asked).fetchall():
             if (excess := count - MOST_LATE) > 0:
                 query = (
@@ -333,22 +325,35 @@ def give_back(connection: sqlite3.Connection, identities: Sequence[str], oldest:
 
     :param oldest: time of the oldest view that may still be sent.
     """
+    reason = Reason.CONTACT_NOT_FOUND
     query = (
-        "SELECT id, key, at, line, attempts FROM dead WHERE identity = ? AND reason = ? "  # noqa: S608
+        "SELECT key, line, attempts FROM dead WHERE identity = ? AND reason = ? "  # noqa: S608
         f"AND at > ? AND {NOT_WITHDRAWN} ORDER BY at DESC, id DESC LIMIT ?"
     )
     for identity in identities:
-        asked = identity, Reason.CONTACT_NOT_FOUND, oldest, MOST_LATE
-        for row_id, key, at, line, attempts in connection.execute(query, asked).fetchall():
+        asked = identity, reason, oldest, MOST_LATE
+        for key, line, attempts in connection.execute(query, asked).fetchall():
             with suppress(ValueError, TypeError):
-                renewed = Entry.from_line(line).as_renewed().to_line()
-                connection.execute(
-                    "INSERT OR IGNORE INTO waiting (key, at, identity, line, attempts) "
-                    "VALUES (?, ?, ?, ?, ?)",
-                    (key, at, identity, renewed, max(attempts, 1)),
-                )
-                connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
-                add(connection, {"dead": -1, f"reason:{Reason.CONTACT_NOT_FOUND}": -1})
+                renewed = Entry.from_line(line).as_renewed()
+                wait_again(connection, key, renewed, max(attempts, 1), reason)
+
+
+def wait_again(
+    connection: sqlite3.Connection, key: str, entry: Entry, attempts: int, reason: str
+) -> bool:
+    """Has a dead letter wait again, as ``entry``; returns whether it did not wait already.
+
+    :param key: by which it is known as a dead letter.
+    """
+    inserted = connection.execute(
+        "INSERT OR IGNORE INTO waiting (key, at, identity, line, attempts) "
+        "SELECT ?, at, ?, ?, ? FROM dead WHERE key = ?",
+        (entry.key, entry.identity, entry.to_line(), attempts, key),
+    )
+    if inserted.rowcount:
+        connection.execute("DELETE FROM dead WHERE key = ?", (key,))
+        add(connection, {"dead": -1, f"reason:{reason}": -1})
+    return inserted.rowcount > 0
 
 
 def end_leases(connection: sqlite3.Connection, now: float) -> None:

@@ -365,12 +365,17 @@ class Outbox:
         """Remembers TopMail's id of a contact for a week: entries that come in from now on tell it
         instead of the address. What can be no contact's id is not remembered.
         """
+        # Who was forgotten while a call was under way is not remembered by its answer.
+        query = (
+            "INSERT OR REPLACE INTO contacts SELECT ?, ?, ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM withdrawals WHERE identity = ?)"
+        )
         if CONTACT_ID.fullmatch(contact_id):
-            self._remember(identity, contact_id, CONTACT_SECONDS)
+            self._do(query, identity, contact_id, self._clock() + CONTACT_SECONDS, identity)
 
     def forget_contact(self, identity: str) -> None:
         """Forgets its id, which TopMail does not know any more."""
-        self._remember(identity, None, 0.0)
+        self._do("DELETE FROM contacts WHERE identity = ?", identity)
 
     def unknown_contacts(self, identities: Iterable[str]) -> dict[str, UnknownContact]:
         """Those of which TopMail said that it does not know them."""
@@ -542,21 +547,13 @@ class Outbox:
         self, row: Row, query: str, values: Sequence[object], *, waits: bool = False
     ) -> None:
         self._leased.pop(row.entry.key, None)
-        apply = partial(_execute, query=query, values=values)
-        self._changes.append(_Change(apply, row.entry.key))
+        change = _Change(lambda connection: connection.execute(query, values), row.entry.key)
+        self._changes.append(change)
         self._turns.ended(row.entry.identity, row.entry.key, waits=waits)
         self.write()
 
-    def _remember(self, identity: str, contact_id: str | None, seconds: float) -> None:
-        # Who was forgotten while a call was under way is not remembered by its answer.
-        query = (
-            "INSERT OR REPLACE INTO contacts SELECT ?, ?, ? "
-            "WHERE NOT EXISTS (SELECT 1 FROM withdrawals WHERE identity = ?)"
-        )
-        self._do(query, identity, contact_id, self._clock() + seconds, identity)
-
     def _do(self, query: str, *values: object) -> None:
-        self._changes.append(_Change(partial(_execute, query=query, values=values)))
+        self._changes.append(_Change(lambda connection: connection.execute(query, values)))
         self.write()
 
     def _note(self, **values: str | float | None) -> None:
@@ -589,7 +586,3 @@ class Outbox:
         with suppress(Fault):
             if not self.file.rows("SELECT 1 FROM waiting LIMIT 1"):
                 self.tidy()
-
-
-def _execute(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> None:
-    connection.execute(query, values)

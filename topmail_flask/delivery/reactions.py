@@ -276,10 +276,8 @@ class Reactions:
         return history.failures if history else 0
 
     def _history(self, row: Row) -> _History:
-        return self._histories.get(row.entry.key) or self._begin(row)
-
-    def _begin(self, row: Row) -> _History:
-        if len(self._histories) > MOST_HISTORIES:
-            self._histories.clear()
-        history = self._histories[row.entry.key] = _History(failing_since=row.failing_since)
-        return history
+        if row.entry.key not in self._histories:
+            if len(self._histories) > MOST_HISTORIES:
+                self._histories.clear()
+            self._histories[row.entry.key] = _History(failing_since=row.failing_since)
+        return self._histories[row.entry.key]

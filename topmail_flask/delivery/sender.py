@@ -162,12 +162,7 @@ class Sender:
         outcomes, left = self._threads.completed()
         if left:
             self._pace.started(-len(left))
-            for job in reversed(left):
-                if job.called_off:
-                    self.outbox.release([job.row])
-                    continue
-                rows = self._claimed.setdefault(job.row.entry.identity, deque())
-                rows.appendleft(job.row)
+            self._put_back(left)
         if not outcomes:
             return
         self._claim_at = now  # their shoppers may have more
@@ -312,9 +307,13 @@ class Sender:
                 self._claimed[identity] = rows
         return lot
 
-    def _put_back(self, lot: Sequence[Job]) -> None:
-        for job in reversed(lot):
-            self._claimed.setdefault(job.row.entry.identity, deque()).appendleft(job.row)
+    def _put_back(self, jobs: Sequence[Job]) -> None:
+        """Have jobs that were not begun be the next of their shoppers."""
+        for job in reversed(jobs):
+            if job.called_off:
+                self.outbox.release([job.row])
+            else:
+                self._claimed.setdefault(job.row.entry.identity, deque()).appendleft(job.row)
 
     def _release(self) -> None:
         rows = [row for rows in self._claimed.values() for row in rows]
