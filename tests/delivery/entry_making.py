@@ -16,6 +16,7 @@ from topmail_flask.delivery.admin import OutboxAdmin, Work
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.journal import Journal
 from topmail_flask.delivery.outbox import Outbox
+from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 
@@ -80,6 +81,11 @@ def total(work: Work) -> Counter[str]:
 def fill(books: Outbox, entries: Iterable[Entry]) -> None:
     report = books.import_entries(entries)
     assert not report.fault
+
+
+def given_up(dropped: Iterable[tuple[bytes, Reason]]) -> list[tuple[str, Reason]]:
+    """The keys of the entries that an outbox has given up, each with its reason."""
+    return [(Entry.from_line(line).key, reason) for line, reason in dropped]
 
 
 def import_all(books: Outbox) -> None:

@@ -111,9 +111,7 @@ def test_an_unknown_contact_is_created_where_the_shop_asks_for_it(chaos: Chaos) 
 def test_a_contact_whose_id_is_not_known_any_more_is_told_by_its_address_under_another_key(
     chaos: Chaos,
 ) -> None:
-    by_id = replace(
-        Entry.of(view_of("a"), identity="someone"), contact_id="contact-of-ann"
-    )
+    by_id = replace(Entry.of(view_of("a"), identity="someone"), contact_id="contact-of-ann")
     worker = account(chaos, [0.0], unknown_contacts="create")
     chaos.answers(error(404, "contact_not_found"))
     again = worker.send(by_id, by_id.event(), 0)

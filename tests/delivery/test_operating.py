@@ -12,6 +12,7 @@ from tests.delivery.entry_making import (
     NOW,
     entry,
     fill,
+    given_up,
     journal,
     operator,
     outbox,
@@ -142,8 +143,8 @@ def test_what_is_given_up_by_hand_is_counted_and_told(tmp_path: Path) -> None:
     directory = tmp_path / "box"
     books = with_letters(directory, Reason.REJECTED, *(entry(number) for number in range(500)))
     fill(books, [entry(number) for number in range(1000, 1500)])
-    told: list[Reason] = []
-    hand = operator(directory, lambda entry, reason: told.append(reason))
+    told: list[tuple[bytes, Reason]] = []
+    hand = operator(directory, told.extend)
     letters = hand.drop("dead", hand.find("dead", ALL))
     steps = list(letters.steps)
     assert letters.total == 500
@@ -151,7 +152,8 @@ def test_what_is_given_up_by_hand_is_counted_and_told(tmp_path: Path) -> None:
     assert total(hand.drop("waiting", hand.find("waiting", ALL)))["removed"] == 500
     stats = books.stats()
     assert (stats.dead, stats.dropped, stats.pending) == (500, 500, 0)
-    assert told == [Reason.REMOVED] * 500
+    assert {key for key, _ in given_up(told)} == {f"key-{number}" for number in range(1000, 1500)}
+    assert [reason for _, reason in told] == [Reason.REMOVED] * 500
     assert stats.reasons == {Reason.REJECTED: 500, Reason.REMOVED: 500}
     assert stats.balanced
     hand.close()

@@ -17,6 +17,7 @@ from tests.delivery.entry_making import (
     drain,
     entry,
     fill,
+    given_up,
     import_all,
     journal,
     outbox,
@@ -187,7 +188,7 @@ def test_old_views_expire_and_are_counted(tmp_path: Path) -> None:
     books.release([rows["key-1"], rows["key-3"]])
     books.retry(rows["key-2"], NOW + 100_000)
     clock.now += 661
-    assert {entry.key for entry in books.expire()} == {"key-1", "key-2"}
+    assert {key for key, _ in given_up(books.expire())} == {"key-1", "key-2"}
     assert drain(books) == ["key-3"]
     stats = books.stats()
     assert (stats.expired, stats.delivered) == (2, 1)

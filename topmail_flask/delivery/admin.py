@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,6 @@ from topmail_flask.delivery.files import LEADER_LOCK, is_held, prepare
 from topmail_flask.delivery.importing import (
     MOST_AHEAD,
     Dropped,
-    DroppedLine,
-    entries_of,
     remove,
     withdraw,
 )
@@ -272,7 +270,7 @@ class OutboxAdmin:
     To be used in a process that sends nothing, as the command line is.
 
     :param directory: the app's directory.
-    :param on_dropped: called with each entry that was given up, and the reason.
+    :param tell: called with the lines of entries that were given up, each with its reason.
     :param identity_of: digests a shopper as the store does.
     :raises OutboxUnavailable: by every method.
     """
@@ -281,14 +279,14 @@ class OutboxAdmin:
         self,
         directory: Path,
         settings: Settings,
-        on_dropped: Callable[[Entry, Reason], object],
+        tell: Callable[[Dropped], object],
         identity_of: Callable[[Shopper], str],
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.directory = directory
         self._settings = settings
-        self._on_dropped = on_dropped
+        self.tell = tell
         self.identity_of = identity_of
         self._clock = clock
         self._outbox = Outbox(directory, settings, clock=clock)
@@ -383,7 +381,7 @@ class OutboxAdmin:
         faults = 0
         while True:
             report = self._outbox.import_journals()
-            self.tell(report.lines)
+            self.tell(report.dropped)
             if report.fault:
                 faults += 1
                 if report.fault != "busy" or faults >= BUSY_TRIES:
@@ -425,11 +423,6 @@ class OutboxAdmin:
                 yield ends + Counter({"": len(some)})
 
         return Work(len(keys), steps())
-
-    def tell(self, dropped: Iterable[DroppedLine]) -> None:
-        """Tells the shop of entries that were given up."""
-        for entry, reason in entries_of(dropped):
-            self._on_dropped(entry, reason)
 
     def close(self) -> None:
         """Closes the files."""

@@ -240,9 +240,9 @@ class Delivery:
         """This machine's outboxes in a person's hands: that of the key, then of former keys."""
         from topmail_flask.delivery.admin import OutboxAdmin  # noqa: PLC0415  # not for a request
 
-        on_dropped, identity_of = self._receivers.dropped, self._identities.of
+        tell, identity_of = self._receivers.all_dropped, self._identities.of
         directories = [self._directory, *siblings(self._directory)] if self._directory else []
-        return [OutboxAdmin(each, self._settings, on_dropped, identity_of) for each in directories]
+        return [OutboxAdmin(each, self._settings, tell, identity_of) for each in directories]
 
     def flush(self, timeout: float) -> bool:
         """Wait until nothing waits any more, for ``timeout`` seconds at the most.

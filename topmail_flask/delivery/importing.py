@@ -28,8 +28,7 @@ from topmail_flask.delivery.segments import Portion
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
-DroppedLine = tuple[bytes, Reason]
-Dropped = list[DroppedLine]
+Dropped = list[tuple[bytes, Reason]]
 """Lines of entries that are given up, and why."""
 EVICTED_AT_ONCE = 200
 SMALL_SHARE = 20
@@ -80,7 +79,7 @@ class ImportReport:
 
     :ivar imported: entries that wait now.
     :ivar arrived: whose they are, by identity; True: a purchase is among them.
-    :ivar lines: entries that do not wait, as they came, each with its reason.
+    :ivar dropped: entries that do not wait, as they came, each with its reason.
     :ivar torn: lines that could not be read.
     :ivar more: whether the limit ended it.
     :ivar fault: empty, or why it could not be done: ``"full"``, ``"busy"``, ``"unusable"``.
@@ -88,24 +87,10 @@ class ImportReport:
 
     imported: int = 0
     arrived: dict[str, bool] = field(default_factory=dict)
-    lines: tuple[DroppedLine, ...] = ()
+    dropped: Dropped = field(default_factory=list)
     torn: int = 0
     more: bool = False
     fault: str = ""
-
-    @property
-    def dropped(self) -> list[tuple[Entry, Reason]]:
-        """The entries that do not wait, each with its reason."""
-        return entries_of(self.lines)
-
-
-def entries_of(dropped: Iterable[DroppedLine]) -> list[tuple[Entry, Reason]]:
-    """The entries of lines that were given up; of a damaged line nobody can say which it was."""
-    found = []
-    for line, reason in dropped:
-        with suppress(ValueError, TypeError):
-            found.append((Entry.from_line(line), reason))
-    return found
 
 
 @dataclass(slots=True)
@@ -332,7 +317,7 @@ def import_lines(
         imported=intake.imported,
         arrived=intake.arrived,
         torn=intake.torn,
-        lines=tuple(intake.dropped),
+        dropped=intake.dropped,
     )
 
 

@@ -42,7 +42,6 @@ from topmail_flask.delivery.importing import (
     ImportReport,
     Limits,
     count_dropped,
-    entries_of,
     expire,
     forget_segments,
     import_lines,
@@ -60,7 +59,7 @@ from topmail_flask.model.settings import Settings
 CONTACT_SECONDS = 7 * 86_400.0
 DRAINED_BYTES, LONGEST_LOG = 768 * 1024, 16 * 1024 * 1024
 SHRINK_INTERVAL, LEDGER_INTERVAL = 5.0, 1.0
-TRIES_TO_COUNT = 10
+TRIES_TO_COUNT, EXPIRED_AT_ONCE = 10, 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,13 +289,12 @@ class Outbox:
 
         self._end(row, "dropped", apply)
 
-    def expire(self, now: float | None = None, limit: int = 5000) -> list[Entry]:
-        """Gives up what waits longer than ``TOPMAIL_MAX_AGE``; at most ``limit`` a call."""
-        before = (self._clock() if now is None else now) - self._settings.max_age
-        dropped: Dropped = []
+    def expire(self) -> Dropped:
+        """Gives up what waits longer than ``TOPMAIL_MAX_AGE``, so many at once; their lines."""
+        before = self._clock() - self._settings.max_age
         with suppress(Fault):
-            dropped = self.file.run(partial(expire, before=before, limit=limit))
-        return [entry for entry, _ in entries_of(dropped)]
+            return self.file.run(partial(expire, before=before, limit=EXPIRED_AT_ONCE))
+        return []
 
     def take_superseded(self) -> Dropped:
         """The lines of views that were given up for newer ones since the last time."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from topmail_flask.delivery.entry import ORDERS, Entry
@@ -90,10 +91,13 @@ class Receivers:
         except Exception as error:  # noqa: BLE001  # a receiver of the shop, or a damaged entry
             self._warn("what is dropped", error)
 
-    def all_dropped(self, dropped: Iterable[tuple[Entry, Reason]]) -> None:
-        """What was accepted will not be sent, each for its own reason."""
-        for entry, reason in dropped:
-            self.dropped(entry, reason)
+    def all_dropped(self, lines: Sequence[tuple[bytes, Reason]]) -> None:
+        """What was accepted will not be sent: lines of entries, each with its own reason. Of a
+        damaged one nobody can say what it was.
+        """
+        for line, reason in lines if lines and self.listen else ():
+            with suppress(ValueError, TypeError):
+                self.dropped(Entry.from_line(line), reason)
 
     def _warn(self, signal: str, error: Exception) -> None:
         now = time.monotonic()

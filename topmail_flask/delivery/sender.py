@@ -13,7 +13,6 @@ from pathlib import Path
 from topmail_flask.delivery.attempt import LOT_SECONDS, LOT_VIEWS, Job, SenderThreads
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.files import siblings
-from topmail_flask.delivery.importing import entries_of
 from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.policy import RATE_LIMITED, Pace, Pause
@@ -216,12 +215,10 @@ class Sender:
         self._more = self._more_waits or report.more
         held = self._pace.wait_of_pause(now) > IDLE_INTERVAL
         self._import_at = now + (IDLE_INTERVAL if held else IMPORT_INTERVAL)
-        if report.lines and self._receivers.listen:
-            self._receivers.all_dropped(report.dropped)
+        self._receivers.all_dropped(report.dropped)
 
     def _tidy(self, now: float) -> None:
-        for entry in self.outbox.expire():
-            self._receivers.dropped(entry, Reason.EXPIRED)
+        self._receivers.all_dropped(self.outbox.expire())
         self.outbox.tidy()
         if self._directory is not None:
             for sibling in siblings(self._directory):
@@ -258,8 +255,7 @@ class Sender:
             if len(rows) < self._claims:
                 self._claim_at = now + IDLE_INTERVAL
             self._reactions.look_up(rows, self._clock())
-            if (superseded := self.outbox.take_superseded()) and self._receivers.listen:
-                self._receivers.all_dropped(entries_of(superseded))
+            self._receivers.all_dropped(self.outbox.take_superseded())
 
     def _check_claimed(self, now: float) -> None:
         self._check_at = now + LOT_SECONDS
