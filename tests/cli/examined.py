@@ -75,7 +75,7 @@ def told(app: Flask, *words: str, status: int = 0) -> dict[str, tuple[str, str]]
 def found(app: Flask, check: str, **about: Any) -> Finding:
     """What one check finds in a store with other surroundings."""
     (chosen,) = [each for each in CHECKS if name_of(each) == check]
-    store = Store(app, state_of(app), **about)
+    store = Store(state_of(app), **about)
     try:
         return chosen(store)
     finally:

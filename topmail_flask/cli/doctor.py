@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app import state_of
@@ -18,7 +17,7 @@ from topmail_flask.cli import doctor_consent as consent
 from topmail_flask.cli import doctor_pages as pages
 from topmail_flask.cli import doctor_server as server
 from topmail_flask.cli.doctor_store import Check, Finding, Level, Store, warning
-from topmail_flask.cli.terminal import colour, count_of, wrapped
+from topmail_flask.cli.terminal import as_json_option, colour, count_of, wrapped
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 _LEVEL = 9
@@ -30,7 +29,7 @@ _LEVEL = 9
     "--sample", "named", multiple=True, metavar="PATH", help="A product page to look at; repeat it."
 )
 @click.option("--home", default="/", show_default=True, metavar="PATH", help="The home page.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @with_appcontext
 def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
     """Check key, network, clock, shoppers, consent, outbox, server and pages of this store.
@@ -41,8 +40,7 @@ def doctor_command(named: tuple[str, ...], home: str, as_json: bool) -> None:
 
     Exits with 1 when there is an error, with 0 otherwise; a warning is no error.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    store = Store(app, state_of(app), home=home, named=named)
+    store = Store(state_of(None), home=home, named=named)
     try:
         results = []
         for name, finding in findings(store):

@@ -240,7 +240,8 @@ def delivery(store: Store) -> Finding:
         what = f"Sending is {health.state}: {health.reason} ({counts})."
         return warning(what, fix) if health.state == "degraded" else error(what, fix)
     chosen = store.settings.delivery
-    if chosen == "worker" and stats.pending and not _is_led(store.outbox):
+    is_led = holder(store.outbox / LEADER_LOCK) is not None
+    if chosen == "worker" and stats.pending and not is_led:
         age = f", the oldest for {ago(health.oldest_pending)}" if health.oldest_pending else ""
         waiting = count_of(stats.pending, "view")
         what = f"Nobody sends at the moment; {waiting} waiting{age}."
@@ -258,7 +259,3 @@ def _letters(store: Store) -> int:
     finally:
         for admin in admins:
             admin.close()
-
-
-def _is_led(directory: Path | None) -> bool:
-    return directory is not None and holder(directory / LEADER_LOCK) is not None

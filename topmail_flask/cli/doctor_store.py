@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from flask import Flask
 from selectolax.lexbor import LexborHTMLParser
 
 from topmail_flask.app import AppState
@@ -147,7 +146,7 @@ class _Sink:
         """The page was not looked at by a shopper."""
 
 
-def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decision:
+def look(core: Core, address: str, shopper: Shopper | None) -> Decision:
     """What the extension decides about a page of the app, seen by ``shopper``; nothing is sent."""
     parts = urlsplit(address)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -174,7 +173,7 @@ def look(app: Flask, core: Core, address: str, shopper: Shopper | None) -> Decis
     try:
         # The shop's own receivers are not to hear of a page that nobody looks at.
         with product_viewed.muted(), view_dropped.muted():
-            response = app.test_client().get(path, base_url=base)
+            response = core.app.test_client().get(path, base_url=base)
             response.close()
     finally:
         core.watchers.remove(decisions.append)
@@ -239,7 +238,6 @@ class Store:
 
     def __init__(
         self,
-        app: Flask,
         state: AppState,
         *,
         home: str = "/",
@@ -248,7 +246,7 @@ class Store:
         surroundings: Path | None = None,
         proc: Path = Path("/proc"),
     ) -> None:
-        self.app = app
+        self.app = state.core.app
         self.state = state
         self.settings = state.core.settings
         self.delivery = state.core.delivery  # made before pages are asked for quietly
@@ -379,7 +377,7 @@ class Store:
         if not (self.settings.site_url or urlsplit(address).netloc):
             address = self.base_url + address
         with self._quietly():
-            return Context().run(look, self.app, self.state.core, address, None)
+            return Context().run(look, self.state.core, address, None)
 
     def close(self) -> None:
         """Close the connections to TopMail."""

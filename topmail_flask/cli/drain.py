@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.terminal import say
+from topmail_flask.cli.terminal import as_json_option, say
 from topmail_flask.core import core_of
 from topmail_flask.delivery.delivery import Delivery
 from topmail_flask.delivery.lifecycle import Wakeup
@@ -32,7 +31,7 @@ FLUSH_STEP = 0.25
     show_default=True,
     help="Seconds to try for; not with --follow.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @with_appcontext
 def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
     """Send the views that wait on this machine, and say what became of them.
@@ -47,8 +46,7 @@ def drain_command(follow: bool, timeout: float, as_json: bool) -> None:
     be sent, as without a key; with 2 for a wrong command line or configuration. Told to end, it
     waits for the call that it makes, for TOPMAIL_SHUTDOWN_TIMEOUT at the most.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    core = core_of(app)
+    core = core_of(None)
     if not core.is_enabled():
         raise click.ClickException("nothing is sent: set TOPMAIL_API_KEY (and not TOPMAIL_ENABLED)")
     if core.outbox_root is None:

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.app import state_of
 from topmail_flask.cli.doctor_configuration import shoppers
 from topmail_flask.cli.doctor_store import Finding, Level, Store, look
+from topmail_flask.cli.terminal import as_json_option
 from topmail_flask.core import Core
 from topmail_flask.extraction.extract import extract
 from topmail_flask.model.decision import Decision, Extraction, Trace
@@ -33,36 +33,35 @@ _OF_THE_PRODUCT = (Reason.NO_PRODUCT, Reason.INCOMPLETE, Reason.INVALID_PRODUCT)
 @click.option("--as", "email", metavar="EMAIL", help="Look at the page as this shopper.")
 @click.option("--html", "file", type=click.Path(exists=True, dir_okay=False), help="Read a file.")
 @click.option("--url", metavar="URL", help="With --html: the address of the page.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @with_appcontext
 def inspect_command(
     address: str | None, email: str | None, file: str | None, url: str | None, as_json: bool
 ) -> None:
     """Run a page through the app, send nothing, and say what would be sent and why."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    state = state_of(app)
+    state = state_of(None)
     core = state.core
     if bool(address) == bool(file) or bool(file) != bool(url):
         raise click.UsageError("give a URL or path of the store, or --html FILE with --url URL")
     if address:
-        _refuse_foreign(address, app, core)
+        _refuse_foreign(address, core)
     try:
         shopper = Shopper(email) if email else None
         if file and url:
             page = extract(Path(file).read_bytes(), url, settings=core.settings)
             decision = _of_file(page, shopper)
         else:
-            decision = look(app, core, str(address), shopper)
+            decision = look(core, str(address), shopper)
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from None
-    who = None if file else shoppers(Store(app, state))
+    who = None if file else shoppers(Store(state))
     report = _report(decision, who, anybody=email is None)
     click.echo(json.dumps(report, indent=2, ensure_ascii=False) if as_json else _text(report))
 
 
-def _refuse_foreign(address: str, app: Flask, core: Core) -> None:
+def _refuse_foreign(address: str, core: Core) -> None:
     host = urlsplit(address).hostname
-    own = [urlsplit(core.settings.site_url or "").hostname, app.config["SERVER_NAME"]]
+    own = [urlsplit(core.settings.site_url or "").hostname, core.app.config["SERVER_NAME"]]
     own = [name.partition(":")[0] for name in own if name]
     if host and own and host not in {*own, "localhost", "127.0.0.1"}:
         raise click.UsageError(

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from topmail_flask.cli.terminal import ago, count_of, iso, say
+from topmail_flask.cli.terminal import ago, as_json_option, count_of, iso, say
 from topmail_flask.core import core_of
 from topmail_flask.delivery.admin import (
     EntrySummary,
@@ -30,7 +30,6 @@ from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _DEADLY = (Reason.CONTACT_NOT_FOUND, Reason.REJECTED, Reason.REPLAYED_ERROR, Reason.INVALID_ROW)
 reason_option = click.option(
     "--reason",

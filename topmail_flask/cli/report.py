@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from topmail_flask.app import state_of
+from topmail_flask.app import AppState, state_of
 from topmail_flask.cli.doctor import as_plain, findings
 from topmail_flask.cli.doctor_configuration import function_name, installed_versions
 from topmail_flask.cli.doctor_store import Store
 from topmail_flask.cli.routes import routes
 from topmail_flask.cli.terminal import wrapped
-from topmail_flask.core import Core, core_of
+from topmail_flask.core import Core
 from topmail_flask.model.settings import PREFIX, Secret, Settings
 
 _ADDRESS = re.compile(r"[^\s\"'<>/]+@[^\s\"'<>/]+")
@@ -48,11 +47,9 @@ def report_command(output: Path | None) -> None:
     no key or password, no e-mail address, no contact, no product and no address of a product page.
     Read it before you send it.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    core = core_of(app)
     now = time.time()
     path = output or Path(time.strftime("topmail-report-%Y%m%d-%H%M%S.zip", time.gmtime(now)))
-    texts = {f"{name}.json": _text(part) for name, part in _parts(app, core).items()}
+    texts = {f"{name}.json": _text(part) for name, part in _parts(state_of(None)).items()}
     try:
         _write(path, texts)
     except FileExistsError:
@@ -63,8 +60,8 @@ def report_command(output: Path | None) -> None:
     click.echo(wrapped(_TO_WHOM))
 
 
-def _parts(app: Flask, core: Core) -> dict[str, Any]:
-    store = Store(app, state_of(app))
+def _parts(state: AppState) -> dict[str, Any]:
+    store, core = Store(state), state.core
     try:
         found = [(name, replace(finding, details=())) for name, finding in findings(store)]
     finally:
@@ -79,7 +76,7 @@ def _parts(app: Flask, core: Core) -> dict[str, Any]:
         "doctor": as_plain(found),
         "routes": [
             {"route": rule, "endpoint": endpoint, "views": what}
-            for rule, endpoint, what in routes(app)
+            for rule, endpoint, what in routes(core.app)
         ],
     }
     if store.outbox is not None:  # else only the store's own processes know

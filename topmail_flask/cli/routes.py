@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import with_appcontext
 from werkzeug.routing import Rule
 
-from topmail_flask.cli.terminal import say
+from topmail_flask.cli.terminal import as_json_option, say
 from topmail_flask.core import core_of
 from topmail_flask.extraction.attributes import VARIABLES
 from topmail_flask.extraction.page_purpose import doubt_about
@@ -30,12 +30,11 @@ _RENDERERS = {
 
 
 @click.command("routes")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @with_appcontext
 def routes_command(as_json: bool) -> None:
     """List every route with what would happen there: marked, by template, or never."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    found = list(routes(app))
+    found = list(routes(core_of(None).app))
     widths = [max(len(row[column]) for row in found) for column in (0, 1)]
     lines = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in found]
     report = [dict(zip(_COLUMNS, row, strict=True)) for row in found]

@@ -9,11 +9,13 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from topmail_flask.cli.doctor_api import parted
-from topmail_flask.cli.terminal import say, wrapped
+from topmail_flask.cli.terminal import as_json_option, say, wrapped
 from topmail_flask.core import Core, core_of
+from topmail_flask.delivery.attempt import Job, attempt
+from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
-from topmail_flask.delivery.kinds import BY_TYPE
-from topmail_flask.model.errors import Conflict, ContactNotFound, DeliveryError, InvalidValueError
+from topmail_flask.delivery.entry import Entry
+from topmail_flask.model.errors import ContactNotFound, DeliveryError, InvalidValueError
 from topmail_flask.model.events import ProductView
 from topmail_flask.model.product import Product
 from topmail_flask.model.shopper import Receipt, Shopper
@@ -34,7 +36,7 @@ _UNKNOWN = (
     help="Send it twice under one idempotency key, and say whether TopMail counted it once.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before --twice with a live key.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @with_appcontext
 def send_test_command(email: str, twice: bool, yes: bool, as_json: bool) -> None:
     """Send one clearly marked product view to TopMail, past the outbox, and print its receipt.
@@ -111,14 +113,9 @@ def _verdict(first: Receipt, second: Receipt) -> str:
 
 
 def _sent(core: Core, view: ProductView) -> Receipt | DeliveryError:
-    """What became of the view, with the same steps as for a shopper's."""
+    """What became of the view, by the very steps that a shopper's takes."""
+    shopper, creates = view.shopper, core.settings.unknown_contacts == "create"
+    new_contact = shopper if creates and shopper and shopper.may_become_contact else None
+    row = Row(Entry.of(view, identity=""), attempts=0, lease=0.0)
     with TopMailClient.of(core.settings) as client:
-        outcome = client.post(BY_TYPE[ProductView], view.key, view.body_bytes())
-        shopper, creates = view.shopper, core.settings.unknown_contacts == "create"
-        may_create = creates and shopper is not None and shopper.may_become_contact
-        if isinstance(outcome, ContactNotFound) and may_create and shopper is not None:
-            made = client.post_contact(shopper, subscribed=False)
-            if isinstance(made, DeliveryError) and not isinstance(made, Conflict):
-                return made
-            outcome = client.post(BY_TYPE[ProductView], view.key, view.body_bytes())
-        return outcome
+        return attempt(client, Job(row, new_contact)).result

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import click
 
 _WIDEST, _NARROWEST = 100, 30
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def wrapped(text: str, indent: int = 0) -> str:
