@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from importlib import metadata
-from types import TracebackType
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -229,12 +228,7 @@ class TopMailClient:
     def __enter__(self) -> TopMailClient:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -231,7 +231,8 @@ class Api:
             return replace(request, replay_of=first.number), response
         content_type = request.headers.get("Content-Type", "")
         try:
-            body = read_body(request.body, content_type) if operation.has_body else {}
+            has_body = request.method in {"POST", "PATCH"}
+            body = read_body(request.body, content_type) if has_body else {}
             outcome = operation.perform(
                 self._workspace, Call(request, self._assumptions, body, **arguments)
             )

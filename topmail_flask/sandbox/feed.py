@@ -22,15 +22,7 @@ from topmail_flask.sandbox.workspace import Workspace
 
 PAGE_SIZE = 200
 _NOT_FOR_CURL = {"host", "content-length", "connection", "accept-encoding", "accept", "user-agent"}
-_KINDS = {
-    "view": {"view", "duplicate"},
-    "fault": {"fault"},
-    "contact": {"contact"},
-    "duplicate": {"duplicate"},
-    "conversion": {"conversion"},
-    "automation": {"automation"},
-    "rejected": {"rejected"},
-}
+_SHOWN = {"view", "fault", "contact", "duplicate", "conversion", "automation", "rejected"}
 
 
 @dataclass(frozen=True)
@@ -184,10 +176,10 @@ class Entry:
 
     def fits(self, query: str, show: str, contact: Contact | None) -> bool:
         """Return whether a feed shows the entry: every word of ``query`` is somewhere in it."""
+        kinds = {"view", "duplicate"} if show == "view" else {show}
+        wanted = show not in _SHOWN or self.kind in kinds
         if show == "fault":
             wanted = self.fault is not None
-        else:
-            wanted = show not in _KINDS or self.kind in _KINDS[show]
         if wanted and contact is not None:
             wanted = self.contact_id == contact.id or (
                 self.email.casefold() == contact.email.casefold()
@@ -257,7 +249,7 @@ class Feed:
         return cls(
             workspace,
             query=arguments.get("q", ""),
-            show=show if show in _KINDS else "all",
+            show=show if show in _SHOWN else "all",
             contact=workspace.contacts.get(person) or workspace.find_contact(person),
             before=int(before) if before.isascii() and before.isdigit() else None,
         )
@@ -265,7 +257,7 @@ class Feed:
     @property
     def is_filtered(self) -> bool:
         """Whether there may be calls that it does not show."""
-        return bool(self.query.strip()) or self.show in _KINDS or self.contact is not None
+        return bool(self.query.strip()) or self.show in _SHOWN or self.contact is not None
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that fits, the newest first. Hold the workspace's lock meanwhile."""

@@ -106,7 +106,6 @@ class Operation:
 
     permission: str
     perform: Callable[[Workspace, Call], Outcome]
-    has_body: bool = False
 
 
 def track_product_view(workspace: Workspace, call: Call) -> Outcome:
@@ -327,19 +326,17 @@ def _whole_number(
 
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
-    ("POST", "/track/product-view"): Operation("", track_product_view, has_body=True),
-    ("POST", "/conversions"): Operation("conversions:write", record_conversion, has_body=True),
+    ("POST", "/track/product-view"): Operation("", track_product_view),
+    ("POST", "/conversions"): Operation("conversions:write", record_conversion),
     ("GET", "/conversions"): Operation("conversions:read", list_conversions),
-    ("POST", "/contacts"): Operation("contacts:write", create_contact, has_body=True),
+    ("POST", "/contacts"): Operation("contacts:write", create_contact),
     ("GET", "/contacts"): Operation("contacts:read", list_contacts),
     ("GET", "/contacts/<id>"): Operation("contacts:read", show_contact),
-    ("PATCH", "/contacts/<id>"): Operation("contacts:write", change_contact, has_body=True),
+    ("PATCH", "/contacts/<id>"): Operation("contacts:write", change_contact),
     ("DELETE", "/contacts/<id>"): Operation("contacts:delete", delete_contact),
     ("GET", "/automations"): Operation("flows:read", list_automations),
     ("GET", "/automations/<id>"): Operation("flows:read", show_automation),
-    ("PATCH", "/automations/<id>"): Operation("flows:write", change_automation, has_body=True),
-    ("POST", "/automations/<id>/trigger"): Operation(
-        "flows:write", trigger_automation, has_body=True
-    ),
+    ("PATCH", "/automations/<id>"): Operation("flows:write", change_automation),
+    ("POST", "/automations/<id>/trigger"): Operation("flows:write", trigger_automation),
 }
 """By method and path. Which permission a view needs is one of the assumptions."""

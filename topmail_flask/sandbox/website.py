@@ -66,7 +66,6 @@ class Pages:
     ) -> None:
         self._workspace = workspace
         self._api = api
-        self._keys = keys
         self._templates = app.jinja_env
         self._templates.filters.update(
             clock=_clock, money=_money, seconds=_seconds, tail=_tail, timestamp=timestamp
