@@ -53,11 +53,12 @@ def test_what_waits_goes_back_to_the_disk_in_its_order(tmp_path: Path) -> None:
     ring, written, books = RingBuffer(), journal(tmp_path / "box"), outbox(tmp_path / "box")
     for number in range(3):
         ring.put(entry(number))
-    assert ring.flush_to(lambda _: False) == 0
+    ring.flush_to(lambda _: False)
     assert len(ring) == 3
     takes_two = iter([True, True, False])
-    assert ring.flush_to(lambda entry: written.append(entry) and next(takes_two)) == 2
-    assert ring.flush_to(written.append) == 1
+    ring.flush_to(lambda entry: written.append(entry) and next(takes_two))
+    assert len(ring) == 1
+    ring.flush_to(written.append)
     assert len(ring) == ring.stats().accepted == 0
     import_all(books)
     assert {"key-0", "key-1", "key-2"} == set(drain(books))

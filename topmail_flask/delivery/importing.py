@@ -78,17 +78,15 @@ class ImportReport:
     """What one import brought.
 
     :ivar imported: entries that wait now.
-    :ivar arrived: whose they are, by identity; True: a purchase is among them.
+    :ivar arrived: whose they are, by identity, in the order in which they came.
     :ivar dropped: entries that do not wait, as they came, each with its reason.
-    :ivar torn: lines that could not be read.
     :ivar more: whether the limit ended it.
     :ivar fault: empty, or why it could not be done: ``"full"``, ``"busy"``, ``"unusable"``.
     """
 
     imported: int = 0
-    arrived: dict[str, bool] = field(default_factory=dict)
+    arrived: dict[str, None] = field(default_factory=dict)
     dropped: Dropped = field(default_factory=list)
-    torn: int = 0
     more: bool = False
     fault: str = ""
 
@@ -101,8 +99,7 @@ class _Intake:
     limits: Limits
     now: float
     imported: int = 0
-    torn: int = 0
-    arrived: dict[str, bool] = field(default_factory=dict)
+    arrived: dict[str, None] = field(default_factory=dict)
     dropped: Dropped = field(default_factory=list)
     _rows: list[tuple[str, float, str, bytes, bool, float]] = field(default_factory=list)
     _contacts: dict[str, str] = field(default_factory=dict)
@@ -134,7 +131,6 @@ class _Intake:
         self._insert()
         for line in moves:  # last: what other processes have accepted before goes with it
             self._move(Entry.from_line(line))
-        count_dropped(self.connection, Reason.TORN, self.torn, accepted=self.torn)
         for reason, amount in self._refused.items():
             count_dropped(self.connection, reason, amount, accepted=amount)
         self.connection.executemany(
@@ -148,7 +144,7 @@ class _Intake:
             try:
                 headed.append((header_of(line), line))
             except ValueError:
-                self.torn += 1
+                self._refused[Reason.TORN] += 1
         return headed
 
     def _look_up(self, headers: Sequence[EntryHeader]) -> None:
@@ -298,8 +294,7 @@ class _Intake:
         inserted = self.connection.total_changes - before
         self.imported += inserted
         add(self.connection, {"accepted": inserted})
-        for _, _, identity, _, is_due, _ in self._rows:
-            self.arrived[identity] = is_due or self.arrived.get(identity, False)
+        self.arrived |= dict.fromkeys(identity for _, _, identity, _, _, _ in self._rows)
         self._rows.clear()
 
 
@@ -313,12 +308,7 @@ def import_lines(
     intake = _Intake(connection, limits, now)
     intake.take(lines)
     make_room(connection, limits, intake.dropped)
-    return ImportReport(
-        imported=intake.imported,
-        arrived=intake.arrived,
-        torn=intake.torn,
-        dropped=intake.dropped,
-    )
+    return ImportReport(intake.imported, intake.arrived, intake.dropped)
 
 
 def import_portions(

@@ -283,19 +283,15 @@ class RingBuffer:
                 taken.append(Entry.from_line(line))
         return taken
 
-    def flush_to(self, append: Callable[[Entry], bool]) -> int:
-        """Gives what waits to ``append`` until that returns False.
-
-        :returns: how many entries it took.
-        """
-        poured = 0
+    def flush_to(self, append: Callable[[Entry], bool]) -> None:
+        """Gives what waits to ``append`` until that returns False."""
         for _ in range(len(self)):
             for entry in self.take(1):
                 if not append(entry):
-                    self._put_back(entry)
-                    return poured
-                poured += 1
-        return poured
+                    line = entry.to_line()
+                    self._bytes += len(line)
+                    self.lines.appendleft(line)
+                    return
 
     def forget(self, identities: Collection[str], reason: Reason) -> list[Entry]:
         """Drops what waits for these identities, and counts it under ``reason``."""
@@ -313,11 +309,6 @@ class RingBuffer:
         found = self.take(len(self))
         self._dropped[reason] += len(found)
         return found
-
-    def _put_back(self, entry: Entry) -> None:
-        line = entry.to_line()
-        self._bytes += len(line)
-        self.lines.appendleft(line)
 
     def __len__(self) -> int:
         return len(self.lines) if self._pid == os.getpid() else 0

@@ -215,19 +215,12 @@ class Pace:
             self.pause = None
             self._proven = True
 
-    def failed(self, error: DeliveryError, now: float, wall: float) -> Pause | None:
-        """A call failed in a way that concerns every call.
-
-        :returns: the pause that begins now, if one does.
-        """
+    def failed(self, error: DeliveryError, now: float, wall: float) -> None:
+        """A call failed in a way that concerns every call; a pause may begin."""
         self._proven = False
         wait = self._wait_after(error, wall)
-        if wait is None:
-            return None
-        pause = Pause(now + wait, error.code, str(error))
-        if self.pause is None or pause.until > self.pause.until:
-            self.pause = pause
-        return self.pause
+        if wait is not None and (self.pause is None or now + wait > self.pause.until):
+            self.pause = Pause(now + wait, error.code, str(error))
 
     def _wait_after(self, error: DeliveryError, wall: float) -> float | None:
         if isinstance(error, RateLimited):

@@ -170,12 +170,10 @@ class Runner:
             self._warn_if_stuck()
 
     def _warn_if_stuck(self) -> None:
-        stuck_for = self.stuck_for
-        if stuck_for is not None and stuck_for > health.STUCK_AFTER:
-            now = self._monotonic()
-            if now >= self._warn_at:
-                self._warn_at = now + WARNING_INTERVAL
-                logger.warning("TopMail: a receiver of delivery's signals does not return.")
+        stuck_for, now = self.stuck_for, self._monotonic()
+        if stuck_for is not None and stuck_for > health.STUCK_AFTER and now >= self._warn_at:
+            self._warn_at = now + WARNING_INTERVAL
+            logger.warning("TopMail: a receiver of delivery's signals does not return.")
 
     @property
     def outbox(self) -> Outbox | None:
@@ -203,17 +201,15 @@ class Runner:
         if self._leader is not None:
             self._leader.stop(moment)
 
-    def join(self, moment: float) -> bool:
+    def join(self, moment: float) -> None:
         """Wait for the thread's end until a moment of the monotonic clock."""
         thread = self._thread
         if thread is None or self._pid != os.getpid() or thread is threading.current_thread():
-            return True
+            return
         # Not by join alone: before Python 3.13 a join that a signal's handler breaks off by an
         # exception takes the thread for ended.
-        done = self._done.wait(max(0.0, moment - self._monotonic()))
-        if done:
+        if self._done.wait(max(0.0, moment - self._monotonic())):
             thread.join(max(0.0, moment - self._monotonic()))
-        return done
 
     def _start(self) -> None:
         # Whoever comes second, a signal handler in between included, leaves it to the first.
