@@ -15,11 +15,11 @@ from topmail_flask.delivery.attempt import Job, Lot, SenderThreads
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.health import health_of
-from topmail_flask.delivery.journal import Journal
+from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import Chance, Intake, Sender
+from topmail_flask.delivery.sender import Chance, Sender
 from topmail_flask.model.events import Event, ProductView, Purchase, new_key
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.product import Product
@@ -82,7 +82,8 @@ class World:
                 lambda view, receipt: self.delivered.append((view, receipt)),
                 lambda view, reason: self.dropped.append((view, reason)),
             ),
-            Intake(self.directory, self.journal),
+            RingBuffer(),
+            self.journal,
             Chance(self.clock, self.monotonic, self.random.random),
         )
 

@@ -203,13 +203,14 @@ place.chmod(0o500)
 written, books = journal(place / "outbox", clock), outbox(place / "outbox", clock)
 assert not written.append(entry(1))
 assert books.import_entries([entry(2)]).imported == 1
-print(bool(written.degraded), bool(books.degraded), end=" ")
+print(bool(written.degraded), bool(books.file.degraded), end=" ")
 place.chmod(0o700)
 clock.now += 60
 assert written.append(entry(3))
 import_all(books)
 books.import_entries([])
-print(sorted(drain(books)), repr(written.degraded), repr(books.degraded), books.stats().balanced)
+why = repr(written.degraded), repr(books.file.degraded)
+print(sorted(drain(books)), *why, books.stats().balanced)
 written.close(), books.close()
 """
     wanted = "True True ['key-2', 'key-3'] '' '' True"

@@ -139,7 +139,7 @@ def test_a_leader_without_a_disk_leaves_most_views_in_the_journals(tmp_path: Pat
     (directory / "outbox.sqlite3").rmdir()
     clock.now += 61
     fill(books, [])
-    assert not books.degraded
+    assert not books.file.degraded
     import_all(books)
     assert len(drain(books, 500)) == 2999
     assert books.stats().delivered == 3000
@@ -171,14 +171,14 @@ def test_a_directory_that_cannot_be_made_again_is_waited_for(tmp_path: Path) -> 
     clock.now += 2
     assert not written.append(entry(3))
     fill(books, [entry(4)])
-    assert books.degraded
+    assert books.file.degraded
     assert drain(books) == ["key-4"]
     (tmp_path / "shop").unlink()
     clock.now += 61
     assert written.append(entry(5))
     fill(books, [])
     import_all(books)
-    assert not books.degraded
+    assert not books.file.degraded
     assert sorted(drain(books)) == ["key-1", "key-2", "key-5"]
     assert books.stats().balanced
     books.close()

@@ -153,7 +153,7 @@ def test_without_a_disk_the_same_books_are_kept_in_memory() -> None:
     fill(books, [entry(number) for number in range(11_000)])
     assert books.stats().pending <= 10_000
     assert books.stats().reasons[Reason.OVERFLOW] >= 1000
-    assert books.degraded
+    assert books.file.degraded
     books.dead_letter(books.claim(1)[0], Reason.REJECTED)
     assert len(drain(books, 500)) == books.stats().delivered
     assert books.stats().pending == 0

@@ -95,7 +95,7 @@ def test_a_directory_that_others_can_write_to_is_refused_once(
     assert "chmod 700" in written.degraded
     books = outbox(directory)
     assert books.import_entries([entry()]).imported == 1
-    assert "chmod 700" in books.degraded
+    assert "chmod 700" in books.file.degraded
     assert not list(directory.iterdir())
 
 
@@ -117,7 +117,7 @@ def test_the_outbox_file_is_no_symbolic_link(tmp_path: Path) -> None:
     (directory / "outbox.sqlite3").symlink_to(victim)
     books = outbox(directory)
     assert books.import_entries([entry()]).imported == 1
-    assert "symbolic link" in books.degraded
+    assert "symbolic link" in books.file.degraded
     assert victim.read_bytes() == b""
 
 

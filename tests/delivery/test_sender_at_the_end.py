@@ -9,7 +9,7 @@ from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.journal import RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.receivers import Receivers
-from topmail_flask.delivery.sender import Intake, Sender
+from topmail_flask.delivery.sender import Sender
 from topmail_flask.model.errors import RetryLater
 from topmail_flask.model.settings import Settings
 
@@ -21,7 +21,7 @@ def test_what_was_accepted_since_the_last_turn_keeps_the_leader() -> None:
         RingBuffer(),
     )
     crew = SenderThreads(TopMailClient.of(settings), Wakeup())
-    sender = Sender(outbox(None), crew, settings, Receivers(None, None), Intake(ring=ring))
+    sender = Sender(outbox(None), crew, settings, Receivers(None, None), ring)
     assert not sender.useful
     ring.put(entry())
     assert sender.useful

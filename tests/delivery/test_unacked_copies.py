@@ -41,7 +41,7 @@ def copies(there: Broker) -> Iterator[UnackedCopies]:
     with Celery("shop", set_as_current=False) as celery:
         celery.config_from_object(there.config())
         with celery.connection_for_write() as connection:
-            yield UnackedCopies(connection.default_channel, "account")
+            yield UnackedCopies(connection, "account")
 
 
 def is_swept(there: Broker, redis: Redis) -> bool:

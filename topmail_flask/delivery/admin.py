@@ -385,7 +385,7 @@ class OutboxAdmin:
             if report.fault:
                 faults += 1
                 if report.fault != "busy" or faults >= BUSY_TRIES:
-                    raise _unavailable(report.fault, self._outbox.degraded)
+                    raise _unavailable(report.fault, self._file.degraded)
             elif not report.more:
                 return
 

@@ -106,9 +106,7 @@ def content(answer: Answer, kind: type[Any] = dict) -> Any:
 
 def reaction(answer: Answer) -> DeliveryError:
     """The error of an answer that is no success."""
-    status, error = answer.status, _json_object(answer).get("error")
-    error_fields = error if isinstance(error, dict) else {}
-    code = _code(answer)
+    status, code = answer.status, _code(answer)
     if status == 429:
         wait = retry_after(answer.headers, time.time())
         return RateLimited("rate_limited", status=status, fix="Wait", wait=wait or 60.0)
@@ -131,15 +129,19 @@ def reaction(answer: Answer) -> DeliveryError:
         return SendingBlocked(code, status=status, fix=FIXES[code])
     if status == 409:
         return Conflict(code or "conflict", status=status, fix="The key is in use; try later")
-    path = error_fields.get("path")
+    path = _error(answer).get("path")
     fields = (path,) if isinstance(path, str) and _FIELD.match(path) else ()
     fix = f"Field: {path}" if fields else ""
     return CallRejected(code or "rejected", status=status, fields=fields, fix=fix)
 
 
-def _code(answer: Answer) -> str:
+def _error(answer: Answer) -> dict[str, Any]:
     error = _json_object(answer).get("error")
-    text = error.get("code") if isinstance(error, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _code(answer: Answer) -> str:
+    text = _error(answer).get("code")
     return text if isinstance(text, str) and _CODE.match(text) else ""
 
 

@@ -350,9 +350,22 @@ class Publisher:
 
         def publish(connection: Any) -> None:
             if self.keeps_copies:
-                turn = time.time() + countdown
-                self._unacked_copies(connection, account).keep(key, line, turn)
-            self._send(connection, account, line, key, retries, countdown)
+                UnackedCopies(connection, account).keep(key, line, time.time() + countdown)
+            self._app.send_task(
+                TASK,
+                (account, line),
+                task_id=key,
+                retries=retries,
+                countdown=countdown or None,
+                connection=connection,
+                serializer="json",
+                retry=False,
+                ignore_result=True,
+                add_to_parent=False,
+                mandatory=True,
+                confirm_timeout=CONFIRM_TIMEOUT,
+                **_HIDDEN,
+            )
 
         try:
             self._connected(publish)
@@ -371,7 +384,7 @@ class Publisher:
         """
 
         def end(connection: Any) -> list[tuple[str, str]]:
-            copies = self._unacked_copies(connection, account)
+            copies = UnackedCopies(connection, account)
             before = copies.end(key)
             return [] if before is None else copies.lost(before)
 
@@ -395,29 +408,6 @@ class Publisher:
             raise
         self._idle.append(connection)
         return result
-
-    def _send(
-        self, connection: Any, account: str, line: str, key: str, retries: int, countdown: float
-    ) -> None:
-        self._app.send_task(
-            TASK,
-            (account, line),
-            task_id=key,
-            retries=retries,
-            countdown=countdown or None,
-            connection=connection,
-            serializer="json",
-            retry=False,
-            ignore_result=True,
-            add_to_parent=False,
-            mandatory=True,
-            confirm_timeout=CONFIRM_TIMEOUT,
-            **_HIDDEN,
-        )
-
-    @staticmethod
-    def _unacked_copies(connection: Any, account: str) -> UnackedCopies:
-        return UnackedCopies(connection.default_channel, account)
 
     def _connection(self) -> Any:
         connection = self._app.connection_for_write()
@@ -453,13 +443,14 @@ class UnackedCopies:
     worked off, its own task is lost and is published again, under its key. Nothing is taken for
     lost because the queue is long, or because nobody works it off.
 
-    :param channel: of Celery's connection to Redis.
+    :param connection: Celery's to Redis.
     :param account: names the app and its key; its tasks go through one queue.
     :ivar patience: seconds after which a copy is old: the transport's ``visibility_timeout``, after
         which Celery hands out again what it knows a worker to have.
     """
 
-    def __init__(self, channel: Any, account: str) -> None:
+    def __init__(self, connection: Any, account: str) -> None:
+        channel = connection.default_channel
         # Not the channel's own client: which commands it prefixes depends on kombu's version.
         from redis import Redis  # noqa: PLC0415  # not installed where RabbitMQ is used
 

@@ -211,11 +211,11 @@ class Delivery:
         outbox = self._outbox()
         journal = self._journal.check() if self._journal else ""
         self._wiring.save_ring()
-        directory = self._directory
+        directory, file = self._directory, outbox.file
         elsewhere = seconds_since_heartbeat(directory / LEADER_LOCK) if directory else None
         return health_of(
             outbox.state(),
-            degraded=outbox.degraded or journal or (why_unusable(directory) if directory else ""),
+            degraded=file.degraded or journal or (why_unusable(directory) if directory else ""),
             stuck_for=max(self._runner.stuck_for or 0.0, elsewhere or 0.0),
             nobody_can=elsewhere is None and not self._runner.can_run,
             pending=self._waiting(),

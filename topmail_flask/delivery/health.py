@@ -44,14 +44,12 @@ class DeliveryState:
     :ivar pause_reason: why, e.g. ``"unauthorized"``.
     :ivar last_success: when TopMail last took a view.
     :ivar oldest_pending: time of the view that waits longest in the outbox.
-    :ivar degraded: why nothing is kept on disk, or "".
     """
 
     paused_until: float | None = None
     pause_reason: str = ""
     last_success: float | None = None
     oldest_pending: float | None = None
-    degraded: str = ""
 
 
 def health_of(

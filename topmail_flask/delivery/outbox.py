@@ -106,11 +106,6 @@ class Outbox:
         self._ledger_kept_at = float("-inf")
         self._seen_version: tuple[object, ...] = ()
 
-    @property
-    def degraded(self) -> str:
-        """Why nothing is kept on disk, or ""."""
-        return self.file.degraded
-
     def leave_memory(self) -> bool:
         """Whether all that was in memory is in the directory now; then this is to be closed."""
         return self.write() and self.file.leave_memory()
@@ -451,7 +446,6 @@ class Outbox:
             pause_reason=str(noted.get("pause_reason") or ""),
             last_success=number(noted.get("last_success")),
             oldest_pending=min(filter(None, waiting), default=None),
-            degraded=self.degraded,
         )
 
     def pending(self) -> int:

@@ -103,7 +103,7 @@ class Wiring:
         from topmail_flask.delivery.attempt import SenderThreads  # noqa: PLC0415  # loaded above
         from topmail_flask.delivery.client import TopMailClient  # noqa: PLC0415
         from topmail_flask.delivery.outbox import Outbox  # noqa: PLC0415
-        from topmail_flask.delivery.sender import Chance, Intake, Sender  # noqa: PLC0415
+        from topmail_flask.delivery.sender import Chance, Sender  # noqa: PLC0415
 
         settings, receivers = self.settings, self.receivers
         if settings.delivery == "celery":
@@ -120,7 +120,8 @@ class Wiring:
             threads,
             settings,
             receivers,
-            Intake(self.directory, self.journal, self.ring),
+            self.ring,
+            self.journal,
             Chance(self.clock, self.monotonic),
         )
 

@@ -7,8 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from topmail_flask.delivery.attempt import LOT_SECONDS, LOT_VIEWS, Job, SenderThreads
 from topmail_flask.delivery.claiming import Row
@@ -33,20 +32,6 @@ BATCH_SECONDS, BATCH_OUTCOMES = 0.05, 128
 
 
 @dataclass(frozen=True)
-class Intake:
-    """Where views come from beside the outbox.
-
-    :ivar directory: of the outbox; None: in memory.
-    :ivar journal: this process's own journal, if it has one.
-    :ivar ring: what this process holds in memory.
-    """
-
-    directory: Path | None = None
-    journal: Journal | None = None
-    ring: RingBuffer = field(default_factory=RingBuffer)
-
-
-@dataclass(frozen=True)
 class Chance:
     """Clocks and dice, for a test to move."""
 
@@ -61,6 +46,8 @@ class Sender:
     Only the thread that leads calls it.
 
     :param receivers: told what became of each view.
+    :param ring: what this process holds in memory.
+    :param journal: this process's own journal, if it has one.
     """
 
     def __init__(
@@ -69,17 +56,16 @@ class Sender:
         threads: SenderThreads,
         settings: Settings,
         receivers: Receivers,
-        intake: Intake | None = None,
-        chance: Chance | None = None,
+        ring: RingBuffer,
+        journal: Journal | None = None,
+        chance: Chance = Chance(),
     ) -> None:
-        intake, chance = intake or Intake(), chance or Chance()
         self.outbox = outbox
         self._threads = threads
         self._senders = settings.senders
         self._receivers = receivers
-        self._directory = intake.directory
-        self._journal = intake.journal
-        self._ring = intake.ring
+        self._ring = ring
+        self._journal = journal
         self._clock, self._monotonic, dice = chance.clock, chance.monotonic, chance.dice
         self._notices = Notices()
         self._pace = Pace(senders=settings.senders, rate=settings.rate, dice=dice)
@@ -220,8 +206,8 @@ class Sender:
     def _tidy(self, now: float) -> None:
         self._receivers.all_dropped(self.outbox.expire())
         self.outbox.tidy()
-        if self._directory is not None:
-            for sibling in siblings(self._directory):
+        if (directory := self.outbox.file.directory) is not None:
+            for sibling in siblings(directory):
                 if self.outbox.adopt(sibling):
                     self._claim_at = now
 
