@@ -140,10 +140,7 @@ class TopMailClient:
         :param contact_id: TopMail's id of the contact, see :meth:`find_contact`.
         :raises InvalidValueError: a value that cannot be right.
         """
-        known = Shopper(email, contact_id, first_name, last_name, attributes)
-        names = ("email", "first_name", "last_name", "attributes")
-        fields = {name: getattr(known, name) for name in names}
-        changes = {name: value for name, value in fields.items() if value is not None}
+        changes = _fields(Shopper(email, contact_id, first_name, last_name, attributes))
         if subscribed is not None:
             changes["subscribed"] = subscribed
         return _raised(self._contact("PATCH", f"/contacts/{quote(contact_id, safe='')}", changes))
@@ -182,11 +179,7 @@ class TopMailClient:
         """Create a contact; the error is returned. :class:`Conflict` says that it exists."""
         if shopper.email is None:
             raise InvalidValueError("email", "is missing: a contact is created by its address")
-        fields: dict[str, object] = {"email": shopper.email, "subscribed": subscribed}
-        for name in ("first_name", "last_name", "attributes"):
-            value = getattr(shopper, name)
-            if value is not None:
-                fields[name] = value
+        fields = {"email": shopper.email, "subscribed": subscribed} | _fields(shopper)
         if self.contact_list is not None:
             fields["list_id"] = self.contact_list
         return self._contact("POST", "/contacts", fields)
@@ -233,6 +226,13 @@ class TopMailClient:
 
     def __repr__(self) -> str:
         return "<TopMailClient>"
+
+
+def _fields(shopper: Shopper) -> dict[str, object]:
+    """What is known of a shopper and a contact has as well."""
+    names = ("email", "first_name", "last_name", "attributes")
+    fields = {name: getattr(shopper, name) for name in names}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _raised(outcome: _Value | DeliveryError) -> _Value:
