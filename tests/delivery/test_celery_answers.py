@@ -18,6 +18,7 @@ from tests.delivery.chaos import Chaos, error, status
 from tests.delivery.views import EMAIL, view_of
 from topmail_flask.delivery import celery as delivery
 from topmail_flask.delivery.celery import Account
+from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.model.events import ProductView
@@ -53,7 +54,7 @@ def account(chaos: Chaos, now: list[float], **settings: object) -> Account:
 
 
 def sent(account: Account, view: ProductView, tries: int = 0) -> Receipt | Reason | Entry | float:
-    return account.send(Entry.of(view, identity="someone"), view, tries)
+    return account.send(Row(Entry.of(view, identity="someone"), tries, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -114,10 +115,10 @@ def test_a_contact_whose_id_is_not_known_any_more_is_told_by_its_address_under_a
     by_id = replace(Entry.of(view_of("a"), identity="someone"), contact_id="contact-of-ann")
     worker = account(chaos, [0.0], unknown_contacts="create")
     chaos.answers(error(404, "contact_not_found"))
-    again = worker.send(by_id, by_id.event(), 0)
+    again = worker.send(Row(by_id, 0, 0.0))
     assert isinstance(again, Entry)
     carried = Entry.from_line(again.to_line())
-    assert isinstance(worker.send(carried, carried.event(), 0), Receipt)
+    assert isinstance(worker.send(Row(carried, 0, 0.0)), Receipt)
     first, second = chaos.calls
     assert first.key == by_id.key != second.key
     assert b"contact-of-ann" in first.body

@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 from topmail_flask.cli.doctor_api import parted
 from topmail_flask.cli.terminal import as_json_option, say, wrapped
 from topmail_flask.core import Core, core_of
-from topmail_flask.delivery.attempt import Job, attempt
+from topmail_flask.delivery.attempt import attempt, job_of
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry
@@ -114,8 +114,7 @@ def _verdict(first: Receipt, second: Receipt) -> str:
 
 def _sent(core: Core, view: ProductView) -> Receipt | DeliveryError:
     """What became of the view, by the very steps that a shopper's takes."""
-    shopper, creates = view.shopper, core.settings.unknown_contacts == "create"
-    new_contact = shopper if creates and shopper and shopper.may_become_contact else None
     row = Row(Entry.of(view, identity=""), attempts=0, lease=0.0)
+    job = job_of(row, creates=core.settings.unknown_contacts == "create")
     with TopMailClient.of(core.settings) as client:
-        return attempt(client, Job(row, new_contact)).result
+        return attempt(client, job).result

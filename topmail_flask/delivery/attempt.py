@@ -44,6 +44,15 @@ class Job:
     called_off: bool = False
 
 
+def job_of(row: Row, *, creates: bool) -> Job:
+    """The job for a row.
+
+    :param creates: whether a shopper whom TopMail does not know may become a contact.
+    """
+    shopper = row.event.shopper if creates and not row.entry.contact_id else None
+    return Job(row, shopper if shopper and shopper.may_become_contact else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a job.

@@ -36,7 +36,7 @@ from celery import shared_task
 from celery.exceptions import Reject
 from celery.signals import worker_process_shutdown
 
-from topmail_flask.delivery.attempt import Job, Outcome, attempt, outcome_of
+from topmail_flask.delivery.attempt import Job, Outcome, attempt, job_of, outcome_of
 from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry
@@ -51,7 +51,6 @@ from topmail_flask.model.errors import (
     RetryLater,
     SendingBlocked,
 )
-from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Receipt
@@ -152,7 +151,8 @@ def _send(task: Any, account: str, line: str) -> bool:
     served = _served(account)
     try:
         entry = Entry.from_line(line.encode())
-        event = entry.event()
+        row = Row(entry, task.request.retries, 0.0)
+        event = row.event
     except ValueError:
         logger.warning("TopMail: a task of %s is damaged and was given up.", TASK)
         return True
@@ -168,7 +168,7 @@ def _send(task: Any, account: str, line: str) -> bool:
     if wait:
         _again(task, account, line, entry.key, wait)
         return False
-    end = served.send(entry, event, task.request.retries)
+    end = served.send(row)
     if isinstance(end, Receipt):
         served.receivers.delivered(event, end)
         return True
@@ -263,20 +263,17 @@ class Account:
         """Seconds for which no call may be made."""
         return self._pace.wait_of_pause(self._monotonic())
 
-    def send(self, entry: Entry, event: Event, tries: int) -> Receipt | Reason | Entry | float:
+    def send(self, row: Row) -> Receipt | Reason | Entry | float:
         """Make one attempt.
 
-        :param tries: attempts before this one.
         :returns: the receipt; or why the view will never be sent; or what to send instead, at once;
             or seconds until the next try.
         """
-        shopper, creates = event.shopper, self.settings.unknown_contacts == "create"
-        new_contact = shopper if creates and shopper and shopper.may_become_contact else None
+        entry, creates = row.entry, self.settings.unknown_contacts == "create"
         known = self._unknown.get(entry.identity)
         if known and not creates and known.ask_at > self._monotonic():
             return Reason.CONTACT_NOT_FOUND
-        job = Job(Row(entry, tries, 0.0), None if entry.contact_id else new_contact)
-        outcome = outcome_of(self._attempt, job)
+        outcome = outcome_of(self._attempt, job_of(row, creates=creates))
         error, now = outcome.result, self._monotonic()
         if isinstance(error, Receipt):
             self._pace.answered(now)
@@ -290,10 +287,12 @@ class Account:
             unknown = outcome.refused or isinstance(error, ContactNotFound)
             self._note(f"{entry.kind} {entry.key} was refused for good: {error.code}.", now)
             if unknown:
-                self._remember_unknown(entry.identity, now)
+                if len(self._unknown) >= MOST_UNKNOWN:
+                    self._unknown.clear()
+                self._unknown[entry.identity] = UnknownContact.after(known, now)
             return Reason.CONTACT_NOT_FOUND if unknown else Reason.REJECTED
-        again = backoff(tries + 1, self._dice())
-        if isinstance(error, (Conflict, CallRejected)):
+        again = backoff(row.attempts + 1, self._dice())
+        if isinstance(error, Conflict):
             self._pace.answered(now)
         elif outcome.refused:
             again = max(again, BLOCKED_PROBE_INTERVAL)
@@ -302,12 +301,6 @@ class Account:
             self._note(f"views are sent later: {error}", now)
         asked = error.wait if isinstance(error, RetryLater) and error.wait else 0.0
         return max(again, asked, self._pace.wait_of_pause(now))
-
-    def _remember_unknown(self, identity: str, now: float) -> None:
-        if len(self._unknown) >= MOST_UNKNOWN:
-            self._unknown.clear()
-        known = self._unknown.get(identity)
-        self._unknown[identity] = UnknownContact.after(known.refusals + 1 if known else 1, now)
 
     def _attempt(self, job: Job) -> Outcome:
         if self._client is None:

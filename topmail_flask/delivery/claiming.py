@@ -203,8 +203,9 @@ class UnknownContact:
     ask_at: float
 
     @classmethod
-    def after(cls, refusals: int, now: float) -> UnknownContact:
-        """What is remembered after so many refusals."""
+    def after(cls, known: UnknownContact | None, now: float) -> UnknownContact:
+        """What is remembered after one more refusal."""
+        refusals = known.refusals + 1 if known else 1
         return cls(refusals, now + ASK_AGAIN_AFTER[min(refusals, len(ASK_AGAIN_AFTER)) - 1])
 
 

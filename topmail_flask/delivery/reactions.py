@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from topmail_flask.delivery.attempt import Job, Outcome
+from topmail_flask.delivery.attempt import Job, Outcome, job_of
 from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.importing import LONGEST_WAIT
 from topmail_flask.delivery.outbox import Outbox
@@ -112,12 +112,7 @@ class Reactions:
         is_new_view = row.entry.kind == "view" and row.entry.key not in self._histories
         if is_new_view and unknown and wall < unknown.ask_at:
             return Reason.CONTACT_NOT_FOUND
-        if not self._creates or row.entry.contact_id:
-            return Job(row)
-        shopper = row.event.shopper
-        if shopper is None or not shopper.may_become_contact:
-            return Job(row)
-        return Job(row, shopper if wall >= self._creation_paused_until else None)
+        return job_of(row, creates=self._creates and wall >= self._creation_paused_until)
 
     def settle(self, outcome: Outcome, now: float, wall: float) -> Receipt | Reason | None:
         """Settle a view. Returns the receipt, or why it will never be sent, or None: later.
@@ -181,11 +176,10 @@ class Reactions:
                 return None
             if self._creates:
                 return Reason.CONTACT_NOT_FOUND
-            known = self._unknown.get(row.entry.identity)
-            unknown = UnknownContact.after(known.refusals + 1 if known else 1, wall)
-            self._unknown[row.entry.identity] = unknown
-            self._learnt_at[row.entry.identity] = wall
-            self._outbox.remember_unknown(row.entry.identity, unknown)
+            identity = row.entry.identity
+            unknown = UnknownContact.after(self._unknown.get(identity), wall)
+            self._unknown[identity], self._learnt_at[identity] = unknown, wall
+            self._outbox.remember_unknown(identity, unknown)
             return Reason.CONTACT_NOT_FOUND
         if isinstance(error, CallRejected):
             named = f" (fields: {', '.join(error.fields)})" if error.fields else ""
