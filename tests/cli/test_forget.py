@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 
+import pytest
+
+from tests.cli.drain_store import create_app
 from tests.cli.operated import ANN, BOB, LivingStore, OperatedStore
 from tests.conftest import missing
+from topmail_flask.app import state_of
+from topmail_flask.model.shopper import Shopper
 from topmail_flask.sandbox import Sandbox
 
 
@@ -53,6 +58,23 @@ def test_what_a_former_key_left_behind_is_forgotten_too(
     assert operated.told("forget", BOB, TOPMAIL_API_KEY=f"{topmail.api_key}x")["removed"] == 2
     assert BOB.encode() not in operated.bytes_on_disk()
     assert (operated.stats.dropped, operated.stats.balanced) == (2, True)
+
+
+def test_what_a_former_key_holds_by_the_contacts_id_alone_is_forgotten_too(
+    operated: OperatedStore, topmail: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F159, F187: whose id that is, only the outbox of the new key knows."""
+    contact = topmail.add_contact(BOB)
+    monkeypatch.setenv("TOPMAIL_API_KEY", f"{topmail.api_key}x")
+    former = create_app()
+    with former.app_context():
+        buyer = Shopper(contact_id=contact)
+        state_of(former).events.purchase("order-1", (buyer, None), {})
+    monkeypatch.setenv("TOPMAIL_API_KEY", topmail.api_key)
+    operated.looks(1, shopper=BOB)
+    assert operated.told("drain")["delivered"] == 1
+    assert operated.told("forget", BOB)["removed"] == 1
+    assert contact.encode() not in operated.bytes_on_disk()
 
 
 def test_other_shoppers_stay(operated: OperatedStore, topmail: Sandbox) -> None:

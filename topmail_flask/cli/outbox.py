@@ -223,12 +223,13 @@ def forget_command(email: str, contact_ids: tuple[str, ...], as_json: bool) -> N
     removed: Counter[str] = Counter()
     known = set(shoppers)
     with outboxes() as admins:
-        for admin in admins:
-            if admin.exists:
-                identities = [admin.identity_of(shopper) for shopper in known]
-                known.update(by_contact_id(admin, identities))
-                work = forget(admin, shoppers, now=time.time())
-                removed += _done(work, "Looking through the outbox", quiet=as_json)
+        there = [admin for admin in admins if admin.exists]
+        for admin in there:  # first: what one of them knows is about what is in the others
+            identities = [admin.identity_of(shopper) for shopper in shoppers]
+            known.update(by_contact_id(admin, identities))
+        for admin in there:
+            work = forget(admin, known, now=time.time())
+            removed += _done(work, "Looking through the outbox", quiet=as_json)
     in_broker = core_of(None).settings.delivery == "celery"
     under_way = removed["under_way"]
     report = {
