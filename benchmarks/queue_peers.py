@@ -46,14 +46,14 @@ class Ours:
         return view(number)
 
     def put(self, told: Any) -> None:
-        if not self._journal.append(Entry.from_line(self._identities.line(told))):
+        if not self._journal.append(Entry.from_line(self._identities.line(told)).to_line()):
             raise SystemExit("the journal took nothing")
 
     def fill(self, rows: int) -> None:
         for start in range(0, rows, 1000):
             many = range(10**6 + start, 10**6 + min(rows, start + 1000))
             lines = [self._identities.line(view(one)) for one in many]
-            self._outbox.import_entries(map(Entry.from_line, lines))
+            self._outbox.import_lines(lines)
         self._outbox.close()
 
     def bring_in(self) -> int:

@@ -11,8 +11,7 @@ from contextlib import closing
 import pytest
 
 from tests.cli.operated import ANN, BOB, LivingStore, OperatedStore
-from tests.delivery.entry_making import entry
-from topmail_flask.delivery.journal import Journal
+from tests.delivery.entry_making import Written, entry
 from topmail_flask.sandbox import Sandbox
 
 
@@ -168,7 +167,7 @@ def test_a_paused_delivery_is_told_with_its_end_and_a_failing_status(
 def test_a_store_whose_sender_was_never_started_is_not_delivering(operated: OperatedStore) -> None:
     """F184: nothing is in the books yet, only in the journals."""
     operated.looks(1)
-    written = Journal(operated.directory)
+    written = Written(operated.directory)
     assert written.append(entry(1, at=time.time() - 400))
     told = operated.told("outbox", "status", status=1)
     assert (told["state"], told["last_success"], told["pending"]) == ("not_delivering", None, 2)

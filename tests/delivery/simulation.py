@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.delivery.chaos import Chaos, chaos_server
+from tests.delivery.entry_making import Written
 from topmail_flask.delivery.attempt import Job, Lot, SenderThreads
 from topmail_flask.delivery.client import TopMailClient
 from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.health import health_of
-from topmail_flask.delivery.journal import Journal, RingBuffer
+from topmail_flask.delivery.journal import RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.receivers import Receivers
@@ -59,7 +60,7 @@ class World:
         self.settings = Settings(**chosen | settings)
         self.delivered: list[tuple[Any, Receipt]] = []
         self.dropped: list[tuple[Any, Reason]] = []
-        self.journal = Journal(directory, clock=self.clock, monotonic=self.monotonic)
+        self.journal = Written(directory, clock=self.clock, monotonic=self.monotonic)
         self.start()
 
     def clock(self) -> float:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.entry_making import EMAIL, NOW, Clock, drain, entry, fill, given_up, outbox
+from tests.delivery.entry_making import (
+    EMAIL,
+    NOW,
+    Clock,
+    drain,
+    entry,
+    fill,
+    given_up,
+    imported,
+    outbox,
+)
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.reasons import Reason
@@ -38,7 +48,7 @@ def test_a_mark_of_the_future_drops_no_later_view(
         clock.now = NOW
         early = []
     later = [entry(n, at=NOW - 5 + n) for n in (2, 3)]
-    books.import_entries([*early, *later])
+    imported(books, [*early, *later])
     books.begin_lead()
     assert [key for key in drain(books) if key.startswith("key")] == ["key-2", "key-3"]
     assert sum(books.stats().reasons.values()) == 1

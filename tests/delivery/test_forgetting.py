@@ -22,6 +22,7 @@ from tests.delivery.entry_making import (
     given_up,
     identity_of,
     import_all,
+    imported,
     journal,
     operator,
     outbox,
@@ -95,7 +96,7 @@ def test_what_a_forgotten_shopper_left_in_memory_never_comes_in(tmp_path: Path) 
     fill(books, [other(0)])
     forgotten(tmp_path / "box", clock.now)
     clock.now += 20
-    report = books.import_entries([entry(1), entry(2, at=NOW + 20)])
+    report = imported(books, [entry(1), entry(2, at=NOW + 20)])
     assert given_up(report.dropped) == [("key-1", Reason.FORGOTTEN)]
     assert sorted(drain(books)) == ["key-0", "key-2"]  # she came back
     books.close()

@@ -20,6 +20,7 @@ from tests.delivery.entry_making import (
     fill,
     given_up,
     import_all,
+    imported,
     journal,
     outbox,
 )
@@ -191,7 +192,7 @@ def test_hundreds_of_dead_segments_and_dozens_of_live_ones_are_imported(tmp_path
 def test_the_same_view_counts_once_within_the_window(tmp_path: Path) -> None:
     books = outbox(tmp_path / "outbox", Clock(NOW + 200), repeat_window=60)
     seen = [entry(n, at=NOW + at, repeat="r") for n, at in enumerate([0, 30, 59, 61, 100, 122])]
-    report = books.import_entries(seen)
+    report = imported(books, seen)
     # 61 counts: it is measured against the last counted view, not against the last seen.
     assert sorted(drain(books)) == ["key-0", "key-3", "key-5"]
     assert given_up(report.dropped) == [
@@ -199,8 +200,8 @@ def test_the_same_view_counts_once_within_the_window(tmp_path: Path) -> None:
         ("key-2", Reason.REPEAT),
         ("key-4", Reason.REPEAT),
     ]
-    assert books.import_entries([entry(6, at=NOW + 121, repeat="r")]).imported == 0
-    assert books.import_entries([entry(7, at=NOW + 121, repeat="other")]).imported == 1
+    assert imported(books, [entry(6, at=NOW + 121, repeat="r")]).imported == 0
+    assert imported(books, [entry(7, at=NOW + 121, repeat="other")]).imported == 1
     assert books.stats().reasons == {Reason.REPEAT: 4}
     assert books.stats().balanced
     books.close()
@@ -221,7 +222,7 @@ def test_a_withdrawal_drops_what_waits_and_what_is_on_its_way(tmp_path: Path) ->
     books = outbox(tmp_path / "outbox", Clock(NOW + 200))
     fill(books, [entry(1), entry(2, identity="bob")])
     withdrawal = Entry("withdrawal", "w", NOW + 5, "ada")
-    report = books.import_entries([withdrawal, entry(3, at=NOW + 4), entry(4, at=NOW + 6)])
+    report = imported(books, [withdrawal, entry(3, at=NOW + 4), entry(4, at=NOW + 6)])
     assert set(given_up(report.dropped)) == {
         ("key-1", Reason.CONSENT_WITHDRAWN),
         ("key-3", Reason.CONSENT_WITHDRAWN),

@@ -202,13 +202,13 @@ place, clock = Path(sys.argv[1]), Clock()
 place.chmod(0o500)
 written, books = journal(place / "outbox", clock), outbox(place / "outbox", clock)
 assert not written.append(entry(1))
-assert books.import_entries([entry(2)]).imported == 1
+assert imported(books, [entry(2)]).imported == 1
 print(bool(written.degraded), bool(books.file.degraded), end=" ")
 place.chmod(0o700)
 clock.now += 60
 assert written.append(entry(3))
 import_all(books)
-books.import_entries([])
+imported(books, [])
 why = repr(written.degraded), repr(books.file.degraded)
 print(sorted(drain(books)), *why, books.stats().balanced)
 written.close(), books.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.delivery import chaos as acts
-from tests.delivery.entry_making import NOW, Clock, drain, entry, fill, outbox
+from tests.delivery.entry_making import NOW, Clock, drain, entry, fill, imported, outbox
 from tests.delivery.simulation import World, world
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.reasons import Reason
@@ -93,7 +93,7 @@ def test_who_floods_evicts_nobody_elses_views(tmp_path: Path) -> None:
     books = outbox(tmp_path / "box", max_rows=100)
     others = [entry(n, key=f"other-{n}", identity=f"other-{n % 10}") for n in range(50)]
     fill(books, others)
-    report = books.import_entries([entry(n, identity="flood") for n in range(500)])
+    report = imported(books, [entry(n, identity="flood") for n in range(500)])
     assert {Entry.from_line(line).identity for line, _ in report.dropped} == {"flood"}
     assert books.stats().pending == 100
     assert {other.key for other in others} <= set(drain(books))

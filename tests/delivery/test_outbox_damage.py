@@ -117,7 +117,7 @@ def test_only_the_leader_mends_what_it_is_writing_to(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from tests.delivery.entry_making import *
-print(outbox(Path(sys.argv[1])).import_entries([entry(1)]).fault)
+print(imported(outbox(Path(sys.argv[1])), [entry(1)]).fault)
 """
     assert output_of(text, directory) == "busy"
     books = outbox(directory)

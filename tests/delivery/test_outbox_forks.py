@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.entry_making import drain, entry, fill, outbox, program
+from tests.delivery.entry_making import drain, entry, fill, imported, outbox, program
 
 
 def test_a_forked_child_opens_the_file_anew_and_harms_nothing(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_fork_in_the_middle_of_a_transaction_blocks_no_child(
     if child == 0:
         signal.alarm(20)
         stats = books.stats()
-        report = books.import_entries([entry(2)])
+        report = imported(books, [entry(2)])
         # On disk the parent holds SQLite's own lock: a bounded wait, then a fault, no deadlock.
         right = report.fault == "busy" if on_disk else report.imported == 1
         os._exit(0 if right and stats.accepted == on_disk else 1)
@@ -89,7 +89,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 for turn in range(20):
     books = outbox(Path(sys.argv[1]) / str(turn))
-    while (fault := books.import_entries([entry(key=f"{number}-{turn}")]).fault):
+    while (fault := imported(books, [entry(key=f"{number}-{turn}")]).fault):
         assert fault == "busy", fault
         time.sleep(0.001)
     books.close()

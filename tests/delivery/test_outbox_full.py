@@ -144,7 +144,7 @@ from tests.delivery.entry_making import *
 books, clock = outbox(Path(sys.argv[1])), Clock()
 fill(books, [entry(number) for number in range(100)])
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-report = books.import_entries([entry(1000 + number) for number in range(1000)])
+report = imported(books, [entry(1000 + number) for number in range(1000)])
 assert report.fault == "full" and report.imported == 0, report
 sent = []
 for _ in range(40):

@@ -7,7 +7,16 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.delivery.entry_making import Clock, drain, entry, fill, given_up, outbox, program
+from tests.delivery.entry_making import (
+    Clock,
+    drain,
+    entry,
+    fill,
+    given_up,
+    imported,
+    outbox,
+    program,
+)
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.reasons import Reason
 
@@ -29,7 +38,7 @@ def test_the_oldest_views_make_room_for_new_ones(tmp_path: Path) -> None:
     # F094, F110
     books = outbox(tmp_path / "box", max_rows=100)
     fill(books, [entry(number) for number in range(90)])
-    report = books.import_entries([entry(number) for number in range(90, 130)])
+    report = imported(books, [entry(number) for number in range(90, 130)])
     evicted = [(f"key-{number}", Reason.OVERFLOW) for number in range(30)]
     assert given_up(report.dropped) == evicted
     stats = books.stats()

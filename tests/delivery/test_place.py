@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.entry_making import entry, journal, outbox
+from tests.delivery.entry_making import entry, imported, journal, outbox
 from topmail_flask.delivery.files import (
     DirectoryRefused,
     app_directory,
@@ -94,7 +94,7 @@ def test_a_directory_that_others_can_write_to_is_refused_once(
     assert "chmod 700" in caplog.text
     assert "chmod 700" in written.degraded
     books = outbox(directory)
-    assert books.import_entries([entry()]).imported == 1
+    assert imported(books, [entry()]).imported == 1
     assert "chmod 700" in books.file.degraded
     assert not list(directory.iterdir())
 
@@ -116,7 +116,7 @@ def test_the_outbox_file_is_no_symbolic_link(tmp_path: Path) -> None:
     victim.write_bytes(b"")
     (directory / "outbox.sqlite3").symlink_to(victim)
     books = outbox(directory)
-    assert books.import_entries([entry()]).imported == 1
+    assert imported(books, [entry()]).imported == 1
     assert "symbolic link" in books.file.degraded
     assert victim.read_bytes() == b""
 

@@ -23,7 +23,7 @@ def test_what_was_accepted_since_the_last_turn_keeps_the_leader() -> None:
     crew = SenderThreads(TopMailClient.of(settings), Wakeup())
     sender = Sender(outbox(None), crew, settings, Receivers(None, None), ring)
     assert not sender.useful
-    ring.put(entry())
+    ring.put(entry().to_line())
     assert sender.useful
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from tests.delivery.entry_making import Clock, drain, entry, outbox
+from tests.delivery.entry_making import Clock, drain, entry, imported, outbox
 from topmail_flask.delivery import segments
 
 
@@ -14,7 +14,7 @@ def test_what_a_dead_leader_had_claimed_is_due_for_the_next_at_once(tmp_path: Pa
     # F051, F063, F092
     clock = Clock()
     first = outbox(tmp_path / "shop", clock)
-    first.import_entries([entry(number) for number in range(300)])
+    imported(first, [entry(number) for number in range(300)])
     for _ in range(3):  # each dies after it has claimed
         assert len(first.claim(300)) == 300
         first.close()

@@ -180,8 +180,7 @@ class Delivery:
         if not self._enabled:
             return
         identity = self._identities.of(shopper)
-        for entry in self._ring.forget({identity}, Reason.CONSENT_WITHDRAWN):
-            self._receivers.dropped(entry, Reason.CONSENT_WITHDRAWN)
+        self._receivers.all_dropped(self._ring.forget(identity, Reason.CONSENT_WITHDRAWN))
         self._keep(Entry("withdrawal", new_key(), self._clock(), identity).to_line())
 
     def cancel(self, once: str) -> None:
@@ -283,13 +282,12 @@ class Delivery:
         self.unreadable_banners.save()
         self._runner.join(moment)
         self._wiring.save_ring()
-        for entry in self._journal.close() if self._journal else []:
-            self._ring.put(entry)
+        for line in self._journal.close() if self._journal else []:
+            self._ring.put(line)
         lost = self._ring.give_up(Reason.UNDELIVERED)
         if lost:
             logger.warning("TopMail: %d views were in memory only and are lost.", len(lost))
-        for entry in lost:
-            self._receivers.dropped(entry, Reason.UNDELIVERED)
+        self._receivers.all_dropped(lost)
 
     def reset_after_fork(self) -> None:
         """Forget threads and files: they are the parent's, after a fork."""
@@ -299,9 +297,8 @@ class Delivery:
     def _keep(self, line: bytes) -> None:
         if self._ring.lines:
             self._wiring.save_ring()
-        if self._journal is None or not self._journal.append_line(line):
-            for dropped in self._ring.put(Entry.from_line(line)):
-                self._receivers.dropped(dropped, Reason.OVERFLOW)
+        if self._journal is None or not self._journal.append(line):
+            self._receivers.all_dropped(self._ring.put(line))
         self._wake()
 
     def _keep_and_wait(self, line: bytes, limit: float) -> None:

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,11 +74,7 @@ class Journal:
         self._open: dict[Segment, float] = {}
         """The files that are not let go of, and since when another one is in use."""
 
-    def append(self, entry: Entry) -> bool:
-        """Writes one entry, as :meth:`append_line` does."""
-        return self.append_line(entry.to_line())
-
-    def append_line(self, line: bytes) -> bool:
+    def append(self, line: bytes) -> bool:
         """Writes the line of an entry. Never raises, never waits.
 
         :returns: False if it is not on the disk: the caller keeps it.
@@ -109,7 +105,7 @@ class Journal:
         :returns: why views are kept in memory only, or "".
         """
         if self.degraded:
-            self.append_line(_TRIAL)
+            self.append(_TRIAL)
             return self.degraded
         try:
             self._see_to_place()
@@ -117,11 +113,11 @@ class Journal:
             self._failed(error)
         return self.degraded
 
-    def close(self) -> list[Entry]:
+    def close(self) -> list[bytes]:
         """Lets go of the file; the leader imports the rest of it and removes it.
 
-        :returns: what nobody has imported from a file that was moved or deleted, and cannot be
-            saved: it is lost with this process.
+        :returns: the lines that nobody has imported from a file that was moved or deleted, and
+            that cannot be saved: they are lost with this process.
         """
         if self._pid != os.getpid():
             return []
@@ -129,21 +125,22 @@ class Journal:
             self._check_at = self._retry_at = 0.0
             self.check()
         self._segment = None
-        lost: list[Entry] = []
+        lost: list[bytes] = []
         while self._open:
             segment, _ = self._open.popitem()
-            lost += [] if segment.in_place else self._entries_of(segment)
+            lost += [] if segment.in_place else self._accepted(segment)
         return lost
 
-    def _entries_of(self, moved: Segment) -> list[Entry]:
-        found: list[Entry] = []
+    def _accepted(self, moved: Segment) -> list[bytes]:
+        found: list[bytes] = []
         with suppress(OSError):
             source = segments.OpenSegment(moved.path, moved.reader, dead=False)
             for _, chunk in source.chunks():
                 for line in segments.lines_of(chunk):
                     with suppress(ValueError):
-                        found.append(Entry.from_line(line))
-        return [entry for entry in found if entry.kind not in ORDERS]
+                        entry = Entry.from_line(line)
+                        found += [] if entry.kind in ORDERS else [entry.to_line()]
+        return found
 
     def _see_to_place(self) -> None:
         segment, now = self._segment, self._monotonic()
@@ -257,58 +254,55 @@ class RingBuffer:
         self._dropped: Counter[str] = Counter()
         self._pid = os.getpid()
 
-    def put(self, entry: Entry) -> list[Entry]:
-        """Keeps an entry.
+    def put(self, line: bytes) -> list[tuple[bytes, Reason]]:
+        """Keeps the line of an entry.
 
-        :returns: the oldest ones, dropped to make room (:attr:`Reason.OVERFLOW`).
+        :returns: the oldest ones, dropped to make room.
         """
         if self._pid != os.getpid():
             self._begin()
-        line = entry.to_line()
         self._bytes += len(line)
         self.lines.append(line)
         dropped = []
         while len(self.lines) > self._max_entries or self._bytes > self._max_bytes:
             dropped += self.take(1)
-        self._dropped[Reason.OVERFLOW] += len(dropped)
-        return dropped
+        return self._counted(dropped, Reason.OVERFLOW)
 
-    def take(self, limit: int) -> list[Entry]:
-        """Removes up to ``limit`` entries, the oldest first."""
-        taken: list[Entry] = []
+    def take(self, limit: int) -> list[bytes]:
+        """Removes up to ``limit`` lines, the oldest first."""
+        taken: list[bytes] = []
         with suppress(IndexError):
             while len(taken) < limit and self._pid == os.getpid():
-                line = self.lines.popleft()
-                self._bytes -= len(line)
-                taken.append(Entry.from_line(line))
+                taken.append(self.lines.popleft())
+                self._bytes -= len(taken[-1])
         return taken
 
-    def flush_to(self, append: Callable[[Entry], bool]) -> None:
+    def flush_to(self, append: Callable[[bytes], bool]) -> None:
         """Gives what waits to ``append`` until that returns False."""
         for _ in range(len(self)):
-            for entry in self.take(1):
-                if not append(entry):
-                    line = entry.to_line()
+            for line in self.take(1):
+                if not append(line):
                     self._bytes += len(line)
                     self.lines.appendleft(line)
                     return
 
-    def forget(self, identities: Collection[str], reason: Reason) -> list[Entry]:
-        """Drops what waits for these identities, and counts it under ``reason``."""
-        found: list[Entry] = []
-        kept: list[Entry] = []
-        for entry in self.take(len(self)):
-            (found if entry.shopper in identities else kept).append(entry)
-        for entry in kept:
-            self.put(entry)
-        self._dropped[reason] += len(found)
-        return found
+    def forget(self, identity: str, reason: Reason) -> list[tuple[bytes, Reason]]:
+        """Drops what waits for a shopper, and counts it under ``reason``."""
+        found: list[bytes] = []
+        kept: list[bytes] = []
+        for line in self.take(len(self)):
+            (found if Entry.from_line(line).shopper == identity else kept).append(line)
+        for line in kept:
+            self.put(line)
+        return self._counted(found, reason)
 
-    def give_up(self, reason: Reason) -> list[Entry]:
+    def give_up(self, reason: Reason) -> list[tuple[bytes, Reason]]:
         """Drops all that waits, and counts it under ``reason``."""
-        found = self.take(len(self))
-        self._dropped[reason] += len(found)
-        return found
+        return self._counted(self.take(len(self)), reason)
+
+    def _counted(self, dropped: list[bytes], reason: Reason) -> list[tuple[bytes, Reason]]:
+        self._dropped[reason] += len(dropped)
+        return [(line, reason) for line in dropped]
 
     def __len__(self) -> int:
         return len(self.lines) if self._pid == os.getpid() else 0

@@ -142,9 +142,8 @@ class Outbox:
             except Fault as fault:
                 return ImportReport(fault=fault.kind)
 
-    def import_entries(self, entries: Iterable[Entry]) -> ImportReport:
-        """Brings in entries that no journal took. After a fault they are still the caller's."""
-        lines = [entry.to_line() for entry in entries]
+    def import_lines(self, lines: Iterable[bytes]) -> ImportReport:
+        """Brings in lines that no journal took. After a fault they are still the caller's."""
         work = partial(import_lines, lines=lines, limits=self._limits, now=self._clock())
         try:
             report = self.file.run(work)

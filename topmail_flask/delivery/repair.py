@@ -207,9 +207,9 @@ class OutboxFile:
                 raise
             return self.run(work)
 
-    def unsaved(self) -> list[Entry]:
-        """What is lost when this is closed: rows in memory, or in a file without a name that
-        cannot be saved under it now. They keep the name of the contact that was chosen for them.
+    def unsaved(self) -> list[bytes]:
+        """The lines that are lost when this is closed: of rows in memory, or in a file without a
+        name that cannot be saved under it now. They keep the contact that was chosen for them.
         """
         if self.degraded and self._retry_at < float("inf"):
             self.leave_memory()  # also the counts, if the directory takes them
@@ -217,11 +217,11 @@ class OutboxFile:
         sources = [
             each.connections[0] for each in (*self._adrift, self._memory) if each.connections
         ]
-        found: list[Entry] = []
+        found: list[bytes] = []
         for row in (row for source in sources for row in readable(source, "waiting")):
             with suppress(ValueError, TypeError, AttributeError):
                 entry = Entry.from_line(row["line"])
-                found.append(replace(entry, contact_id=entry.contact_id or ""))
+                found.append(replace(entry, contact_id=entry.contact_id or "").to_line())
         return found
 
     def keep_in_memory(self, why: str) -> None:

@@ -139,8 +139,8 @@ class Sender:
         self._settle(self._monotonic())
         self._write()
         self._release()
-        for entry in self.outbox.file.unsaved():
-            self._ring.put(entry)
+        for line in self.outbox.file.unsaved():
+            self._ring.put(line)
         self.outbox.close()
 
     def _settle(self, now: float) -> None:
@@ -311,13 +311,13 @@ class Sender:
             return
         if self._journal is not None:
             ring.flush_to(self._journal.append)
-        entries = ring.take(IMPORT_LIMIT)
-        report = self.outbox.import_entries(entries)
+        lines = ring.take(IMPORT_LIMIT)
+        report = self.outbox.import_lines(lines)
         if report.imported:
             self._claim_at = self._monotonic()
         if report.fault:
-            for entry in entries:
-                ring.put(entry)
+            for line in lines:
+                ring.put(line)
         self._receivers.all_dropped(report.dropped)
         self._more_waits = not report.fault and len(ring) > 0
 
