@@ -265,9 +265,11 @@ def _is_part_of_word(text: str, at: int, end: int) -> bool:
 
 
 def _is_below_others(page: bytes, at: int) -> bool:
-    """Whether the last heading before a place, not the page's first, says that others follow."""
+    """Whether the last heading before a place, not the page's own, says that others follow."""
     start = _heading_before(page, at)
-    if start < 0 or page[start + 2 : start + 3] == b"1" or _heading_before(page, start) < 0:
+    if start < 0 or page[start + 2 : start + 3] == b"1":
+        return False
+    if _heading_before(page, start) < 0 and page.find(b"<h1", at) < 0:
         return False
     if any(
         page.count(b"</" + part, start, at) > page.count(b"<" + part, start, at) for part in _PARTS
@@ -408,6 +410,7 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
     text_after = _text(_whole_tags(after))
     if _is_other_money(text_before, text_after):
         return False
+    text_after = _OF_NEXT.sub(_BLOCK, text_after)
     for space in (" ", ""):  # what stands before may be a heading
         texts = text_before.replace(_BLOCK, space), text_after.replace(_BLOCK, space)
         sign = _sign_beside(*texts)
@@ -438,7 +441,13 @@ def _is_other_money(before: str, after: str) -> bool:
     if _FORMER_BEFORE_MONEY.search(words) and _MONEY.search(following):
         return True
     is_part = _PART_BEFORE.search(words) or _PART_AFTER.match(following)
-    return bool(is_part and _MONEY.search(f"{before[-_AFTER:]}\n{after}"))
+    return bool(is_part and _has_price(f"{before[-_AFTER:]}\n{after}"))
+
+
+def _has_price(text: str) -> bool:
+    """Whether money stands in a text that may be the price, not a charge for the delivery, say."""
+    found = _MONEY.finditer(text)
+    return any(not _OTHER_MONEY.search(text, max(0, at.start() - 60), at.start()) for at in found)
 
 
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*[\"']?\s*\Z")
@@ -502,6 +511,10 @@ def _strikes(element: tuple[str, str], page: bytes) -> bool:
 _NO_SIGN = r"\d\s<>(){}\[\]:;,=（）【】、"
 _END_SIGN = re.compile(rf"([^{_NO_SIGN}]{{1,{LONGEST_SIGN}}})[\s\xa0\u202f]*\Z")
 _START_SIGN = re.compile(rf"[\s\xa0\u202f]*(:-|[^{_NO_SIGN}/*]{{1,{LONGEST_SIGN}}})")
+
+
+# A sign at the beginning of the next block, before a number of its own.
+_OF_NEXT = re.compile(rf"\A\s*{_BLOCK}[\s{_BLOCK}]*[^{_NO_SIGN}{_BLOCK}]{{1,{LONGEST_SIGN}}}\s?\d")
 
 
 def _sign_beside(before: str, after: str) -> str | None:
