@@ -173,6 +173,10 @@ NO_VIEWS: dict[str, tuple[str, str]] = {
         "/guides/descale",
         page(rated("Descaling"), h1="Descaling", title="Descaling | Lichthaus"),
     ),
+    "the quick view of a list": (
+        "/lamps",
+        page(item("Lamp 1"), h1="Lamps", title="Lamps | Lichthaus"),
+    ),
     "two that are compared": ("/compare", page(block(lamp(), table(1)), h1="Compare")),
 }
 

@@ -382,6 +382,9 @@ class Chooser:
                 return Choice(None, Reason.AMBIGUOUS, "the product names another page")
         if _is_bare(entity) and not words.are_titled(name):
             return Choice(None, Reason.INCOMPLETE, "a product of a name alone")
+        has_key = entity.ids or entity.group or any(member.url for member in entity.members)
+        if not has_key and words.tell_of_another(name, ("",)):  # its address would be its id
+            return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
         path = unquote(urlsplit(self._place.url).path)
         if words.are_about_another(entity, path) and not self._is_priced_alike(entity):
             return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
