@@ -109,6 +109,13 @@ def test_every_field_has_the_names_that_stores_use() -> None:
     )
 
 
+def test_fields_have_names_of_many_languages() -> None:
+    lampu = {"id": 7, "nama": "Lampu", "harga": 150_000, "gambar": "/static/lampu.jpg"}
+    product = read(lampu, currency="IDR")
+    assert (product.name, product.price) == ("Lampu", 150_000)
+    assert product.image_url == "https://shop.test/static/lampu.jpg"
+
+
 def test_the_variables_have_an_order_and_listings_are_passed_over() -> None:
     product, item, shoe = Lamp(1), Lamp(2), Lamp(3)
     assert template_product({"item": item, "product": product}, ()) is product
@@ -152,8 +159,9 @@ def test_the_route_names_an_object_without_id() -> None:
     assert read(shown, view_args={"lang": "en", "product_id": 7}).id == "7"
     assert read(shown, view_args={"number": 7}).id == "7"
     assert read({**shown, "slug": "own"}, view_args={"number": 7}).id == "own"
-    with pytest.raises(InvalidValueError):
-        read(shown, view_args={"lang": "en", "number": 7})
+    for arguments in ({"lang": "en", "number": 7}, {"lang": "en"}, {"category": "lamps"}):
+        with pytest.raises(InvalidValueError):
+            read(shown, view_args=arguments)
 
 
 @pytest.mark.parametrize(

@@ -338,12 +338,13 @@ _WORDS: dict[str, str] = {
     "name": """name title product_name product_title item_name nombre titre titulo nom bezeichnung
         titel produktname artikelname nome titolo naam namn navn nazwa nazev isim nimi denumire
         nombre_producto nom_produit nome_prodotto nome_produto designation
-        display_name""",
+        display_name nama nama_produk urun_adi""",
     "price": """price unit_price base_price regular_price basic_price amount_price product_price
         selling_price retail_price list_price price_amount gross_price price_gross price_incl_tax
         precio precio_unitario precio_venta prix prix_unitaire prix_ttc preis verkaufspreis
         einzelpreis bruttopreis preis_brutto prezzo prezzo_unitario preco preco_unitario prijs pris
-        cena fiyat hinta pret default_price sell_price sales_price our_price price_value mrp""",
+        cena fiyat hinta pret default_price sell_price sales_price our_price price_value mrp
+        harga gia""",
     "cents": """price_cents price_in_cents price_cent unit_amount price_minor price_pence
         price_in_pence unit_price_cents amount_cents base_price_cents precio_centavos
         precio_en_centavos preis_cent preis_in_cent preis_cents prix_centimes prix_cents
@@ -363,7 +364,8 @@ _WORDS: dict[str, str] = {
         thumbnail_url photo photo_url main_image primary_image cover_image featured_image image_path
         image_file image_name image_filename images photos pictures image_urls gallery cover
         imagen imagenes imagen_url foto fotos foto_url bild bilder bild_url immagine immagini imagem
-        imagens afbeelding obrazek zdjecie pic thumb first_image""",
+        imagens afbeelding obrazek zdjecie gambar poster pic thumb first_image
+        image_link image_src""",
     "category": "category category_name categoria kategorie categorie",
     "brand": "brand brand_name manufacturer vendor marca marke marque hersteller",
     "sku": "sku product_sku artikelnummer",

@@ -399,13 +399,15 @@ def _identifier(value: object) -> object | None:
     return value if isinstance(value, (int, UUID, float, Decimal)) else text_of(value)
 
 
+# An argument of one of these names is of the page, or of many products.
+_NO_IDS = frozenset("lang lang_code language locale currency page category cat brand".split())
 _ROUTE_IDS = ("id", "product_id", "_id", "pk", "uuid", "slug", "sku")
 
 
 def _route_identifier(view_args: Mapping[str, object]) -> object | None:
     """The id in the route: under a name of an id, or the only argument that there is."""
     named = [view_args[name] for name in _ROUTE_IDS if name in view_args]
-    alone = view_args.values() if len(view_args) == 1 else ()
+    alone = view_args.values() if len(view_args) == 1 and _NO_IDS.isdisjoint(view_args) else ()
     return next(map(_identifier, (*named, *alone)), None)
 
 
