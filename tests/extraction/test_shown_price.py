@@ -216,6 +216,17 @@ def test_a_sale_that_changes_the_page_and_not_the_object_is_seen_on_the_next_vie
         assert sent(members, known) is None
 
 
+def test_a_sale_that_strikes_the_price_around_its_element_is_seen_on_the_next_view() -> None:
+    before = "<p><span class=amount><bdi>100 EUR</bdi></span></p>"
+    on_sale = f"<p><del>{before[3:-4]}</del> <ins><span class=amount>80 EUR</span></ins></p>"
+    beside = f"{before}<p><span class=amount>80 EUR</span></p>"
+    for price, known in ((None, guess("100")), ("80 EUR", guess("100", "80"))):
+        assert sent(before, known) == "100 EUR"
+        assert sent(on_sale, known) == price
+    assert sent(before, guess("100", "80")) == "100 EUR"
+    assert sent(beside, guess("100", "80")) == "80 EUR"
+
+
 @pytest.mark.parametrize(
     ("page", "fix"),
     [

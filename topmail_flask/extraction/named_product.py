@@ -112,8 +112,14 @@ def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> P
     source, proof = shown_picture(page, guess.pictures)
     picture = joined(document.head.base or document.url, source) if source else ""
     proofs = tuple(filter(None, (price.proof if price else b"", proof)))
-    is_proved = bool((price is None or price.proof) and (proof or not guess.pictures))
+    is_proved = bool((price is None or _is_proved(price, guess)) and (proof or not guess.pictures))
     return PageSays(None, price, picture, proofs, is_proved)
+
+
+def _is_proved(shown: ShownPrice, guess: GuessedProduct) -> bool:
+    """Whether the price holds as long as its proof is there: a lower one may be shown any time."""
+    price = shown.price
+    return price is not None and all(price.amount <= other.amount for other in guess.prices)
 
 
 def is_about_another(document: Document, guess: GuessedProduct) -> bool:

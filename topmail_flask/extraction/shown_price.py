@@ -116,6 +116,7 @@ _INLINE = frozenset(
     a abbr b bdi big data del em font i ins label mark q s small span strike strong sub sup u
     """.split()
 )
+_INLINE_TAG = re.compile(rf"(?i)</?(?:{'|'.join(sorted(_INLINE))})\b".encode())
 _BLOCK = "\x1f"
 _STRIKING = frozenset(["del", "s", "strike"])
 # What may stand between the groups of three digits of a number.
@@ -338,11 +339,20 @@ def _proof_of(page: bytes, price: ShopPrice) -> bytes:
             places += 1
             end = _end_of_number(page, at, len(head), decimals)
             if end and _is_shown(page, at, end, price, has_decimals=end > at + len(head)):
-                start = max(page.rfind(b"<", max(0, at - _PROOF), at), at - _PROOF, 0)
+                start = _start_of_block(page, at)
                 stop = page.find(b"<", end, end + _PROOF)
                 return page[start : stop + 1 if stop >= 0 else end + 1]
             at = page.find(head, at + 1)
     return b""
+
+
+def _start_of_block(page: bytes, at: int) -> int:
+    """Where the block around a place begins: what strikes a price may stand anywhere in it."""
+    lowest = max(0, at - _PROOF)
+    start = page.rfind(b"<", lowest, at)
+    while start >= 0 and _INLINE_TAG.match(page, start):
+        start = page.rfind(b"<", lowest, start)
+    return max(start, lowest)
 
 
 def _heads(whole: str) -> Iterator[bytes]:
