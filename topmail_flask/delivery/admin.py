@@ -19,12 +19,7 @@ from typing import Any, Literal, TypeVar
 from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER, wait_again
 from topmail_flask.delivery.entry import IS_OF, Entry
 from topmail_flask.delivery.files import LEADER_LOCK, is_held, prepare
-from topmail_flask.delivery.importing import (
-    MOST_AHEAD,
-    Dropped,
-    remove,
-    withdraw,
-)
+from topmail_flask.delivery.importing import MOST_AHEAD, Dropped, remove, withdraw
 from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox

@@ -9,14 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from topmail_flask.model.events import (
-    Conversion,
-    Event,
-    ProductView,
-    Purchase,
-    Trigger,
-    shopper_of,
-)
+from topmail_flask.model.events import Conversion, Event, ProductView, Purchase, Trigger, shopper_of
 from topmail_flask.model.product import PRODUCT_FIELDS
 from topmail_flask.model.reasons import Reason
 

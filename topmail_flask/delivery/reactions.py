@@ -10,12 +10,7 @@ from topmail_flask.delivery.attempt import Job, Outcome, job_of
 from topmail_flask.delivery.claiming import Row, UnknownContact
 from topmail_flask.delivery.importing import LONGEST_WAIT
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.policy import (
-    BLOCKED_PROBE_INTERVAL,
-    Pace,
-    backoff,
-    until_tomorrow,
-)
+from topmail_flask.delivery.policy import BLOCKED_PROBE_INTERVAL, Pace, backoff, until_tomorrow
 from topmail_flask.delivery.receivers import Notices
 from topmail_flask.model.errors import (
     CallRejected,

@@ -80,7 +80,7 @@ class Sender:
         self._import_at = self._tidy_at = self._claim_at = self._check_at = self._ask_at = 0.0
         self._let_go_at = 0.0
         self._leads = False
-        self._more = self._more_waits = False
+        self._more = False
         self._pause: Pause | None = None
         state = outbox.state()
         if state.pause_reason == RATE_LIMITED and state.paused_until is not None:
@@ -195,10 +195,9 @@ class Sender:
             self._leads = True
             self.outbox.begin_lead()
         report = self.outbox.import_journals(IMPORT_LIMIT)
-        self._empty_ring()
+        self._more = self._empty_ring(now) or report.more
         if report.imported:
             self._claim_at = now
-        self._more = self._more_waits or report.more
         held = self._pace.wait_of_pause(now) > IDLE_INTERVAL
         self._import_at = now + (IDLE_INTERVAL if held else IMPORT_INTERVAL)
         self._receivers.all_dropped(report.dropped)
@@ -303,23 +302,22 @@ class Sender:
         if rows:
             self.outbox.release(rows)
 
-    def _empty_ring(self) -> None:
-        """Move what waits in memory to the disk, or straight into the outbox."""
+    def _empty_ring(self, now: float) -> bool:
+        """Move what waits in memory to the disk, or straight into the outbox; whether more does."""
         ring = self._ring
-        self._more_waits = False
         if not len(ring):
-            return
+            return False
         if self._journal is not None:
             ring.flush_to(self._journal.append)
         lines = ring.take(IMPORT_LIMIT)
         report = self.outbox.import_lines(lines)
         if report.imported:
-            self._claim_at = self._monotonic()
+            self._claim_at = now
         if report.fault:
             for line in lines:
                 ring.put(line)
         self._receivers.all_dropped(report.dropped)
-        self._more_waits = not report.fault and len(ring) > 0
+        return not report.fault and len(ring) > 0
 
     def _report_pause(self, now: float) -> None:
         pause = self._pace.pause

@@ -37,15 +37,7 @@ from typing import Any, Literal, get_args
 from topmail_flask.sandbox.contract import ApiError, ApiResponse, Headers
 
 Action = Literal[
-    "pass",
-    "answer",
-    "reset",
-    "hang",
-    "drip",
-    "truncate",
-    "close_after",
-    "endless",
-    "gzip_bomb",
+    "pass", "answer", "reset", "hang", "drip", "truncate", "close_after", "endless", "gzip_bomb"
 ]
 _RECORDED = {"drip", "truncate", "close_after"}
 _SIZES = {"endless": 1_000_000_000, "gzip_bomb": 200_000_000}
