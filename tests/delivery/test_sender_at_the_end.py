@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.delivery.entry_making import entry, outbox
+from tests.delivery.entry_making import entry, fill, outbox
 from topmail_flask.delivery.attempt import Job, Outcome, SenderThreads
 from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.client import TopMailClient
@@ -11,6 +11,7 @@ from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.sender import Sender
 from topmail_flask.model.errors import RetryLater
+from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
 
@@ -25,6 +26,20 @@ def test_what_was_accepted_since_the_last_turn_keeps_the_leader() -> None:
     assert not sender.useful
     ring.put(entry().to_line())
     assert sender.useful
+
+
+def test_the_shop_is_told_of_what_finds_no_room_in_memory_when_the_leader_ends() -> None:
+    """F110: the leader's outbox was in memory, and holds more than the process may."""
+    settings = Settings.from_config({"TOPMAIL_API_KEY": "tm_test_0123456789abcdef"})
+    told: list[tuple[str, Reason]] = []
+    receivers = Receivers(None, lambda event, reason: told.append((event.key, reason)))
+    threads, books = SenderThreads(TopMailClient.of(settings), Wakeup()), outbox(None)
+    ring = RingBuffer(max_entries=3)
+    fill(books, [entry(number) for number in range(5)])
+    Sender(books, threads, settings, receivers, ring).close()
+    assert told == [("key-0", Reason.OVERFLOW), ("key-1", Reason.OVERFLOW)]
+    assert ring.stats().reasons == {Reason.OVERFLOW: 2}
+    assert len(ring) == 3
 
 
 def test_calls_that_were_just_given_to_a_thread_end_when_the_sender_does() -> None:

@@ -282,8 +282,8 @@ class Delivery:
         self.unreadable_banners.save()
         self._runner.join(moment)
         self._wiring.save_ring()
-        for line in self._journal.close() if self._journal else []:
-            self._ring.put(line)
+        if self._journal is not None:
+            self._receivers.all_dropped(self._ring.put(*self._journal.close()))
         lost = self._ring.give_up(Reason.UNDELIVERED)
         if lost:
             logger.warning("TopMail: %d views were in memory only and are lost.", len(lost))

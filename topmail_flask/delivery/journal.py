@@ -254,15 +254,15 @@ class RingBuffer:
         self._dropped: Counter[str] = Counter()
         self._pid = os.getpid()
 
-    def put(self, line: bytes) -> list[tuple[bytes, Reason]]:
-        """Keeps the line of an entry.
+    def put(self, *lines: bytes) -> list[tuple[bytes, Reason]]:
+        """Keeps lines of entries.
 
         :returns: the oldest ones, dropped to make room.
         """
         if self._pid != os.getpid():
             self._begin()
-        self._bytes += len(line)
-        self.lines.append(line)
+        self._bytes += sum(map(len, lines))
+        self.lines.extend(lines)
         dropped = []
         while len(self.lines) > self._max_entries or self._bytes > self._max_bytes:
             dropped += self.take(1)
@@ -292,8 +292,7 @@ class RingBuffer:
         kept: list[bytes] = []
         for line in self.take(len(self)):
             (found if Entry.from_line(line).shopper == identity else kept).append(line)
-        for line in kept:
-            self.put(line)
+        self.put(*kept)
         return self._counted(found, reason)
 
     def give_up(self, reason: Reason) -> list[tuple[bytes, Reason]]:

@@ -139,8 +139,7 @@ class Sender:
         self._settle(self._monotonic())
         self._write()
         self._release()
-        for line in self.outbox.file.unsaved():
-            self._ring.put(line)
+        self._receivers.all_dropped(self._ring.put(*self.outbox.file.unsaved()))
         self.outbox.close()
 
     def _settle(self, now: float) -> None:
@@ -314,8 +313,7 @@ class Sender:
         if report.imported:
             self._claim_at = now
         if report.fault:
-            for line in lines:
-                ring.put(line)
+            self._receivers.all_dropped(ring.put(*lines))
         self._receivers.all_dropped(report.dropped)
         return not report.fault and len(ring) > 0
 
