@@ -207,9 +207,7 @@ class PageReader:
             self.note_shown(page, "", page.rendering, is_read=False)
         try:
             guess = None if page.marked else self.template_product(page)
-            alone = guess.product if isinstance(guess, GuessedProduct) else guess
-            if isinstance(guess, GuessedProduct) and guess.needs_title:
-                alone = Reason.AMBIGUOUS
+            alone = _sure_of(guess) if isinstance(guess, GuessedProduct) else guess
             values = self.named_on(page) if page.marked else [alone]
         finally:
             if page.rendering is not None:
@@ -448,6 +446,13 @@ class PageReader:
         except Exception as error:  # noqa: BLE001  a shop's function may raise anything
             self.guard.report(args[0] if hook is call_loader else hook, error)
             raise HookFailedError from None
+
+
+def _sure_of(guess: GuessedProduct) -> Product | Reason:
+    """The product of a guess, if it can be told before there is a page to ask."""
+    if guess.doubt is not None and guess.is_refused:
+        return guess.doubt
+    return Reason.AMBIGUOUS if guess.needs_title else guess.product
 
 
 def reason_of(error: InvalidValueError) -> Reason:

@@ -135,6 +135,20 @@ def test_a_page_of_no_single_product_has_no_beacon_and_a_developer_reads_why(
     assert f"prints nothing on /pot: {reason}" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"), [("/thanks/7", "buying"), ("/products/7/edit", "back_office")]
+)
+def test_a_page_of_buying_or_of_the_back_office_has_no_beacon(path: str, reason: str) -> None:
+    """The base template of all pages prints it: a copy from a cache would count."""
+    shop = make_shop({"TOPMAIL_DEBUG_HEADER": True})
+
+    @shop.app.get(path.replace("7", "<number>"))
+    def show(number: str) -> str:
+        return render_template_string("{{ topmail_beacon() }}", product={**TEA, "id": number})
+
+    assert f"topmail_beacon(): {reason}" in shop.get(path).text
+
+
 def test_an_error_in_it_costs_the_beacon_and_not_the_page() -> None:
     shop = beacon_shop("{{ topmail_beacon(product, variants=17) }}<p>tea")
 
