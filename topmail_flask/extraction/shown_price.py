@@ -409,7 +409,8 @@ def _is_shown(page: bytes, at: int, end: int, price: ShopPrice, *, has_decimals:
     before = raw.decode("utf-8", "replace")
     after = html_entities.unescape(page[end : end + _AFTER].decode("utf-8", "replace"))
     if opening > raw.rfind(b">"):
-        return _is_price_attribute(before[before.rfind("<") :], after)
+        tag = before[before.rfind("<") :]
+        return _is_price_attribute(tag, after, page) and not _is_below_others(page, at)
     if _is_within_code(page, at):
         return False
     whole_before = _whole_tags(before)
@@ -463,16 +464,29 @@ def _has_price(text: str) -> bool:
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*[\"']?\s*\Z")
 
 
-def _is_price_attribute(tag: str, after: str) -> bool:
-    """Whether a number is the value of an attribute that names a price."""
+_OTHER_WORDS = (
+    "old|was|before|previous|prior|compare|strike|rrp|uvp|msrp|list|regular|original|retail|normal"
+    "|full|max|high|without|shipping|delivery|total|subtotal|cart|deposit"
+)
+_OTHER_ATTRIBUTE = re.compile(
+    rf"(?:{_OTHER_WORDS})[-_]?(?:at[-_]?)?(?:{_PRICE_WORDS})"
+    rf"|(?:{_PRICE_WORDS})[-_]?(?:{_OTHER_WORDS})",
+    re.IGNORECASE,
+)
+_PRICE_PROPERTY = re.compile(rf"itemprop\s*=\s*[\"']?(?:{_PRICE_WORDS})", re.IGNORECASE)
+
+
+def _is_price_attribute(tag: str, after: str, page: bytes) -> bool:
+    """Whether a number is the value of an attribute that names the price, not a former one."""
     found = _ATTRIBUTE.search(tag)
     if found is None or after[:1] not in "\"' />":
         return False
-    if _NAMES_PRICE.search(found[1]):
-        return True
-    return found[1].lower() in ("content", "value") and bool(
-        re.search(rf"itemprop\s*=\s*[\"']?(?:{_PRICE_WORDS})", tag, re.IGNORECASE)
-    )
+    if found[1].lower() in ("content", "value"):
+        return bool(_PRICE_PROPERTY.search(tag))
+    if not _NAMES_PRICE.search(found[1]) or _OTHER_ATTRIBUTE.search(found[1]):
+        return False
+    name, _, attributes = tag[1:].partition(" ")
+    return not _strikes((name.lower(), attributes), page)
 
 
 def _whole_tags(markup: str) -> str:
