@@ -39,12 +39,18 @@ _PRICE_WORDS = (
 _NAMES_PRICE = re.compile(_PRICE_WORDS, re.IGNORECASE)
 _LABEL = re.compile(rf"(?:{_PRICE_WORDS}|\bcost)\b[\s:=\-–]*(?:from|ab|ca\.?)?\s*\Z", re.IGNORECASE)
 _STRUCK_CLASS = re.compile(
-    r"(?:\A|[\s_-])(?:old|was|strike\w*|struck|crossed|compare|before|previous|rrp|uvp|msrp|prior"
-    r"|line-?through|antes|alt(?:er)?)(?:[\s_-]|\Z)|line-through",
+    r"(?:\A|[\s_-])(?:old|was|strike\w*|struck|crossed|scratched|slashed|deleted|compared?|before"
+    r"|prev(?:ious)?|rrp|uvp|msrp|prior|line-?through|antes|anterior|tachado|prix[_-]barr[ée]|barrato|ancien"
+    r"|vecchio|antigo|oude|undiscounted|alt(?:er)?|(?:streich|statt)preis)(?:[\s_-]|\Z)"
+    r"|line-through|price-?before",
     re.IGNORECASE,
 )
+# Not of every class with such a word: ``list-unstyled``, ``font-normal``.
 _FORMER_CLASS = re.compile(
-    r"(?:\A|[\s_-])(?:list|regular|original|retail|normal|full-price)(?:[\s_-]|\Z)", re.IGNORECASE
+    r"(?:\A|\s)(?:regular|original|retail|mrp)(?:\s|\Z)"
+    r"|(?:list|regular|original|retail|normal|base|standard|full)[_-]*(?:price|preis|prix|precio)"
+    r"|(?:price|preis|prix|precio)[\w-]*[_-](?:list|regular|original|retail|normal|full|mrp)\b",
+    re.IGNORECASE,
 )
 _REDUCED = re.compile(
     rb"<ins[\s>]|(?:sale|special|final|current|reduced|discount(?:ed)?|promo|new|offer)[-_]?price"
@@ -520,6 +526,9 @@ def _open_elements(markup: str) -> list[tuple[str, str]]:
 _CLASSES = re.compile(r"(?:class|style|id)\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s>]+))", re.IGNORECASE)
 
 
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
 def _strikes(element: tuple[str, str], page: bytes) -> bool:
     name, attributes = element
     if name in _STRIKING or (name == "a" and _TO_CART.search(attributes)):
@@ -527,6 +536,7 @@ def _strikes(element: tuple[str, str], page: bytes) -> bool:
     if "=" not in attributes:
         return False
     classes = " ".join("".join(found) for found in _CLASSES.findall(attributes))
+    classes = _CAMEL.sub("-", classes)
     if _STRUCK_CLASS.search(classes):
         return True
     return bool(_FORMER_CLASS.search(classes) and _REDUCED.search(page))
