@@ -121,6 +121,8 @@ def test_a_products_own_url_moves_to_the_configured_site() -> None:
         ("data:image/png;base64,iVBORw0KGgo", {}, None),
         (JPEG * 100_000, {"image_base": "https://cdn.test"}, None),
         ("no_selection", {"image_base": "https://cdn.test"}, None),
+        ("/static/uploads/None", {}, None),
+        ("None", {"image_base": "https://cdn.test"}, None),
         ("javascript:alert(1)", {}, None),
         ("ftp://cdn.test/a.jpg", {}, None),
         ("/a\r\nb.jpg", {}, None),

@@ -51,7 +51,10 @@ def test_a_document_of_mongodb_has_its_id_under_an_underscore() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", " ", True, 7.5, float("nan"), float("inf"), Decimal("NaN"), [7], b"7", Unwritten()],
+    [
+        *(None, "", " ", True, 7.5, float("nan"), float("inf"), Decimal("NaN"), [7], b"7"),
+        *(Unwritten(), "None", "null", "undefined"),
+    ],
 )
 def test_what_is_no_identifier_makes_way_for_the_next(value: object) -> None:
     """F141."""
@@ -59,6 +62,12 @@ def test_what_is_no_identifier_makes_way_for_the_next(value: object) -> None:
     assert (read(shown).id, read(shown).sku) == ("lamp", None)
     with pytest.raises(InvalidValueError):
         read({"id": value, "name": "Lamp"})
+
+
+@pytest.mark.parametrize("nothing", ["None", "null", "N/A", "-"])
+def test_what_is_written_where_there_is_nothing_is_no_brand_and_no_category(nothing: str) -> None:
+    product = read({"id": 7, "name": "Lamp", "brand": nothing, "category": {"name": nothing}})
+    assert (product.brand, product.category) == (None, None)
 
 
 @pytest.mark.parametrize("value", ["a\x00b", "a\nb", "\ud800", "x" * 101, "9" * 5000])

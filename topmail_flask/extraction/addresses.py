@@ -160,7 +160,7 @@ _LONGEST_REQUEST = 16 * 1024
 _IDENTIFYING = (*_ID_ARGS, "id", "product", "item", "slug", "sku")
 # How the bytes of JPEG, PNG, GIF, WebP and SVG begin in base64.
 _BASE64_PICTURES = ("/9j/", "iVBORw0K", "R0lGOD", "UklGR", "PHN2Zy", "PD94bW")
-_NO_PICTURES = ("no_selection", "none", "null")
+_NO_PICTURES = ("no_selection", "none", "null", "undefined")
 
 
 def page_address(url: str, settings: Settings, identifiers: Collection[str] = ()) -> str:
@@ -250,7 +250,7 @@ def image_address(value: str, settings: Settings, page: str) -> str:
     if len(value) > MAX_ADDRESS or value.startswith(("data:", *_BASE64_PICTURES)):
         raise InvalidValueError("image_url", "is a picture itself, not its address")
     text = value.strip()
-    if not text or text.lower() in _NO_PICTURES:
+    if not text or text.rpartition("/")[2].lower() in _NO_PICTURES:
         raise InvalidValueError("image_url", "is missing")
     if not text.startswith("//") and "://" not in text[:10]:
         text = _based(text, settings, page)

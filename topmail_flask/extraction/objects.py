@@ -47,6 +47,7 @@ from topmail_flask.extraction.currencies import (
     rounded,
     sane,
 )
+from topmail_flask.extraction.schema_org import is_placeholder
 from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
@@ -322,13 +323,13 @@ class ObjectReader:
     def _label(self, value: object) -> str | None:
         """The text of a brand: its own, or that of the object it is."""
         if isinstance(value, (str, int, float, Decimal)):
-            return text_of(value)
+            return _meant_text(value)
         related = self._reader.related(value)
         names = names_of(related.target).get("name", ())
         text = next(filter(None, (text_of(related.get(name)) for name in names)), None)
         if related.failure is not None:
             self._rejected.setdefault("brand", related.failure)
-        return text or related.text()
+        return _meant_text(text) if text else related.text()
 
     def _category(self, value: object) -> str | None:
         label = self._label(value)
@@ -396,7 +397,13 @@ def _is_like(name: str, field: str) -> bool:
 def _identifier(value: object) -> object | None:
     if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value % 1 != 0):
         return None
-    return value if isinstance(value, (int, UUID, float, Decimal)) else text_of(value)
+    return value if isinstance(value, (int, UUID, float, Decimal)) else _meant_text(value)
+
+
+def _meant_text(value: object) -> str | None:
+    """The text of a value, unless it is what is written where there is none: ``None``."""
+    text = text_of(value)
+    return None if text is None or is_placeholder(text) else text
 
 
 # An argument of one of these names is of the page, or of many products.
