@@ -47,6 +47,7 @@ def shown_at(path: str, rule: str, template: str, **context: Any) -> list[str]:
         ("/", "/", f"<h1>Welcome</h1>{TEASER}", "Lichthaus"),
         ("/login?next=/lamps/7", "/login", f"<h1>Log in</h1>{NAME}", "Log in | Lichthaus"),
         ("/blog/best", "/blog/<slug>", f"<h1>The best lamps</h1><h2>{NAME}</h2>", "The best lamps"),
+        ("/blog/7", "/blog/<n>", f"<h1>The best lamps</h1>{TEASER}", "The best lamps"),
         ("/brands/lumo", "/brands/<slug>", f"<h1>Lumo</h1>{TEASER}", "Lumo | Lichthaus"),
         ("/pages/terms", "/pages/<slug>", f"<h1>Terms of sale</h1>{TEASER}", "Terms | Lichthaus"),
         ("/lamps/99", "/lamps/<n>", f"<h1>No such lamp</h1>Or {TEASER}", "Lichthaus"),

@@ -39,6 +39,7 @@ from topmail_flask.extraction.named_product import (
     as_shown,
     ask_page,
     complete,
+    is_doubtful,
     is_same,
     of_same_product,
 )
@@ -227,9 +228,8 @@ class PageInput:
     ) -> PageSays:
         document, has_price = self.document, False
         if not is_silent:
-            is_doubted = guess.doubt is not None or guess.needs_title or not guess.is_addressed
-            if is_doubted and replace(self, guess=None).answer().product is not None:
-                guess = replace(guess, doubt=None, is_addressed=True, needs_title=False)
+            if is_doubtful(guess, document) and replace(self, guess=None).answer().product:
+                guess = replace(guess, doubt=None, is_described=True)
             fields = extraction.trace.noted
             has_price = any(at[0] == "price" and at[1] != "template" for at in fields)
         asked = (document.url, guess, has_price)

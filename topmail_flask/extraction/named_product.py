@@ -122,12 +122,22 @@ def _is_proved(shown: ShownPrice, guess: GuessedProduct) -> bool:
     return price is not None and all(price.amount <= other.amount for other in guess.prices)
 
 
+def is_doubtful(guess: GuessedProduct, document: Document) -> bool:
+    """Whether the page has to say itself that it is about the product: its address does not.
+
+    An article may have the product's number.
+    """
+    if guess.doubt is not None or guess.needs_title or not guess.is_addressed:
+        return True
+    return is_listing(document.url)
+
+
 def is_about_another(document: Document, guess: GuessedProduct) -> bool:
     """Whether a page that its address does not tie to the product is about something else.
 
     A template gets a ``product`` for a teaser, too: an article, a brand, a page of thanks.
     """
-    if guess.is_addressed and not guess.needs_title and guess.doubt is None:
+    if guess.is_described or not is_doubtful(guess, document):
         return False
     words = Words(document, metas_of(document), set(), urlsplit(document.url).hostname or "")
     name = guess.product.name

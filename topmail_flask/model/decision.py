@@ -104,6 +104,7 @@ class GuessedProduct:
         address has no value, whatever the template holds.
     :ivar needs_title: it counts only where the page's title or heading names it: another template
         was the last of the request.
+    :ivar is_described: the page's own structured data has a product as well: it is no teaser.
     """
 
     product: Product
@@ -115,6 +116,7 @@ class GuessedProduct:
     is_certain: bool = False
     is_addressed: bool | None = True
     needs_title: bool = False
+    is_described: bool = False
 
     def __hash__(self) -> int:
         return hash(self.product.id)
