@@ -107,8 +107,8 @@ def test_the_page_opens_with_what_an_owner_wants_to_know() -> None:
     )
     figures: dict[str, dict[str, object]] = {
         "request_cost": {"cases": {name: {"added_us": 200.0, "bare_us": 1400.0} for name in cases}},
-        "delivering": {report.SENT: {"cpu_us": 700.0}},
-        "store_load": {"topmail background, healthy": {"ratio": 0.9}},
+        "delivering": {"costs": {report.SENT: {"cpu_us": 700.0}}},
+        "store_load": {load: {report.BUSY: {"ratio": 0.9}} for load in ("seen", "first")},
         "peers": {name: {"added_us": 1760.0} for name in report.PEERS},
     }
     page = "\n".join(

@@ -8,19 +8,39 @@ import pytest
 from flask import Flask
 
 from example_store import create_app
+from example_store.database import db
 from example_store.demo_shoppers import DEMO_SHOPPERS
 from tests.example_store.browser import Browser
 from topmail_flask.sandbox import Sandbox
 
+_open: list[Flask] = []
+
 
 def open_shop(folder: Path, **config: Any) -> Flask:
-    return create_app({"INSTANCE_PATH": str(folder), "TOPMAIL_API_KEY": None, **config})
+    """A shop that is closed after the test."""
+    _open.append(create_app({"INSTANCE_PATH": str(folder), "TOPMAIL_API_KEY": None, **config}))
+    return _open[-1]
+
+
+def close(shop: Flask) -> None:
+    with shop.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while _open:
+        close(_open.pop())
 
 
 @pytest.fixture(scope="package")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One shop for all tests that only visit it; it sends nothing anywhere."""
-    return open_shop(tmp_path_factory.mktemp("shop"))
+    shop = open_shop(tmp_path_factory.mktemp("shop"))
+    _open.remove(shop)
+    yield shop
+    close(shop)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from example_store import create_app
+from example_store.database import db
 from topmail_flask.testing import capture, check_product_pages
 
 LINK = re.compile(r'href="(/(?:products|gift-sets|workshops)/[\w-]+)"')
@@ -16,8 +18,11 @@ LISTINGS = ("/shop/ceramics", "/search?q=a", "/gift-sets/", "/workshops/")
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Flask:
-    return create_app({"INSTANCE_PATH": str(tmp_path), "TOPMAIL_API_KEY": None})
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = create_app({"INSTANCE_PATH": str(tmp_path), "TOPMAIL_API_KEY": None})
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_all_its_product_pages_tell_what_topmail_needs(app: Flask) -> None:
