@@ -277,23 +277,38 @@ class PageReader:
             return None
         if not shown:
             return None
+        if len(shown) > 1:
+            return self._of_several(shown, page)
+        if shown[0].value is None:
+            self._note_missing(shown[0], page)
+            return None
+        found = shown[0].found or self._read(shown[0], page)
+        if isinstance(found, GuessedProduct) or found is Reason.HOOK_FAILED:
+            return found
+        return None
+
+    def _of_several(self, shown: list[Shown], page: FlaskPage) -> GuessedProduct | Reason | None:
+        """Cards and mails have templates of their own: the address tells the page's product."""
         guesses = [self._guessed(part, page) for part in shown]
         last, ids = guesses[-1], {guess.product.id for guess in guesses if guess is not None}
-        if shown[-1].value is not None and shown[-1].found is Reason.HOOK_FAILED:
+        if shown[-1].found is Reason.HOOK_FAILED:
             return Reason.HOOK_FAILED
         if last is not None and len(ids) == 1:
             return last
-        # Cards and mails have templates of their own: the address tells the page's product.
         own = {
             guess.product.id: guess
             for guess in guesses
             if guess is not None and guess.is_addressed and guess.doubt is None
         }
-        if len(own) == 1 and len(shown) > 1:
+        if len(own) == 1:
             return replace(next(iter(own.values())), needs_title=True)
-        if shown[-1].value is None and self.is_asked():
-            page.remarks += (self._missing_variable(shown[-1], page, None),)
+        if shown[-1].value is None:
+            self._note_missing(shown[-1], page)
         return Reason.AMBIGUOUS if last is not None else None
+
+    def _note_missing(self, shown: Shown, page: FlaskPage) -> None:
+        if self.is_asked():
+            page.remarks += (self._missing_variable(shown, page, None),)
 
     def _guessed(self, shown: Shown, page: FlaskPage) -> GuessedProduct | None:
         """The product of a template, if it has one."""
