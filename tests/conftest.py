@@ -6,10 +6,13 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import ref
 
 import pytest
+from blinker import NamedSignal
 from hypothesis import HealthCheck, settings
 
+from topmail_flask import signals
 from topmail_flask.delivery import lifecycle
 
 settings.register_profile(
@@ -20,6 +23,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("shared machine")
+SIGNALS = [each for each in vars(signals).values() if isinstance(each, NamedSignal)]
 
 
 def missing(what: str) -> None:
@@ -40,6 +44,18 @@ def _no_shop_outlives_its_test() -> Iterator[None]:
         shop.stop(end)
     for shop in shops:
         shop.join(end)
+
+
+@pytest.fixture(autouse=True)
+def _no_receiver_outlives_its_test() -> Iterator[None]:
+    """Nor what it connected to a signal: a view takes other steps where somebody listens."""
+    connected = [(signal, set(signal.receivers)) for signal in SIGNALS]
+    yield
+    for signal, before in connected:
+        for number, receiver in list(signal.receivers.items()):
+            connected_by_test = receiver() if isinstance(receiver, ref) else receiver
+            if number not in before and connected_by_test is not None:
+                signal.disconnect(connected_by_test)
 
 
 @pytest.fixture(scope="session")
