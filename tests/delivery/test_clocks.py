@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,23 @@ def test_what_waited_when_such_a_mark_came_in_is_dropped_all_the_same(tmp_path: 
     fill(books, [withdrawn(NOW + AHEAD)])
     assert drain(books) == ["key-2"]
     assert books.stats().reasons == {Reason.CONSENT_WITHDRAWN: 1}
+    books.close()
+
+
+@pytest.mark.parametrize("mark", [bought, withdrawn])
+def test_what_waits_is_dropped_though_the_clock_was_set_back_meanwhile(
+    tmp_path: Path, mark: Callable[[float], Entry]
+) -> None:
+    clock = Clock(NOW)
+    books = outbox(tmp_path / "box", clock)
+    fill(books, [entry(1, at=NOW), entry(2, identity="bob", at=NOW)])
+    clock.now = NOW - 60
+    fill(books, [mark(NOW - 55)])
+    clock.now = NOW - 50
+    fill(books, [entry(3, at=NOW - 50)])
+    sent = drain(books)
+    assert sorted(key for key in sent if key.startswith("key")) == ["key-2", "key-3"]
+    assert books.stats().balanced
     books.close()
 
 

@@ -195,3 +195,62 @@ def test_a_directory_that_others_can_write_to_is_not_even_read(tmp_path: Path) -
     assert [report.imported for report in import_all_twice] == [0, 0]
     assert books.claim(1) == []
     books.close()
+
+
+def test_a_descriptor_that_the_shop_closed_and_has_for_its_own_file_is_not_written(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    written, books = journal(tmp_path / "outbox", clock), outbox(tmp_path / "outbox", clock)
+    assert written.append(entry(1))
+    import_all(books)
+    used = sorted({int(fd) for fd in os.listdir("/proc/self/fd")} - {0, 1, 2})
+    ours = [fd for fd in used if target_of(fd).startswith(f"{tmp_path}/outbox/0")]
+    assert len(ours) == 2
+    for fd in ours:
+        os.close(fd)
+    orders = tmp_path / "orders"
+    orders.write_bytes(b"order\n" * 200)
+    theirs = [os.open(orders, os.O_RDWR | os.O_APPEND) for _ in ours]
+    assert theirs == ours
+    assert written.append(entry(2))
+    import_all(books)
+    assert orders.read_bytes() == b"order\n" * 200
+    assert sorted(drain(books)) == ["key-1", "key-2"]
+    written.close()
+    books.close()
+    for fd in theirs:
+        os.close(fd)
+
+
+def target_of(fd: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("name", [b"\xff.journal", "ü.journal".encode()])
+def test_a_file_of_others_that_is_called_like_a_journal_stops_nothing(
+    tmp_path: Path, name: bytes
+) -> None:
+    place = tmp_path / "outbox"
+    written, books = journal(place), outbox(place)
+    assert written.append(entry(1))
+    (place / os.fsdecode(name)).write_bytes(b"not ours\n")
+    import_all(books)
+    assert drain(books) == ["key-1"]
+    written.close()
+    books.close()
+
+
+def test_a_link_to_itself_that_is_called_like_a_journal_stops_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "outbox"
+    place.mkdir(mode=0o700)
+    (place / "loop.journal").symlink_to(place / "loop.journal")
+    written, books = journal(place), outbox(place)
+    assert written.append(entry(1))
+    import_all(books)
+    assert drain(books) == ["key-1"]
+    written.close()
+    books.close()

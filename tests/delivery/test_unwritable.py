@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.delivery.chaos import Chaos
+from tests.delivery.entry_making import output_of
 from tests.delivery.programs import Machine
 
 TELLING = """
@@ -71,3 +73,38 @@ def test_a_read_only_file_system_is_told_with_its_path(tmp_path: Path, chaos: Ch
         machine.stop()
     assert (state, str(outbox) in reason) == ("degraded", True)
     assert "TOPMAIL_OUTBOX" in fix
+
+
+def test_an_outbox_file_that_can_only_be_read_is_told_and_memory_sends(tmp_path: Path) -> None:
+    """As nobody, for root may write everywhere."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become nobody")
+    for above in (tmp_path, *tmp_path.parents):
+        if above == Path(tempfile.gettempdir()):
+            break
+        above.chmod(0o755)
+    os.chown(tmp_path, 65534, 65534)
+    text = """
+import os, sys
+from pathlib import Path
+from tests.delivery.entry_making import *
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+place, clock = Path(sys.argv[1]), Clock()
+before = outbox(place, clock)
+fill(before, [entry(1)])
+before.close()
+(place / "outbox.sqlite3").chmod(0o400)
+books = outbox(place, clock)
+imported(books, [entry(2)])
+print(drain(books), books.file.degraded)
+for file in place.glob("outbox.sqlite3*"):
+    file.chmod(0o600)
+clock.now += 60
+imported(books, [entry(3)])
+print(sorted(drain(books)), repr(books.file.degraded))
+books.close()
+"""
+    told, mended = output_of(text, tmp_path / "outbox").splitlines()
+    assert told.startswith("['key-2']")
+    assert "outbox.sqlite3 is read-only. Let its user write it" in told
+    assert mended == "['key-1', 'key-3'] ''"

@@ -191,7 +191,7 @@ def mark_forgotten(
     """
     dead, dropped = 0, Dropped()
     for identity, shopper in shoppers.items():
-        withdraw(connection, identity, now, Reason.FORGOTTEN, dropped)
+        withdraw(connection, identity, (now, now), Reason.FORGOTTEN, dropped)
         same = [identity] * 3
         dead += connection.execute(f"DELETE FROM dead WHERE {IS_OF}", same).rowcount  # noqa: S608
         contacts = "DELETE FROM contacts WHERE identity = ? OR contact_id = ?"

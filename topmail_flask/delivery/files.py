@@ -183,15 +183,17 @@ class HeldFile:
     :ivar path: where the file was when it was locked.
     :ivar fd: its descriptor. A forked child must not use it: see :attr:`pid`.
     :ivar pid: the process that holds the lock.
+    :ivar number: of the file's inode.
     """
 
-    __slots__ = ("__weakref__", "_close", "_inode", "_known_as", "fd", "path", "pid")
+    __slots__ = ("__weakref__", "_close", "_inode", "_known_as", "fd", "number", "path", "pid")
 
     def __init__(self, path: Path, fd: int, inode: Inode) -> None:
         self.path = path
         self.fd = fd
         self.pid = os.getpid()
         self._inode = inode
+        self.number = inode[-1]
         self._known_as = ref(self)
         self._close: Callable[[int], None] = os.close
 
@@ -206,8 +208,12 @@ class HeldFile:
     @property
     def is_open(self) -> bool:
         """Whether nobody has closed our descriptor, as a program does that becomes a daemon."""
+        return self.is_behind(self.fd)
+
+    def is_behind(self, fd: int) -> bool:
+        """Whether a descriptor is this file's: one that was closed may be another file's now."""
         try:
-            return inode_of(os.fstat(self.fd)) == self._inode
+            return inode_of(os.fstat(fd)) == self._inode
         except OSError:
             return False
 

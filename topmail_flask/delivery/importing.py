@@ -44,6 +44,10 @@ LONGEST_CALLS = 60.0
 """Seconds that a view has to come to an end that was sent just before its time was over."""
 MOST_AHEAD = 1.0
 """Seconds by which a time may be in the future: all processes of a machine have one clock."""
+UNTIL = f"(at <= ? OR at > ? + {MOST_AHEAD})"
+"""Whether a row is from before a time; the values are that time, and now. What is later than now
+waited before the clock was set back.
+"""
 _REASONS = {str(reason): reason for reason in Reason}
 
 
@@ -177,7 +181,8 @@ class _Intake:
     def _move(self, order: Entry) -> None:
         at, reason = self._withdrawn.get(order.repeat, (-1.0, Reason.FORGOTTEN))
         if order.at <= at:  # who was forgotten since, or has refused, gets nothing more
-            drop_waiting(self.connection, order.identity, order.at, self.dropped, reason)
+            until = order.at, self.now
+            drop_waiting(self.connection, order.identity, until, self.dropped, reason)
         else:
             move(self.connection, order, self.now)
 
@@ -196,7 +201,7 @@ class _Intake:
         """
         kind, key, at, identity, repeat, _ = header
         if kind == "withdrawal":
-            drop_waiting(self.connection, identity, self.now, self.dropped)
+            drop_waiting(self.connection, identity, (self.now, self.now), self.dropped)
             self._withdrawn_ahead[identity] = at, Reason.CONSENT_WITHDRAWN
         elif not repeat or self._counts(header, line):
             self._drop_views(identity, self.now)
@@ -214,7 +219,8 @@ class _Intake:
             at = self.now
         if kind == "withdrawal":
             self._insert()
-            withdraw(self.connection, identity, at, Reason.CONSENT_WITHDRAWN, self.dropped)
+            until = at, self.now
+            withdraw(self.connection, identity, until, Reason.CONSENT_WITHDRAWN, self.dropped)
             self._withdrawn[identity] = at, Reason.CONSENT_WITHDRAWN
             return
         withdrawn = self._withdrawn.get(shopper)
@@ -242,8 +248,8 @@ class _Intake:
         self.connection.execute(query, (identity, last))
 
     def _drop_views(self, identity: str, at: float) -> None:
-        query = f"SELECT id, line FROM waiting WHERE identity = ? AND at <= ? AND {IS_VIEW}"  # noqa: S608
-        views = self.connection.execute(query, (identity, at)).fetchall()
+        query = f"SELECT id, line FROM waiting WHERE identity = ? AND {UNTIL} AND {IS_VIEW}"  # noqa: S608
+        views = self.connection.execute(query, (identity, at, self.now)).fetchall()
         remove(self.connection, views, Reason.PURCHASED, self.dropped)
 
     def _counts(self, header: EntryHeader, line: bytes) -> bool:
@@ -355,23 +361,30 @@ def count_dropped(
 def drop_waiting(
     connection: sqlite3.Connection,
     identity: str,
-    at: float,
+    until: tuple[float, float],
     dropped: Dropped,
     reason: Reason = Reason.CONSENT_WITHDRAWN,
 ) -> None:
-    """Drops what waits for an identity until a time."""
-    query = f"SELECT id, line FROM waiting WHERE {IS_OF} AND at <= ?"  # noqa: S608  # our text
-    rows = connection.execute(query, (*[identity] * 3, at)).fetchall()
+    """Drops what waits for an identity until a time.
+
+    :param until: that time, and now.
+    """
+    query = f"SELECT id, line FROM waiting WHERE {IS_OF} AND {UNTIL}"  # noqa: S608  # our text
+    rows = connection.execute(query, (*[identity] * 3, *until)).fetchall()
     remove(connection, rows, reason, dropped)
 
 
 def withdraw(
-    connection: sqlite3.Connection, identity: str, at: float, reason: Reason, dropped: Dropped
+    connection: sqlite3.Connection,
+    identity: str,
+    until: tuple[float, float],
+    reason: Reason,
+    dropped: Dropped,
 ) -> None:
     """Drops what waits for an identity, and what is still on its way from other journals."""
-    drop_waiting(connection, identity, at, dropped, reason)
+    drop_waiting(connection, identity, until, dropped, reason)
     connection.execute(
-        "INSERT OR REPLACE INTO withdrawals VALUES (?, ?, ?)", (identity, at, reason)
+        "INSERT OR REPLACE INTO withdrawals VALUES (?, ?, ?)", (identity, until[0], reason)
     )
 
 

@@ -81,7 +81,12 @@ class Journal:
         """
         try:
             segment, now = self._segment, self._monotonic()
-            if segment is None or now >= self._check_at or segment.pid != os.getpid():
+            if (
+                segment is None
+                or now >= self._check_at
+                or segment.pid != os.getpid()
+                or os.fstat(segment.fd).st_ino != segment.number  # closed, and another file's now
+            ):
                 segment = self._checked(segment, now)
                 if segment is None:
                     return False

@@ -24,6 +24,7 @@ from topmail_flask.delivery import schema
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.files import (
     LEADER_LOCK,
+    DirectoryRefused,
     hold,
     is_held,
     prepare,
@@ -203,7 +204,7 @@ class OutboxFile:
         except Fault as fault:
             if fault.kind == "missing":
                 return []
-            if not repairs or fault.kind not in ("damaged", "older", "unusable"):
+            if not repairs or fault.kind not in ("damaged", "older", "read-only", "unusable"):
                 raise
             return self.run(work)
 
@@ -303,6 +304,11 @@ class OutboxFile:
                 self._set_aside(disk, WHOLE if fault.kind == "older" else "")
                 if fault.kind == "damaged":
                     logger.warning("TopMail: the outbox file is damaged; what can be read is kept.")
+            elif fault.kind == "read-only" and disk is not None:
+                disk.close()  # what is open stays as it was opened
+                raise DirectoryRefused(
+                    f"{disk.path} is read-only. Let its user write it, and its -wal and -shm"
+                )
             else:
                 raise fault
         except OSError as error:

@@ -62,11 +62,14 @@ class Segment(HeldFile):
 
     @property
     def reader(self) -> int:
-        """The descriptor to read and erase with."""
-        if self._reader < 0:
+        """The descriptor to read and erase with.
+
+        :raises OSError: it cannot be opened.
+        """
+        if self._reader < 0 or not self.is_behind(self._reader):
             descriptor = f"/proc/self/fd/{self.fd}"  # for the file may have lost its name
-            path = descriptor if os.path.exists(descriptor) else self.path
-            self._reader = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            is_known = self.is_open and os.path.exists(descriptor)
+            self._reader = os.open(descriptor if is_known else self.path, os.O_RDWR | os.O_CLOEXEC)
         return self._reader
 
     def reserve(self, size: int) -> None:
@@ -95,7 +98,7 @@ class Segment(HeldFile):
             erase(self.reader, end - len(part), end)
 
     def release(self) -> None:
-        if self._reader >= 0 and self.is_open:
+        if self.is_behind(self._reader):
             self._close(self._reader)
         self._reader = -1
         super().release()
@@ -164,7 +167,9 @@ def opened(path: Path) -> Iterator[OpenSegment]:
 def listed(directory: Path) -> list[Path]:
     """The segments in a directory, the oldest first; none where there is no readable directory."""
     try:
-        names = [name for name in os.listdir(directory) if name.endswith(SUFFIX)]
+        # No other name is ours, and what is not in UTF-8 can be noted nowhere.
+        found = os.listdir(directory)
+        names = [name for name in found if name.endswith(SUFFIX) and name.isascii()]
     except OSError:
         return []
     return [directory / name for name in sorted(names)]
@@ -179,8 +184,9 @@ def overflows(directory: Path, limit: int) -> bool:
     with os.scandir(directory) as files:
         for file in files:
             # The leader may remove a file between its listing and the look at it.
-            with suppress(FileNotFoundError):
-                total += file.stat().st_size if SUFFIX in file.name else 0
+            with suppress(OSError):
+                is_ours = SUFFIX in file.name
+                total += file.stat(follow_symlinks=False).st_size if is_ours else 0
     if total <= limit:
         return False
     waiting = 0

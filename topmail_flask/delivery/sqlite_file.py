@@ -36,6 +36,7 @@ _KINDS = {
     sqlite3.SQLITE_CORRUPT: "damaged",
     sqlite3.SQLITE_NOTADB: "damaged",
     sqlite3.SQLITE_IOERR_SHORT_READ: "damaged",
+    sqlite3.SQLITE_READONLY: "read-only",
     sqlite3.SQLITE_READONLY_DBMOVED: "moved",
 }
 Result = TypeVar("Result")
@@ -49,7 +50,8 @@ class Fault(Exception):
     """The file cannot be used now.
 
     :ivar kind: ``full``, ``busy``, ``damaged``, ``older`` (made by an older version), ``moved``
-        (not under its name any more), ``missing`` (for a reader, who makes none) or ``unusable``.
+        (not under its name any more), ``missing`` (for a reader, who makes none), ``read-only`` or
+        ``unusable``.
     """
 
     def __init__(self, kind: str) -> None:
