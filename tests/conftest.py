@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 from weakref import ref
 
 import pytest
@@ -26,7 +27,7 @@ settings.load_profile("shared machine")
 SIGNALS = [each for each in vars(signals).values() if isinstance(each, NamedSignal)]
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip a test for want of ``what``; in CI a want is a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have {what}")

@@ -75,6 +75,17 @@ def test_a_place_that_others_may_write_to_is_an_error_with_the_command_that_fixe
     assert (finding.level, finding.fix) == ("error", f"chmod 700 {place}")
 
 
+def test_nobody_is_told_to_take_the_directory_of_all_for_the_outbox_alone(
+    topmail: Sandbox, tmp_path: Path
+) -> None:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    place.chmod(0o1777)
+    finding = finding_of(topmail, place)
+    assert finding.level == "error"
+    assert finding.fix == f"Set TOPMAIL_OUTBOX to a directory of its own, such as {place}/topmail"
+
+
 def test_an_outbox_that_others_may_write_to_is_an_error(operated: OperatedStore) -> None:
     operated.looks(1)
     assert found(operated.app, "outbox").level == "ok"

@@ -14,8 +14,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.conftest import missing
 from tests.servers.server import ROOT, Server, free_port, serving, until
 from topmail_flask.sandbox import Sandbox
@@ -74,7 +72,7 @@ class Shop:
             "uwsgi"
         )
         if program is None:
-            pytest.skip("there is no uWSGI here: pip install uwsgi (needs a C compiler)")
+            missing("uWSGI: pip install uwsgi (needs a C compiler)")
         port = free_port()
         command = [program, f"--http-socket=127.0.0.1:{port}", "--master", "--processes=2"]
         command += [f"--virtualenv={sys.prefix}", "--need-app", "--die-on-term"]

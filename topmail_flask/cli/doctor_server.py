@@ -18,6 +18,7 @@ from topmail_flask.delivery.files import (
     NETWORK_FILE_SYSTEMS,
     DirectoryRefused,
     file_system,
+    fix_of_open,
     holder,
     prepare,
 )
@@ -205,7 +206,7 @@ def _safety(store: Store, root: Path, existing: Path, mode: int, free: int) -> F
     if kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse."):
         return error(f"{existing} is on a network or FUSE file system ({kind}).", _ELSEWHERE)
     if existing == root and mode & 0o022:
-        return error(f"{root} can be written by others.", f"chmod 700 {root}")
+        return error(f"{root} can be written by others.", fix_of_open(root, mode))
     if free < store.settings.max_bytes:
         what = f"Only {free // 1024**2} MB are free for {root}; TOPMAIL_MAX_BYTES allows more."
         return warning(what, "Free some space, or lower TOPMAIL_MAX_BYTES.")

@@ -166,7 +166,15 @@ def _check(path: Path) -> None:
             f"{path} belongs to another user. Run as that user, or set TOPMAIL_OUTBOX elsewhere"
         )
     if status.st_mode & 0o022:
-        raise DirectoryRefused(f"{path} can be written by others. Fix: chmod 700 {path}")
+        fix = fix_of_open(path, status.st_mode)
+        raise DirectoryRefused(f"{path} can be written by others. Fix: {fix}")
+
+
+def fix_of_open(path: Path, mode: int) -> str:
+    """What to do about a directory that others can write: that of all, as /tmp, stays as it is."""
+    if mode & stat.S_ISVTX:
+        return f"Set TOPMAIL_OUTBOX to a directory of its own, such as {path / 'topmail'}"
+    return f"chmod 700 {path}"
 
 
 def _fingerprint(text: bytes) -> str:
