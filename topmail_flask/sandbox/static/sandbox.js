@@ -27,15 +27,23 @@ const numberOf = (row) => row.id.replace("call-", "");
 
 /* What was sent and answered is on the call's own page: asked for when it is first opened. */
 
+const unfolding = new WeakMap(); // once for each row, however fast the keys follow each other
+
 async function unfold(row) {
   const details = row.querySelector("details");
   details.open = true;
   if (!details.querySelector(".tools")) {
-    const page = await (await fetch(`/calls/${numberOf(row)}`)).text();
-    const whole = new DOMParser().parseFromString(page, "text/html").querySelector("details");
-    if (whole) details.replaceChildren(...whole.childNodes);
+    const done = () => unfolding.delete(details);
+    if (!unfolding.has(details)) unfolding.set(details, fill(details, numberOf(row)).finally(done));
+    await unfolding.get(details);
   }
   return row;
+}
+
+async function fill(details, number) {
+  const page = await (await fetch(`/calls/${number}`)).text();
+  const whole = new DOMParser().parseFromString(page, "text/html").querySelector("details");
+  if (whole) details.replaceChildren(...whole.childNodes);
 }
 
 function place({ list, id, html }) {
