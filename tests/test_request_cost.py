@@ -141,6 +141,7 @@ def test_a_tracked_view_calls_few_functions_of_few_files(
 ) -> None:
     calls, accepted = calls_of_ours(app, f"/{kind}")
     files = {call.partition(":")[0] for call in calls}
+    files.discard("signals.py")  # where another store of this process listens, it is asked
     assert accepted == 1
     assert "tracker.py:Tracker.decide" in calls, "the one way of a view"
     assert len(calls) <= most_calls, calls
