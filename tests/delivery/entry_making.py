@@ -7,10 +7,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from topmail_flask.delivery.admin import OutboxAdmin, Work
 from topmail_flask.delivery.entry import Entry
@@ -141,6 +144,17 @@ def output_of(text: str, *arguments: object, **options: Any) -> str:
     out, errors = running.communicate(timeout=60)
     assert running.returncode == 0, errors
     return out.strip()
+
+
+def give_to_nobody(place: Path) -> None:
+    """The directory is nobody's, for root may write everywhere: a program may become nobody."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become nobody")
+    for above in (place, *place.parents):
+        if above == Path(tempfile.gettempdir()):
+            break
+        above.chmod(0o755)
+    os.chown(place, 65534, 65534)
 
 
 def bytes_below(directory: Path) -> bytes:

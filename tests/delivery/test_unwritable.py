@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.delivery.chaos import Chaos
-from tests.delivery.entry_making import output_of
+from tests.delivery.entry_making import give_to_nobody, output_of
 from tests.delivery.programs import Machine
 
 TELLING = """
@@ -76,14 +75,7 @@ def test_a_read_only_file_system_is_told_with_its_path(tmp_path: Path, chaos: Ch
 
 
 def test_an_outbox_file_that_can_only_be_read_is_told_and_memory_sends(tmp_path: Path) -> None:
-    """As nobody, for root may write everywhere."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become nobody")
-    for above in (tmp_path, *tmp_path.parents):
-        if above == Path(tempfile.gettempdir()):
-            break
-        above.chmod(0o755)
-    os.chown(tmp_path, 65534, 65534)
+    give_to_nobody(tmp_path)
     text = """
 import os, sys
 from pathlib import Path
