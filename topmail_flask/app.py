@@ -149,7 +149,8 @@ class AppState:
                         environ[OBSERVER] = self
                         return
                 page = FlaskPage(core.reader, request)
-            page.finish(response)
+            page.response = response
+            page.note_headers(response.status_code, response.headers)
             if has_watchers:
                 self.identify.catch_up(page, response)
             if page.own is None:

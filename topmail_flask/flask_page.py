@@ -55,12 +55,14 @@ class FlaskPage(RenderedPage):
 
     :ivar mark: of the request's route.
     :ivar rendering: context of the template that is at work.
+    :ivar has_value: whether a template was given what may be a product.
     :ivar own: decides about a request for an address of our own, once its response is final.
     :ivar has_beacon: whether the page was given a beacon in this request.
     """
 
     response: Response | None = None
     rendering: Mapping[str, Any] | None = None
+    has_value = False
     own: Callable[[Response], Decision] | None = None
     has_beacon = False
     visitor: FlaskShopperSource | NamedShopper | None = None
@@ -80,27 +82,13 @@ class FlaskPage(RenderedPage):
         """The templates that were rendered as pages, in their order."""
         return [(shown.template, shown.context) for shown in self.shown]
 
-    def finish(self, response: Response) -> None:
-        """Note the final response."""
-        self.response = response
-        self.note_headers(response.status_code, response.headers)
-        if self.rendering is not None:  # streamed, in a way that was not seen at its beginning
-            self._reader.note_shown(self, "", self.rendering, is_read=False)
-
-    def may_show_product(self) -> bool:
-        """Whether it pays to read the page: False only if it shows no product."""
-        if self.marked:
-            return True
-        for shown in self.shown:
-            if shown.value is not None:
-                return True
-        self.note_final_body()
-        self.document = None if self.html is None else may_hold_product(self.html)
-        return self.html is None or self.document is not None or self._reader.is_asked()
-
-    def read(self) -> None:
-        """Fill in what the shop named, what the template shows, and the body."""
+    def read(self) -> bool:
+        """Fill in what the shop named, what the template shows, and the body; False: surely no
+        product.
+        """
         reader, request = self._reader, self.request
+        if not self._may_show_product():
+            return False
         self.path, self.view_args = request.path, request.view_args
         refusals: list[Reason] = []
         if self.marked:
@@ -119,11 +107,23 @@ class FlaskPage(RenderedPage):
             self.url = reader.address(request)
         if self.document is not None:
             self.document.url = self.url
-        self.note_final_body()
+        self._note_final_body()
         if refusals:
             self.unread = refusals[0]
             if Reason.AMBIGUOUS in refusals or Reason.HOOK_FAILED in refusals:
                 self.html = None
+        if self._is_left_to_beacon():
+            self.unread = Reason.BEACON
+        return True
+
+    def _may_show_product(self) -> bool:
+        if self.rendering is not None:  # streamed, in a way that was not seen at its beginning
+            self._reader.note_shown(self, "", self.rendering, is_read=False)
+        if self.marked or self.has_value:
+            return True
+        self._note_final_body()
+        self.document = None if self.html is None else may_hold_product(self.html)
+        return self.html is None or self.document is not None or self._reader.is_asked()
 
     def _is_whole(self) -> bool:
         """Whether the response is a page of its own, whose address is the request's."""
@@ -135,14 +135,12 @@ class FlaskPage(RenderedPage):
         self.named.append(Named(product, None, product))
         self.marked = True
 
-    def note_final_body(self) -> None:
+    def _note_final_body(self) -> None:
         """Note the body of an HTML page, not compressed any more; or why it cannot be read."""
-        if self._is_body_noted:
+        response = self.response
+        if self._is_body_noted or response is None or self.mimetype not in HTML:
             return
         self._is_body_noted = True
-        response = self.response
-        if response is None or self.mimetype not in HTML:
-            return
         chunks = response.response
         if response.direct_passthrough or not isinstance(chunks, (list, tuple)):
             self.unread = Reason.NO_BODY
@@ -155,7 +153,7 @@ class FlaskPage(RenderedPage):
         else:
             self.note_body(body, self._reader.settings.max_page_bytes)
 
-    def is_left_to_beacon(self) -> bool:
+    def _is_left_to_beacon(self) -> bool:
         """Whether the visitor gets, or has, an older copy of the page with a beacon on it.
 
         Where a template ran, only a 304 leaves the browser with its own copy: the page of most

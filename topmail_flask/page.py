@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,7 +39,8 @@ class RenderedPage:
     :ivar disposition: the ``Content-Disposition`` header, if there is one.
     :ivar html: the body, undecoded; None when it cannot be read or need not be.
     :ivar document: the same, as far as it was looked through.
-    :ivar unread: why there is no product to tell, if one was to be looked for.
+    :ivar unread: why there is no product to tell, if one was to be looked for; ``BEACON``: the
+        page's own script tells who sees it, because a cache answered.
     :ivar marked: the route is marked, or the shop named the product.
     :ivar failed: an error of our own lost what the shop named, or what the template showed.
     :ivar explicit: the shop named it by ``topmail.track``: a POST counts, too.
@@ -80,32 +82,14 @@ class RenderedPage:
         """The templates that were rendered as pages, in their order; none outside of Flask."""
         return []
 
-    def may_show_product(self) -> bool:
-        """Whether it pays to read the page: False only if it shows no product."""
+    def read(self) -> bool:
+        """Fill in what the page shows, once somebody wants to know; False: surely no product."""
         return True
-
-    def read(self) -> None:
-        """Fill in what the page shows, once somebody wants to know."""
-
-    def is_left_to_beacon(self) -> bool:
-        """Whether the page's own script tells who sees it, because a cache answered."""
-        return False
 
     def note_headers(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Note status and headers of the response, each read once."""
-        content_type = None
-        # In one pass: to look for a header that is not there makes Werkzeug raise an exception.
-        for name, value in headers:
-            known_as = _HEADERS[name]
-            if known_as is None:
-                continue
-            if known_as == "content-type":
-                content_type = value
-            elif known_as == "content-encoding":
-                self.encoding = value
-            else:
-                self.disposition = value
         self.status = status
+        content_type, self.encoding, self.disposition = content_headers(headers)
         self.mimetype, self.charset = media_type(content_type)
 
     def note_body(self, body: bytes, limit: int) -> None:
@@ -119,20 +103,32 @@ class RenderedPage:
             self.html, self.unread = readable(body, self.encoding, limit)
 
 
-class _HeaderNames(dict[str, str | None]):
-    """Those headers that are read, by their names as anybody spells them; None for all others."""
+def content_headers(
+    headers: Iterable[tuple[str, str]],
+) -> tuple[str | None, str | None, str | None]:
+    """The values of ``Content-Type``, ``Content-Encoding`` and ``Content-Disposition``.
 
-    def __missing__(self, name: str) -> str | None:
-        known_as = name.lower()
-        read = ("content-type", "content-encoding", "content-disposition")
-        found = known_as if known_as in read else None
-        if len(self) < _MOST_NAMES:
-            self[name] = found
-        return found
+    A store's responses have the same few headers in the same order: where these three stand is
+    remembered. (To look for one that is not there makes Werkzeug raise an exception.)
+    """
+    fields = (_NOT_THERE, *headers)
+    at_type, at_encoding, at_disposition = _places(tuple(map(_NAME, fields)))
+    return fields[at_type][1], fields[at_encoding][1], fields[at_disposition][1]
 
 
-_MOST_NAMES = 500
-_HEADERS = _HeaderNames()
+_NAME = itemgetter(0)
+_NOT_THERE: Any = ("", None)
+
+
+@lru_cache(maxsize=512)
+def _places(names: tuple[str, ...]) -> tuple[int, int, int]:
+    """Where the last one of each header stands; 0: nowhere."""
+    at = {name.lower(): place for place, name in enumerate(names)}
+    return (
+        at.get("content-type", 0),
+        at.get("content-encoding", 0),
+        at.get("content-disposition", 0),
+    )
 
 
 @lru_cache(maxsize=64)

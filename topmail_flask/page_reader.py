@@ -26,7 +26,7 @@ from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
-from topmail_flask.page import HTML, media_type, names_in, remark_on, with_parts
+from topmail_flask.page import HTML, content_headers, media_type, names_in, remark_on, with_parts
 from topmail_flask.rules.requests import RequestRules, refused_response
 from topmail_flask.site_address import server_address, site_address
 
@@ -101,12 +101,7 @@ class PageReader:
         """
         if self.mark_of(request) is not None or response.status_code == 304:
             return None
-        content_type = disposition = None
-        for name, value in response.headers:
-            if name == "Content-Type":
-                content_type = value
-            elif name == "Content-Disposition":
-                disposition = value
+        content_type, _, disposition = content_headers(response.headers)
         mimetype, _ = media_type(content_type)
         return (
             refused_response(
@@ -184,6 +179,7 @@ class PageReader:
         value = context.get(variable) if variable else template_product(context, names)
         shown = Shown(template, context, value)
         page.shown.append(shown)
+        page.has_value = page.has_value or value is not None
         if not is_read or (value is None and not page.marked) or not self.may_count(page):
             return
         for named in page.named:
@@ -191,9 +187,11 @@ class PageReader:
                 named.found = self._made(named.value, page, named.fields)
         if value is not None and (mark is None or mark.loader is None):
             found = self._read(shown, page)
-            if isinstance(found, Reason) or getattr(found, "is_refused", False):
+            if isinstance(found, Reason):
                 return
-        if page.visitor is not None and page.visitor.is_loaded():
+            if isinstance(found, GuessedProduct) and found.doubt and not found.needs_sign:
+                return
+        if page.visitor is not None:
             if is_mapped(value):
                 with unflushed(value):
                     page.visitor.ask_early()

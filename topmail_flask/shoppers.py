@@ -229,40 +229,35 @@ class FlaskShopperSource(Visitor):
         self._identified = identified
         self._here = _here()
         self._is_nobody: bool | None = None
-        self._early: Answers | None = None
 
-    def is_loaded(self) -> bool:
-        """Whether the page has loaded its session, and Flask-Login's user, if it has Flask-Login.
+    def ask_early(self) -> None:
+        """Ask the shop's functions while its database is open, if the page has loaded its session,
+        and Flask-Login's user, if it has Flask-Login.
 
-        Asking who the visitor is would load them, add ``Vary: Cookie`` and, by a remember-me
-        cookie, write the session.
+        Else asking who the visitor is would load them, add ``Vary: Cookie`` and, by a remember-me
+        cookie, write the session. Where nobody is known or a function fails, they are asked when
+        the response is final.
         """
         context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  each look through the proxy costs 1 us
         # Not by flask.session, which notes that it was looked at. Before Flask 3.1.3: without _.
         known = vars(context)
         opened = known["_session"] if "_session" in known else known.get("session")
         if opened is None or not opened.accessed:
-            return False
-        return "_login_user" in self._here or not hasattr(self._app, "login_manager")
-
-    def ask_early(self) -> None:
-        """Ask the shop's functions while its database is open: of a page that has loaded its
-        session.
-
-        Where nobody is known or one of them fails, they are asked when the response is final.
-        """
+            return
+        if "_login_user" not in self._here and hasattr(self._app, "login_manager"):
+            return
         try:
-            known = self.logged_in()
-            if known is not None:
+            shopper = self.logged_in()
+            if shopper is not None:
                 is_excluded = bool(self._hooks.exclude) and self.is_excluded()
-                self._early = Answers(known, self.consents(known), is_excluded)
+                self.early = Answers(shopper, self.consents(shopper), is_excluded)
         except Exception:  # noqa: BLE001  a shop's function may raise anything
-            self._early = None
+            self.early = None
 
     def answers(self) -> Answers:
         """What was said early, else what is said now."""
-        if self._early is not None:
-            return self._early
+        if self.early is not None:
+            return self.early
         hooks = self._hooks
         if self._is_nobody and not hooks.exclude and hooks.consent is None:
             return Answers(None, self.consents(None))
@@ -275,7 +270,7 @@ class FlaskShopperSource(Visitor):
         """
         if self._is_nobody:
             return None
-        known = self.logged_in() if self._early is None else self._early.shopper
+        known = self.logged_in() if self.early is None else self.early.shopper
         if known is not None or not may_be_identified(self._request.environ):
             return known
         if is_somebody_logged_in(self._request):
@@ -296,32 +291,34 @@ class FlaskShopperSource(Visitor):
 
     def is_surely_nobody(self) -> bool:
         """Whether :meth:`shopper` will be None, as far as can be told at once."""
-        if self._is_nobody is not False:  # since nobody was found somebody may have logged in
-            self._is_nobody = (
-                self._hooks.shopper_loader is None
-                and OWN_RESOLVERS.issuperset(RESOLVERS)
-                and self._is_nobody_logged_in()
-                and not may_be_identified(self._request.environ)
-            )
-        return self._is_nobody
-
-    def _is_nobody_logged_in(self) -> bool:
-        """The same of log-ins, without loading a session or a user."""
-        environ, app, here = self._request.environ, self._app, self._here
-        if "user" in here or "_jwt_extended_jwt" in here:
+        if self._is_nobody is False:  # where nobody was found somebody may have logged in since
             return False
-        has_session = app.config["SESSION_COOKIE_NAME"] in environ.get("HTTP_COOKIE", "")
+        here, environ = self._here, self._request.environ
+        if (
+            self._hooks.shopper_loader is not None
+            or "user" in here
+            or "_jwt_extended_jwt" in here
+            or not OWN_RESOLVERS.issuperset(RESOLVERS)
+        ):
+            self._is_nobody = False
+            return False
+        # Without loading a session or a user.
+        cookies = environ.get("HTTP_COOKIE", "")
+        has_session = bool(cookies) and self._app.config["SESSION_COOKIE_NAME"] in cookies
         if "_login_user" in here:
             user: Any = here["_login_user"]
-            return (not user or not user.is_authenticated) and not has_session
-        if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
-            return True
-        return not has_session and not hasattr(app, "login_manager")
+            is_nobody = (not user or not user.is_authenticated) and not has_session
+        elif "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
+            is_nobody = True
+        else:
+            is_nobody = not has_session and not hasattr(self._app, "login_manager")
+        self._is_nobody = is_nobody and IDENTITY_COOKIE not in cookies and IDENTIFIED not in environ
+        return self._is_nobody
 
     def consents(self, shopper: Shopper | None) -> Consent:
         """What the shopper decided about tracking; None: nothing yet."""
-        if self._early is not None and shopper is self._early.shopper:
-            return self._early.consent
+        if self.early is not None and shopper is self.early.shopper:
+            return self.early.consent
         if self._hooks.consent is None:
             header = self._request.environ.get("HTTP_COOKIE", "")
             for name in BANNER_COOKIES:
@@ -344,8 +341,8 @@ class FlaskShopperSource(Visitor):
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""
-        if self._early is not None:
-            return self._early.is_excluded
+        if self.early is not None:
+            return self.early.is_excluded
         for rule in self._hooks.exclude:
             self.called = rule
             if self._app.ensure_sync(rule)():
@@ -386,10 +383,6 @@ class NamedShopper(Visitor):
         finally:
             if self._source is not None:
                 self.called = self._source.called
-
-    def is_loaded(self) -> bool:
-        """Whether the page has loaded its session and its user."""
-        return self._source is not None and self._source.is_loaded()
 
     def ask_early(self) -> None:
         """Ask the shop's functions while its database is open."""

@@ -164,13 +164,12 @@ class Tracker:
         """Decide about a page that passed the request rules; it is read if anybody is there."""
         closed = closed_databases() if "peewee" in sys.modules else []
         try:
-            if visitor.is_surely_nobody() and not self.is_heard():
+            if visitor.early is None and visitor.is_surely_nobody() and not self.is_heard():
                 _, refusal = self.ask(visitor, page.environ)
                 return self.refuse(refusal or Reason.ANONYMOUS)
-            if not page.may_show_product():
+            if not page.read():
                 return self._without_product(page, Reason.NO_PRODUCT, None)
-            page.read()
-            if page.is_left_to_beacon():
+            if page.unread is Reason.BEACON:
                 return self.refuse(Reason.BEACON)
             return self.observe(page, visitor, response)
         finally:
@@ -280,7 +279,7 @@ class Tracker:
         :param withdraws: whether a refusal drops what waits for the shopper.
         """
         try:
-            shopper, explicit, is_excluded = visitor.answers()
+            shopper, explicit, is_excluded = visitor.early or visitor.answers()
             if is_excluded:
                 return None, Reason.EXCLUDED
             if shopper is not None and self.settings.exclude_staff and visitor.is_staff():

@@ -19,7 +19,7 @@ from tests.extraction.test_odd_choices import WORDS
 from tests.golden.structured import PAGES as RECORDED_PAGES
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.encodings import in_utf8
-from topmail_flask.extraction.extract import PageInput
+from topmail_flask.extraction.extract import SOURCES, PageInput
 from topmail_flask.model.decision import GuessedProduct, ShopPrice
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
@@ -132,13 +132,28 @@ def test_a_plain_page_of_a_named_product_is_read_the_short_way() -> None:
     ]
 
 
-def test_a_page_of_the_tests_is_read_as_by_all_rules() -> None:
+def pages_of_the_tests() -> list[tuple[str, str]]:
     pages = [(html, SHOP + path) for html, path in WORDS.values()]
     pages += [(html, url) for _, url, html in other_pages()]
-    pages += [(html, f"{SHOP}/p/mug") for html in RECORDED_PAGES.values()]
-    for html, url in pages:
+    return pages + [(html, f"{SHOP}/p/mug") for html in RECORDED_PAGES.values()]
+
+
+def test_a_page_of_the_tests_is_read_as_by_all_rules() -> None:
+    for html, url in pages_of_the_tests():
         is_plain(html, url)
     assert is_plain(KINDS["JSON-LD in the head"](20_000), URL)
+
+
+def test_a_source_mentions_nothing_on_a_page_without_its_markers(corpus: Path) -> None:
+    mentioned = set()
+    pages = [(corpus / record["file"]).read_bytes() for record in RECORDS]
+    pages.append(b'<div vocab="https://schema.org/" typeof="Product">')
+    for html in (*pages, *(in_utf8(html) for html, _ in pages_of_the_tests())):
+        for source in SOURCES:
+            if source.markers and source.mentions(Document(html, URL)):
+                assert any(marker in html for marker in source.markers), source.name
+                mentioned.add(source.name)
+    assert mentioned == {source.name for source in SOURCES if source.markers}
 
 
 def test_a_real_page_is_read_as_by_all_rules(corpus: Path) -> None:

@@ -59,15 +59,20 @@ from topmail_flask.model.product import ID_LIMIT, Product
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
+_ITEMS, _METAS, _EVENT = microdata.VOCABULARIES, statements.METAS, (statements.EVENT,)
 SOURCES = (
     Source("json_ld", json_ld.read, json_ld.mentions_product),
-    Source("microdata", microdata.read, microdata.mentions_product),
-    Source("rdfa", microdata.read_rdfa, microdata.mentions_rdfa),
-    Source("open_graph", statements.read, statements.mentions_product, Kind.STATEMENT),
-    Source("product_tags", statements.read_tags, statements.mentions_tags, Kind.HINT),
-    Source("view_item", statements.read_view_item, statements.mentions_view_item, Kind.HINT),
+    Source("microdata", microdata.read, microdata.mentions_product, markers=_ITEMS),
+    Source("rdfa", microdata.read_rdfa, microdata.mentions_rdfa, markers=_ITEMS),
+    Source("open_graph", statements.read, statements.mentions_product, Kind.STATEMENT, _METAS),
+    Source("product_tags", statements.read_tags, statements.mentions_tags, Kind.HINT, _METAS),
+    Source(
+        "view_item", statements.read_view_item, statements.mentions_view_item, Kind.HINT, _EVENT
+    ),
 )
 _MENTIONS = [source.mentions for source in SOURCES]
+_MENTIONS_UNMARKED = [source.mentions for source in SOURCES if not source.markers]
+_MARKERS = tuple(dict.fromkeys(marker for source in SOURCES for marker in source.markers))
 _MENTIONS_ITEMS = [source.mentions for source in SOURCES if source.kind is Kind.ITEMS]
 _MENTIONS_OTHERS = [
     mentions for mentions in _MENTIONS_ITEMS if mentions != json_ld.mentions_product
@@ -171,7 +176,11 @@ def may_hold_product(html: bytes) -> Document | None:
 
 
 def _mentions_product(document: Document) -> bool:
-    return any(map(document.once, _MENTIONS))
+    rfind = document.html.rfind  # backwards: several times as fast
+    for marker in _MARKERS:
+        if rfind(marker) >= 0:
+            return any(map(document.once, _MENTIONS))
+    return any(map(document.once, _MENTIONS_UNMARKED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ _IMAGE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)")
 
 
 # Its own address, as some shout it, and the vocabulary that was before it.
-_VOCABULARIES = (b"schema.org/", b"SCHEMA.ORG/", b"data-vocabulary.org/")
+VOCABULARIES = (b"schema.org/", b"SCHEMA.ORG/", b"data-vocabulary.org/")
 _BEFORE_SCHEMA_ORG = {"offerDetails": "offers", "currency": "priceCurrency", "photo": "image"}
 _STRUCK = frozenset(["del", "s", "strike"])
 _OFFER_TYPE = re.compile(r"(?i)[/:](?:Aggregate)?Offer\Z")
@@ -92,7 +92,7 @@ def _schema_org_names(document: Document) -> list[int]:
     The old ways to write it are looked for only where there is no JSON-LD: to search a page for
     them takes as long as all else.
     """
-    ways = _VOCABULARIES[:1] if document.once(json_ld.blocks_of) else _VOCABULARIES
+    ways = VOCABULARIES[:1] if document.once(json_ld.blocks_of) else VOCABULARIES
     return [
         at + len(vocabulary)
         for vocabulary in ways

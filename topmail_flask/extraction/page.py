@@ -38,12 +38,15 @@ class Source:
     :ivar read: what it finds in a page: nodes in the shape of schema.org, with their values as they
         stand there. Whatever it raises makes the page one without a product.
     :ivar mentions: whether the page may hold any: a search through its bytes, no parsing.
+    :ivar markers: bytes without any of which it mentions none, so that most pages are searched for
+        these alone; empty: it is asked about every page.
     """
 
     name: str
     read: Callable[[Document], list[Any]]
     mentions: Callable[[Document], bool]
     kind: Kind = Kind.ITEMS
+    markers: tuple[bytes, ...] = ()
 
 
 def holding(marker: bytes) -> Callable[[Document], bool]:

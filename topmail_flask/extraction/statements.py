@@ -104,10 +104,15 @@ class OpenGraph:
         return "product:retailer_item_id" in self.values or bool(self._offers())
 
 
+METAS = (b"price:amount", b"retailer_item_id")
+"""What the metas of a product have that say more of it than its type."""
+EVENT = b"view_item"
+
+
 def mentions_product(document: Document) -> bool:
     """Whether the page has the metas of a product that say more of it than its type."""
     html = document.once(_marked)
-    return html.rfind(b"price:amount") >= 0 or html.rfind(b"retailer_item_id") >= 0
+    return any(html.rfind(meta) >= 0 for meta in METAS)
 
 
 def _marked(document: Document) -> bytes:
@@ -137,7 +142,7 @@ def mentions_tags(document: Document) -> bool:
     if not document.once(mentions_product):
         return False
     html = document.once(_marked)
-    return html.rfind(b"retailer_item_id") >= 0 and html.rfind(b"price:amount") >= 0
+    return all(html.rfind(meta) >= 0 for meta in METAS)
 
 
 def metas_of(document: Document) -> OpenGraph:
@@ -181,7 +186,7 @@ _DEPTH_LIMIT = 16
 
 def mentions_view_item(document: Document) -> bool:
     """Whether the page has the event's name anywhere."""
-    return document.html.rfind(b"view_item") >= 0
+    return document.html.rfind(EVENT) >= 0
 
 
 def read_view_item(document: Document) -> list[Node]:

@@ -6,9 +6,7 @@ import hashlib
 import json
 import os
 import re
-import struct
 import time
-from binascii import hexlify
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,14 +31,8 @@ SESSION_LIMIT = 100
 
 def new_key() -> str:
     """A fresh idempotency key (UUID 4): the same on every attempt to send one view."""
-    drawn = bytearray(os.urandom(16))  # as uuid.uuid4(), whose objects take four times as long
-    drawn[6] = drawn[6] & 0x0F | 0x40
-    drawn[8] = drawn[8] & 0x3F | 0x80
-    return b"-".join(_GROUPS(hexlify(drawn))).decode()
-
-
-_GROUPS = struct.Struct("8s4s4s4s12s").unpack
-"""The groups of a UUID; slices of a text would take twice as long."""
+    drawn = os.urandom(15).hex()  # as uuid.uuid4(), whose objects take four times as long
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[12:15]}-a{drawn[15:18]}-{drawn[18:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,11 @@ class Visitor:
     """Who made a request, asked only when there is a product to tell of.
 
     :ivar called: the function of the shop that was called last.
+    :ivar early: what was said while the page was made, if anything was.
     """
 
     called: Callable[..., object] | None = None
+    early: Answers | None = None
 
     def answers(self) -> Answers:
         """All that decides whether the visitor's views count; may raise InvalidValueError of a
