@@ -26,7 +26,7 @@ from topmail_flask.model.events import ProductView
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.consent import (
-    BANNER_COOKIES,
+    CONSENT_HINTS,
     Consent,
     cookie_banner_consent,
 )
@@ -321,8 +321,9 @@ class FlaskShopperSource(Visitor):
             return self.early.consent
         if self._hooks.consent is None:
             header = self._request.environ.get("HTTP_COOKIE", "")
-            for name in BANNER_COOKIES:
-                if name in header:
+            names = header.lower()
+            for hint in CONSENT_HINTS:
+                if hint in names:
                     return cookie_banner_consent(header)
             return None
         self.called = self._hooks.consent

@@ -1,5 +1,5 @@
 import json
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from itertools import permutations
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 from topmail_flask.rules.consent import (
     BANNERS,
+    CONSENT_HINTS,
     Banner,
     Consent,
     cookie_banner_consent,
@@ -57,6 +58,13 @@ USERCENTRICS = {
     ],
     "version": "1.2",
 }
+
+
+def _didomi(purposes: object, vendors: object = None) -> str:
+    token = {"user_id": "x", "purposes": purposes, "vendors": vendors or {"enabled": []}}
+    return b64encode(json.dumps(token).encode()).decode()
+
+
 USERCENTRICS_3 = {"gcm": {"adPersonalization": "denied", "adStorage": "denied"}, "consent": {}}
 
 
@@ -197,6 +205,23 @@ ANSWERS: list[tuple[str, str, Consent]] = [
     ("cc_cookie", '{"categories":["necessary"]}', False),
     ("cc_cookie", '{"level":["necessary","ads"],"revision":0}', True),
     ("cc_cookie", '{"consentId":"x"}', UNREADABLE),
+    ("_iub_cs-", '{"purposes":{"1":true,"4":true,"5":false},"id":1}', False),
+    ("_iub_cs-30166201", '{"purposes":{"1":true,"4":false,"5":true},"id":1}', True),
+    ("_iub_cs-30166201", '{"purposes":{"1":true,"2":false}}', False),
+    ("_iub_cs-30166201", '{"timestamp":"2026","consent":false,"id":1}', False),
+    ("_iub_cs-30166201", '{"timestamp":"2026","consent":true,"id":1}', True),
+    ("axeptio_cookies", '{"$$token":"x","facebook":false,"$$completed":true}', False),
+    ("axeptio_cookies", '{"$$token":"x","facebook":true,"$$completed":true}', None),
+    ("axeptio_cookies", '{"marketing":true,"facebook":false,"$$completed":true}', True),
+    ("axeptio_cookies", '{"$$token":"x"}', UNREADABLE),
+    ("didomi_token", _didomi({"enabled": [], "disabled": ["cookies"]}), False),
+    ("didomi_token", _didomi({"enabled": ["cookies"]}, {"disabled": ["facebook"]}), False),
+    ("didomi_token", _didomi({"enabled": ["cookies"]}), None),
+    (
+        "didomi_token",
+        _didomi({"enabled": ["create_ads_profile", "cookies", "select_personalized_ads"]}),
+        True,
+    ),
 ]
 
 
@@ -208,7 +233,7 @@ def test_a_cookie_banner_s_cookie_tells_the_answer_about_marketing(
     for written in (value, quote(value, safe=""), quote(value), twice, f" {value} "):
         assert cookie_banner_consent(header_of(("theme", "dark"), (cookie, written))) is consent
     others = header_of((f"{cookie}_", value), (f"{cookie.upper()}X", value), ("x", cookie))
-    assert cookie_banner_consent(others) is None
+    assert cookie_banner_consent(others) in (None, False), "a cookie of another name is no yes"
 
 
 @pytest.mark.parametrize(
@@ -271,6 +296,84 @@ def test_of_two_cookies_of_one_name_the_refusal_counts(refused_first: bool) -> N
     """Of the domain and of its parent: which is the newer nobody sees."""
     values = [("klaro", '{"topmail":true}'), ("klaro", '{"topmail":false}')]
     assert cookie_banner_consent(header_of(*values[:: -1 if refused_first else 1])) is False
+
+
+# As stores, and banners without a reader here, write them.
+REFUSALS_ELSEWHERE = [
+    ("cookie_consent", "false"),
+    ("COOKIE_CONSENT", "0"),
+    ("user_cookie_consent", "rejectedAll"),
+    ("consent", "essential"),
+    ("__consent", '["required"]'),
+    ("qubitconsent", "Declined"),
+    ("consent", '{"accepted":false}'),
+    ("cookie-consent", '{"accepted":["necessary"]}'),
+    ("shop-consent", '{"level":["necessary","analytics"],"revision":0}'),
+    ("CookieControl", '{"optionalCookies":{"analytics":"accepted","marketing":"revoked"}}'),
+    ("cookiefirst-consent", '{"necessary":true,"functional":true,"advertising":false}'),
+    ("CookiesConsent", '{"ad_storage":"denied","analytics_storage":"granted"}'),
+    ("gcm-consent", '{"adPersonalization":"denied"}'),
+    ("cookie_consent_v1", '{"version":1,"categories":{"analytics":true,"marketing":false}}'),
+    ("server_consent", '{"functional":{"consent":true},"ads":{"consent":false}}'),
+    ("cookieConsent", '[{"name":"statistics","value":"on"},{"name":"marketing","value":"off"}]'),
+    ("cookie_consent", '{"allowEssentials":true,"allowMarketing":false}'),
+    ("CookieConsents", '{"StrictlyNecessary":true,"AdvertisingAndTargeting":false}'),
+    ("consent_setting", "analytics:0|functional:1|marketing:0"),
+    ("cookieconsent", "saved=1&functional=1&marketing=0"),
+    ("cr_consent", "2|tracking=false+analytics=true"),
+    ("CONSENTMGR", "c1:0|c2:0|ts:1709021997479|consent:false"),
+    ("cookielawinfo-checkbox-advertisement", "no"),
+    ("rcl_marketing_consent", "false"),
+    ("cookie_preferences", '{"marketing":false}'),
+    ("privacy_settings", '{"ads":0}'),
+    (
+        "CookieInformationConsent",
+        '{"consents_approved":["cookie_cat_statistic"],"consents_denied":["cookie_cat_marketing"]}',
+    ),
+    ("CookieScriptConsent", '{"googleconsentmap":{},"action":"reject","categories":"[]"}'),
+    ("CookieScriptConsent", r'{"action":"accept","categories":"[\"functionality\"]"}'),
+]
+
+
+@pytest.mark.parametrize(("cookie", "value"), REFUSALS_ELSEWHERE)
+def test_a_refusal_in_a_cookie_of_the_store_s_own_is_obeyed(cookie: str, value: str) -> None:
+    for written in (value, quote(value, safe=""), f'"{value}"' if "=" not in value else value):
+        assert cookie_banner_consent(header_of(("session", "1"), (cookie, written))) is False
+    shop = make_shop(shopper="ann@shop.example")
+    shop.app.add_url_rule("/tea", "tea", lambda: render_template_string("x", product=TEA))
+    client = shop.app.test_client(use_cookies=False)
+    client.get("/tea", headers={"Cookie": f"session=1; {cookie}={quote(value)}"})
+    assert (shop.looks, len(shop.refusals)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "value"),
+    [
+        ("cookie_consent", "true"),
+        ("cookie_consent", "accepted"),
+        ("cookie_consent", '{"necessary":true,"analytics":false,"marketing":true}'),
+        ("consent", '{"level":["necessary","marketing"]}'),
+        ("cookie_consent_shown", "false"),
+        ("cookie_consent_version", "0"),
+        ("consentUUID", "4828f4be-a6c6-46d4-b46a-5a812a8c0f81_35"),
+        ("analytics_consent", "false"),
+        ("newsletter_consent", "no"),
+        ("cookie_consent_needed", "no"),
+        ("cookieconsent_dismissed", "0"),
+        ("consent", "x" * 9000),
+        ("theme", "no"),
+        ("marketing", "false"),
+        ("cookie_consent", '{"email-marketing":true,"statistics":false}'),
+        ("CookieScriptConsent", r'{"action":"accept","categories":"[\"targeting\"]"}'),
+    ],
+)
+def test_what_says_no_to_nothing_of_marketing_is_no_answer(cookie: str, value: str) -> None:
+    assert cookie_banner_consent(header_of(("session", "1"), (cookie, value))) is None
+
+
+def test_each_banner_s_cookie_has_a_word_by_which_the_header_is_read() -> None:
+    for banner in BANNERS:
+        assert any(hint in banner.cookie.lower() for hint in CONSENT_HINTS)
 
 
 @pytest.mark.parametrize(("cookie", "value", "consent"), ANSWERS)

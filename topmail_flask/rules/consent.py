@@ -59,25 +59,26 @@ def cookie_banner_consent(header: str) -> Consent:
 
     A refusal to one of several banners is a refusal, and so is a cookie of a banner's name that
     cannot be read. Of two cookies of one name, of the domain and of its parent, the refusal counts.
+    Another cookie whose name says that it keeps consent can only refuse (:func:`_refuses`).
     Never raises, whatever the cookies hold: they come from outside.
 
     :param header: ``Cookie``, as WSGI hands it over. Banners write unquoted JSON, which Werkzeug
         3.1 leaves out of ``request.cookies``.
     """
     consent: Consent = None
-    cookies, closed = _banner_cookies(header)
+    cookies, closed, others = _consent_cookies(header)
     for banner, value in cookies:
         answer = _answer(banner, value, closed)
         if answer is False:
             return False
         if consent is not Reason.CONSENT_UNREADABLE:
             consent = answer or consent
-    return consent
+    return False if any(map(_refuses, others)) else consent
 
 
 def unreadable_banners(header: str) -> list[str]:
     """The banners whose cookies are among these and cannot be read."""
-    cookies, closed = _banner_cookies(header)
+    cookies, closed, _ = _consent_cookies(header)
     return [
         banner.name
         for banner, value in cookies
@@ -85,17 +86,20 @@ def unreadable_banners(header: str) -> list[str]:
     ]
 
 
-def _banner_cookies(header: str) -> tuple[list[tuple[Banner, str]], set[str]]:
-    """The banners' cookies, and those of :attr:`Banner.closed`."""
-    cookies, closed = [], set()
+def _consent_cookies(header: str) -> tuple[list[tuple[Banner, str]], set[str], list[str]]:
+    """The banners' cookies, those of :attr:`Banner.closed`, and values that may be refusals."""
+    cookies, closed, others = [], set(), []
     for pair in header.split(";"):
         name, _, value = pair.partition("=")
         name = name.strip()
-        if name in _BANNERS:
-            cookies.append((_BANNERS[name], value))
+        banner = _BANNERS.get(_NUMBERED.sub("", name))
+        if banner is not None:
+            cookies.append((banner, value))
         elif name in _CLOSED:
             closed.add(name)
-    return cookies, closed
+        elif _KEEPS_CONSENT.search(name) and not _TELLS_OTHER_THINGS.search(name):
+            others.append(value)
+    return cookies, closed, others
 
 
 def _answer(banner: Banner, value: str, closed: set[str]) -> Consent:
@@ -303,11 +307,112 @@ def _orestbida(value: str) -> bool | None:
     return any(str(name).lower() in _MARKETING for name in accepted)
 
 
+def _axeptio(value: str) -> bool | None:
+    """``{"$$token": "…", "$$completed": true, "google_analytics": false, …}``: services, as Klaro.
+
+    What begins with ``$$`` is Axeptio's own.
+    """
+    content = _json(value)
+    if "$$completed" not in content:
+        raise ValueError("no answer")
+    return _of_services(
+        {
+            name: choice
+            for name, choice in content.items()
+            if isinstance(choice, bool) and not name.startswith("$$")
+        }
+    )
+
+
+def _iubenda(value: str) -> bool | None:
+    """``{"purposes": {"1": true, …, "5": false}, …}``: purpose 5, targeting and advertising.
+
+    Without purposes of their own ``{"consent": true, …}`` is the answer to all of them.
+    """
+    content = _json(value)
+    purposes = content.get("purposes")
+    answer = purposes.get("5") if isinstance(purposes, dict) else content.get("consent")
+    if answer is None and isinstance(purposes, dict):
+        return False if False in purposes.values() else None
+    return _one_of(answer, {"true": True, "false": False})
+
+
+def _didomi(value: str) -> bool | None:
+    """Base64 of ``{"purposes": {"enabled": […], "disabled": […]}, "vendors": {…}, …}``.
+
+    Purposes and vendors are the shop's own, but for those of TCF: a refusal of any counts as one,
+    and consent is that to the two about personalised advertising.
+    """
+    content = _json(urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("utf-8"))
+    lists = [content.get(name) for name in ("purposes", "vendors")]
+    choices = [choice for choice in lists if isinstance(choice, dict)]
+    if not choices:
+        raise ValueError("no purposes")
+    if any(choice.get("disabled") for choice in choices):
+        return False
+    enabled = choices[0].get("enabled")
+    return True if isinstance(enabled, list) and _OF_ADVERTISING.issubset(enabled) else None
+
+
+_OF_ADVERTISING = frozenset({"create_ads_profile", "select_personalized_ads"})
+
+# In such cookies stores, and banners that are not listed below, keep consent; those that tell other
+# things about it say nothing.
+_KEEPS_CONSENT = re.compile(
+    r"consent|(?:cookies?|privacy|gdpr|dsgvo|rgpd|lgpd)[-_. ]?"
+    r"(?:control|settings?|pref|choice|law|policy|permission|option|categor|accept|allow)",
+    re.IGNORECASE,
+)
+_TELLS_OTHER_THINGS = re.compile(
+    r"version|date|uuid|ident|[-_]id\b|seen|view|show|clos|dismiss|submit|updat|receiv|panel|widget"
+    r"|popup|banner|hidden|analyt|statisti|personali|functional|performance|necessary|essential"
+    r"|requir|need|region|country|in_eu|terms|[-_]tos|disclaim|newsletter|mail|sms|18|adult"
+    r"|com?fort|komfort|social|media|third|addtl",
+    re.IGNORECASE,
+)
+_PLAIN_NO = frozenset(
+    """0 false no n none off deny denied decline declined reject rejected rejectall rejectedall
+    refuse refused disagree disagreed disallow disallowed revoked withdrawn optout minimal strict
+    necessary necessaryonly onlynecessary essential essentials essentialonly onlyessential required
+    requiredonly onlyrequired mandatory functional technical""".split()
+)
+_NO = r"[\"']?(?:false|0|no|off|den(?:y|ied)|declined?|reject(?:ed)?|refused?|revoked|withdrawn)\b"
+_OF_MARKETING = r"(?:marketing|advert\w*|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
+_REFUSED_MARKETING = re.compile(
+    rf"(?<![a-z])(?:allow|cookies?)?[-_]?(?:{_OF_MARKETING}|ad_?(?:storage|user_?data|personali[sz]ation))"
+    r"(?:[-_]?cookies?)?[\"']?\s*"
+    rf"(?:[:=#]\s*(?:\{{[^{{}}]*?[:=]\s*)?|,\s*[\"']\w+[\"']\s*:\s*){_NO}"
+    rf"|(?:\A\{{?|[|&])\s*[\"']?(?:accepted|consent(?:ed)?)[\"']?\s*[:=]\s*{_NO}"
+    r"|(?<![a-z])(?:action|decision|choice|status)[\"']?\s*[:=]\s*[\"']?(?:reject|den(?:y|ied)|declin|refus)",
+    re.IGNORECASE,
+)
+_ACCEPTED = re.compile(
+    r"(?:categor(?:y|ies)|levels?|accepted\w*|approved|allowed|granted)[\"']?\s*[:=]\s*[\"']?"
+    r"\[([^\[\]]*\w[^\[\]]*)\]",
+    re.IGNORECASE,
+)
+_AMONG_THEM = re.compile(rf"(?<![a-z]){_OF_MARKETING}|\ball\b", re.IGNORECASE)
+
+
+def _refuses(value: str) -> bool:
+    """Whether a cookie that keeps consent says no: all of it, or where it names marketing.
+
+    Of a cookie that is not known a no is obeyed, and a yes is none: it may be to another thing.
+    """
+    if not 0 < len(value) <= _LONGEST:
+        return False
+    text = _decoded(value)
+    if re.sub(r"[\W_]+", "", text).lower() in _PLAIN_NO or _REFUSED_MARKETING.search(text):
+        return True
+    accepted = _ACCEPTED.search(text)
+    return accepted is not None and not _AMONG_THEM.search(accepted[1])
+
+
 class Banner(NamedTuple):
     """A cookie banner whose answer is read.
 
     :ivar name: the product.
-    :ivar cookie: the exact name of its cookie.
+    :ivar cookie: the exact name of its cookie; what ends in ``-`` is followed by a number.
     :ivar read: the answer about marketing in the decoded value; raises ValueError if it is none
         that the banner writes.
     :ivar source: where its maker documents the cookie.
@@ -407,8 +512,27 @@ BANNERS = (
         _orestbida,
         "github.com/orestbida/cookieconsent, src/utils/cookies.js",
     ),
+    Banner("Didomi", "didomi_token", _didomi, "support.didomi.io: Didomi cookies, storage"),
+    Banner("iubenda", "_iub_cs-", _iubenda, "iubenda.com/en/help: cookie solution, purposes"),
+    Banner("Axeptio", "axeptio_cookies", _axeptio, "support.axeptio.eu: cookies of the widget"),
 )
 """All that are read: another banner is another row."""
 _BANNERS = {banner.cookie: banner for banner in BANNERS}
-BANNER_COOKIES = tuple(_BANNERS)
+_NUMBERED = re.compile(r"(?<=-)\d+\Z")
+CONSENT_HINTS = (
+    *(
+        "consent",
+        "cookie",
+        "privacy",
+        "gdpr",
+        "dsgvo",
+        "rgpd",
+        "lgpd",
+        "klaro",
+        "cmplz",
+        "uc_settings",
+    ),
+    *("ucdata", "tarteaucitron", "didomi", "_iub_cs", "axeptio"),
+)
+"""In lower case: without any of them no cookie keeps consent, and the header need not be read."""
 _CLOSED = frozenset(banner.closed for banner in BANNERS if banner.closed)
