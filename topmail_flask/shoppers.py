@@ -40,7 +40,15 @@ IDENTIFIED = "topmail_flask.named"
 
 
 _ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+\Z")
-_SESSION_KEYS = ("user", "email", "user_email", "username")
+SESSION_KEYS = (
+    *("user", "email", "user_email", "username", "current_user", "customer", "customer_email"),
+    # OpenID Connect by Authlib, Flask-pyoidc, Auth0's older examples, and Flask-OIDC.
+    *("userinfo", "user_info", "profile", "oidc_auth_profile"),
+)
+"""Where stores and their log-ins leave the shopper in the session, in the order of trust."""
+# The last one is Flask-HTTPAuth's.
+G_NAMES = ("user", "current_user", "customer", "flask_httpauth_user")
+"""The same of ``g``."""
 _STAFF_MARKS = frozenset({"is_admin", "is_staff", "is_superuser"})
 
 
@@ -82,16 +90,19 @@ def jwt_shopper(_: Request) -> Shopper | None:
 
 
 def g_user_shopper(_: Request) -> Shopper | None:
-    """The user that a ``before_request`` function of the shop has put on ``g.user``."""
-    return shopper_of(_here().get("user"))
+    """The user that a ``before_request`` function of the shop, or Flask-HTTPAuth, has put on ``g``,
+    by one of :data:`G_NAMES`.
+    """
+    here = _here()
+    return next(filter(None, (shopper_of(here.get(name)) for name in G_NAMES)), None)
 
 
 def session_shopper(request: Request) -> Shopper | None:
-    """``user``, ``email``, ``user_email`` or ``username`` of the session, if it has an address."""
+    """What the session has under one of :data:`SESSION_KEYS`, if it has an address."""
     if not _may_have_session(request):
         return None
     stored = session._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  as for g
-    found = (shopper_of(stored.get(name)) for name in _SESSION_KEYS)
+    found = (shopper_of(stored.get(name)) for name in SESSION_KEYS)
     return next(filter(None, found), None)
 
 
@@ -105,10 +116,13 @@ RESOLVERS: list[Resolver] = [
 returns a :class:`~topmail_flask.Shopper` or None; a ``shopper_loader`` of the shop replaces them.
 """
 OWN_RESOLVERS = frozenset([flask_login_shopper, jwt_shopper, g_user_shopper, session_shopper])
+_KNOWN_ON_G = frozenset([*G_NAMES, "_jwt_extended_jwt"])
 
 
 def shopper_of(user: object) -> Shopper | None:
     """The shopper that a user, the claims of a token or an address stands for.
+
+    The token of OpenID Connect that Authlib makes has them under ``userinfo``.
 
     :raises InvalidValueError: what is called an e-mail address cannot be one.
     """
@@ -123,7 +137,8 @@ def shopper_of(user: object) -> Shopper | None:
         address = value_of(name)
         if address and (name == "email" or (isinstance(address, str) and _ADDRESS.match(address))):
             return _shopper(address, value_of("first_name"), value_of("last_name"))
-    return None
+    claims = user.get("userinfo") if isinstance(user, Mapping) else None
+    return shopper_of(claims) if isinstance(claims, Mapping) and claims is not user else None
 
 
 def _shopper(*values: Any) -> Shopper:
@@ -296,8 +311,7 @@ class FlaskShopperSource(Visitor):
         here, environ = self._here, self._request.environ
         if (
             self._hooks.shopper_loader is not None
-            or "user" in here
-            or "_jwt_extended_jwt" in here
+            or not _KNOWN_ON_G.isdisjoint(here)
             or not OWN_RESOLVERS.issuperset(RESOLVERS)
         ):
             self._is_nobody = False
@@ -331,7 +345,8 @@ class FlaskShopperSource(Visitor):
 
     def is_staff(self) -> bool:
         """Whether the request's user is one of the shop's own; only what is loaded is asked."""
-        user: Any = self._here.get("_login_user") or self._here.get("user")
+        here = self._here
+        user: Any = here.get("_login_user") or next(filter(None, map(here.get, G_NAMES)), None)
         cls: Any = type(user)
         if user is None or (
             not _may_be_marked(cls) and _STAFF_MARKS.isdisjoint(getattr(user, "__dict__", ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask import Flask, Response, make_response, render_template_string, session
+from flask import Flask, Response, g, make_response, render_template_string, session
 
 from tests.conftest import missing
 from tests.shop import TEA
@@ -49,6 +49,14 @@ def store() -> Flask:
         ({"user_email": ADDRESS}, True),
         ({"username": ADDRESS}, True),
         ({"username": "ann"}, False),
+        ({"user": {"access_token": "x", "userinfo": {"email": ADDRESS, "sub": "auth0|7"}}}, True),
+        ({"user": {"access_token": "x", "userinfo": {"sub": "auth0|7"}}}, False),
+        ({"userinfo": {"email": ADDRESS}}, True),
+        ({"profile": {"user_id": "auth0|7", "email": ADDRESS}}, True),
+        ({"oidc_auth_profile": {"email": ADDRESS, "name": "Ann"}}, True),
+        ({"customer": {"id": 7, "email": ADDRESS}}, True),
+        ({"customer_email": ADDRESS}, True),
+        ({"user": 7, "customer": 7}, False),
         ({"cart": ADDRESS}, False),
     ],
 )
@@ -102,3 +110,18 @@ def test_a_token_of_flask_jwt_extended() -> None:
         return response
 
     assert known_after(app, log_in) == ADDRESS
+
+
+@pytest.mark.parametrize("name", ["user", "current_user", "customer"])
+@pytest.mark.parametrize("user", [{"email": ADDRESS}, ADDRESS])
+def test_a_user_that_the_store_puts_on_g(name: str, user: object) -> None:
+    app = store()
+    app.before_request(lambda: setattr(g, name, user))
+    assert known_after(app, lambda: "in") == ADDRESS
+
+
+def test_the_user_of_a_request_that_flask_httpauth_has_verified() -> None:
+    """As its ``login_required`` leaves what ``verify_password`` returned."""
+    app = store()
+    app.before_request(lambda: setattr(g, "flask_httpauth_user", {"email": ADDRESS}))
+    assert known_after(app, lambda: "in") == ADDRESS

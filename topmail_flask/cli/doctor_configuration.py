@@ -26,7 +26,7 @@ from topmail_flask.model.errors import ConfigurationError, WrongAnswer
 from topmail_flask.model.settings import PREFIX, Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.rules.robots import LIST_UNREADABLE, list_is_read
-from topmail_flask.shoppers import OWN_RESOLVERS, RESOLVERS
+from topmail_flask.shoppers import G_NAMES, OWN_RESOLVERS, RESOLVERS, SESSION_KEYS
 
 _FIX = (
     "With topmail = TopMail(app), write: @topmail.shopper_loader above def shopper(): return the "
@@ -214,6 +214,10 @@ def _load(store: Store, loader: Any) -> None:
         Shopper.of(store.app.ensure_sync(loader)())
 
 
+# Words that a function with a form or a page of its own has as well.
+_OF_FORMS = frozenset(["username", "customer", "profile"])
+
+
 def _place_of_user(app: Flask) -> str:
     """Where the store's own functions keep the user, as far as their code tells."""
     if "flask-jwt-extended" in app.extensions:
@@ -229,11 +233,12 @@ def _place_of_user(app: Flask) -> str:
             set(code.co_names),
             {constant for constant in code.co_consts if isinstance(constant, str)},
         )
-        if {"g", "user"} <= names:
-            return f"g.user, of {function_name(function)}(),"
+        on_g = next((name for name in G_NAMES if {"g", name} <= names), None)
+        if on_g is not None:
+            return f"g.{on_g}, of {function_name(function)}(),"
         if "session" in names:
-            for key in ("user", "email"):
-                if key in texts:
+            for key in SESSION_KEYS:
+                if key in texts and key not in _OF_FORMS:
                     return f'session["{key}"], of {function_name(function)}(),'
     return ""
 
