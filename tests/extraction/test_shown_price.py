@@ -95,6 +95,25 @@ def guess(*amounts: str, currency: str = "EUR", needs_page: bool = False) -> Gue
         ("<p>€40 €50</p>", "40", "EUR"),
         ("<p>The Original, 9,90 €</p>", "9.90", "EUR"),
         ("<p>9.90 € now in stock</p>", "9.90", "EUR"),
+        ("<p>49.90 € / 97.60 лв.</p>", "49.90", "EUR"),
+        ("<p>97.60 лв. / 49.90 €</p>", "97.60", "BGN"),
+        ("<i>Regular price</i> <b>$49.90 USD</b>", "49.90", "USD"),
+        ("<i>Regular price</i> <b>$9</b> <i>Sale price</i> <b>$9</b>", "9", "USD"),
+        ("<p>MRP: ₹499 (incl. of all taxes)</p>", "499", "INR"),
+        ("<p>12,00 - 30,00 €</p>", "12", "EUR"),
+        ("<b>49<sup>€90</sup></b>", "49.90", "EUR"),
+        ("<b class=price><i>49</i><i class=price-decimal>90</i> €</b>", "49.90", "EUR"),
+        ("<b>49&#44;90&nbsp;€</b>", "49.90", "EUR"),
+        ("<p>Regular 49 €</p><p>Buy 10 for 40 € each</p>", "49", "EUR"),
+        ("<label>Once €49</label><label>Monthly €44</label>", "49", "EUR"),
+        ("<b>49,90 €</b> <i>Members pay 44,91 €</i>", "49.90", "EUR"),
+        ("<b>49 €</b><p>Shipping 25 €</p>", "49", "EUR"),
+        ("<b>49 €</b><h2>Related</h2><p>Mug 25 €</p>", "49", "EUR"),
+        ("<b>49 €</b> <a href=/teas/8>Next: Mug 25 €</a>", "49", "EUR"),
+        ("<h1>Assam</h1><h3><a href=/brands/lumo>Lumo</a></h3><p>9 €</p>", "9", "EUR"),
+        ("<ul><li><h4><a href=/teas/8>Mug</a></h4>5 €</li></ul><p>9 €</p>", "9", "EUR"),
+        ("<p>" + "7 " * 400 + "</p><b>7,95 €</b>", "7.95", "EUR"),
+        ("<span data-price=7><i aria-hidden=true>7 €</i></span>", "7", "EUR"),
     ],
 )
 def test_a_price_is_shown_in_any_usual_writing(page: str, amount: str, currency: str) -> None:
@@ -159,6 +178,29 @@ def test_a_price_is_shown_in_any_usual_writing(page: str, amount: str, currency:
         ("<p>van € 59,90 voor € 49,90</p>", "59.90", "EUR"),
         ("<p>Ord. pris 599 kr Nu 499 kr</p>", "599", "SEK"),
         ("<p>49€90</p>", "49", "EUR"),
+        ("<p>Běžná cena 59,90 €</p><p>49,90 €</p>", "59.90", "EUR"),
+        ("<p>原价 ¥59</p><p>¥49</p>", "59", "CNY"),
+        ("<s>99</s><p>De: R$ 59,90</p><p>Por: R$ 49,90</p>", "59.90", "BRL"),
+        ("<tr><td>List:<td>€59.90<tr><td>Price:<td>€49.90", "59.90", "EUR"),
+        ("<b data-strike=true>€59.90</b> <b>€49.90</b>", "59.90", "EUR"),
+        ("<b class=original-price>€59.90</b> <b class=final>€49.90</b>", "59.90", "EUR"),
+        ("<i>war 59,90 €</i> <small>-17 %</small> <b>49,90 €</b>", "59.90", "EUR"),
+        ("<b>59,90 €</b><i aria-label='59,90 €'>59,90 €</i><b>49,90 €</b>", "59.90", "EUR"),
+        ("<tr><th>Price<td>€49.90<tr><th>You save<td>€12.00", "12", "EUR"),
+        ("<p>49,90 €</p><p>Ersparnis 12,00 €</p>", "12", "EUR"),
+        ("<p>49,90 €</p><p>zzgl. 12,00 € Versand</p>", "12", "EUR"),
+        ("<p>49,90 €</p><i>(1 kg = 9,98 €)</i>", "9.98", "EUR"),
+        ("<p>49,90 €</p><i>9,98 € al kg</i>", "9.98", "EUR"),
+        ("<p>€49.90</p><i>€9.98/serving</i>", "9.98", "EUR"),
+        ("<p>$54.89 inc GST</p><p>$49.90 + GST</p>", "49.90", "AUD"),
+        ("<i>€41.93 excl. VAT</i><b>€49.90 incl. VAT</b>", "41.93", "EUR"),
+        ("<p hidden>41.93 €</p><p>49.90 €</p>", "41.93", "EUR"),
+        ("<p style='display:none'>41.93 €</p><p>49.90 €</p>", "41.93", "EUR"),
+        ("<b data-price-net=41.93>49.90 €</b>", "41.93", "EUR"),
+        ("<h1>Tea</h1>9 €<h2>Similar</h2><h3><a href=/teas/8>Mug</a></h3>5 €", "5", "EUR"),
+        ("<h1>Tea</h1>9 €<a href=/teas/8><h3>Mug</h3></a><p>5 €</p>", "5", "EUR"),
+        ("<h1>Tea</h1>9 €<a href=8><p>Mug</p><p>5 €</p></a>", "5", "EUR"),
+        ("<h1>Tee</h1>9 €<h2>Ähnliche Produkte</h2><p>5 €</p>", "5", "EUR"),
         ("<p>US$20</p>", "20", "AUD"),
         ("<b>$1.50</b>", "150", "USD"),
         ("<p>1,299.99 EUR</p>", "299.99", "EUR"),
@@ -188,11 +230,22 @@ def test_a_price_that_the_page_contradicts_is_not_shown(
         "<p>Cart: 0.00 EUR</p>",
         "<script>var price = '$80'</script><div id=price></div>",
         "<style>.price { margin: 5px }</style>",
+        "<b class=price>…</b></main><footer>© 2026</footer>",
+        "<b class=price></b><script>draw(49.90)</script>",
+        "<p>Free delivery over 50 €</p><b class=price></b>",
     ],
 )
 def test_a_page_without_money_contradicts_nothing(page: str) -> None:
     shown = shown_price(page.encode(), guess("100"))
     assert (shown.price, shown.rejected) == (None, None)
+
+
+@pytest.mark.parametrize("part", ["12.00", "16.63", "9.98"])
+def test_a_small_share_of_the_price_is_no_price_in_any_language(part: str) -> None:
+    """A saving, an instalment, the price of a kilogram."""
+    shown = shown_price(f"<p>49,90 €</p><p>Xyz {part} €</p>".encode(), guess("49.90", part))
+    assert shown.price is not None
+    assert shown.price.amount == Decimal("49.90")
 
 
 def test_of_several_prices_that_are_shown_the_lowest_is_the_price() -> None:

@@ -138,6 +138,8 @@ def test_a_price_is_never_sent_in_another_currency_than_its_own(
         ({"price": None, "regular_price": 30, "unit_price": 20}, "20.00"),
         ({"price": None, "sell_price": 20, "deal_price": 15}, "15.00"),
         ({"price": 20, "cost": 5, "amount": 3, "discounted_price": 2}, "20.00"),
+        ({"price": 49, "discount_price": 12}, "49.00"),
+        ({"price": 49, "discount_price": 29}, "29.00"),
     ],
 )
 def test_the_sale_price_counts_when_it_is_one(attributes: dict[str, Any], expected: str) -> None:

@@ -47,6 +47,7 @@ from topmail_flask.extraction.currencies import (
     rounded,
     sane,
 )
+from topmail_flask.extraction.remarks import LEAST_SHARE
 from topmail_flask.extraction.schema_org import is_placeholder
 from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.errors import IncompleteError, InvalidValueError
@@ -57,8 +58,6 @@ T = TypeVar("T")
 REMEMBERED = 2048
 _SEQUENCES = (list, tuple, set, frozenset)
 _MOST_PICTURES = 10
-# A price of less than this part of the highest is an amount off, or a part of the price.
-_LEAST_SHARE = 5
 _PICTURE_NAMES = (
     *("url", "src", "image_url", "image", "path", "file", "filename", "image_file"),
     *("image_path", "href", "original", "full", "large"),
@@ -267,7 +266,7 @@ class ObjectReader:
             if not price.amount:
                 continue
             known = best.amount if best else None
-            is_sure = at < len(sale) or known is None or price.amount * _LEAST_SHARE >= known
+            is_sure = at < len(sale) or known is None or price.amount >= known * LEAST_SHARE
             if known is None or (price.amount < known and is_sure):
                 best = price
         prices = [

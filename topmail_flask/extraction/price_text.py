@@ -16,6 +16,16 @@ from topmail_flask.extraction.currencies import (
     minor_units,
     sign_currency,
 )
+from topmail_flask.extraction.remarks import (
+    AND_WITHOUT_TAX,
+    INSTALMENT,
+    NOT_THE_PRICE,
+    OF_THE_PAST,
+    ON_TOP_AFTER,
+    ON_TOP_BEFORE,
+    TAX,
+    WITHOUT_TAX,
+)
 
 _LONGEST = 20
 _GROUPED = re.compile(
@@ -65,43 +75,10 @@ _PER_UNIT = re.compile(
     r"(?i)\s*\(?(?:(?:/|pro\b|je\b)\s*(?:\d|[kc]?[gml]\b|oz|lb|m2|st|pc|un|mo|mnd|mån|mes|maand|kpl)"
     r"|per\s+\w|a month\b|monthly\b)"
 )
-# What comes on top of the price.
-_ON_TOP_BEFORE = re.compile(
-    r"(?i)(?:\+|\b(?:zzgl|plus|deposit|pfand|consigne|statiegeld|kaucja|pant)\b)[^\d]*\Z"
-)
-_ON_TOP_AFTER = re.compile(
-    r"(?i)\s*(?:shipping|postage|p&p|delivery|versand|porto|pfand|deposit|frais|livraison|envío|spedizione"
-    r"|verzend|frakt|fragt|dostaw|doprav|kargo|consigne|statiegeld|kaucj|pant\b)"
-)
-# The lowest price of the last 30 days, which the EU wants beside every reduced one.
-_OF_THE_PAST = re.compile(
-    r"(?is)(?=.*\b30\b).*(?:lowest|niedrigst|günstigst|best(?:er|e) (?:gesamt)?preis|plus bas"
-    r"|más bajo|più basso|najni|nejni|legalacsony|mai mic|lägst|lavest|laagst|alin)"
-)
-# Behind these words stands an amount of money that is not the product's price ...
-_NOT_THE_PRICE = re.compile(
-    r"(?i)\b(?:sav(?:e|ings?)|discount|rabatt|rebate|spar(?:e|en|t)?|économisez|ahorr\w+|shipping|delivery"
-    r"|versand\w*|livraison|envío|frete|orders?)\b(?!.*\bprice)"
-)
-# ... and behind these one that is, unless there is a better one.
-_INSTALMENT = re.compile(
-    r"(?i)(?:^ ?[x×]|[x×] (?:de|of|à|a|von|zu)|rates? of"
-    r"|\b(?:payments|instal?lments|raten|rat|cuotas|parcelas|mensualit\w+|mensualidades|termijnen)\b"
-    r"[^\d]{0,30}) ?\Z"
-)
-_TAX = r"(?:vat|gst|tax|taxes|mwst|ust|btw|dph|moms|mva|iva|tva|áfa|kdv|podatku|alv)"
-_WITHOUT_TAX = re.compile(
-    r"(?i)\b(?:exc|excl|excluding|ex|exkl|ekskl|netto|hors|sans|bez|senza|χωρίς"
-    rf"|(?:sin|sem) {_TAX})\b"
-)
-_AND_WITHOUT_TAX = re.compile(
-    rf"(?i)\s*\(?(?:(?-i:HT)\b|netto\b|税抜|\+ ?{_TAX}\b|(?:plus|zzgl\.?) {_TAX}\b"
-    rf"|exc(?:l|luding)?\b|(?:ex|exkl|ekskl|hors|bez|senza|sin|sem|without)\b\.? ?{_TAX}\b)"
-)
-_TAX_FIRST = re.compile(rf"(?i)\b(?:(?:exc|inc|ink)\w*|ex|netto|brutto|hors)\b\.? ?{_TAX}?")
-_WITH_TAX_FIRST = re.compile(rf"(?i)(?:\bin[ck]\w*\.? {_TAX}|TTC|税込)[^\d]*\Z")
+_TAX_FIRST = re.compile(rf"(?i)\b(?:(?:exc|inc|ink)\w*|ex|netto|brutto|hors)\b\.? ?{TAX}?")
+_WITH_TAX_FIRST = re.compile(rf"(?i)(?:\bin[ck]\w*\.? {TAX}|TTC|税込)[^\d]*\Z")
 _WITH_TAX = re.compile(
-    rf"(?i)\s*\(?(?:(?-i:TTC)\b|brutto\b|税込|inc(?:l|luding|lusive)?\b|inkl|s dph|vr\. ?{_TAX})"
+    rf"(?i)\s*\(?(?:(?-i:TTC)\b|brutto\b|税込|inc(?:l|luding|lusive)?\b|inkl|s dph|vr\. ?{TAX})"
 )
 _NUMBER = re.compile(
     r"""(?<!\d)
@@ -279,7 +256,7 @@ def _without_words_behind(gap: str) -> str:
     """What stands between two prices, without the words on tax that belong to the first."""
     sign = _sign(gap)
     words = gap.lstrip(" .").removeprefix(sign) if sign else gap
-    tax = _AND_WITHOUT_TAX.match(words) or _WITH_TAX.match(words)
+    tax = AND_WITHOUT_TAX.match(words) or _WITH_TAX.match(words)
     return words[tax.end() :] if tax else gap
 
 
@@ -288,12 +265,12 @@ def _is_a_remark(number: _Number) -> bool:
     before, after = number.before, number.after
     return number.bracketed or bool(
         _PER_UNIT.match(after)
-        or _INSTALMENT.search(before)
-        or _ON_TOP_BEFORE.search(before)
-        or _ON_TOP_AFTER.match(after)
-        or _OF_THE_PAST.match(number.context)
-        or _AND_WITHOUT_TAX.match(after)
-        or _WITHOUT_TAX.search(before)
+        or INSTALMENT.search(before)
+        or ON_TOP_BEFORE.search(before)
+        or ON_TOP_AFTER.match(after)
+        or OF_THE_PAST.match(number.context)
+        or AND_WITHOUT_TAX.match(after)
+        or WITHOUT_TAX.search(before)
     )
 
 
@@ -328,7 +305,7 @@ def _may_be_price(number: _Number) -> bool:
     if before.endswith("-") and not number.joined and (len(before) < 2 or not before[-2].isalnum()):
         return False  # "-5"
     # A discount, the shipping, thousands, pence.
-    if _PERCENT.match(after) or _NOT_THE_PRICE.search(before) or _OTHER_UNIT.match(after):
+    if _PERCENT.match(after) or NOT_THE_PRICE.search(before) or _OTHER_UNIT.match(after):
         return False
     # Without a currency it may count something else, or be part of a word.
     return number.priced or not (

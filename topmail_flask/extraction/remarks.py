@@ -1,0 +1,125 @@
+"""What the words beside an amount of money say of it, where it is not the price of the product.
+
+A saving, a rate, the delivery, the price per kilogram, before or without tax, on its own piece of
+text or on a page. They are the words of shops in the languages of most stores; a shop in another
+one is helped by what needs no words: a lower price that follows, the share of the highest.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+# An amount of less than this share of a price beside it is a part of it: a saving, an instalment of
+# three or more, a price per unit.
+LEAST_SHARE = Decimal("0.4")
+_TAX_NAMES = "vat|gst|tax|taxes|mwst|ust|btw|dph|moms|mva|iva|tva|áfa|kdv|podatku|alv"
+TAX = f"(?:{_TAX_NAMES})"
+# Between a number and the words behind it.
+SIGN = r"[^\w,;]{0,3}[^\W\d]{0,3}[^\w,;]{0,3}"
+_UNIT = (
+    r"(?:[kcdm]?[gml]|kilo\w*|grams?|gramm|lit(?:er|re|ro)s?|oz|lbs?|m[²2³3]|qm|mo(?:nths?|nat|is)?"
+    r"|mes|maand|mån\w*|a[ñn]o|year|jahr|week|woche|day|tag|portion|serving|dos[ei]s?|wash\w*|use"
+    r"|capsule|tablet\w*|unit[éa])"
+)
+_ON_TOP = (
+    "shipping|postage|p&p|delivery|versand|porto|pfand|deposit|frais|livraison|envío|spedizione"
+    r"|verzend|frakt|fragt|dostaw|doprav|kargo|consigne|statiegeld|kaucj|pant\b"
+)
+ON_TOP_BEFORE = re.compile(
+    r"(?i)(?:\+|\b(?:zzgl|plus|deposit|pfand|consigne|statiegeld|kaucja|pant)\b)[^\d]*\Z"
+)
+ON_TOP_AFTER = re.compile(rf"(?i)\s*(?:{_ON_TOP})")
+# The lowest price of the last 30 days, which the EU wants beside every reduced one.
+OF_THE_PAST = re.compile(
+    r"(?is)(?=.*\b30\b).*(?:lowest|niedrigst|günstigst|best(?:er|e) (?:gesamt)?preis|plus bas"
+    r"|más bajo|più basso|najni|nejni|legalacsony|mai mic|lägst|lavest|laagst|alin)"
+)
+_SAVED = (
+    r"sav(?:e|ings?)|discount|rabatt|rebate|spar(?:e|en|t|er|ar)?|ersparnis|économisez|ahorr\w+"
+    r"|risparmi\w*|bespa\w+|oszczęd\w+|poup[ea]\w*|ušetř\w+|säästä\w*"
+)
+_CHARGED = r"shipping|delivery|postage|versand\w*|livraison|envío|envio|frete"
+# Behind these words stands an amount of money that is not the product's price ...
+NOT_THE_PRICE = re.compile(rf"(?i)\b(?:{_SAVED}|{_CHARGED}|orders?)\b(?!.*\bprice)")
+# ... and behind these one that is, unless there is a better one.
+INSTALMENT = re.compile(
+    r"(?i)(?:^ ?[x×]|[x×] (?:de|of|à|a|von|zu)|rates? of"
+    r"|\b(?:payments|instal?lments|raten|rat|cuotas|parcelas|mensualit\w+|mensualidades|termijnen"
+    r"|платеж\w*)\b[^\d]{0,30}) ?\Z"
+)
+WITHOUT_TAX = re.compile(
+    r"(?i)\b(?:exc|excl|excluding|ex|exkl|ekskl|netto|hors|sans|bez|senza|χωρίς"
+    rf"|(?:sin|sem) {TAX})\b"
+)
+AND_WITHOUT_TAX = re.compile(
+    rf"(?i)\s*\(?(?:(?-i:HT)\b|netto\b|税抜|\+ ?{TAX}\b|(?:plus|zzgl\.?) {TAX}\b"
+    rf"|exc(?:l|luding)?\b|(?:ex|exkl|ekskl|hors|bez|senza|sin|sem|without)\b\.? ?{TAX}\b)"
+)
+
+_FORMER = re.compile(
+    r"\b(?:was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp"
+    r"|anzich[eé]|zamiast|bisher|listenpreis|prima|invece di|(?:old|original|former)\s+price"
+    r"|30\s(?:days|tagen?|jours|d[ií]as|giorni|dagen|dni|zile))\b[^\d]{0,20}\Z",
+    re.IGNORECASE,
+)
+# The same where a lower price stands beside; else it is what every product has: "MRP 499".
+_LIST = re.compile(
+    r"\b(?:mrp|m\.r\.p|(?:list|regular|normal|usual)\s+price)\b[^\d]{0,20}\Z", re.IGNORECASE
+)
+OTHER_MONEY = re.compile(
+    rf"\b(?:{_SAVED}|{_CHARGED}|over|above|ab einem|deposit|pfand|orders?|spend|gift|members?"
+    r"|warranty|garantie|assembly|installation|montage)\b[^\d.!?]{0,30}\Z"
+    r"|(?:\+|(?<![^\W\d]\s)[-−–])\s?\S{0,3}\Z"
+    r"|\b(?:cart|basket|warenkorb|panier|carrito|carrello|subtotal|total)\s*:\s*\S{0,3}\s?\Z",
+    re.IGNORECASE,
+)
+_GIVEN_AFTER = re.compile(
+    rf"{SIGN}(?:(?:off(?!-)|voucher|gutschein|coupon|cashback|rabatt|réduction|descuento|gespart"
+    rf"|gift|more for|discount(?!\s(?:price|applied)))\b|(?:{_ON_TOP}))",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"\s?(?:[%٪°\"″×]|(?:percent|prozent|pcs|stk|st|x|kg|mg|g|oz|lbs?|ml|cl|l|mm|cm|m|km|gb|mb|tb"
+    r"|mah|hz|w|v|in|inch|stück|pieces?|items?|reviews?|stars?)\b)",
+    re.IGNORECASE,
+)
+# Beside another price these are a part of it: an instalment, a price per unit, one without tax.
+_PART_BEFORE = re.compile(
+    rf"(?:\d\s?[x×]\s?(?:of|de|à|a|von|zu)?|\b(?:net|netto|(?:excl?|exkl|ex|without)\.?\s{TAX}):?"
+    rf"|\b1\s?{_UNIT}\s?[=:]|\b(?:per|por|pro|al|le|za|je)\s(?:\d+\s?)?{_UNIT}\s?:)"
+    r"\s?\S{0,3}\s?\Z",
+    re.IGNORECASE,
+)
+_PART_AFTER = re.compile(
+    rf"{SIGN}(?:/\s?(?:\d+\s?)?{_UNIT}\b|a month|monthly|mtl"
+    r"|(?:per|pro)\s(?!piece|pcs|unit|item|st|pair|paar|set|pack)"
+    rf"|(?:le|la|al|el|za|por|par)\s(?:\d+\s?)?{_UNIT}\b"
+    rf"|\+\s?{TAX}\b|(?:(?-i:HT)|net(?!\sw)|netto|(?:excl?|exkl|ex|excluding|without|ohne|hors|plus|zzgl)"
+    rf"\.?\s{TAX})\b(?!:?\s?\S{{0,3}}\s?\d))",
+    re.IGNORECASE,
+)
+
+
+def is_other_money(before: str, after: str) -> bool:
+    """Whether the words around an amount say that it is no price, or none of this product now."""
+    if _COUNTED.match(after) or _FORMER.search(before) or OTHER_MONEY.search(before):
+        return True
+    return is_given(after)
+
+
+def is_given(after: str) -> bool:
+    """Whether the words behind an amount say that it is a gift, or comes on top of the price."""
+    return _GIVEN_AFTER.match(after) is not None
+
+
+def is_of_list(before: str) -> bool:
+    """Whether it is the price of a list, which a shopper pays only if no lower one is beside."""
+    return _LIST.search(before) is not None
+
+
+def is_part(before: str, after: str) -> bool:
+    """Whether an amount beside a price is a part of it: a rate, one per unit or without tax."""
+    return bool(
+        INSTALMENT.search(before) or _PART_BEFORE.search(before) or _PART_AFTER.match(after)
+    )
