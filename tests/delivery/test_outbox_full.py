@@ -98,14 +98,14 @@ print("no room taken from itself")
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Path:
-    """A file system of 400 KB, seen by the program under test only."""
-    probe = ["unshare", "-m", "mount", "-t", "tmpfs", "-o", "size=400k", "none", str(tmp_path)]
+    """A file system of 440 KB, seen by the program under test only."""
+    probe = ["unshare", "-m", "mount", "-t", "tmpfs", "-o", "size=440k", "none", str(tmp_path)]
     if os.geteuid() != 0 or subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("a small file system can be mounted by root only")
     return tmp_path
 
 
-def run_on(place: Path, text: str, size: str = "400k") -> str:
+def run_on(place: Path, text: str, size: str = "440k") -> str:
     mount = f"mount -t tmpfs -o size={size} none {place} && exec {sys.executable} -W error -c "
     ended = subprocess.run(
         ["unshare", "-m", "sh", "-c", f'{mount} "$0" {place}', text],

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER, wait_again
+from topmail_flask.delivery.dropping import MOST_AHEAD, Dropped, remove, withdraw
 from topmail_flask.delivery.entry import IS_OF, Entry
 from topmail_flask.delivery.files import LEADER_LOCK, is_held, prepare
-from topmail_flask.delivery.importing import MOST_AHEAD, Dropped, remove, withdraw
 from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
@@ -198,6 +198,8 @@ def mark_forgotten(
         connection.execute(contacts, (identity, shopper.contact_id))
         for table in ("purchases", "unknown_contacts"):
             connection.execute(f"DELETE FROM {table} WHERE {IS_OF}", same)  # noqa: S608
+        addresses = "UPDATE moves SET email = '' WHERE successor = ? OR lower(email) = ?"
+        connection.execute(addresses, (identity, (shopper.email or "-").casefold()))
     return Counter(removed=dead + len(dropped)), dropped
 
 

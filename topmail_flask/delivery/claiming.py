@@ -7,22 +7,23 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from topmail_flask.delivery.dropping import Dropped, remove, set_times_right
 from topmail_flask.delivery.entry import NOT_WITHDRAWN, Entry
-from topmail_flask.delivery.importing import Dropped, remove, set_times_right
-from topmail_flask.delivery.kinds import BY_NAME, ENDS_BROWSING, IS_VIEW
+from topmail_flask.delivery.kinds import BY_NAME, IS_VIEW
+from topmail_flask.delivery.policy import LONGEST_PAUSE
 from topmail_flask.delivery.schema import AMONG, add
 from topmail_flask.model.events import Event
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Shopper
 
 LEASE = 60.0
-LONGEST_WAIT = 3600.0
+LONGEST_WAIT = LONGEST_PAUSE + LEASE
 """Seconds; a row that is due later was given its time by a clock that has jumped (fault F101)."""
 ASK_AGAIN_AFTER = (60.0, 300.0, 1800.0, 3600.0)
 """Seconds after which TopMail is asked again for a contact that it did not know: after the first
@@ -35,7 +36,7 @@ LIMIT 100
 LATE_AFTER, MOST_LATE = 900.0, 20
 """Of one shopper only the newest views are sent once some have waited for so many seconds."""
 _HEADS = """
-SELECT w.identity, w.key, w.line, w.attempts, w.tried, w.due, w.failing_since
+SELECT w.identity, w.key, w.line, w.attempts, w.tried, w.due, w.failing_since, w.address
 FROM json_each(?) AS shopper JOIN waiting AS w ON w.id IN (
     SELECT id FROM waiting WHERE identity = shopper.value AND at > ? ORDER BY at, id LIMIT ?)
 ORDER BY shopper.key, w.at, w.id
@@ -228,6 +229,7 @@ class Claim:
     more: set[str] = field(default_factory=set)
     superseded: Dropped = field(default_factory=list)
     _invalid: list[str] = field(default_factory=list)
+    _moved: list[tuple[bytes, str]] = field(default_factory=list)
 
     def take(self, connection: sqlite3.Connection) -> list[Row]:
         """Takes them for the time of a lease. What cannot be read becomes a dead letter."""
@@ -236,6 +238,8 @@ class Claim:
         rows = self.find(connection, {})
         for key in self._invalid:
             kill(connection, key, Reason.INVALID_ROW, self.now)
+        query = "UPDATE waiting SET line = ?, address = NULL WHERE key = ?"
+        connection.executemany(query, self._moved)
         keys = json.dumps([row.entry.key for row in rows])
         query = f"UPDATE waiting SET tried = 1, due = ? WHERE key {AMONG}"  # noqa: S608
         connection.execute(query, (self.now + LEASE, keys))
@@ -248,6 +252,7 @@ class Claim:
         """
         self.more.clear()
         self._invalid.clear()
+        self._moved.clear()
         limit = self.each + 1 + len(self.unwritten)
         asked = json.dumps(list(self.identities)), self.oldest, limit
         found = connection.execute(_HEADS, asked).fetchall()
@@ -260,7 +265,7 @@ class Claim:
         self, identity: str, found: list[tuple[Any, ...]], leased: dict[str, float]
     ) -> list[Row]:
         rows: list[Row] = []
-        for _, key, line, attempts, tried, due, failing_since in found:
+        for _, key, line, attempts, tried, due, failing_since, address in found:
             if self.unwritten.get(key):
                 continue
             waits = tried and self.now < due <= self.now + LONGEST_WAIT
@@ -270,7 +275,11 @@ class Claim:
                 self.more.add(identity)
                 break
             try:
-                rows.append(_row(key, line, attempts, self.now + LEASE, failing_since))
+                row = _row(key, line, attempts, self.now + LEASE, failing_since)
+                if address is not None and attempts == 0 and (not tried or due == 0):
+                    row = replace(row, entry=row.entry.moved(identity, str(address)))
+                    self._moved.append((row.entry.to_line(), key))
+                rows.append(row)
             except (ValueError, TypeError, RecursionError):
                 self._invalid.append(key)
                 self.more.add(identity)
@@ -358,13 +367,12 @@ def wait_again(
 
 
 def end_leases(connection: sqlite3.Connection, now: float) -> None:
-    """What a leader that is gone had claimed is due; times in the future are now."""
+    """What a leader that is gone had claimed, and has sent perhaps, is due; times in the future are
+    now.
+    """
     set_times_right(connection, now)
-    connection.execute(
-        f"UPDATE waiting SET tried = attempts > 0 OR {ENDS_BROWSING}, due = 0 "  # noqa: S608  # our text
-        "WHERE tried = 1 AND due > ? AND due <= ?",
-        (now, now + LEASE),
-    )
+    query = "UPDATE waiting SET attempts = max(attempts, 1), due = 0 WHERE tried = 1 AND due > ? "
+    connection.execute(f"{query}AND due <= ?", (now, now + LEASE))
 
 
 def delete(connection: sqlite3.Connection, key: str) -> int:

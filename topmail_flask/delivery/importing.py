@@ -8,47 +8,40 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
+from topmail_flask.delivery.dropping import (
+    MOST_AHEAD,
+    Dropped,
+    count_dropped,
+    drop_views,
+    drop_waiting,
+    mark,
+    reason_of,
+    remove,
+    withdraw,
+)
 from topmail_flask.delivery.entry import (
     CONTACT_ID,
-    IS_OF,
     LATER,
-    NOT_WITHDRAWN,
     Entry,
     EntryHeader,
     header_of,
     with_contact_id,
 )
-from topmail_flask.delivery.kinds import BY_NAME, HAPPENS_ONCE, IS_VIEW
+from topmail_flask.delivery.kinds import BY_NAME
+from topmail_flask.delivery.moves import carry_over, note_moves
+from topmail_flask.delivery.policy import LONGEST_PAUSE
 from topmail_flask.delivery.schema import AMONG, add
 from topmail_flask.delivery.segments import Portion
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
-Dropped = list[tuple[bytes, Reason]]
-"""Lines of entries that are given up, and why."""
 EVICTED_AT_ONCE = 200
 SMALL_SHARE = 20
 """Views that any shopper may have waiting before theirs make room for those of others."""
-MOST_CONTACTS = 2000
-NAMES_KEPT, MOST_NAMES = 90 * 86_400.0, 20_000
-"""Seconds for which, and number of the newest names of which, it is known that they were used."""
-LONGEST_WAIT = 3000.0
-"""Seconds; a row that is due in more than an hour is taken for one of a clock that has jumped, so
-that what is due later is looked at in between."""
 MEMORY_ROWS, MEMORY_BYTES = 10_000, 8 * 1024 * 1024
-LONGEST_CALLS = 60.0
-"""Seconds that a view has to come to an end that was sent just before its time was over."""
-MOST_AHEAD = 1.0
-"""Seconds by which a time may be in the future: all processes of a machine have one clock."""
-UNTIL = f"(at <= ? OR at > ? + {MOST_AHEAD})"
-"""Whether a row is from before a time; the values are that time, and now. What is later than now
-waited before the clock was set back.
-"""
-_REASONS = {str(reason): reason for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +77,8 @@ class ImportReport:
     :ivar imported: entries that wait now.
     :ivar arrived: whose they are, by identity, in the order in which they came.
     :ivar dropped: entries that do not wait, as they came, each with its reason.
+    :ivar kept_address: keys of claimed entries whose shopper has another address since, which is
+        theirs once they are claimed again.
     :ivar more: whether the limit ended it.
     :ivar fault: empty, or why it could not be done: ``"full"``, ``"busy"``, ``"unusable"``.
     """
@@ -91,6 +86,7 @@ class ImportReport:
     imported: int = 0
     arrived: dict[str, None] = field(default_factory=dict)
     dropped: Dropped = field(default_factory=list)
+    kept_address: list[str] = field(default_factory=list)
     more: bool = False
     fault: str = ""
 
@@ -105,6 +101,7 @@ class _Intake:
     imported: int = 0
     arrived: dict[str, None] = field(default_factory=dict)
     dropped: Dropped = field(default_factory=list)
+    kept_address: list[str] = field(default_factory=list)
     _rows: list[tuple[str, float, str, bytes, bool, float]] = field(default_factory=list)
     _contacts: dict[str, str] = field(default_factory=dict)
     _purchases: dict[str, float] = field(default_factory=dict)
@@ -121,10 +118,10 @@ class _Intake:
         # First what a clock that was ahead says of views before it: those that are in the table.
         rest, moves = [], []
         for header, line in headed:
-            if header.kind != "view" and self._says_of_others(header):
+            if header.kind == "move":
+                moves.append(Entry.from_line(line))
+            elif header.kind != "view" and self._says_of_others(header):
                 self._take_from_ahead(header, line)
-            elif header.kind == "move":
-                moves.append(line)
             else:
                 rest.append((header, line))
         for header, line in rest:
@@ -133,14 +130,17 @@ class _Intake:
             else:
                 self._take(header, line)
         self._insert()
-        for line in moves:  # last: what other processes have accepted before goes with it
-            self._move(Entry.from_line(line))
         for reason, amount in self._refused.items():
             count_dropped(self.connection, reason, amount, accepted=amount)
         self.connection.executemany(
             "INSERT OR REPLACE INTO repeats VALUES (?, ?, ?)",
             [(repeat, at, key) for repeat, (at, key) in sorted(self._seen.items())],
         )
+        note_moves(self.connection, moves, self.now)
+        concerned = {header.identity.partition(LATER)[0] for header, _ in headed}
+        carried = carry_over(self.connection, concerned, self.now, self.dropped)
+        self.arrived |= carried.arrived
+        self.kept_address += carried.late
 
     def _headed(self, lines: Iterable[bytes]) -> list[tuple[EntryHeader, bytes]]:
         headed = []
@@ -159,7 +159,6 @@ class _Intake:
         for repeat, at, key in self.connection.execute(query, (repeats,)):
             self._known[repeat] = at, key
         shoppers = {header.identity.partition(LATER)[0] for header in headers}
-        shoppers |= {header.repeat for header in headers if header.kind == "move"}
         identities = json.dumps(list(shoppers))
         # A mark of a clock that was ahead says nothing about what is looked at now.
         known = identities, self.now + MOST_AHEAD
@@ -176,15 +175,7 @@ class _Intake:
             f"WHERE identity {AMONG} AND at <= ?"
         )
         for identity, at, reason in self.connection.execute(query, known):
-            self._withdrawn[identity] = at, _REASONS.get(reason, Reason.CONSENT_WITHDRAWN)
-
-    def _move(self, order: Entry) -> None:
-        at, reason = self._withdrawn.get(order.repeat, (-1.0, Reason.FORGOTTEN))
-        if order.at <= at:  # who was forgotten since, or has refused, gets nothing more
-            until = order.at, self.now
-            drop_waiting(self.connection, order.identity, until, self.dropped, reason)
-        else:
-            move(self.connection, order, self.now)
+            self._withdrawn[identity] = at, reason_of(reason)
 
     def _says_of_others(self, header: EntryHeader) -> bool:
         ends = header.kind == "withdrawal" or (
@@ -204,7 +195,7 @@ class _Intake:
             drop_waiting(self.connection, identity, (self.now, self.now), self.dropped)
             self._withdrawn_ahead[identity] = at, Reason.CONSENT_WITHDRAWN
         elif not repeat or self._counts(header, line):
-            self._drop_views(identity, self.now)
+            drop_views(self.connection, identity, (self.now, self.now), self.dropped)
             self._withdrawn_ahead[identity] = at, Reason.PURCHASED
             self._rows.append((key, self.now, identity, line, True, 0.0))
 
@@ -221,7 +212,8 @@ class _Intake:
             self._insert()
             until = at, self.now
             withdraw(self.connection, identity, until, Reason.CONSENT_WITHDRAWN, self.dropped)
-            self._withdrawn[identity] = at, Reason.CONSENT_WITHDRAWN
+            if at >= self._withdrawn.get(identity, (at, None))[0]:
+                self._withdrawn[identity] = at, Reason.CONSENT_WITHDRAWN
             return
         withdrawn = self._withdrawn.get(shopper)
         ends_browsing, is_view = BY_NAME[kind].ends_browsing, kind == "view"
@@ -236,21 +228,15 @@ class _Intake:
             contact_id = self._contacts.get(identity) if is_open else None
             chosen = with_contact_id(line, contact_id) if contact_id else line
             due = Entry.from_line(line).due if shopper != identity else 0.0
-            due = min(due, self.now + LONGEST_WAIT)
+            due = min(due, self.now + LONGEST_PAUSE)
             self._rows.append((key, at, identity, chosen, ends_browsing or due > 0, due))
 
     def _end_browsing(self, identity: str, at: float) -> None:
         """Drops the views before a purchase, also those still on their way from other journals."""
         self._insert()
-        self._drop_views(identity, at)
-        last = self._purchases[identity] = max(at, self._purchases.get(identity, at))
-        query = "INSERT OR REPLACE INTO purchases VALUES (?, ?)"
-        self.connection.execute(query, (identity, last))
-
-    def _drop_views(self, identity: str, at: float) -> None:
-        query = f"SELECT id, line FROM waiting WHERE identity = ? AND {UNTIL} AND {IS_VIEW}"  # noqa: S608
-        views = self.connection.execute(query, (identity, at, self.now)).fetchall()
-        remove(self.connection, views, Reason.PURCHASED, self.dropped)
+        drop_views(self.connection, identity, (at, self.now), self.dropped)
+        self._purchases[identity] = max(at, self._purchases.get(identity, at))
+        mark(self.connection, "purchases", identity, (at, self.now))
 
     def _counts(self, header: EntryHeader, line: bytes) -> bool:
         last = self._seen.get(header.repeat) or self._known.get(header.repeat)
@@ -314,7 +300,7 @@ def import_lines(
     intake = _Intake(connection, limits, now)
     intake.take(lines)
     make_room(connection, limits, intake.dropped)
-    return ImportReport(intake.imported, intake.arrived, intake.dropped)
+    return ImportReport(intake.imported, intake.arrived, intake.dropped, intake.kept_address)
 
 
 def import_portions(
@@ -349,91 +335,6 @@ def _advance(connection: sqlite3.Connection, portions: list[Portion]) -> list[Po
 def forget_segments(connection: sqlite3.Connection, names: Iterable[str]) -> None:
     """Forgets segments that are removed; no other ever has their names."""
     connection.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in names])
-
-
-def count_dropped(
-    connection: sqlite3.Connection, reason: Reason, amount: int, *, accepted: int = 0
-) -> None:
-    """Enters dropped views into the ledger."""
-    add(connection, {"accepted": accepted, "dropped": amount, f"reason:{reason}": amount})
-
-
-def drop_waiting(
-    connection: sqlite3.Connection,
-    identity: str,
-    until: tuple[float, float],
-    dropped: Dropped,
-    reason: Reason = Reason.CONSENT_WITHDRAWN,
-) -> None:
-    """Drops what waits for an identity until a time.
-
-    :param until: that time, and now.
-    """
-    query = f"SELECT id, line FROM waiting WHERE {IS_OF} AND {UNTIL}"  # noqa: S608  # our text
-    rows = connection.execute(query, (*[identity] * 3, *until)).fetchall()
-    remove(connection, rows, reason, dropped)
-
-
-def withdraw(
-    connection: sqlite3.Connection,
-    identity: str,
-    until: tuple[float, float],
-    reason: Reason,
-    dropped: Dropped,
-) -> None:
-    """Drops what waits for an identity, and what is still on its way from other journals."""
-    drop_waiting(connection, identity, until, dropped, reason)
-    connection.execute(
-        "INSERT OR REPLACE INTO withdrawals VALUES (?, ?, ?)", (identity, until[0], reason)
-    )
-
-
-def move(connection: sqlite3.Connection, order: Entry, now: float) -> None:
-    """What waits for one identity, and what is known of it, is another's from now on.
-
-    What was sent perhaps keeps its bytes: under its key it counts once.
-    """
-    email = json.loads(order.body)["email"]
-    of_whom, asked = f"WHERE {IS_OF} AND at <= ?", (*[order.identity] * 3, order.at)
-    waiting = "SELECT id, line, attempts = 0 AND (tried = 0 OR due = 0), due FROM waiting "
-    rows = [("waiting", row) for row in connection.execute(waiting + of_whom, asked).fetchall()]
-    # What TopMail refused for an address that it did not know is tried with the new one.
-    dead = f"SELECT id, line, 1, 0.0 FROM dead {of_whom} AND reason = ? AND {NOT_WITHDRAWN}"  # noqa: S608
-    refused = connection.execute(dead, (*asked, Reason.CONTACT_NOT_FOUND)).fetchall()
-    for table, (row_id, line, is_new, due) in rows + [("dead", row) for row in refused]:
-        with suppress(ValueError, TypeError):  # what cannot be read is not sent either
-            entry = Entry.from_line(line)
-            identity = entry.identity.replace(order.identity, order.repeat, 1)
-            is_unsent = is_new or entry.due > now or 0 < due <= entry.due  # a lease ends later
-            changed = entry.moved(identity, email if is_unsent else None).to_line()
-            query = f"UPDATE {table} SET identity = ?, line = ? WHERE id = ?"  # noqa: S608
-            connection.execute(query, (identity, changed, row_id))
-            if table == "dead":
-                query = "INSERT OR IGNORE INTO unknown_contacts VALUES (?, 0, ?)"
-                connection.execute(query, (identity, now))
-    known = order.repeat, order.identity
-    query = "INSERT OR REPLACE INTO purchases SELECT ?, at FROM purchases WHERE identity = ?"
-    connection.execute(query, known)
-    query = "INSERT OR IGNORE INTO repeats SELECT replace(repeat, ?, ?), at, key FROM repeats "
-    names = (order.identity, order.repeat, f"*-{order.identity}")
-    connection.execute(query + "WHERE repeat GLOB ?", names)
-
-
-def remove(
-    connection: sqlite3.Connection,
-    rows: list[tuple[int, bytes]],
-    reason: Reason,
-    dropped: Dropped,
-) -> None:
-    """Deletes waiting rows and counts them under ``reason``."""
-    if not rows:
-        return
-    connection.executemany("DELETE FROM waiting WHERE id = ?", [(row_id,) for row_id, _ in rows])
-    if reason is Reason.EXPIRED:
-        add(connection, {"expired": len(rows), f"reason:{reason}": len(rows)})
-    else:
-        count_dropped(connection, reason, len(rows))
-    dropped += [(line, reason) for _, line in rows]
 
 
 def make_room(connection: sqlite3.Connection, limits: Limits, dropped: Dropped) -> None:
@@ -473,51 +374,3 @@ def used_bytes(connection: sqlite3.Connection) -> int:
         for name in ("page_count", "freelist_count", "page_size")
     )
     return int((pages - free) * size)
-
-
-def set_times_right(connection: sqlite3.Connection, now: float) -> None:
-    """Ends what a clock that was ahead has put into the future."""
-    late = now + MOST_AHEAD
-    query = "UPDATE waiting SET at = ? WHERE id IN (SELECT id FROM waiting WHERE at > ?)"
-    connection.execute(query, (now, late))
-    connection.execute("DELETE FROM purchases WHERE at > ?", (late,))
-    connection.execute("DELETE FROM withdrawals WHERE at > ?", (late,))
-
-
-def expire(connection: sqlite3.Connection, before: float, limit: int) -> Dropped:
-    """Gives up what is older than ``before``; what is being sent has the time of a lease more."""
-    query = (
-        "SELECT id, line FROM waiting WHERE id IN (SELECT id FROM waiting WHERE at <= ? LIMIT ?) "
-        "AND (tried = 0 OR at <= ?)"
-    )
-    asked = before, limit, before - LONGEST_CALLS
-    rows = connection.execute(query, asked).fetchall()
-    dropped: Dropped = []
-    remove(connection, rows, Reason.EXPIRED, dropped)
-    return dropped
-
-
-def purge(connection: sqlite3.Connection, now: float, settings: Settings) -> None:
-    """Deletes what is too old to be of use (fault F160)."""
-    set_times_right(connection, now)
-    longest = max(settings.repeat_window, settings.max_age)
-    for statement, age in (
-        ("DELETE FROM dead WHERE died_at < ?", settings.dead_letter_age),
-        (f"DELETE FROM repeats WHERE {IS_VIEW} AND at < ?", settings.repeat_window),  # noqa: S608
-        (f"DELETE FROM repeats WHERE NOT ({HAPPENS_ONCE}) AND at < ?", longest),  # noqa: S608
-        ("DELETE FROM repeats WHERE at < ?", NAMES_KEPT),
-        ("DELETE FROM withdrawals WHERE at < ?", settings.max_age),
-        ("DELETE FROM purchases WHERE at < ?", settings.max_age),
-    ):
-        connection.execute(statement, (now - age,))
-    connection.execute(
-        f"DELETE FROM repeats WHERE ({HAPPENS_ONCE}) AND at < (SELECT at FROM repeats "  # noqa: S608
-        f"WHERE {HAPPENS_ONCE} ORDER BY at DESC LIMIT 1 OFFSET ?)",
-        (MOST_NAMES,),
-    )
-    connection.execute("DELETE FROM contacts WHERE until < ?", (now,))
-    connection.execute("DELETE FROM unknown_contacts WHERE ask_at < ?", (now - settings.max_age,))
-    connection.execute(
-        "DELETE FROM contacts WHERE rowid <= (SELECT max(rowid) FROM contacts) - ?",
-        (MOST_CONTACTS,),
-    )

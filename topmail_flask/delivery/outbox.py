@@ -35,18 +35,15 @@ from topmail_flask.delivery.claiming import (
     kill,
     number,
 )
+from topmail_flask.delivery.dropping import Dropped, count_dropped, expire, purge
 from topmail_flask.delivery.entry import CONTACT_ID, Entry
 from topmail_flask.delivery.health import DeliveryState
 from topmail_flask.delivery.importing import (
-    Dropped,
     ImportReport,
     Limits,
-    count_dropped,
-    expire,
     forget_segments,
     import_lines,
     import_portions,
-    purge,
 )
 from topmail_flask.delivery.repair import TRIES_TO_SAVE, OutboxFile, adopt, discard_set_aside
 from topmail_flask.delivery.schema import AMONG, IS_LATER, LEDGER, LET_GO, add, note
@@ -261,6 +258,10 @@ class Outbox:
         line = renewed and renewed.to_line()
         values = due, counts, failing_since, line, row.entry.key, row.lease
         self._give_back(row, query, values)
+
+    def sweep(self) -> None:
+        """Has everybody in the file get a turn."""
+        self._turns.sweep()
 
     def release(self, rows: Iterable[Row]) -> None:
         """Gives back what was claimed and not sent."""

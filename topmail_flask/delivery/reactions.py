@@ -8,9 +8,14 @@ from dataclasses import dataclass
 
 from topmail_flask.delivery.attempt import Job, Outcome, job_of
 from topmail_flask.delivery.claiming import Row, UnknownContact
-from topmail_flask.delivery.importing import LONGEST_WAIT
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.policy import BLOCKED_PROBE_INTERVAL, Pace, backoff, until_tomorrow
+from topmail_flask.delivery.policy import (
+    BLOCKED_PROBE_INTERVAL,
+    LONGEST_PAUSE,
+    Pace,
+    backoff,
+    until_tomorrow,
+)
 from topmail_flask.delivery.receivers import Notices
 from topmail_flask.model.errors import (
     CallRejected,
@@ -100,7 +105,7 @@ class Reactions:
         if withdrawn:
             return Reason.CONSENT_WITHDRAWN
         if row.entry.due > wall:
-            self._outbox.retry(row, min(row.entry.due, wall + LONGEST_WAIT), counts=False)
+            self._outbox.retry(row, min(row.entry.due, wall + LONGEST_PAUSE), counts=False)
             return None
         unknown = self._unknown.get(row.entry.identity)
         # A guest who was unknown a moment ago may be a contact since this checkout.
@@ -233,7 +238,7 @@ class Reactions:
             creation_waits = True
         if creation_waits:
             self._pace.answered(now)
-            due = min(self._creation_paused_until, wall + LONGEST_WAIT)
+            due = min(self._creation_paused_until, wall + LONGEST_PAUSE)
             self._outbox.retry(row, due, counts=False)
             return
         if isinstance(error, Conflict):

@@ -42,16 +42,27 @@ TABLES = frozenset(
         *("counts", "notes"),
     }
 )
-# What came later and changes nothing for a version that does not know it; the last is the mark.
-_ADDED = """
+# What came later and changes nothing for a version that does not know it, by the table that is the
+# mark of it.
+_ADDED = {
+    "unknown_contacts": """
 ALTER TABLE waiting ADD COLUMN failing_since REAL;
 DROP INDEX IF EXISTS waiting_identity;
 DROP INDEX IF EXISTS waiting_fresh;
 CREATE INDEX waiting_turn ON waiting (identity, at);
 CREATE TABLE unknown_contacts (
     identity TEXT PRIMARY KEY, refusals INTEGER NOT NULL, ask_at REAL NOT NULL);
-"""
-LAST_ADDED = "unknown_contacts"
+""",
+    # moved_at: since when it is its shopper's. address: theirs, where the line has a former one.
+    "moves": """
+ALTER TABLE waiting ADD COLUMN moved_at REAL;
+ALTER TABLE waiting ADD COLUMN address TEXT;
+CREATE TABLE moves (
+    identity TEXT NOT NULL, at REAL NOT NULL, successor TEXT NOT NULL, email TEXT NOT NULL,
+    PRIMARY KEY (identity, at, successor));
+""",
+}
+ALL_TABLES = TABLES | _ADDED.keys()
 AMONG = "IN (SELECT value FROM json_each(?))"
 IS_LATER = "identity GLOB '*-later-*' AND tried = 1 AND due > ?"
 """Whether a row waits for its time, which is the value."""
@@ -76,8 +87,9 @@ def create(connection: sqlite3.Connection) -> None:
             _execute(connection, _TABLES)
             name_outbox(connection)
             connection.execute(f"PRAGMA user_version = {VERSION}")
-        if LAST_ADDED not in found:
-            _execute(connection, _ADDED)
+        for table, statements in _ADDED.items():
+            if table not in found:
+                _execute(connection, statements)
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()

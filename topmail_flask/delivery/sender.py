@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
@@ -81,6 +81,8 @@ class Sender:
         self._let_go_at = 0.0
         self._leads = False
         self._more = False
+        self._moved: set[str] = set()
+        """Keys of what is under way for shoppers who have another address by now."""
         self._pause: Pause | None = None
         state = outbox.state()
         if state.pause_reason == RATE_LIMITED and state.paused_until is not None:
@@ -144,6 +146,9 @@ class Sender:
 
     def _settle(self, now: float) -> None:
         outcomes, left = self._threads.completed()
+        if self._moved and (outcomes or left):
+            self._moved &= {job.row.entry.key for job in self._threads.under_way}
+            self.outbox.sweep()
         if left:
             self._pace.started(-len(left))
             self._put_back(left)
@@ -194,6 +199,7 @@ class Sender:
             self._leads = True
             self.outbox.begin_lead()
         report = self.outbox.import_journals(IMPORT_LIMIT)
+        self._give_back(report.kept_address)
         self._more = self._empty_ring(now) or report.more
         if report.imported:
             self._claim_at = now
@@ -295,6 +301,22 @@ class Sender:
             else:
                 self._claimed.setdefault(job.row.entry.identity, deque()).appendleft(job.row)
 
+    def _give_back(self, keys: Collection[str]) -> None:
+        """Give back what no call was begun for and whose shopper has another address by now."""
+        if not keys:
+            return
+        under_way = [job for job in self._threads.under_way if job.row.entry.key in keys]
+        self._threads.call_off(under_way)
+        self._moved |= {job.row.entry.key for job in under_way}
+        rows = [row for rows in self._claimed.values() for row in rows]
+        self._claimed.clear()
+        for row in rows:
+            if row.entry.key in keys:
+                self.outbox.release([row])
+            else:
+                self._claimed.setdefault(row.entry.identity, deque()).append(row)
+        self.outbox.sweep()
+
     def _release(self) -> None:
         rows = [row for rows in self._claimed.values() for row in rows]
         self._claimed.clear()
@@ -310,6 +332,7 @@ class Sender:
             ring.flush_to(self._journal.append)
         lines = ring.take(IMPORT_LIMIT)
         report = self.outbox.import_lines(lines)
+        self._give_back(report.kept_address)
         if report.imported:
             self._claim_at = now
         if report.fault:

@@ -287,7 +287,7 @@ class SqliteFile:
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        if makes and (is_new or schema.LAST_ADDED not in found):
+        if makes and not found >= schema.ALL_TABLES:
             schema.create(connection)
 
 

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from topmail_flask.delivery.dropping import remove
 from topmail_flask.delivery.entry import LATER, Entry
-from topmail_flask.delivery.importing import remove
 from topmail_flask.delivery.kinds import IS_VIEW
+from topmail_flask.delivery.moves import carry_over
 from topmail_flask.delivery.receivers import logger
 from topmail_flask.delivery.schema import ENDS, add, name_outbox, note, notes
 from topmail_flask.delivery.sqlite_file import translated
@@ -29,6 +31,7 @@ _COPIED = {
     "purchases": ("identity", "at"),
     "contacts": ("identity", "contact_id", "until"),
     "unknown_contacts": ("identity", "refusals", "ask_at"),
+    "moves": ("identity", "at", "successor", "email"),
 }
 _OF_ONE_WORKSPACE = ("contacts", "unknown_contacts")
 _OF_WHOM = f"substr(waiting.identity, 1, instr(waiting.identity || '{LATER}', '{LATER}') - 1)"
@@ -62,6 +65,7 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
     else:
         _balance(source, target, found, new)
     _drop_ended(target)
+    carry_over(target, None, time.time(), [])
 
 
 def _set_right(copy: sqlite3.Connection, source: sqlite3.Connection) -> None:
@@ -78,7 +82,7 @@ def _set_right(copy: sqlite3.Connection, source: sqlite3.Connection) -> None:
 
 def _take_waiting(source: sqlite3.Connection, target: sqlite3.Connection) -> tuple[int, int]:
     """How many rows could be read, and how many of them were not there yet."""
-    known = ("attempts", "tried", "due", "failing_since")
+    known = ("attempts", "tried", "due", "failing_since", "moved_at", "address")
     (before,) = target.execute("SELECT COUNT(*) FROM waiting").fetchone()
     found = sum(_copy(target, "waiting", row, known) for row in readable(source, "waiting"))
     # What versions before the first number of a schema called them:
