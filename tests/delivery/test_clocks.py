@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.delivery import chaos as acts
 from tests.delivery.entry_making import (
     EMAIL,
     NOW,
@@ -18,6 +19,7 @@ from tests.delivery.entry_making import (
     imported,
     outbox,
 )
+from tests.delivery.simulation import world
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.reasons import Reason
@@ -95,3 +97,102 @@ def test_views_dated_ahead_expire_in_time_and_keep_their_order(tmp_path: Path) -
     clock.now = NOW + 3700
     assert given_up(books.expire()) == [("key-10", Reason.EXPIRED)]
     books.close()
+
+
+BACK = 50 * 60.0
+
+
+@pytest.mark.parametrize("back", [BACK, 86_400.0])
+def test_a_clock_that_is_set_back_holds_no_retry_and_no_lease_of_a_dead_leader(
+    tmp_path: Path, back: float
+) -> None:
+    clock = Clock(NOW)
+    books = outbox(tmp_path / "box", clock)
+    fill(books, [entry(n, identity=f"shopper-{n}") for n in range(4)])
+    failed, asked_to_wait, claimed = books.claim(3)
+    books.retry(failed, NOW + 300)
+    books.retry(asked_to_wait, NOW + 900)
+    books.file.close()  # it was killed with the third
+    clock.now = NOW - back
+    books = outbox(tmp_path / "box", clock)
+    books.begin_lead()
+    keys = {row.entry.key for row in books.claim(10)}
+    assert keys >= {failed.entry.key, asked_to_wait.entry.key, claimed.entry.key}
+    books.close()
+
+
+def test_a_leader_that_lives_ends_what_a_clock_set_back_would_hold_within_a_minute(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path) as shop:
+        shop.chaos.otherwise = acts.status(503)
+        shop.look()
+        shop.run(200)
+        shop.chaos.otherwise = acts.ok
+        shop.begin -= BACK
+        shop.run(61)
+        assert shop.stats.delivered == 1
+
+
+def test_a_contact_that_was_unknown_is_asked_for_again_though_the_clock_was_set_back(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path) as shop:
+        shop.chaos.otherwise = acts.error(404, "contact_not_found")
+        shop.look()
+        shop.run(5)
+        shop.chaos.otherwise = acts.ok
+        shop.begin -= 20 * 3600.0
+        shop.run(130)
+        shop.look()
+        shop.run(5)
+        assert shop.stats.delivered == 2
+
+
+def test_a_pause_of_a_former_leader_is_over_once_it_lies_too_far_ahead(tmp_path: Path) -> None:
+    with world(tmp_path) as shop:
+        shop.chaos.answers(acts.status(429, ("Retry-After", "600")))
+        shop.look()
+        shop.run(5)
+        shop.sender.close()
+        shop.begin -= BACK
+        shop.start()
+        shop.run(5)
+        assert shop.stats.delivered == 1
+
+
+def test_an_outage_after_the_clock_was_set_back_is_told(tmp_path: Path) -> None:
+    with world(tmp_path) as shop:
+        shop.look()
+        shop.run(5)
+        assert shop.stats.delivered == 1
+        shop.begin -= 20 * 3600.0
+        shop.chaos.otherwise = acts.status(503)
+        shop.look()
+        shop.run(700)
+        assert shop.health.state == "not_delivering"
+
+
+def test_creation_that_is_limited_until_tomorrow_begins_then_whatever_the_clock_does(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path, unknown_contacts="create") as shop:
+        made: list[str] = []
+
+        def answer(exchange: acts.Exchange) -> None:
+            is_creation = exchange.path.endswith("/contacts")
+            if is_creation and shop.passed < 43_000:
+                acts.error(403, "limit_reached")(exchange)
+            elif is_creation or made:
+                made.append(exchange.path)
+                acts.ok(exchange)
+            else:
+                acts.error(404, "contact_not_found")(exchange)
+
+        shop.chaos.otherwise = answer
+        shop.begin -= shop.begin % 86_400 - 43_200  # noon
+        shop.look()
+        shop.run(5)
+        shop.begin -= 3 * 86_400.0
+        shop.run(46_000)
+        assert shop.stats.delivered == 1

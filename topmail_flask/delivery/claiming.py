@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from topmail_flask.delivery.dropping import Dropped, remove, set_times_right
+from topmail_flask.delivery.dropping import LONGEST_REFUSAL, Dropped, remove, set_times_right
 from topmail_flask.delivery.entry import NOT_WITHDRAWN, Entry
 from topmail_flask.delivery.kinds import BY_NAME, IS_VIEW
 from topmail_flask.delivery.policy import LONGEST_PAUSE
@@ -25,7 +25,7 @@ from topmail_flask.model.shopper import Shopper
 LEASE = 60.0
 LONGEST_WAIT = LONGEST_PAUSE + LEASE
 """Seconds; a row that is due later was given its time by a clock that has jumped (fault F101)."""
-ASK_AGAIN_AFTER = (60.0, 300.0, 1800.0, 3600.0)
+ASK_AGAIN_AFTER = (60.0, 300.0, 1800.0, LONGEST_REFUSAL)
 """Seconds after which TopMail is asked again for a contact that it did not know: after the first
 three refusals with the views that are kept for it, from then on with its next view."""
 TO_ASK_AGAIN = f"""
@@ -120,7 +120,7 @@ class Turns:
                     identity = leave()
                     self._in_line.discard(identity)
                     _, until = self._under_way.get(identity, (None, 0.0))
-                    if until <= now:
+                    if not now < until <= now + LEASE:
                         self._under_way.pop(identity, None)
                         chosen[identity] = None
         return list(chosen)

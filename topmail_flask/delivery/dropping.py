@@ -15,6 +15,8 @@ Dropped = list[tuple[bytes, Reason]]
 MOST_CONTACTS, MOST_MOVES = 2000, 20_000
 NAMES_KEPT, MOST_NAMES = 90 * 86_400.0, 20_000
 """Seconds for which, and number of the newest names of which, it is known that they were used."""
+LONGEST_REFUSAL = 3600.0
+"""Seconds for which TopMail is not asked again for a contact that it did not know."""
 LONGEST_CALLS = 60.0
 """Seconds that a view has to come to an end that was sent just before its time was over."""
 MOST_AHEAD = 1.0
@@ -124,6 +126,13 @@ def set_times_right(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("DELETE FROM purchases WHERE at > ?", (late,))
     connection.execute("DELETE FROM withdrawals WHERE at > ?", (late,))
     connection.execute("DELETE FROM moves WHERE at > ?", (late,))
+    query = "UPDATE waiting SET failing_since = ? WHERE failing_since > ?"
+    connection.execute(query, (now, late))
+    query = "UPDATE notes SET value = ? WHERE name = 'last_success' AND value > ?"
+    connection.execute(query, (now, late))
+    # Times to wait for are in the future, but not by more than anybody waits.
+    query = "UPDATE unknown_contacts SET ask_at = ? WHERE ask_at > ?"
+    connection.execute(query, (now, late + LONGEST_REFUSAL))
 
 
 def expire(connection: sqlite3.Connection, before: float, limit: int) -> Dropped:

@@ -80,7 +80,7 @@ class Reactions:
         self._unknown: dict[str, UnknownContact] = {}
         self._learnt_at: dict[str, float] = {}
         self._contacts: dict[str, str] = {}
-        self._creation_paused_until = 0.0
+        self._create_at = float("-inf")
         self._successes = 0
 
     def look_up(self, rows: Iterable[Row], wall: float) -> None:
@@ -100,7 +100,7 @@ class Reactions:
                 self._unknown.pop(identity, None)
             self._unknown |= found
 
-    def job(self, row: Row, wall: float, withdrawn: bool) -> Job | Reason | None:
+    def job(self, row: Row, now: float, wall: float, withdrawn: bool) -> Job | Reason | None:
         """What to do for a claimed row; or why it needs no call; or None: it is put off."""
         if withdrawn:
             return Reason.CONSENT_WITHDRAWN
@@ -112,7 +112,7 @@ class Reactions:
         is_new_view = row.entry.kind == "view" and row.entry.key not in self._histories
         if is_new_view and unknown and wall < unknown.ask_at:
             return Reason.CONTACT_NOT_FOUND
-        return job_of(row, creates=self._creates and wall >= self._creation_paused_until)
+        return job_of(row, creates=self._creates and now >= self._create_at)
 
     def settle(self, outcome: Outcome, now: float, wall: float) -> Receipt | Reason | None:
         """Settle a view. Returns the receipt, or why it will never be sent, or None: later.
@@ -138,7 +138,7 @@ class Reactions:
             self._outbox.forget_contact(row.entry.identity)
             self._outbox.retry(row, wall, counts=False, renewed=row.entry.by_address())
             return None
-        reason = self._reason_to_give_up(outcome, result, wall)
+        reason = self._reason_to_give_up(outcome, result, now, wall)
         if reason is not None:
             self._pace.answered(now)
             return self.give_up(row, reason)
@@ -166,13 +166,13 @@ class Reactions:
         return reason
 
     def _reason_to_give_up(
-        self, outcome: Outcome, error: DeliveryError, wall: float
+        self, outcome: Outcome, error: DeliveryError, now: float, wall: float
     ) -> Reason | None:
         row = outcome.job.row
         if isinstance(error, ContactNotFound) or (
             outcome.refused and isinstance(error, CallRejected)
         ):
-            if self._creates and wall < self._creation_paused_until:
+            if self._creates and now < self._create_at:
                 return None
             if self._creates:
                 return Reason.CONTACT_NOT_FOUND
@@ -234,11 +234,11 @@ class Reactions:
         row = outcome.job.row
         creation_waits = isinstance(error, ContactNotFound)
         if isinstance(error, SendingBlocked) and outcome.refused:
-            self._pause_creation(error, wall)
+            self._pause_creation(error, now, wall)
             creation_waits = True
         if creation_waits:
             self._pace.answered(now)
-            due = min(self._creation_paused_until, wall + LONGEST_PAUSE)
+            due = wall + min(self._create_at - now, LONGEST_PAUSE)
             self._outbox.retry(row, due, counts=False)
             return
         if isinstance(error, Conflict):
@@ -258,10 +258,10 @@ class Reactions:
             due = min(due, max(since + LONGEST_FAILING, wall + 1.0))
         self._outbox.retry(row, due, renewed=outcome.renewed, failing_since=since)
 
-    def _pause_creation(self, error: SendingBlocked, wall: float) -> None:
+    def _pause_creation(self, error: SendingBlocked, now: float, wall: float) -> None:
         limited = error.code == "limit_reached"
         wait = until_tomorrow(wall) if limited else BLOCKED_PROBE_INTERVAL
-        self._creation_paused_until = max(self._creation_paused_until, wall + wait)
+        self._create_at = max(self._create_at, now + wait)
         self._notices.note("contacts", f"no contacts are created for now: {error}")
 
     def failures(self, row: Row) -> int:

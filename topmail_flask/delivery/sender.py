@@ -14,7 +14,7 @@ from topmail_flask.delivery.claiming import Row
 from topmail_flask.delivery.files import siblings
 from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.policy import RATE_LIMITED, Pace, Pause
+from topmail_flask.delivery.policy import LONGEST_PAUSE, RATE_LIMITED, Pace, Pause
 from topmail_flask.delivery.reactions import Reactions
 from topmail_flask.delivery.receivers import Notices, Receivers
 from topmail_flask.delivery.sqlite_file import Fault
@@ -86,8 +86,9 @@ class Sender:
         self._pause: Pause | None = None
         state = outbox.state()
         if state.pause_reason == RATE_LIMITED and state.paused_until is not None:
-            wait = min(max(0.0, state.paused_until - self._clock()), 900.0)
-            self._pace.hold(Pause(self._monotonic() + wait, RATE_LIMITED))
+            wait = state.paused_until - self._clock()
+            if wait <= LONGEST_PAUSE:  # else the clock was set back
+                self._pace.hold(Pause(self._monotonic() + max(0.0, wait), RATE_LIMITED))
         elif state.pause_reason:
             outbox.resume()  # a new leader tries at once
 
@@ -283,7 +284,7 @@ class Sender:
                 if not rows:
                     break
                 row = rows.popleft()
-                job = self._reactions.job(row, self._clock(), self._receivers.withdrew(row))
+                job = self._reactions.job(row, now, self._clock(), self._receivers.withdrew(row))
                 if isinstance(job, Reason):
                     self._begin_batch(now, 1)
                     self._ended.append((row, self._reactions.give_up(row, job)))
