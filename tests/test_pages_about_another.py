@@ -15,6 +15,7 @@ from tests.shop import Shop, make_shop
 from topmail_flask import product_page
 
 LAMP: dict[str, Any] = {"id": 7, "name": "Arc Lamp", "price": "49.90", "currency": "EUR"}
+LAMP["image"] = "arc.jpg"
 NAME, PRICE = "{{ product.name }}", "{{ product.price }} EUR"
 TEASER = f"<aside><a href=/lamps/7>{NAME}</a> {PRICE}</aside>"
 PAGE = f"<h1>{NAME}</h1><p class=price>{PRICE}</p>"
@@ -53,6 +54,13 @@ def shown_at(path: str, rule: str, template: str, **context: Any) -> list[str]:
         ("/lamps/99", "/lamps/<n>", f"<h1>No such lamp</h1>Or {TEASER}", "Lichthaus"),
         ("/returns/7", "/returns/<n>", f"<h1>Return an item</h1>{CARD}", "Lichthaus"),
         ("/saved/7", "/saved/<n>", f"<h1>What you saved</h1>{CARD}", "Lichthaus"),
+        ("/", "/", f"<h1>Lichthaus</h1><h2>Lamp of the week</h2>{CARD}", "Lichthaus"),
+        ("/", "/", f"<h2>{NAME}</h2>{PRICE}", "Lichthaus"),
+        ("/?utm_source=mail", "/", f"<section><h2>{NAME}</h2></section>", "Light | Lichthaus"),
+        ("/lamps/7", "/lamps/<n>", "<h1>Are you over 18?</h1><button>Yes</button>", "Lichthaus"),
+        ("/lamps/7", "/lamps/<n>", "<h2>Confirm your age</h2><button>Yes</button>", "Lichthaus"),
+        ("/lamps/7", "/lamps/<n>", "<h1>Please log in</h1><input type=password>", "Log in"),
+        ("/lamps/arc-lamp", "/lamps/<s>", "<h1>We are on holiday</h1>", "Holiday | Lichthaus"),
     ],
 )
 def test_a_page_about_something_else_is_no_view_of_the_product_in_its_template(
@@ -79,6 +87,14 @@ def test_a_page_about_something_else_is_no_view_of_the_product_in_its_template(
         ("/lamps/x1", "/lamps/<s>", PRICE, "Shop"),
         ("/category/floor/7", "/category/<c>/<n>", f"<h1>Shop</h1><h2>{NAME}</h2>{PRICE}", "Shop"),
         ("/buy/arc-lamp", "/buy/<s>", PAGE, "Lichthaus"),
+        ("/", "/", PAGE, "Lichthaus"),
+        ("/", "/", f"<h1>Lichthaus</h1>{CARD}", f"{NAME} | Lichthaus"),
+        ("/?id=7", "/", f"<h1>Lichthaus</h1>{CARD}", "Lichthaus"),
+        ("/lamps/7", "/lamps/<n>", f"<h1>Bogenlampe</h1>{PRICE}", "Bogenlampe"),
+        ("/lamps/7", "/lamps/<n>", "<h1>Bogenlampe</h1><b>53 $</b>", "Bogenlampe"),
+        ("/lamps/7", "/lamps/<n>", "<h1>Bogenlampe</h1><img src=/arc.jpg>", "Bogenlampe"),
+        ("/lamps/7", "/lamps/<n>", "<h1>Lichthaus</h1><div id=app></div>", "Lichthaus"),
+        ("/lamps/7", "/lamps/<n>", "<h1>The arc</h1><script>show('Arc Lamp')</script>", "Shop"),
     ],
 )
 def test_a_product_page_is_known_by_its_address_or_its_heading(
@@ -150,3 +166,31 @@ def test_a_list_that_is_drawn_card_by_card_is_no_view(
     shop = make_shop(shopper="ann@shop.example")
     drawn(shop, path, rule, heading, *ids)
     assert shop.looked_at == []
+
+
+@pytest.mark.parametrize(
+    ("path", "rule", "counts"),
+    [
+        ("/lamps/7/preview", "/lamps/<n>/preview", False),
+        ("/lamps/7/qr", "/lamps/<n>/qr", False),
+        ("/lamps/7/images/new", "/lamps/<n>/images/new", False),
+        ("/lamps/arc-lamp/history", "/lamps/<slug>/history", False),
+        ("/lamps/7/details", "/lamps/<n>/details", True),
+        ("/lamps/7/amp", "/lamps/<n>/amp", True),
+        ("/lamps/7/de", "/lamps/<n>/de", True),
+        ("/lamps/7/arc-lamp", "/lamps/<n>/<slug>", True),
+        ("/shop/7/preview", "/shop/<n>/preview", True),
+        ("/en/arc-lamp", "/<lang>/arc-lamp", True),
+    ],
+)
+def test_what_lies_below_the_address_of_a_product_page_is_done_with_the_product(
+    path: str, rule: str, counts: bool
+) -> None:
+    """The same page with no such page above it is the product's own."""
+    shop = make_shop(shopper="ann@shop.example")
+    shop.app.add_url_rule("/lamps/<int:number>", "lamp", lambda number: "")
+    shop.app.add_url_rule("/<lang>", "home", lambda lang: "")
+    shop.app.add_url_rule("/shop/<n>", "order", lambda n: "", methods=["POST"])
+    shop.app.add_url_rule(rule, "x", lambda **_: render_template_string(page(PAGE), product=LAMP))
+    assert shop.get(path).status_code == 200
+    assert shop.looked_at == (["7"] if counts else [])

@@ -17,7 +17,7 @@ from jinja2 import Template
 
 from topmail_flask.extraction.attributes import VARIABLES, template_product
 from topmail_flask.extraction.orm_rows import is_mapped, unflushed
-from topmail_flask.extraction.page_purpose import doubt_about, has_listing
+from topmail_flask.extraction.page_purpose import doubt_about, has_listing, page_above, unnamed
 from topmail_flask.flask_page import PAGE, FlaskPage, Named, Shown
 from topmail_flask.guard import Guard, guarded
 from topmail_flask.marking import Mark, call_loader, mark_of
@@ -66,6 +66,7 @@ class PageReader:
         self._adapters = adapters
         self._objects: ProductReader | None = None
         self._marks: dict[object, Mark | None] = {}
+        self._parts: dict[str, bool] = {}
         self.requests = RequestRules(settings.robots)
         self.is_asked: Callable[[], bool] = lambda: False
         self.is_older_copy: Callable[[FlaskPage], bool] = lambda _: False
@@ -345,9 +346,17 @@ class PageReader:
         rule = "" if request.url_rule is None else request.url_rule.rule
         doubt = doubt_about(rule, request.endpoint, request.path if "<path:" in rule else "")
         if doubt.reason is None:
-            return guess
+            is_part = guess.is_addressed and self._is_part(rule)
+            return replace(guess, doubt=Reason.BACK_OFFICE) if is_part else guess
         needs_sign = doubt.needs_sign and not has_listing(shown.context)
         return replace(guess, doubt=doubt.reason, needs_sign=needs_sign)
+
+    def _is_part(self, rule: str) -> bool:
+        """Whether a route is a part of the product's page: something is done with it there."""
+        known = self._parts.get(rule)
+        if known is None:
+            known = self._parts[rule] = part_of(rule, self._app) is not None
+        return known
 
     def _adapted(self, value: object) -> tuple[object, bool]:
         """What the shop's adapter makes of an object; it may query, but flushes nothing."""
@@ -459,6 +468,14 @@ class PageReader:
         except Exception as error:  # noqa: BLE001  a shop's function may raise anything
             self.guard.report(args[0] if hook is call_loader else hook, error)
             raise HookFailedError from None
+
+
+def part_of(rule: str, app: Flask) -> str | None:
+    """The route that a route of an app is a part of, see :func:`page_above`."""
+    rules = {
+        unnamed(each.rule) for each in app.url_map.iter_rules() if "GET" in (each.methods or ())
+    }
+    return page_above(rule, rules)
 
 
 def _sure_of(guess: GuessedProduct) -> Product | Reason:

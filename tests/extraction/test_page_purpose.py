@@ -55,6 +55,9 @@ GUESS = GuessedProduct(
         ("/admin-panel/p/<n>", "x"),
         ("/produit/<n>/modifier", "x"),
         ("/produkt/<n>/loeschen", "x"),
+        ("/gestion/produits/<n>", "x"),
+        ("/painel/produtos/<n>", "x"),
+        ("/restock/<n>", "x"),
     ],
 )
 def test_staff_work_on_products_here(rule: str, endpoint: str) -> None:

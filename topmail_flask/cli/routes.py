@@ -18,6 +18,8 @@ from topmail_flask.core import core_of
 from topmail_flask.extraction.attributes import VARIABLES
 from topmail_flask.extraction.page_purpose import doubt_about
 from topmail_flask.marking import Mark, mark_of
+from topmail_flask.model.reasons import Reason
+from topmail_flask.page_reader import part_of
 from topmail_flask.routes import BLUEPRINT
 
 _COLUMNS = ("route", "endpoint", "views")
@@ -53,10 +55,10 @@ def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
         elif rule.endpoint.rpartition(".")[2] == "static":
             yield rule.rule, rule.endpoint, "never: files"
         else:
-            yield rule.rule, rule.endpoint, _what(view, names, rule)
+            yield rule.rule, rule.endpoint, _what(view, names, rule, app)
 
 
-def _what(view: Callable[..., Any], names: tuple[str, ...], rule: Rule) -> str:
+def _what(view: Callable[..., Any], names: tuple[str, ...], rule: Rule, app: Flask) -> str:
     mark = mark_of(view)
     if mark is not None:
         return f"marked: {_source(mark)}"
@@ -65,15 +67,20 @@ def _what(view: Callable[..., Any], names: tuple[str, ...], rule: Rule) -> str:
     doubt = doubt_about(rule.rule, rule.endpoint)
     if found and doubt.reason is not None:
         if not doubt.needs_sign:
-            return (
-                f"never by template: {found} ({doubt.reason}: {doubt.word}); mark it if it should"
-            )
+            return _never(found, doubt.reason, doubt.word)
         return f"by template: {found}, unless it is a listing or a form (warning: {doubt.word})"
+    above = part_of(rule.rule, app) if found else None
+    if found and above is not None:
+        return _never(found, Reason.BACK_OFFICE, f"below {above}")
     if found:
         return f"by template: {found}"
     if "**" in handed_over:
         return f"by template, if it is handed {' or '.join(names)}; else by structured data"
     return "by structured data only"
+
+
+def _never(found: str, reason: Reason, word: str) -> str:
+    return f"never by template: {found} ({reason}: {word}); mark it if it should"
 
 
 def _source(mark: Mark) -> str:

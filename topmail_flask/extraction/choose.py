@@ -205,9 +205,17 @@ class Words:
         if parts[1:] and _line(parts[-1]) == _line(name):
             return _line(name) in self.headings
         title = " ".join(parts[:-1] or parts)
-        is_silent = not title.strip() and not self.headings
         named = (self._og_title, *self.headings)
-        return is_silent or _names(title, name) or _line(name) in named
+        return not self.tell_anything(title) or _names(title, name) or _line(name) in named
+
+    def tell_anything(self, title: str | None = None) -> bool:
+        """Whether there is a title, or a heading of the first level."""
+        return bool((self._title if title is None else title).strip() or self.headings)
+
+    def have_own_subject(self, name: str) -> bool:
+        """Whether the first headings there are say what the page is about."""
+        lines = self.headings or list(map(_line, self._document.subheadings("h2, h3")))
+        return any(self._tells(line, name) for line in lines)
 
     def are_about_another(self, entity: Entity, path: str) -> bool:
         """Whether a heading tells something, and no word of the product stands anywhere."""

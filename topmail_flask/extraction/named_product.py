@@ -18,6 +18,7 @@ from topmail_flask.extraction.addresses import (
     PageLocation,
     address_key,
     id_of,
+    is_front_page,
     joined,
     page_address,
 )
@@ -27,7 +28,7 @@ from topmail_flask.extraction.document import Document, places
 from topmail_flask.extraction.page import StructuredPage
 from topmail_flask.extraction.page_purpose import is_edit_form
 from topmail_flask.extraction.products import Entity
-from topmail_flask.extraction.shown_price import ShownPrice, shown_price
+from topmail_flask.extraction.shown_price import ShownPrice, shown_money, shown_price
 from topmail_flask.extraction.statements import metas_of
 from topmail_flask.model.decision import (
     Conflict,
@@ -45,6 +46,7 @@ from topmail_flask.model.settings import Settings
 from topmail_flask.model.text import web_address
 
 # Price and currency are one gap: an amount is never joined with another source's currency (R40).
+_WORD = re.compile(r"\w{2,}")
 _GAPS = ("image_url", "brand", "category", "sku", "variant_id")
 _PRICE = ("price", "currency")
 T = TypeVar("T")
@@ -137,16 +139,35 @@ def is_about_another(document: Document, guess: GuessedProduct) -> bool:
 
     A template gets a ``product`` for a teaser, too: an article, a brand, a page of thanks.
     """
-    if guess.is_described or not is_doubtful(guess, document):
+    if guess.is_described:
         return False
     words = Words(document, metas_of(document), set(), urlsplit(document.url).hostname or "")
     name = guess.product.name
+    if not is_doubtful(guess, document):
+        return _has_nothing_of(document.html, guess) and words.have_own_subject(name)
     if guess.needs_title:
         return not (words.hold(name) or words.equal(name))
+    if is_front_page(document.url) and not guess.is_addressed:
+        return not (words.hold(name) or words.equal(name) or not words.tell_anything())
     address = None if guess.is_addressed is None else unquote(document.url).split("/")[3:]
     if guess.is_addressed is False and is_listing(document.url):
         address = []
     return words.tell_of_another(name, address)
+
+
+def _has_nothing_of(page: bytes, guess: GuessedProduct) -> bool:
+    """Whether a page has no word of a product's name, no money and none of its pictures.
+
+    At the product's own address this is what asks for the visitor's age or password first.
+    """
+    name = guess.product.name
+    if name.encode() in page:
+        return False
+    text = html_entities.unescape(page.decode("utf-8", "replace")).casefold()
+    if any(word in text for word in _WORD.findall(name.casefold())):
+        return False
+    currency = guess.prices[0].currency if guess.prices else None
+    return not shown_money(page, currency) and not shown_picture(page, guess.pictures)[0]
 
 
 def as_shown(extraction: Extraction, seen: PageSays, guess: GuessedProduct) -> Extraction:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import html as html_entities
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from topmail_flask.extraction.currencies import machine_amount
@@ -25,12 +25,20 @@ _STAFF = frozenset(
     updates delete deletes destroy create creates review reviews invoice invoices cms
     intranet superuser modify rate verwaltung bearbeiten loeschen löschen bewerken editar eliminar
     actualizar modifier supprimer modifica elimina excluir atualizar gerenciar duzenle ubah hapus
+    gestion painel restock
     """.split()
 )
 # The same behind the argument that names the product: ``/products/<id>/publish``.
 _DONE_TO_IT = frozenset(
     """publish unpublish archive duplicate clone upload remove restock rate report ask label labels
     sales stats statistics analytics""".split()
+)
+# Behind that argument these show the product itself; what else lies there is done with it.
+_SHOWS_IT = frozenset(
+    """amp details detail view show info information overview page full index product item html
+    quick-view quick_view quickview detalle detalles detalhes dettagli ver voir ansehen anzeigen
+    bekijken szczegoly en de fr es it nl pt pl sv da no fi cs ro hu el ru uk tr ar he ja ko
+    zh""".split()
 )
 # Here a product is bought or one of many; but goods stand under such words, too.
 _BUYING = frozenset(
@@ -116,6 +124,23 @@ def doubt_about(rule: str | None, endpoint: str | None, path: str = "") -> Doubt
     return Doubt(Reason.BUYING, needs_sign=not ends_in_it and not is_doing, word=buying[0])
 
 
+def page_above(rule: str, rules: Collection[str]) -> str | None:
+    """The route of which another one is a part: ``/products/<id>`` of ``/products/<id>/qr``.
+
+    :param rules: all that answer GET, each as :func:`unnamed` gives it.
+    """
+    above, _, last = unnamed(rule).rstrip("/").rpartition("/")
+    if "…" in last or last in _SHOWS_IT:
+        return None
+    above = above[: above.rfind("…") + 1]
+    return above if above and above in rules else None
+
+
+def unnamed(rule: str) -> str:
+    """A rule without the names and types of its arguments."""
+    return re.sub(r"<[^<>]*>", "…", rule).lower()
+
+
 def has_listing(context: Mapping[str, object]) -> bool:
     """Whether a template was given a list of products as well."""
     for name in _LISTS:
@@ -132,10 +157,10 @@ def _fixed_segments(rule: str) -> tuple[list[str], list[str]]:
     """The segments of a rule that are fixed, and the fixed parts of the others."""
     whole: list[str] = []
     partial: list[str] = []
-    for segment in re.sub(r"<[^<>]*>", "\0", rule).lower().split("/"):
-        fixed = segment.replace("\0", "").strip("-_.")
+    for segment in unnamed(rule).split("/"):
+        fixed = segment.replace("…", "").strip("-_.")
         if fixed:
-            (partial if "\0" in segment else whole).append(fixed)
+            (partial if "…" in segment else whole).append(fixed)
     return whole, partial
 
 
