@@ -277,6 +277,14 @@ def test_quotes_inside_of_a_text_are_its_own() -> None:
     assert (product.name, product.sku) == ('Tube 12" "long" black', "AL-1")
 
 
+def test_an_inch_in_a_text_does_not_make_a_comment_of_the_addresses_behind_it() -> None:
+    text = '{"@type":"Product","name":"Arc Lamp","description":"14" wide",'
+    text += '"image":"https://shop.example/arc.jpg","sku":"AL-1"}'
+    product = found(page(block(text), title="", h1=""))
+    assert product is not None
+    assert product.sku == "AL-1"
+
+
 @pytest.mark.parametrize("prefix", ["", "schema:"])
 def test_rdfa_is_read_like_microdata(prefix: str) -> None:
     vocabulary = 'prefix="schema: https://schema.org/"' if prefix else 'vocab="https://schema.org/"'

@@ -262,6 +262,9 @@ def test_zero_is_a_price_only_where_nothing_else_is_and_it_can_be_had() -> None:
         '<b itemprop="price"><del>€39.90</del> <ins>€49.90</ins></b>',
         '<ins itemprop="price">€49.90</ins> <del itemprop="price" content="39.90">39</del>',
         '<i style="text-decoration:line-through" itemprop="price">€59</i><i itemprop="price">€49.9',
+        '<i class="line-through" itemprop="price">€59</i><i itemprop="price">€49.90</i>',
+        '<p class="old-price"><i itemprop="price">€59</i></p><i itemprop="price">€49.90</i>',
+        '<b itemprop="price"><i class="oldPrice">€39.90</i> <i>€49.90</i></b>',
     ],
 )
 def test_what_is_struck_through_is_the_price_before(shown: str) -> None:

@@ -119,6 +119,27 @@ def test_the_name_of_the_shop_is_no_brand() -> None:
     assert product_of(head).brand is None
 
 
+@pytest.mark.parametrize(
+    ("title", "site"),
+    [
+        ("Blue Mug | Tea House", "Tea House"),
+        ("Blue Mug – Tea-House", "Tea House"),
+        ("Tea House » Blue Mug", "Tea House"),
+        ("Blue Mug | Shop", None),
+        ("Blue Mug", "Blue Mug"),
+    ],
+)
+def test_the_name_of_the_shop_is_no_part_of_a_products_name(title: str, site: str | None) -> None:
+    named = {"og__title": title, **({"og__site_name": site} if site else {})}
+    assert product_of(metas(**named, **PRICE)).name == "Blue Mug"
+
+
+def test_the_first_part_of_a_title_is_the_name_if_it_is_the_heading() -> None:
+    head = metas(og__title="Blue Mug | By hand", **PRICE)
+    assert product_of(head, "<h1>Blue Mug</h1>").name == "Blue Mug"
+    assert product_of(head, "<h1>Mugs</h1>").name == "Blue Mug | By hand"
+
+
 def test_a_list_is_no_product_although_json_ld_holds_one() -> None:
     head = metas(og__type="product.group", og__title="Mugs")
     assert extract(page(block(mug()), head=head), PAGE).reason is Reason.LISTING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -247,3 +248,13 @@ def test_an_answer_given_before_is_given_again_only_to_the_same_question() -> No
     for now, expected in ((1.70e9, "9.00"), (1.71e9, "12.50")):
         product = product_of(sale, now=now)
         assert str(product.price) == expected
+
+
+def test_an_offer_beside_the_product_that_it_names_is_its_offer() -> None:
+    offer = {"@type": "Offer", "price": "12.50", "priceCurrency": "EUR"}
+    bare = mug(offers=None, **{"@id": "#mug"})
+    for name in ("#mug", "#another"):
+        graph = {"@graph": [bare, {**offer, "itemOffered": {"@id": name}}]}
+        product = extract(page(block(graph)), PAGE).product
+        assert product is not None
+        assert product.price == (Decimal("12.50") if name == "#mug" else None)

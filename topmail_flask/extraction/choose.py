@@ -21,7 +21,7 @@ from topmail_flask.extraction.document import Document, ReadOnce
 from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.products import Entity
 from topmail_flask.extraction.schema_org import Found, scalar_text, types
-from topmail_flask.extraction.statements import OpenGraph
+from topmail_flask.extraction.statements import TITLE_PARTS, OpenGraph
 from topmail_flask.model.reasons import Reason
 
 # No product stands under these.
@@ -115,7 +115,6 @@ def _segments(url: str) -> list[str]:
 
 _WORD = re.compile(r"\w{2,}")
 _WORDS = re.compile(r"\w+")
-_TITLE_PARTS = re.compile(r"\s+[|–—·•»›:-]+\s+|\s*[|»›]\s*")
 _SAYS_MORE = re.compile(r"\s*[,(|–/]")
 # What a title says of a page whatever it shows.
 _ANY_PRODUCT = frozenset(
@@ -153,7 +152,7 @@ class Words:
 
     @ReadOnce
     def title_parts(self) -> list[str]:
-        return [_line(part) for part in _TITLE_PARTS.split(self._title) if part.strip()]
+        return [_line(part) for part in TITLE_PARTS.split(self._title) if part.strip()]
 
     @ReadOnce
     def headings(self) -> list[str]:
@@ -201,7 +200,7 @@ class Words:
 
     def are_titled(self, name: str) -> bool:
         """Like :meth:`hold`, but the end of a title may be the name of the shop; or no title."""
-        parts = _TITLE_PARTS.split(self._title)
+        parts = TITLE_PARTS.split(self._title)
         if parts[1:] and _line(parts[-1]) == _line(name):
             return _line(name) in self.headings
         title = " ".join(parts[:-1] or parts)

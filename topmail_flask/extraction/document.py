@@ -325,7 +325,7 @@ _HIDDEN = (
     "[hidden], .sr-only, .visually-hidden, .visuallyhidden, .screen-reader-text, svg, button, "
     "[style*='display:none'], [style*='display: none']"
 )
-_STRUCK = "del, s, strike"
+_STRUCK = "del, s, strike, [class*=line-through], [class*=old-price], [class*=oldPrice]"
 _ICONS = re.compile(r"[\ue000-\uf8ff]")
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
 _BLOCKS = frozenset(

@@ -283,6 +283,8 @@ def _ladder(text: str) -> Any:
     if _QUOTE_REFERENCE.search(text):
         text = html.unescape(text)
         yield "character references", text
+    # Before comments: behind an odd quote the "//" of an address looks like one.
+    yield "quotes in a text", _with_inner_quotes(text)
     text = _COMMENT.sub(_kept, text)
     text = _LEADING_COMMA.sub(_kept, _COMMA_RUN.sub(_kept, text))
     text = _TRAILING_COMMA.sub(_kept, text).strip()
@@ -296,11 +298,14 @@ def _ladder(text: str) -> Any:
         text = text.replace("\\\\", "\0").replace("\\'", "'").replace("\0", "\\\\")
         text = _LONE_BACKSLASH.sub(r"\\\\", text.replace("\\\\", "\0")).replace("\0", "\\\\")
         yield "backslash", text
-    # A text between its first and its last quote, with those inside of it escaped.
-    text = _INNER_QUOTES.sub(
+    yield "quotes in a text", _with_inner_quotes(text)
+
+
+def _with_inner_quotes(text: str) -> str:
+    """Each text between its first and its last quote, with those inside of it escaped."""
+    return _INNER_QUOTES.sub(
         lambda found: found[1] + found[2].replace('\\"', '"').replace('"', '\\"'), text
     )
-    yield "quotes in a text", text
 
 
 def _with_value(found: re.Match[str]) -> str:

@@ -20,6 +20,7 @@ from topmail_flask.extraction.schema_org import (
     Node,
     usual_name,
 )
+from topmail_flask.extraction.surroundings import is_struck
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -38,7 +39,6 @@ _IMAGE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)")
 # Its own address, as some shout it, and the vocabulary that was before it.
 VOCABULARIES = (b"schema.org/", b"SCHEMA.ORG/", b"data-vocabulary.org/")
 _BEFORE_SCHEMA_ORG = {"offerDetails": "offers", "currency": "priceCurrency", "photo": "image"}
-_STRUCK = frozenset(["del", "s", "strike"])
 _OFFER_TYPE = re.compile(r"(?i)[/:](?:Aggregate)?Offer\Z")
 _PRODUCT_TYPE = re.compile(
     "|".join(sorted(PRODUCTS | GROUPS, key=len, reverse=True)).encode(), re.IGNORECASE
@@ -120,6 +120,18 @@ MICRODATA = Syntax("itemscope", "itemtype", "itemprop", "itemid")
 RDFA = Syntax("typeof", "typeof", "property", "resource")
 
 
+def _is_struck(node: LexborNode, scope: LexborNode) -> bool:
+    """Whether an element, or one around it, says that its price is a former one."""
+    around: LexborNode | None = node
+    while around is not None and around.mem_id != scope.mem_id:
+        attributes = around.attributes
+        classes = f"{attributes.get('class') or ''} {attributes.get('style') or ''}"
+        if is_struck(around.tag or "", classes):
+            return True
+        around = around.parent
+    return False
+
+
 class ItemReader:
     """Reader of one tree."""
 
@@ -160,11 +172,7 @@ class ItemReader:
                 continue
             if names[0] == "name" and "name" not in item:
                 leads_to = _link_around(node, scope)
-            if "price" in names and (
-                node.tag in _STRUCK
-                or is_in(node, _STRUCK, scope)
-                or "line-through" in (node.attributes.get("style") or "")
-            ):
+            if "price" in names and _is_struck(node, scope):
                 struck.append(("price", value))
                 continue
             for name in names:

@@ -344,6 +344,8 @@ class Graph:
         self._walk(found, offers)
         if len(found.candidates) == before and len(offers) == 1:
             self._offered(offers[0], found)
+        for offer in offers[:_LOOKED_AT] if len(found.candidates) > before else ():
+            self._hand_over(offer, found.candidates[before:])
 
     def _walk(self, found: Found, offers: list[Node]) -> None:
         waiting: list[tuple[Any, int, bool]] = [(root, 0, True) for root in reversed(self._roots)]
@@ -433,6 +435,14 @@ class Graph:
                 about = {key: value for key, value in offer.items() if key != "itemOffered"}
                 self._product({"offers": about, **node}, types(node), found)
                 return
+
+    def _hand_over(self, offer: Node, candidates: list[Candidate]) -> None:
+        """Give an offer to the product beside it that it names."""
+        for offered in islice(each(offer["itemOffered"]), _LOOKED_AT):
+            node = self.resolve(offered)
+            if any(candidate.node is node for candidate in candidates):
+                about = {key: value for key, value in offer.items() if key != "itemOffered"}
+                node.setdefault("offers", about)
 
     def _link(self, node: Node) -> None:
         """Put what this node, its offers, brand and variants refer to in its place."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
+from topmail_flask.extraction.addresses import squashed
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.schema_org import Node
 
 # And whatever ends in "product": "mystore:product", "https://schema.org/Product".
 _PRODUCT_TYPES = frozenset(["product.item"])
+TITLE_PARTS = re.compile(r"\s+[|–—·•»›:-]+\s+|\s*[|»›]\s*")
 _LAST_WORD = re.compile(r"[.:/#]")
 # The first family with an amount has the price; its currency is never another family's (R18).
 _SALE = "product:sale_price"
@@ -125,7 +128,8 @@ def _marked(document: Document) -> bytes:
 def read(document: Document) -> list[Node]:
     """The product that the metas state, where the page calls itself one and says more of it."""
     og = document.once(metas_of)
-    return [og.node()] if og.title and og.is_product and og.is_described else []
+    is_stated = og.title and og.is_product and og.is_described
+    return [og.node() | {"name": _name(og.title, document)}] if is_stated else []
 
 
 def read_tags(document: Document) -> list[Node]:
@@ -133,8 +137,14 @@ def read_tags(document: Document) -> list[Node]:
     og = document.once(metas_of)
     if "product:retailer_item_id" not in og.values or "offers" not in og.node():
         return []
-    name = og.title or document.titled_heading()
+    name = _name(og.title, document) if og.title else document.titled_heading()
     return [og.node() | {"name": name}] if name else []
+
+
+def _name(title: str, document: Document) -> str:
+    """The metas' title; of one in parts the first, if that is the page's only heading."""
+    first = TITLE_PARTS.split(title, maxsplit=1)[0]
+    return first if first != title and document.headings() == [first] else title
 
 
 def mentions_tags(document: Document) -> bool:
@@ -165,7 +175,23 @@ def metas_of(document: Document) -> OpenGraph:
         else:
             found.values.setdefault(key, content)
     found.images[:0] = secure
+    if "og:title" in found.values:
+        host = (urlsplit(document.url).hostname or "").split(".")[:-1]
+        names = {squashed(name) for name in (*host, found.values.get("og:site_name", ""))}
+        found.values["og:title"] = _without_shop(found.values["og:title"], names)
     return found
+
+
+def _without_shop(title: str, names: set[str]) -> str:
+    """A title without the part at its end or its beginning that is the name of the shop."""
+    parts = list(TITLE_PARTS.finditer(title))
+    for part in parts[-1:]:
+        if squashed(title[part.end() :]) in names - {""} and title[: part.start()].strip():
+            return title[: part.start()].strip()
+    for part in parts[:1]:
+        if squashed(title[: part.start()]) in names - {""} and title[part.end() :].strip():
+            return title[part.end() :].strip()
+    return title
 
 
 _EVENT = re.compile(r"""["']view_item["']""")

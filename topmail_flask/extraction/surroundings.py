@@ -157,21 +157,23 @@ def open_elements(markup: str) -> list[tuple[str, str]]:
     return opened
 
 
+def is_struck(name: str, classes: str) -> bool:
+    """Whether an element says by its name, its classes or its style that its price is a former."""
+    return name in _STRIKING or _STRUCK_CLASS.search(_CAMEL.sub("-", classes)) is not None
+
+
 def strikes(element: tuple[str, str], page: bytes, own: str) -> bool:
     """Whether what stands in an element is hidden, of another product, or was the price before."""
     name, attributes = element
-    if name in _STRIKING or (name == "a" and _TO_CART.search(attributes)):
-        return True
-    if name == "a" and _leads_to_another(attributes, own):
+    if name == "a" and (_TO_CART.search(attributes) or _leads_to_another(attributes, own)):
         return True
     if "hidden" in attributes and _HIDDEN.search(_QUOTED.sub("", attributes)):
         return True
     if "=" not in attributes:
-        return False
+        return is_struck(name, "")
     if "none" in attributes and _NO_DISPLAY.search(attributes):
         return True
     classes = " ".join("".join(found) for found in _CLASSES.findall(attributes))
-    classes = _CAMEL.sub("-", classes)
-    if _STRUCK_CLASS.search(classes):
+    if is_struck(name, classes):
         return True
     return bool(_FORMER_CLASS.search(classes) and _REDUCED.search(page))
