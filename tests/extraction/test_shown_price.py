@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from topmail_flask import Product, Settings, extract
+from topmail_flask.extraction.objects import ProductReader
 from topmail_flask.extraction.shown_price import shown_price
 from topmail_flask.model.decision import Extraction, GuessedProduct, ShopPrice
 
@@ -337,3 +338,34 @@ def test_a_declared_price_is_the_shops_word() -> None:
     product = Product(id="7", name="Assam", url=PAGE, price=Decimal(100), currency="EUR")
     found = extract("<b>79 EUR</b>", PAGE, declared=product, settings=Settings())
     assert found == Extraction(product, None, found.trace)
+
+
+SALES = {
+    "struck": "<del>100 €</del> <b>{} €</b>",
+    "beside it": "<span class=price>100 €</span> <span class=price>{} €</span>",
+    "in lines": "<p>Price: 100 €</p><p>Our price: {} €</p>",
+    "before it": "<p>{} € <span>100 €</span></p>",
+}
+
+
+@pytest.mark.parametrize("now", ["55", "35", "25", "9"])
+@pytest.mark.parametrize("name", ["sale_price", "special_price", "final_price"])
+@pytest.mark.parametrize("how", SALES)
+def test_a_price_that_is_named_as_the_one_of_today_counts_however_low_it_is(
+    how: str, name: str, now: str
+) -> None:
+    """A last piece at a quarter of its price is no instalment: the shop's own name says so."""
+    reader = ProductReader(Settings(currency="EUR"))
+    lamp = reader.guess({"id": 7, "name": "Assam", "price": 100, name: now}, PAGE, {})
+    shown = shown_price(SALES[how].format(now).encode(), lamp)
+    assert shown.price is not None
+    assert shown.price.amount == Decimal(now)
+
+
+@pytest.mark.parametrize(("now", "counts"), [("55", True), ("35", True), ("10", False)])
+def test_a_discount_price_of_a_tenth_is_the_amount_off(now: str, counts: bool) -> None:
+    reader = ProductReader(Settings(currency="EUR"))
+    lamp = reader.guess({"id": 7, "name": "Assam", "price": 100, "discount_price": now}, PAGE, {})
+    shown = shown_price(f"<p>{now} € <span>100 €</span></p>".encode(), lamp)
+    assert shown.price is not None
+    assert shown.price.amount == (Decimal(now) if counts else 100)

@@ -47,9 +47,8 @@ from topmail_flask.extraction.currencies import (
     rounded,
     sane,
 )
-from topmail_flask.extraction.remarks import LEAST_SHARE
 from topmail_flask.extraction.schema_org import is_placeholder
-from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
+from topmail_flask.model.decision import LEAST_SHARE, GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.errors import IncompleteError, InvalidValueError
 from topmail_flask.model.product import Product
 from topmail_flask.model.settings import Settings
@@ -58,6 +57,8 @@ T = TypeVar("T")
 REMEMBERED = 2048
 _SEQUENCES = (list, tuple, set, frozenset)
 _MOST_PICTURES = 10
+# A ``discount_price`` of a smaller share of the price is the amount off, though the page shows it.
+_OF_A_DISCOUNT, _NONE = Decimal("0.2"), Decimal(0)
 _PICTURE_NAMES = (
     *("url", "src", "image_url", "image", "path", "file", "filename", "image_file"),
     *("image_path", "href", "original", "full", "large"),
@@ -270,8 +271,9 @@ class ObjectReader:
             if known is None or (price.amount < known and is_sure):
                 best = price
         prices = [
-            ShopPrice(price.amount, price.currency, name)
-            for name, price in (*full, *sale, *doubtful)
+            ShopPrice(price.amount, price.currency, name, least_share=least)
+            for named, least in ((full, LEAST_SHARE), (sale, _NONE), (doubtful, _OF_A_DISCOUNT))
+            for name, price in named
             if price.amount is not None and price.currency is not None
         ]
         return best, [*prices, *self._discounted(prices)]

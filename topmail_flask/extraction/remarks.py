@@ -8,11 +8,7 @@ one is helped by what needs no words: a lower price that follows, the share of t
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
-# An amount of less than this share of a price beside it is a part of it: a saving, an instalment of
-# three or more, a price per unit.
-LEAST_SHARE = Decimal("0.4")
 _TAX_NAMES = "vat|gst|tax|taxes|mwst|ust|btw|dph|moms|mva|iva|tva|áfa|kdv|podatku|alv"
 TAX = f"(?:{_TAX_NAMES})"
 # Between a number and the words behind it.

@@ -25,7 +25,6 @@ from topmail_flask.extraction.currencies import (
 from topmail_flask.extraction.document import places
 from topmail_flask.extraction.price_text import read_price
 from topmail_flask.extraction.remarks import (
-    LEAST_SHARE,
     OTHER_MONEY,
     is_of_list,
     is_other_money,
@@ -42,7 +41,7 @@ from topmail_flask.extraction.surroundings import (
     text_of,
     whole_tags,
 )
-from topmail_flask.model.decision import GuessedProduct, Rejected, ShopPrice
+from topmail_flask.model.decision import LEAST_SHARE, GuessedProduct, Rejected, ShopPrice
 from topmail_flask.model.product import Product
 
 NOT_SHOWN = "price_not_shown"
@@ -141,7 +140,9 @@ def shown_price(page: bytes, guess: GuessedProduct) -> ShownPrice:
                 found[price.amount] = price, proof
     if found:
         most = max(found)
-        amount = min(amount for amount in found if amount >= most * LEAST_SHARE)
+        amount = min(
+            amount for amount, (price, _) in found.items() if amount >= most * price.least_share
+        )
         return ShownPrice(*found[amount])
     money = shown_money(page, guess.prices[0].currency if guess.prices else None)
     if not money:

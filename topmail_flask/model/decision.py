@@ -75,18 +75,26 @@ class Rejected(NamedTuple):
     fix: str = ""
 
 
+# An amount of less than this share of a price beside it is a part of it: a saving, an instalment of
+# three or more, a price per unit.
+LEAST_SHARE = Decimal("0.4")
+
+
 class ShopPrice(NamedTuple):
     """A price that an object of the shop may mean.
 
     :ivar amount: in units of :attr:`currency`.
     :ivar name: the attribute that holds it, or what it was worked out from.
     :ivar needs_page: it counts only if the page shows it: a discount that was worked out.
+    :ivar least_share: of a higher price beside it; with less it is a part of that one: a rate, a
+        saving. 0: whatever it is, its name says that this is what a shopper pays now.
     """
 
     amount: Decimal
     currency: str
     name: str
     needs_page: bool = False
+    least_share: Decimal = LEAST_SHARE
 
 
 @dataclass(frozen=True, slots=True)
