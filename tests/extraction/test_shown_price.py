@@ -362,6 +362,28 @@ def test_a_price_that_is_named_as_the_one_of_today_counts_however_low_it_is(
     assert shown.price.amount == Decimal(now)
 
 
+@pytest.mark.parametrize("now", ["55", "35", "12"])
+@pytest.mark.parametrize("how", SALES)
+def test_the_price_counts_beside_the_regular_one_however_low_it_is(how: str, now: str) -> None:
+    reader = ProductReader(Settings(currency="EUR"))
+    lamp = reader.guess({"id": 7, "name": "Assam", "price": now, "regular_price": 100}, PAGE, {})
+    shown = shown_price(SALES[how].format(now).encode(), lamp)
+    assert shown.price is not None
+    assert shown.price.amount == Decimal(now)
+
+
+@pytest.mark.parametrize("percent", [45, 65, 75])
+@pytest.mark.parametrize("how", SALES)
+def test_a_price_less_its_percentage_counts_where_the_page_shows_it(how: str, percent: int) -> None:
+    reader = ProductReader(Settings(currency="EUR"))
+    tea = {"id": 7, "name": "Assam", "price": 80, "discount_percent": percent}
+    now = Decimal(80) * (100 - percent) / 100
+    page = SALES[how].replace("100", "80").format(f"{now:.2f}")
+    shown = shown_price(page.encode(), reader.guess(tea, PAGE, {}))
+    assert shown.price is not None
+    assert shown.price.amount == now
+
+
 @pytest.mark.parametrize(("now", "counts"), [("55", True), ("35", True), ("10", False)])
 def test_a_discount_price_of_a_tenth_is_the_amount_off(now: str, counts: bool) -> None:
     reader = ProductReader(Settings(currency="EUR"))

@@ -57,7 +57,7 @@ T = TypeVar("T")
 REMEMBERED = 2048
 _SEQUENCES = (list, tuple, set, frozenset)
 _MOST_PICTURES = 10
-# A ``discount_price`` of a smaller share of the price is the amount off, though the page shows it.
+# A discount that leaves a smaller share of the price is the amount off, though the page shows it.
 _OF_A_DISCOUNT, _NONE = Decimal("0.2"), Decimal(0)
 _PICTURE_NAMES = (
     *("url", "src", "image_url", "image", "path", "file", "filename", "image_file"),
@@ -272,7 +272,12 @@ class ObjectReader:
                 best = price
         prices = [
             ShopPrice(price.amount, price.currency, name, least_share=least)
-            for named, least in ((full, LEAST_SHARE), (sale, _NONE), (doubtful, _OF_A_DISCOUNT))
+            for named, least in (
+                (full[:1], _NONE),  # the name that is believed first
+                (full[1:], LEAST_SHARE),
+                (sale, _NONE),
+                (doubtful, _OF_A_DISCOUNT),
+            )
             for name, price in named
             if price.amount is not None and price.currency is not None
         ]
@@ -290,7 +295,9 @@ class ObjectReader:
             for amount in worked_out:
                 shown = rounded(amount, price.currency)
                 text = f"{price.name} less {name}"
-                yield ShopPrice(shown, price.currency, text, needs_page=True)
+                yield ShopPrice(
+                    shown, price.currency, text, needs_page=True, least_share=_OF_A_DISCOUNT
+                )
 
     def _image(self, value: object) -> str | None:
         """The address of the first picture that has one; names of files are for the page."""
