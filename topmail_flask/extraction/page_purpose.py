@@ -36,6 +36,8 @@ _DONE_TO_IT = frozenset(
 # Behind that argument these show the product itself; what else lies there is done with it.
 _SHOWS_IT = frozenset(
     """amp details detail view show info information overview page full index product item html
+    spec specs specification specifications description features gallery zoom 3d 360 modal popup
+    ingredients nutrition materials care sizing tickets
     quick-view quick_view quickview detalle detalles detalhes dettagli ver voir ansehen anzeigen
     bekijken szczegoly en de fr es it nl pt pl sv da no fi cs ro hu el ru uk tr ar he ja ko
     zh""".split()
