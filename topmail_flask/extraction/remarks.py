@@ -2,7 +2,7 @@
 
 A saving, a rate, the delivery, the price per kilogram, before or without tax, on its own piece of
 text or on a page. They are the words of shops in the languages of most stores; a shop in another
-one is helped by what needs no words: a lower price that follows, the share of the highest.
+one is helped by what needs no words: a lower price beside it, the share of the highest.
 """
 
 from __future__ import annotations
@@ -59,13 +59,9 @@ _FORMER = re.compile(
     r"|30\s(?:days|tagen?|jours|d[ií]as|giorni|dagen|dni|zile))\b[^\d]{0,20}\Z",
     re.IGNORECASE,
 )
-# The same where a lower price stands beside; else it is what every product has: "MRP 499".
-_LIST = re.compile(
-    r"\b(?:mrp|m\.r\.p|(?:list|regular|normal|usual)\s+price)\b[^\d]{0,20}\Z", re.IGNORECASE
-)
 OTHER_MONEY = re.compile(
     rf"\b(?:{_SAVED}|{_CHARGED}|over|above|ab einem|deposit|pfand|orders?|spend|gift|members?"
-    r"|warranty|garantie|assembly|installation|montage)\b[^\d.!?]{0,30}\Z"
+    r"|warranty|garantie|assembly|installation|montage|used|refurbished|gebraucht)\b[^\d.!?]{0,30}\Z"
     r"|(?:\+|(?<![^\W\d]\s)[-−–])\s?\S{0,3}\Z"
     r"|\b(?:cart|basket|warenkorb|panier|carrito|carrello|subtotal|total)\s*:\s*\S{0,3}\s?\Z",
     re.IGNORECASE,
@@ -83,7 +79,7 @@ _COUNTED = re.compile(
 # Beside another price these are a part of it: an instalment, a price per unit, one without tax.
 _PART_BEFORE = re.compile(
     rf"(?:\d\s?[x×]\s?(?:of|de|à|a|von|zu)?|\b(?:net|netto|(?:excl?|exkl|ex|without)\.?\s{TAX}):?"
-    rf"|\b1\s?{_UNIT}\s?[=:]|\b(?:per|por|pro|al|le|za|je)\s(?:\d+\s?)?{_UNIT}\s?:)"
+    rf"|\b1\s?{_UNIT}\s?=|\b(?:per|por|pro|al|le|za|je)\s(?:\d+\s?)?{_UNIT}\s?:)"
     r"\s?\S{0,3}\s?\Z",
     re.IGNORECASE,
 )
@@ -91,7 +87,8 @@ _PART_AFTER = re.compile(
     rf"{SIGN}(?:/\s?(?:\d+\s?)?{_UNIT}\b|a month|monthly|mtl"
     r"|(?:per|pro)\s(?!piece|pcs|unit|item|st|pair|paar|set|pack)"
     rf"|(?:le|la|al|el|za|por|par)\s(?:\d+\s?)?{_UNIT}\b"
-    rf"|\+\s?{TAX}\b|(?:(?-i:HT)|net(?!\sw)|netto|(?:excl?|exkl|ex|excluding|without|ohne|hors|plus|zzgl)"
+    rf"|税[抜别別]|\+\s?{TAX}\b|(?:(?-i:HT)|net(?!\sw)|netto"
+    r"|(?:excl?|exkl|ekskl|ex|excluding|without|ohne|hors|plus|zzgl|bez|senza|sin|sem)"
     rf"\.?\s{TAX})\b(?!:?\s?\S{{0,3}}\s?\d))",
     re.IGNORECASE,
 )
@@ -107,11 +104,6 @@ def is_other_money(before: str, after: str) -> bool:
 def is_given(after: str) -> bool:
     """Whether the words behind an amount say that it is a gift, or comes on top of the price."""
     return _GIVEN_AFTER.match(after) is not None
-
-
-def is_of_list(before: str) -> bool:
-    """Whether it is the price of a list, which a shopper pays only if no lower one is beside."""
-    return _LIST.search(before) is not None
 
 
 def is_part(before: str, after: str) -> bool:

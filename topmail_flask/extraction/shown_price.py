@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 
 from topmail_flask.extraction.currencies import (
@@ -26,13 +27,11 @@ from topmail_flask.extraction.document import places
 from topmail_flask.extraction.price_text import read_price
 from topmail_flask.extraction.remarks import (
     OTHER_MONEY,
-    is_of_list,
     is_other_money,
     is_part,
 )
 from topmail_flask.extraction.surroundings import (
     BLOCK,
-    INLINE,
     TAG,
     is_below_others,
     is_within_code,
@@ -47,14 +46,13 @@ from topmail_flask.model.product import Product
 NOT_SHOWN = "price_not_shown"
 _MOST_PLACES = 300
 _POINTS = (b".", b",")
-_BEFORE, _AFTER, _PROOF = 400, 160, 160
+_BEFORE, _AFTER = 400, 160
 _PRICE_WORDS = (
     r"price|preis|prix|prezzo|precio|preco|preço|prijs|\bpris\b|cena|fiyat|hinta|\bpret\b|amount|"
     r"\bmoney|цена|ціна|价格|価格|가격"
 )
 _NAMES_PRICE = re.compile(_PRICE_WORDS, re.IGNORECASE)
 _LABEL = re.compile(rf"(?:{_PRICE_WORDS}|\bcost)\b[\s:=\-–]*(?:from|ab|ca\.?)?\s*\Z", re.IGNORECASE)
-_INLINE_TAG = re.compile(rf"(?i)</?(?:{'|'.join(sorted(INLINE))})\b".encode())
 # What may stand between the groups of three digits of a number.
 _GROUPS = (
     *(b"", b",", b".", b" ", b"'", b"\xc2\xa0", b"\xe2\x80\xaf", b"\xe2\x80\x89", b"&nbsp;"),
@@ -82,8 +80,8 @@ _CENTS_BEHIND = re.compile(
     rb"(?:(?:\xe2\x82\xac|&euro;)|\s?(?:\xe2\x82\xac|&euro;)\s?<sup\b[^<>]*>)(\d\d)(?![\d.,])"
 )
 _SIGNS = (
-    *"€£¥₹₩₽₺₪฿₫₴₦₱₲₡₸₼₾₵$",
-    *("zł", "Kč", "Ft", "kr", "Rs", "CHF", "EUR", "USD", "GBP", "&euro;", "&pound;", "&yen;"),
+    *"€£¥₹₩₽₺₪฿₫₴₦₱₲₡₸₼₾₵$円元원",
+    *"zł Kč Ft kr Rs TL лв грн руб บาท CHF EUR USD GBP &euro; &pound; &yen;".split(),
     *("&#8364;", "&#163;", "&#x20ac;", "&#8377;", "&#36;"),
 )
 _WORDS = tuple("price preis prix prezzo precio preco prijs cena fiyat hinta amount money".split())
@@ -94,13 +92,11 @@ _PRICED = re.compile(r"[^<>]*>(?:[^<>\d]{0,40}<[^<>]*>){0,3}[^<>\d]{0,20}(\d[\d.
 _ZERO = re.compile(r"[0.,\s]*\Z")
 _ANY_SIGN = "|".join(re.escape(sign) for sign in _SIGNS if sign[0] != "&")
 _NUMERAL = r"\d{1,3}(?:[ \xa0\u202f.,'’]\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d+)?"
-_MONEY = re.compile(  # other than 0,00, as of an empty cart
-    rf"(?:[A-Z]{{1,2}}(?=\$))?(?:{_ANY_SIGN})[\s\xa0]?(?!0[.,]?0*\b)(?:{_NUMERAL})"
-    rf"|(?!0)(?:{_NUMERAL})[\s\xa0]?(?:{_ANY_SIGN})"
-)
-_BEHIND = 320
+
+_REACH = 320
 _OTHER_THING = re.compile(
-    rb"(?i)<(?:h[1-6]|a|li|option|label|form|button|input|select|script|template|article)\b"
+    rb"(?i)</?(?:h[1-6]|a|li|[uo]l|option|select|label|form|button|input|script|template|article|aside"
+    rb"|section|nav|header)\b"
 )
 _RANGE_END = re.compile(rf"\A\s?(?:[-–—~]|to|bis|à|al?|do|до)\s?(?:{_NUMERAL})")
 _NUMBERED = re.compile(r"\d(?![\d.,]*\s?%)")
@@ -251,7 +247,8 @@ def _proof_of(page: bytes, price: ShopPrice, product: Product) -> bytes:
     for at, length in islice(_likely_places(page, whole, decimals), _MOST_PLACES):
         end = _end_of_number(page, at, length, decimals)
         if end and _is_shown(page, at, end, price, own, has_decimals=end > at + length):
-            return page[_start_of_block(page, at) : end + len(_behind(page, end))]
+            start, stop = _around(page, at, end)
+            return page[start:stop]
     return b""
 
 
@@ -268,20 +265,13 @@ def _likely_places(page: bytes, whole: str, decimals: str) -> Iterator[tuple[int
             yield at, len(head)
 
 
-def _start_of_block(page: bytes, at: int) -> int:
-    """Where the block around a place begins: what strikes a price may stand anywhere in it."""
-    lowest = max(0, at - _PROOF)
-    start = page.rfind(b"<", lowest, at)
-    while start >= 0 and _INLINE_TAG.match(page, start):
-        start = page.rfind(b"<", lowest, start)
-    return max(start, lowest)
-
-
-def _behind(page: bytes, end: int) -> bytes:
-    """What follows a number up to the next thing to choose, to press or to read about."""
-    following = page[end : end + _BEHIND]
-    other = _OTHER_THING.search(following)
-    return following[: other.end()] if other else following
+def _around(page: bytes, at: int, end: int) -> tuple[int, int]:
+    """From where to where a number's surroundings reach: no other thing to choose or to press."""
+    start = max(0, at - _REACH)
+    for other in _OTHER_THING.finditer(page, start, at):
+        start = other.start()
+    ended = _OTHER_THING.search(page, end, end + _REACH)
+    return start, ended.end() if ended else min(end + _REACH, len(page))
 
 
 def _heads(whole: str) -> Iterator[bytes]:
@@ -344,17 +334,23 @@ def _is_shown(
     after = html_entities.unescape(page[end : end + _AFTER].decode("utf-8", "replace"))
     if opening > raw.rfind(b">"):
         tag = before[before.rfind("<") :]
-        return _is_price_attribute(tag, after, page) and not is_below_others(page, at, own)
+        around = open_elements(whole_tags(before))
+        return (
+            _is_price_attribute(tag, after)
+            and not is_below_others(page, at, own)
+            and not any(strikes(each, own) for each in around)
+        )
     if is_within_code(page, at):
         return False
     whole_before = whole_tags(before)
     elements = open_elements(whole_before)
-    if is_below_others(page, at, own) or any(strikes(each, page, own) for each in elements):
+    if is_below_others(page, at, own) or any(strikes(each, own) for each in elements):
         return False
     text_before = html_entities.unescape(text_of(whole_before))
     text_after = text_of(whole_tags(after))
     is_other = _is_other_money(text_before, text_after, after.partition("<")[0], price)
-    if is_other or _is_followed_by_lower(_behind(page, end), price):
+    start, stop = _around(page, at, end)
+    if is_other or _is_beside_lower(_read(page[start:at]), _read(page[end:stop]), price):
         return False
     text_after = _RANGE_END.sub("", _OF_NEXT.sub(BLOCK, text_after))
     for space in (" ", ""):  # what stands before may be a heading
@@ -373,6 +369,10 @@ def _is_shown(
     return has_decimals and alone and price.amount != 0
 
 
+def _read(markup: bytes) -> str:
+    return text_of(whole_tags(html_entities.unescape(markup.decode("utf-8", "replace"))))
+
+
 def _is_other_money(before: str, after: str, own: str, price: ShopPrice) -> bool:
     """Whether the text around a number says that it is no price, or none of this product now.
 
@@ -382,47 +382,64 @@ def _is_other_money(before: str, after: str, own: str, price: ShopPrice) -> bool
     following = after.partition(BLOCK)[0]
     if is_other_money(words, following):
         return True
-    if is_of_list(before[-60:].replace(BLOCK, " ")) and _has_lower(before[-_AFTER:], price):
-        return True
     is_of_price = is_part(words, following) or is_part("", own)
-    return is_of_price and _has_price(f"{before[-_AFTER:]}\n{after}")
+    return is_of_price and _has_price(f"{before[-_AFTER:]}\n{after}", price.currency)
 
 
-def _has_price(text: str) -> bool:
+def _has_price(text: str, currency: str) -> bool:
     """Whether money stands in a text that may be the price, not a charge for the delivery, say."""
-    found = _MONEY.finditer(text)
+    found = _money_in(currency).finditer(text)
     return any(not OTHER_MONEY.search(text, max(0, at.start() - 60), at.start()) for at in found)
 
 
-def _is_followed_by_lower(behind: bytes, price: ShopPrice) -> bool:
-    """Whether the next price is lower: this one is what the product cost before.
+@lru_cache(maxsize=64)
+def _money_in(currency: str) -> re.Pattern[str]:
+    """Amounts beside a sign or this code, other than 0,00, as of an empty cart."""
+    signs = f"{_ANY_SIGN}|{currency}"
+    return re.compile(
+        rf"(?:[A-Z]{{1,2}}(?=\$))?(?:{signs})[\s\xa0]?(?!0[.,]?0*\b)(?:{_NUMERAL})"
+        rf"|(?!0)(?:{_NUMERAL})[\s\xa0]?(?:{signs})"
+    )
+
+
+def _is_beside_lower(before: str, behind: str, price: ShopPrice) -> bool:
+    """Whether the next price on one side is lower: this one is what the product cost before.
 
     Between them is no other number, as of the pieces that one has to buy for it.
     """
-    text = text_of(whole_tags(html_entities.unescape(behind.decode("utf-8", "replace"))))
-    start = 0
-    for found in _MONEY.finditer(text):
-        between = text[start : found.start()]
-        if _NUMBERED.search(between) or len(between) > _FEW_LETTERS:
-            return False
-        read = read_price(found[0], currency=price.currency)
-        following = text[found.end() :].partition(BLOCK)[0]
-        words = between.rpartition(BLOCK)[2]
-        if read.amount is None or read.currency != price.currency:
-            return False
-        if is_other_money(words, following) or is_part(words, following):
-            return False
-        if read.amount != price.amount:  # else it is said again, for a screen reader
-            return price.amount * LEAST_SHARE <= read.amount < price.amount
-        start = found.end()
+    money = _money_in(price.currency)
+    for neighbours in (_moneys_behind(behind, money), _moneys_before(before, money)):
+        for between, written, words, following in neighbours:
+            read = read_price(written, currency=price.currency)
+            if _NUMBERED.search(between) or len(between) > _FEW_LETTERS:
+                break
+            if read.amount is None or read.currency != price.currency:
+                break
+            if is_other_money(words, following) or is_part(words, following):
+                break
+            if read.amount != price.amount:  # else it is said again, for a screen reader
+                if price.amount * LEAST_SHARE <= read.amount < price.amount:
+                    return True
+                break
     return False
 
 
-def _has_lower(text: str, price: ShopPrice) -> bool:
-    amounts = [
-        read_price(found[0], currency=price.currency).amount for found in _MONEY.finditer(text)
-    ]
-    return any(amount and amount < price.amount for amount in amounts)
+def _moneys_behind(text: str, money: re.Pattern[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Each amount: what stands between it and the one before, its text, its words, what follows."""
+    start = 0
+    for found in money.finditer(text):
+        between, following = text[start : found.start()], text[found.end() :]
+        yield between, found[0], between.rpartition(BLOCK)[2], following.partition(BLOCK)[0]
+        start = found.end()
+
+
+def _moneys_before(text: str, money: re.Pattern[str]) -> Iterator[tuple[str, str, str, str]]:
+    """The same from the end backwards."""
+    end = len(text)
+    for found in reversed(list(money.finditer(text))):
+        between, words = text[found.end() : end], text[: found.start()]
+        yield between, found[0], words.rpartition(BLOCK)[2][-60:], between.partition(BLOCK)[0]
+        end = found.start()
 
 
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*[\"']?\s*\Z")
@@ -440,7 +457,7 @@ _OTHER_ATTRIBUTE = re.compile(
 _PRICE_PROPERTY = re.compile(rf"itemprop\s*=\s*[\"']?(?:{_PRICE_WORDS})", re.IGNORECASE)
 
 
-def _is_price_attribute(tag: str, after: str, page: bytes) -> bool:
+def _is_price_attribute(tag: str, after: str) -> bool:
     """Whether a number is the value of an attribute that names the price, not a former one."""
     found = _ATTRIBUTE.search(tag)
     if found is None or after[:1] not in "\"' />":
@@ -450,7 +467,7 @@ def _is_price_attribute(tag: str, after: str, page: bytes) -> bool:
     if not _NAMES_PRICE.search(found[1]) or _OTHER_ATTRIBUTE.search(found[1]):
         return False
     name, _, attributes = tag[1:].partition(" ")
-    return not strikes((name.lower(), attributes), page, "")
+    return not strikes((name.lower(), attributes), "")
 
 
 _NO_SIGN = r"\d\s<>(){}\[\]:;,=（）【】、"

@@ -15,18 +15,6 @@ _STRUCK_CLASS = re.compile(
     r"|line-through|price-?before",
     re.IGNORECASE,
 )
-# Not of every class with such a word: ``list-unstyled``, ``font-normal``.
-_FORMER_CLASS = re.compile(
-    r"(?:\A|\s)(?:regular|original|retail|mrp)(?:\s|\Z)"
-    r"|(?:list|regular|original|retail|normal|base|standard|full)[_-]*(?:price|preis|prix|precio)"
-    r"|(?:price|preis|prix|precio)[\w-]*[_-](?:list|regular|original|retail|normal|full|mrp)\b",
-    re.IGNORECASE,
-)
-_REDUCED = re.compile(
-    rb"<ins[\s>]|(?:sale|special|final|current|reduced|discount(?:ed)?|promo|new|offer)[-_]?price"
-    rb"|price[-_]{1,2}(?:sale|special|final|current|reduced|discount|promo|new|now)",
-    re.IGNORECASE,
-)
 # Under such a heading stand other products.
 _OTHERS = re.compile(
     """related|similar|recommend|also (?:like|love|b|v)|recently|customers|more (?:from|like)
@@ -38,13 +26,13 @@ _OTHERS = re.compile(
 )
 TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)([^<>]*)>?")
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-INLINE = frozenset(
+_INLINE = frozenset(
     """
     a abbr b bdi big data del em font i ins mark q s small span strike strong sub sup u
     """.split()
 )
 # What an element's end is in the text: nothing, a space between cells of a row, else a new line.
-_SPACES = {**dict.fromkeys(INLINE, ""), **dict.fromkeys(("td", "th", "dt", "dd"), " ")}
+_SPACES = {**dict.fromkeys(_INLINE, ""), **dict.fromkeys(("td", "th", "dt", "dd"), " ")}
 BLOCK = "\x1f"
 _STRIKING = frozenset(["del", "s", "strike"])
 _TO_CART = re.compile(
@@ -162,7 +150,7 @@ def is_struck(name: str, classes: str) -> bool:
     return name in _STRIKING or _STRUCK_CLASS.search(_CAMEL.sub("-", classes)) is not None
 
 
-def strikes(element: tuple[str, str], page: bytes, own: str) -> bool:
+def strikes(element: tuple[str, str], own: str) -> bool:
     """Whether what stands in an element is hidden, of another product, or was the price before."""
     name, attributes = element
     if name == "a" and (_TO_CART.search(attributes) or _leads_to_another(attributes, own)):
@@ -174,6 +162,4 @@ def strikes(element: tuple[str, str], page: bytes, own: str) -> bool:
     if "none" in attributes and _NO_DISPLAY.search(attributes):
         return True
     classes = " ".join("".join(found) for found in _CLASSES.findall(attributes))
-    if is_struck(name, classes):
-        return True
-    return bool(_FORMER_CLASS.search(classes) and _REDUCED.search(page))
+    return is_struck(name, classes)
