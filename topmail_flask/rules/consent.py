@@ -377,7 +377,7 @@ _PLAIN_NO = frozenset(
     requiredonly onlyrequired mandatory functional technical""".split()
 )
 _NO = r"[\"']?(?:false|0|no|off|den(?:y|ied)|declined?|reject(?:ed)?|refused?|revoked|withdrawn)\b"
-_OF_MARKETING = r"(?:marketing|advert\w*|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
+_OF_MARKETING = r"(?:marketing|advert\w{0,20}|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
 _REFUSED_MARKETING = re.compile(
     rf"(?<![a-z])(?:allow|cookies?)?[-_]?(?:{_OF_MARKETING}|ad_?(?:storage|user_?data|personali[sz]ation))"
     r"(?:[-_]?cookies?)?[\"']?\s*"
@@ -387,8 +387,8 @@ _REFUSED_MARKETING = re.compile(
     re.IGNORECASE,
 )
 _ACCEPTED = re.compile(
-    r"(?:categor(?:y|ies)|levels?|accepted\w*|approved|allowed|granted)[\"']?\s*[:=]\s*[\"']?"
-    r"\[([^\[\]]*\w[^\[\]]*)\]",
+    r"(?:categor(?:y|ies)|levels?|accepted\w{0,20}|approved|allowed|granted)[\"']?\s*[:=]"
+    r"\s*[\"']?\[([^\[\]]*)\]",
     re.IGNORECASE,
 )
 _AMONG_THEM = re.compile(rf"(?<![a-z]){_OF_MARKETING}|\ball\b", re.IGNORECASE)
@@ -405,7 +405,8 @@ def _refuses(value: str) -> bool:
     if re.sub(r"[\W_]+", "", text).lower() in _PLAIN_NO or _REFUSED_MARKETING.search(text):
         return True
     accepted = _ACCEPTED.search(text)
-    return accepted is not None and not _AMONG_THEM.search(accepted[1])
+    named = accepted[1] if accepted is not None else ""
+    return bool(named.strip("\\\"' ")) and not _AMONG_THEM.search(named)
 
 
 class Banner(NamedTuple):
