@@ -111,3 +111,19 @@ def is_part(before: str, after: str) -> bool:
     return bool(
         INSTALMENT.search(before) or _PART_BEFORE.search(before) or _PART_AFTER.match(after)
     )
+
+
+# Between two prices these say that the second is that of today, or that both are with tax.
+NOW_OR_TAX = re.compile(
+    r"(?i)\b(?:now|today|only|just|sale|jetzt|nur|nun|nu|maintenant|ahora|ora|agora|adesso|solo|por|voor"
+    r"|teraz|tylko|nyní|стало|сейчас|сегодня|şimdi|yeni)\b|现价|現価|セール\w*"
+    rf"|\bin[ck]l?\w*\b\.?(?:\s*{TAX}\b\.?)?|\bTTC\b|\bbrutto\b|税込|\b{TAX}\b"
+)
+# Before a price these say that it is a former one, where a lower one stands beside it.
+FORMER = re.compile(
+    r"(?i)\b(?:was|were|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp|mrp"
+    r"|m\.r\.p|anzich[eé]|zamiast|reduced from|bisher|listenpreis|prima|invece di|old|former|retail"
+    r"|orig(?:inal\w*)?|reg(?:ul[aä]r\w*)?|list|usual(?:ly)?|normal\w*|ord(?:inarie|\W{1,2}pris)"
+    r"|før|förr|tidigare|původn\w+|eski|было|原价|原價|市场价|通常価格|定価|参考価格)"
+    r"(?!\w)[^\d]{0,20}\Z"
+)

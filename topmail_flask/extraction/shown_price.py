@@ -26,6 +26,8 @@ from topmail_flask.extraction.currencies import (
 from topmail_flask.extraction.document import places
 from topmail_flask.extraction.price_text import read_price
 from topmail_flask.extraction.remarks import (
+    FORMER,
+    NOW_OR_TAX,
     OTHER_MONEY,
     is_other_money,
     is_part,
@@ -101,7 +103,10 @@ _OTHER_THING = re.compile(
 _RANGE_END = re.compile(rf"\A\s?(?:[-–—~]|to|bis|à|al?|do|до)\s?(?:{_NUMERAL})")
 _NUMBERED = re.compile(r"\d(?![\d.,]*\s?%)")
 _FEW, _MOST_SIGNS = 5, 40
-_FEW_LETTERS = 60
+_FEW_LETTERS = 2
+_LETTER = re.compile(r"[^\W\d_]")
+_THING = re.compile(r"(?i)<(?:img|picture|input|button|form|h[1-6])\b")
+_SIGNS_OF_MONEY = re.compile(rf"{_ANY_SIGN}|\b[A-Z]{{3}}\b")
 _OF_AMOUNTS = "0123456789.,'’ \xa0\u202f"
 
 
@@ -370,7 +375,8 @@ def _is_shown(
 
 
 def _read(markup: bytes) -> str:
-    return text_of(whole_tags(html_entities.unescape(markup.decode("utf-8", "replace"))))
+    text = html_entities.unescape(markup.decode("utf-8", "replace"))
+    return text_of(whole_tags(_THING.sub(r"thing\g<0>", text)))
 
 
 def _is_other_money(before: str, after: str, own: str, price: ShopPrice) -> bool:
@@ -405,13 +411,17 @@ def _money_in(currency: str) -> re.Pattern[str]:
 def _is_beside_lower(before: str, behind: str, price: ShopPrice) -> bool:
     """Whether the next price on one side is lower: this one is what the product cost before.
 
-    Between them is no other number, as of the pieces that one has to buy for it.
+    Between them is no other number, as of the pieces that one has to buy for it, and no word but
+    one for today: what a size, a subscription or another product costs is a price of its own.
     """
     money = _money_in(price.currency)
+    is_said = FORMER.search(before.rpartition(BLOCK)[2][-60:]) or FORMER.search(before[-60:])
     for neighbours in (_moneys_behind(behind, money), _moneys_before(before, money)):
         for between, written, words, following in neighbours:
             read = read_price(written, currency=price.currency)
-            if _NUMBERED.search(between) or len(between) > _FEW_LETTERS:
+            if _NUMBERED.search(between):
+                break
+            if not is_said and _tells_of_another(f"{between} {words}", money):
                 break
             if read.amount is None or read.currency != price.currency:
                 break
@@ -422,6 +432,12 @@ def _is_beside_lower(before: str, behind: str, price: ShopPrice) -> bool:
                     return True
                 break
     return False
+
+
+def _tells_of_another(text: str, money: re.Pattern[str]) -> bool:
+    """Whether a text between two prices, or in front of one, has words that name something."""
+    rest = NOW_OR_TAX.sub("", money.sub("", text))
+    return len(_LETTER.findall(_SIGNS_OF_MONEY.sub("", rest))) > _FEW_LETTERS
 
 
 def _moneys_behind(text: str, money: re.Pattern[str]) -> Iterator[tuple[str, str, str, str]]:
