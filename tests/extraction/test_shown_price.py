@@ -407,3 +407,21 @@ def test_a_discount_price_of_a_tenth_is_the_amount_off(now: str, counts: bool) -
     shown = shown_price(f"<p>{now} € <span>100 €</span></p>".encode(), lamp)
     assert shown.price is not None
     assert shown.price.amount == (Decimal(now) if counts else 100)
+
+
+@pytest.mark.parametrize(
+    ("page", "price"),
+    [
+        ("<p>from €20</p>", "20.00 EUR"),
+        ("<p>S €20</p><p>Sample €5</p>", "5.00 EUR"),
+        ("<option>S – €20</option><option>XL – €25</option>", "20.00 EUR"),
+        ("<p>S €30</p>", None),
+        ("<p>Assam</p>", "5.00 EUR"),
+    ],
+)
+def test_of_a_products_variants_the_lowest_price_that_is_shown_is_sent(
+    page: str, price: str | None
+) -> None:
+    tea = {"id": 7, "name": "Assam", "variants": [{"price": 20}, {"price": 25}, {"price": 5}]}
+    reader = ProductReader(Settings(currency="EUR"))
+    assert sent(page, reader.guess(tea, PAGE, {"number": 7})) == price

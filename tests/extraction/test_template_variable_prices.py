@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.extraction.objects import read
+from topmail_flask.extraction.objects import ProductReader
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.product import Product
+from topmail_flask.model.settings import Settings
 
 
 def shown(price: object, **more: object) -> dict[str, object]:
@@ -144,6 +146,36 @@ def test_a_price_is_never_sent_in_another_currency_than_its_own(
 )
 def test_the_sale_price_counts_when_it_is_one(attributes: dict[str, Any], expected: str) -> None:
     assert paid(read(shown(**attributes)))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"variants": [{"price": 20}, {"price": "15"}, {"price": 30}]}, "15.00"),
+        ({"variants": [SimpleNamespace(price=20, sale_price=12)]}, "12.00"),
+        ({"variations": ({"price_cents": 1500},)}, "15.00"),
+        ({"skus": [{"size": "S"}, {"price": {"amount": "15", "currency": "EUR"}}]}, "15.00"),
+        ({"price": 40, "variants": [{"price": 20}]}, "40.00"),
+        ({"min_price": 15, "max_price": 30}, "15.00"),
+        ({"price": {"min": 15, "max": 30}}, "15.00"),
+        ({"pricing": {"price": 15}}, "15.00"),
+    ],
+)
+def test_a_product_without_a_price_of_its_own_has_the_lowest_of_its_variants(
+    attributes: dict[str, Any], expected: str
+) -> None:
+    assert paid(read({"id": 7, "name": "Lamp", **attributes}))[0] == expected
+
+
+@pytest.mark.parametrize("variants", [[], ["S", "M"], None, "S", {"S": 1}, [None], [{"price": 0}]])
+def test_variants_without_a_price_make_no_product(variants: object) -> None:
+    with pytest.raises(InvalidValueError):
+        ProductReader(Settings()).read(
+            {"id": 7, "name": "Lamp", "variants": variants},
+            "https://shop.example/p/7",
+            {},
+            needs_price=True,
+        )
 
 
 def test_without_any_currency_the_price_is_left_out_and_the_view_kept() -> None:

@@ -344,7 +344,8 @@ _WORDS: dict[str, str] = {
         precio precio_unitario precio_venta prix prix_unitaire prix_ttc preis verkaufspreis
         einzelpreis bruttopreis preis_brutto prezzo prezzo_unitario preco preco_unitario prijs pris
         cena fiyat hinta pret default_price sell_price sales_price our_price price_value mrp
-        harga gia""",
+        harga gia min_price price_min price_from from_price starting_price lowest_price pricing""",
+    "variants": "variants variations product_variants varianten variantes skus",
     "cents": """price_cents price_in_cents price_cent unit_amount price_minor price_pence
         price_in_pence unit_price_cents amount_cents base_price_cents precio_centavos
         precio_en_centavos preis_cent preis_in_cent preis_cents prix_centimes prix_cents

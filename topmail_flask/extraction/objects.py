@@ -56,7 +56,7 @@ from topmail_flask.model.settings import Settings
 T = TypeVar("T")
 REMEMBERED = 2048
 _SEQUENCES = (list, tuple, set, frozenset)
-_MOST_PICTURES = 10
+_FEW = 10
 # A discount that leaves a smaller share of the price is the amount off, though the page shows it.
 _OF_A_DISCOUNT, _NONE = Decimal("0.2"), Decimal(0)
 _PICTURE_NAMES = (
@@ -193,7 +193,7 @@ class ObjectReader:
         values["url"] = self._first("url", self._own_address) or self._clean_address(values)
         product = Product.from_fields(values, self._rejected)
         rejected = tuple(Rejected(what, why) for what, why in self._rejected.items())
-        pictures = tuple(dict.fromkeys(self._pictures))[:_MOST_PICTURES]
+        pictures = tuple(dict.fromkeys(self._pictures))[:_FEW]
         address = names_product(
             product, self._page.view_args.values(), urlsplit(self._page.url).query
         )
@@ -262,6 +262,13 @@ class ObjectReader:
         full = self._each("price", "price", amount) + self._each("cents", "price", cents)
         sale = self._each("sale", "price", amount) + self._each("sale_cents", "price", cents)
         doubtful = self._each("doubtful_sale", "price", amount)
+        variants = [] if full or sale or doubtful else list(self._of_variants(amount, cents))
+        if variants:
+            return min(variants, key=lambda price: price.amount or _NONE), [
+                ShopPrice(price.amount, price.currency, "price of a variant", least_share=_NONE)
+                for price in variants
+                if price.amount is not None and price.currency is not None
+            ]
         best = full[0][1] if full else None
         for at, (_, price) in enumerate((*sale, *doubtful)):
             if not price.amount:
@@ -283,6 +290,19 @@ class ObjectReader:
         ]
         return best, [*prices, *self._discounted(prices)]
 
+    def _of_variants(
+        self, whole: Callable[[object], Price | None], cents: Callable[[object], Price | None]
+    ) -> Iterator[Price]:
+        """The prices of the first variants, where the product has none of its own."""
+        kinds = (("price", whole), ("sale", whole), ("cents", cents), ("sale_cents", cents))
+        for name in self._names.get("variants", ()):
+            for variant in _first_few(self._reader.get(name)):
+                reader, names = Reader(safely_settled(variant)), names_of(variant)
+                for kind, use in kinds:
+                    found = (use(reader.get(known)) for known in names.get(kind, ()))
+                    yield from (price for price in found if price is not None and price.amount)
+        self._reader.failure = None
+
     def _discounted(self, prices: list[ShopPrice]) -> Iterator[ShopPrice]:
         """Prices less a discount: what it is a part of, and of what, only the page can say."""
         if not prices:
@@ -302,7 +322,7 @@ class ObjectReader:
     def _image(self, value: object) -> str | None:
         """The address of the first picture that has one; names of files are for the page."""
         problem: InvalidValueError | None = None
-        for picture in _pictures(value):
+        for picture in _first_few(value):
             text = picture
             if not isinstance(text, str):
                 reader, written = Reader(picture), text_of(picture)
@@ -430,11 +450,11 @@ def _currency_value(value: object) -> str | None:
     return text_of(value if isinstance(value, str) else Reader(value).get("code") or value)
 
 
-def _pictures(value: object) -> list[object]:
-    """One picture, or the first few of a list of them."""
+def _first_few(value: object) -> list[object]:
+    """One value, or the first few of a list of them."""
     if isinstance(value, list):  # its own code, if it has any, might query
-        return list.__getitem__(value, slice(_MOST_PICTURES))
-    return list(value[:_MOST_PICTURES]) if type(value) is tuple else [value]
+        return list.__getitem__(value, slice(_FEW))
+    return list(value[:_FEW]) if type(value) is tuple else [value]
 
 
 def _first_of_several(text: str) -> str:
@@ -492,7 +512,7 @@ _MINOR_AMOUNTS = ("unit_amount", "cents", "amount_cents", "price_cents")
 _AMOUNTS = (
     *("amount", "value", "gross", *_MINOR_AMOUNTS),
     *("betrag", "importe", "monto", "montant", "importo", "valor", "price"),
-    *("sale", "current", "final", "regular"),
+    *("sale", "current", "final", "regular", "min"),
 )
 
 
