@@ -27,9 +27,8 @@ from tests.delivery.entry_making import (
 )
 from tests.delivery.test_outbox_vanishes import WAYS, alone
 from topmail_flask.delivery.entry import Entry
-from topmail_flask.delivery.files import LEADER_LOCK, hold
+from topmail_flask.delivery.files import FILE_NAME, LEADER_LOCK, hold
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.delivery.sqlite_file import BUSY_SECONDS
 from topmail_flask.model.events import Purchase
 from topmail_flask.model.reasons import Reason

@@ -21,8 +21,7 @@ from tests.delivery.entry_making import (
     outbox,
     output_of,
 )
-from topmail_flask.delivery.files import LEADER_LOCK, hold
-from topmail_flask.delivery.schema import FILE_NAME
+from topmail_flask.delivery.files import FILE_NAME, LEADER_LOCK, hold
 from topmail_flask.model.reasons import Reason
 
 

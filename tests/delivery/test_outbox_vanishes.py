@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.entry_making import Clock, drain, entry, fill, outbox
-from topmail_flask.delivery.files import LEADER_LOCK, hold
+from topmail_flask.delivery.files import FILE_NAME, LEADER_LOCK, hold
 from topmail_flask.delivery.outbox import Outbox
-from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.model.reasons import Reason
 
 NAMES = ("", "-wal", "-shm")

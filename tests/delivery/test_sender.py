@@ -10,7 +10,7 @@ import pytest
 
 from tests.delivery import chaos as acts
 from tests.delivery.simulation import World, world
-from topmail_flask.delivery.schema import FILE_NAME
+from topmail_flask.delivery.files import FILE_NAME
 from topmail_flask.model.reasons import Reason
 
 HOUR = 3600.0

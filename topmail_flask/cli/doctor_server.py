@@ -17,6 +17,7 @@ from topmail_flask.delivery.files import (
     LEADER_LOCK,
     NETWORK_FILE_SYSTEMS,
     DirectoryRefused,
+    check_files,
     file_system,
     fix_of_open,
     holder,
@@ -188,6 +189,7 @@ def outbox(store: Store) -> Finding:
     try:
         if os.path.lexists(directory):
             prepare(directory, store.proc / "self/mountinfo")  # all is there: it only checks
+            check_files(directory)
         existing = next(path for path in (directory, *directory.parents) if path.exists())
         if refused := _unwritable(existing):
             return refused

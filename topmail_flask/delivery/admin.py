@@ -19,12 +19,12 @@ from typing import Any, Literal, TypeVar
 from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER, wait_again
 from topmail_flask.delivery.dropping import MOST_AHEAD, Dropped, remove, withdraw
 from topmail_flask.delivery.entry import IS_OF, Entry
-from topmail_flask.delivery.files import LEADER_LOCK, is_held, prepare
+from topmail_flask.delivery.files import FILE_NAME, LEADER_LOCK, check_files, is_held, prepare
 from topmail_flask.delivery.kinds import BY_NAME
 from topmail_flask.delivery.lifecycle import Wakeup
 from topmail_flask.delivery.outbox import Outbox
 from topmail_flask.delivery.repair import discard_set_aside
-from topmail_flask.delivery.schema import FILE_NAME, LET_GO, note
+from topmail_flask.delivery.schema import LET_GO, note
 from topmail_flask.delivery.segments import SUFFIX
 from topmail_flask.delivery.sqlite_file import Fault
 from topmail_flask.model.errors import InvalidValueError
@@ -312,6 +312,7 @@ class OutboxAdmin:
             return
         try:
             prepare(self.directory)
+            check_files(self.directory)
             self.rows("SELECT 1 FROM notes LIMIT 1")
         except OSError as error:
             raise OutboxUnavailable(str(error)) from None

@@ -31,10 +31,15 @@ NETWORK_FILE_SYSTEMS = frozenset(
         *("virtiofs", "vboxsf", "prl_fs", "drvfs"),
     }
 )
-LEADER_LOCK = "leader.lock"
+LEADER_LOCK, FILE_NAME = "leader.lock", "outbox.sqlite3"
+"""Of the lock of whoever sends, and of the outbox."""
+SUFFIXES = ("-wal", "-shm", "")
+"""Of a file's log, of the log's index, and of the file itself: the log first, for it must never
+meet another file's name."""
 NOTE_BYTES = 4096
 COUNTS_INTERVAL, COUNTS_BYTES = 30.0, 65_536
-_OWN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+# Nobody waits at the other end of what may stand in the place of a file: a pipe.
+_OWN = sum({getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "CLOEXEC", "NONBLOCK")})
 _BY_EFFECTIVE_IDS = os.access in os.supports_effective_ids
 
 
@@ -109,6 +114,7 @@ def why_unusable(directory: Path) -> str:
     try:
         if os.path.lexists(directory):
             prepare(directory)  # all is there: it only checks
+            check_files(directory)
         elif os.path.lexists(directory.parent):
             _check(directory.parent)
         existing = next(path for path in (directory, *directory.parents) if os.path.exists(path))
@@ -134,6 +140,18 @@ def check_file(path: Path) -> None:
         raise DirectoryRefused(f"{path} is a symbolic link or no plain file. Remove it")
     if status.st_uid != os.geteuid():
         raise DirectoryRefused(f"{path} belongs to another user. Run as that user, or move it away")
+
+
+def check_files(directory: Path) -> None:
+    """Refuses what cannot be the lock, or a file of the outbox, as :func:`check_file` does."""
+    check_file(directory / LEADER_LOCK)
+    check_outbox(directory / FILE_NAME)
+
+
+def check_outbox(path: Path) -> None:
+    """Refuses what cannot be a file of SQLite, or one that SQLite has beside it."""
+    for suffix in (*SUFFIXES, "-journal"):
+        check_file(Path(f"{path}{suffix}"))
 
 
 def file_system(path: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> str:
@@ -264,13 +282,12 @@ def hold(path: Path) -> HeldFile | None:
     """Locks the file at ``path``, which is made if it is missing (0600).
 
     :returns: None while anybody holds it, this process included.
-    :raises OSError: the file cannot be made or opened, or is a symbolic link.
+    :raises OSError: the file cannot be made or opened.
+    :raises DirectoryRefused: it is no plain file, or somebody else's.
     """
     _make(path)
-    status = os.stat(path, follow_symlinks=False)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(f"{path.name} is not a plain file")
-    file = HeldFile(path, -1, inode_of(status))
+    check_file(path)
+    file = HeldFile(path, -1, inode_of(os.stat(path, follow_symlinks=False)))
     if not file.claim():
         return None
     file.fd = os.open(path, os.O_RDWR | _OWN)

@@ -108,11 +108,15 @@ class Leader:
         if self._directory is None:
             return None, True
         for _ in range(TRIES_TO_LEAD):
+            lock, is_trusted = self._directory / LEADER_LOCK, False
             try:
                 prepare(self._directory)
-                return (hold(self._directory / LEADER_LOCK) if self._holds() else None), False
+                is_trusted = True
+                return (hold(lock) if self._holds() else None), False
             except OSError as error:
-                self._refusal = refusal(self._directory, error)
+                before, self._refusal = self._refusal, refusal(self._directory, error)
+                if is_trusted and self._refusal != before:  # else the journal has told it
+                    logger.warning("TopMail: the outbox is in memory only. %s.", self._refusal)
                 if not isinstance(error, FileNotFoundError):  # else it went at this very moment
                     break
         return None, True

@@ -23,7 +23,9 @@ from typing import Any, TypeVar
 from topmail_flask.delivery import schema
 from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.files import (
+    FILE_NAME,
     LEADER_LOCK,
+    SUFFIXES,
     DirectoryRefused,
     hold,
     is_held,
@@ -34,10 +36,8 @@ from topmail_flask.delivery.files import (
 )
 from topmail_flask.delivery.lifecycle import unforked
 from topmail_flask.delivery.receivers import logger
-from topmail_flask.delivery.schema import FILE_NAME
 from topmail_flask.delivery.segments import SUFFIX, inhabited
 from topmail_flask.delivery.sqlite_file import (
-    SUFFIXES,
     Fault,
     NewerSchema,
     SqliteFile,

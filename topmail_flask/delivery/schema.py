@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Mapping
 
 VERSION = 1
-FILE_NAME = "outbox.sqlite3"
 # tried = 0: never sent. tried = 1: not before it is due, for a retry or for the end of a lease;
 # a purchase is due from the start.
 _TABLES = """

@@ -14,7 +14,8 @@ from typing import TypeVar
 from topmail_flask.delivery import schema
 from topmail_flask.delivery.files import (
     LEADER_LOCK,
-    check_file,
+    SUFFIXES,
+    check_outbox,
     held_here,
     hold,
     one_at_a_time,
@@ -41,9 +42,6 @@ _KINDS = {
 }
 Result = TypeVar("Result")
 Inode = tuple[int, int]
-SUFFIXES = ("-wal", "-shm", "")
-"""Of a file's log, of the log's index, and of the file itself: the log first, for it must never
-meet another file's name."""
 
 
 class Fault(Exception):
@@ -241,8 +239,7 @@ class SqliteFile:
         path = self.path
         if path is not None:
             prepare(path.parent)
-            for suffix in SUFFIXES:
-                check_file(Path(f"{path}{suffix}"))
+            check_outbox(path)
             if makes and not os.path.exists(path):
                 _make(path)
             inode = inode_of(path)
