@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import ref
 
 from flask import Flask, Request, current_app
 
@@ -131,7 +133,7 @@ class Core:
             Shop(self.name, self.secret, self.owner),
             self.outbox_root,
             receivers=self.receivers,
-            celery=lambda: self.app.extensions.get("celery"),
+            celery=partial(_celery_of, ref(self.app)),
         )
 
     @property
@@ -230,3 +232,9 @@ def core_of(app: Flask | None = None) -> Core:
             "this app has no TopMail. Call topmail.init_app(app) in its factory"
         )
     return core
+
+
+def _celery_of(app: Callable[[], Flask | None]) -> Any:
+    """The Celery app of a Flask app that may be gone."""
+    shop = app()
+    return shop.extensions.get("celery") if shop is not None else None

@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
-from topmail_flask.delivery import lifecycle
 from topmail_flask.delivery.entry import Entry, Identities
 from topmail_flask.delivery.files import (
     HAS_LOCKS,
@@ -31,7 +31,7 @@ from topmail_flask.delivery.files import (
 from topmail_flask.delivery.health import health_of
 from topmail_flask.delivery.journal import Journal, RingBuffer
 from topmail_flask.delivery.lifecycle import Wakeup
-from topmail_flask.delivery.receivers import Receivers, logger
+from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.runners import Runner, Wiring
 from topmail_flask.model.events import Event, ProductView, new_key
 from topmail_flask.model.ledger import Health, Stats
@@ -90,7 +90,6 @@ class Delivery:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self.exit_budget = settings.shutdown_timeout
         self._receivers = receivers or Receivers()
         self._clock, self._monotonic = clock, monotonic
         self._identities = Identities(shop.secret)
@@ -104,19 +103,21 @@ class Delivery:
         self._journal = Journal(place, durable=durable, clock=clock) if place else None
         self._ring = RingBuffer()
         self._wiring = Wiring(
-            settings=settings,
+            settings=replace(settings, image_base=None, product_url=None),  # the shop's functions
             directory=self._directory,
-            receivers=self._receivers,
+            receivers=self._receivers.weakly(),
             journal=self._journal,
             ring=self._ring,
+            banners=self.unreadable_banners,
             account=account_name(shop.name, key, owner),
             celery=celery,
             clock=clock,
             monotonic=monotonic,
         )
         self._runner = Runner(self._wiring)
+        finalize(self, self._runner.let_go).atexit = False
         self._reader: Outbox | None = None
-        self._ended, self._registered, self._resumed_in = False, False, 0
+        self._resumed_in = 0
         self._wait_again_at = 0.0
 
     def resume(self) -> None:
@@ -124,12 +125,12 @@ class Delivery:
         if self._enabled and self._resumed_in != os.getpid():
             self._resumed_in = os.getpid()
             if self._directory and (os.path.exists(self._directory) or siblings(self._directory)):
-                self._wake()
+                self._runner.accepted()
 
     def follow(self) -> None:
         """Send whatever comes, or wait to; to be called every second or so, until :meth:`close`."""
         if self._enabled:
-            self._wake()
+            self._runner.accepted()
 
     def accept(self, event: Event) -> Reason | None:
         """Take over an event. A purchase drops the views of its shopper that wait.
@@ -259,7 +260,7 @@ class Delivery:
             if quiet == 0:
                 if self._monotonic() >= end:
                     return False
-                self._wake()
+                self._runner.accepted()
             pause.wait(FLUSH_INTERVAL)
         return True
 
@@ -268,38 +269,16 @@ class Delivery:
 
         What could not be sent stays on the disk. A view accepted later is kept there as well.
         """
-        moment = self._monotonic() + self.exit_budget
-        self.stop(moment)
-        self.join(moment)
-
-    def stop(self, moment: float) -> None:
-        """Begin to end; see :meth:`join`."""
-        self._ended = True
+        moment = self._monotonic() + self._runner.exit_budget
         self._runner.stop(moment)
-
-    def join(self, moment: float) -> None:
-        """Wait for the threads until a moment of the monotonic clock, and let go of the files."""
-        self.unreadable_banners.save()
         self._runner.join(moment)
-        self._wiring.save_ring()
-        if self._journal is not None:
-            self._receivers.all_dropped(self._ring.put(*self._journal.close()))
-        lost = self._ring.give_up(Reason.UNDELIVERED)
-        if lost:
-            logger.warning("TopMail: %d views were in memory only and are lost.", len(lost))
-        self._receivers.all_dropped(lost)
-
-    def reset_after_fork(self) -> None:
-        """Forget threads and files: they are the parent's, after a fork."""
-        self._runner.reset_after_fork()
-        self._ended = False
 
     def _keep(self, line: bytes) -> None:
         if self._ring.lines:
             self._wiring.save_ring()
         if self._journal is None or not self._journal.append(line):
             self._receivers.all_dropped(self._ring.put(line))
-        self._wake()
+        self._runner.accepted()
 
     def _keep_and_wait(self, line: bytes, limit: float) -> None:
         if self._monotonic() < self._wait_again_at:
@@ -309,14 +288,6 @@ class Delivery:
         self._keep(line)
         if not self._wait(limit, before):
             self._wait_again_at = self._monotonic() + _SECONDS_AFTER_WAIT
-
-    def _wake(self) -> None:
-        if self._ended:
-            return
-        if not self._registered:
-            self._registered = True
-            lifecycle.register(self)
-        self._runner.accepted()
 
     def _waiting(self) -> int:
         try:

@@ -1,4 +1,4 @@
-"""The end of the process, and its forks: known once for all deliveries of the process."""
+"""The end of the process, and its forks: known once for all that send in the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from topmail_flask.delivery.delivery import Delivery
+    from topmail_flask.delivery.runners import Runner
 
 
 LONGEST_LOADING = 5.0
@@ -20,12 +20,12 @@ LONGEST_LOADING = 5.0
 _loading = threading.RLock()
 _held = False
 _parked: list[Any] = []
-_living: WeakSet[Delivery] = WeakSet()
+_living: WeakSet[Runner] = WeakSet()
 _registered = _watching = False
 
 
-def register(living: Delivery) -> None:
-    """Have it told of forks and of the end of the process. It is held weakly."""
+def register(living: Runner) -> None:
+    """Have it told of forks and of the end of the process. It is held weakly, and by its thread."""
     global _registered  # noqa: PLW0603  # once per process
     _living.add(living)
     if not _registered:

@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import ref
 
 from topmail_flask.delivery.entry import ORDERS, Entry
 from topmail_flask.model.events import Event
@@ -51,17 +52,34 @@ class Receivers:
         self._on_dropped = on_dropped
         self._warn_at = 0.0
 
+    def weakly(self) -> Receivers:
+        """The same, for a thread: it keeps no shop alive, and tells nobody of what is gone."""
+        known = ref(self)
+
+        def through(name: str) -> Callable[..., Any] | None:
+            if getattr(self, name) is None:
+                return None
+
+            def call(*args: object) -> Any:
+                receivers = known()
+                return getattr(receivers, name)(*args) if receivers else None
+
+            return call
+
+        names = ("_on_delivered", "_on_dropped", "_is_withdrawn", "_is_heard")
+        return Receivers(*map(through, names))  # type: ignore[arg-type]  # the last is no None
+
     @property
     def listen(self) -> bool:
         """Whether anybody wants to know what becomes of views."""
-        return (self._on_delivered or self._on_dropped) is not None and self._is_heard()
+        return (self._on_delivered or self._on_dropped) is not None and bool(self._is_heard())
 
     def withdrew(self, waiting: OfShopper) -> bool:
         """Whether the shopper has withdrawn consent since it was accepted."""
         if self._is_withdrawn is None:
             return False
         try:
-            return self._is_withdrawn(waiting)
+            return bool(self._is_withdrawn(waiting))
         except Exception as error:  # noqa: BLE001  # a function of the shop
             self._warn("consent", error)
             return False

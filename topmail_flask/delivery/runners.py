@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.delivery import health
-from topmail_flask.delivery.files import account_name
+from topmail_flask.delivery.files import SharedCounts, account_name
 from topmail_flask.delivery.journal import Journal, RingBuffer
-from topmail_flask.delivery.lifecycle import Wakeup, park, unforked
+from topmail_flask.delivery.lifecycle import Wakeup, park, register, unforked
 from topmail_flask.delivery.receivers import Receivers, logger
 from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Wiring:
     :ivar directory: of the app; None: in memory, and what is there can be sent by a thread only.
     :ivar journal: of this process.
     :ivar ring: what this process holds in memory.
+    :ivar banners: counts that are written at the end at the latest.
     :ivar account: names the app and its key to a Celery worker.
     :ivar celery: returns the shop's Celery app, or None.
     :ivar born: when the settings were read, by the monotonic clock of the machine.
@@ -72,6 +74,7 @@ class Wiring:
     receivers: Receivers
     journal: Journal | None = None
     ring: RingBuffer = field(default_factory=RingBuffer)
+    banners: SharedCounts | None = None
     account: str = ""
     celery: Callable[[], Any] = lambda: None
     clock: Callable[[], float] = time.time
@@ -134,7 +137,9 @@ class Wiring:
 class Runner:
     """Keeps one thread alive that leads or waits to lead; begun by the first accepted view.
 
-    :param is_elsewhere: the leader is none of this process's business: no thread, no lock.
+    The thread keeps this alive, and nothing of the app.
+
+    :ivar exit_budget: seconds that the end may take.
     """
 
     def __init__(self, wiring: Wiring) -> None:
@@ -142,6 +147,8 @@ class Runner:
         self._monotonic = wiring.monotonic
         self._is_elsewhere = wiring.directory is not None and wiring.settings.delivery == "worker"
         self._leader: Leader | None = None
+        self.exit_budget = wiring.settings.shutdown_timeout
+        self._registered = self._is_let_go = False
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -149,6 +156,7 @@ class Runner:
         if self._leader is not None:
             park(self._leader)
         self._pid = os.getpid()
+        self._ended = False
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._done = threading.Event()
@@ -158,6 +166,11 @@ class Runner:
 
     def accepted(self) -> None:
         """A view was accepted: the leader should know, and there should be one. Never waits."""
+        if self._ended:
+            return
+        if not self._registered:
+            self._registered = True
+            register(self)
         if self._is_elsewhere:
             if self._wiring.ring.lines:
                 self._wiring.save_ring()
@@ -196,14 +209,38 @@ class Runner:
 
     def stop(self, moment: float) -> None:
         """Tell the thread to end in time for :meth:`join` with the same moment."""
+        self._ended = True
         if self._pid != os.getpid():
             return
         self._stop_by = moment
         if self._leader is not None:
             self._leader.stop(moment)
 
+    def let_go(self) -> None:
+        """The app is gone: end as at the end of the process, and wait for nobody."""
+        self._is_let_go = True
+        self.stop(self._monotonic() + self.exit_budget)
+        if self._thread is None or not self._thread.is_alive():
+            self._let_go_of_files()
+
     def join(self, moment: float) -> None:
-        """Wait for the thread's end until a moment of the monotonic clock."""
+        """Wait for the thread until a moment of the monotonic clock, and let go of the files."""
+        self._join(moment)
+        self._let_go_of_files()
+
+    def _let_go_of_files(self) -> None:
+        wiring = self._wiring
+        if wiring.banners is not None:
+            wiring.banners.save()
+        wiring.save_ring()
+        if wiring.journal is not None:
+            wiring.receivers.all_dropped(wiring.ring.put(*wiring.journal.close()))
+        lost = wiring.ring.give_up(Reason.UNDELIVERED)
+        if lost:
+            logger.warning("TopMail: %d views were in memory only and are lost.", len(lost))
+        wiring.receivers.all_dropped(lost)
+
+    def _join(self, moment: float) -> None:
         thread = self._thread
         if thread is None or self._pid != os.getpid() or thread is threading.current_thread():
             return
@@ -251,6 +288,8 @@ class Runner:
         except BaseException as error:  # noqa: BLE001  # the next accepted view starts another
             logger.warning("TopMail: the sender's thread ended: %s.", type(error).__name__)
         finally:
+            if self._is_let_go:
+                self._let_go_of_files()
             done.set()
 
 
