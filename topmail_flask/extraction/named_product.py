@@ -141,10 +141,12 @@ def is_about_another(document: Document, guess: GuessedProduct) -> bool:
     """
     if guess.is_described:
         return False
+    is_sure, name = not is_doubtful(guess, document), guess.product.name
+    if is_sure and not _has_nothing_of(document.html, guess):
+        return False
     words = Words(document, metas_of(document), set(), urlsplit(document.url).hostname or "")
-    name = guess.product.name
-    if not is_doubtful(guess, document):
-        return _has_nothing_of(document.html, guess) and words.have_own_subject(name)
+    if is_sure:
+        return words.have_own_subject(name)
     if guess.needs_title:
         return not (words.hold(name) or words.equal(name))
     if is_front_page(document.url) and not guess.is_addressed:
