@@ -12,7 +12,7 @@ import re
 _TAX_NAMES = "vat|gst|tax|taxes|mwst|ust|btw|dph|moms|mva|iva|tva|áfa|kdv|podatku|alv"
 TAX = f"(?:{_TAX_NAMES})"
 # Between a number and the words behind it.
-SIGN = r"[^\w,;]{0,3}[^\W\d]{0,3}[^\w,;]{0,3}"
+_SIGN = r"[^\w,;]{0,3}[^\W\d]{0,3}[^\w,;]{0,3}"
 _UNIT = (
     r"(?:[kcdm]?[gml]|kilo\w*|grams?|gramm|lit(?:er|re|ro)s?|oz|lbs?|m[²2³3]|qm|mo(?:nths?|nat|is)?"
     r"|mes|maand|mån\w*|a[ñn]o|year|jahr|week|woche|day|tag|portion|serving|dos[ei]s?|wash\w*|use"
@@ -55,7 +55,8 @@ AND_WITHOUT_TAX = re.compile(
 
 _FORMER = re.compile(
     r"\b(?:was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp"
-    r"|anzich[eé]|zamiast|bisher|listenpreis|prima|invece di|(?:old|original|former)\s+price"
+    r"|anzich[eé]|zamiast|bisher|listenpreis|prima|invece di|ursprünglich\w*"
+    r"|(?:old|original|former)\s+price"
     r"|30\s(?:days|tagen?|jours|d[ií]as|giorni|dagen|dni|zile))\b[^\d]{0,20}\Z",
     re.IGNORECASE,
 )
@@ -66,8 +67,9 @@ OTHER_MONEY = re.compile(
     r"|\b(?:cart|basket|warenkorb|panier|carrito|carrello|subtotal|total)\s*:\s*\S{0,3}\s?\Z",
     re.IGNORECASE,
 )
+# A gift, or what comes on top of the price.
 _GIVEN_AFTER = re.compile(
-    rf"{SIGN}(?:(?:off(?!-)|voucher|gutschein|coupon|cashback|rabatt|réduction|descuento|gespart"
+    rf"{_SIGN}(?:(?:off(?!-)|voucher|gutschein|coupon|cashback|rabatt|réduction|descuento|gespart"
     rf"|gift|more for|discount(?!\s(?:price|applied)))\b|(?:{_ON_TOP}))",
     re.IGNORECASE,
 )
@@ -75,6 +77,15 @@ _COUNTED = re.compile(
     r"\s?(?:[%٪°\"″×]|(?:percent|prozent|pcs|stk|st|x|kg|mg|g|oz|lbs?|ml|cl|l|mm|cm|m|km|gb|mb|tb"
     r"|mah|hz|w|v|in|inch|stück|pieces?|items?|reviews?|stars?)\b)",
     re.IGNORECASE,
+)
+# What a page says in the place of a price that it does not show to this visitor.
+UNPRICED = re.compile(
+    rb"(?i)(?:price|preis|prix|precio|prezzo|prijs)e?s?"
+    rb"\s(?:(?:is |are )?(?:up)?on|auf|sur|a|su|op)"
+    rb"\s(?:request|application|enquiry|inquiry|anfrage|demande|consultar|richiesta|consulta|aanvraag)"
+    rb"|(?:log\s?in|sign\s?in|register)\s(?:to|for)\s(?:see|view|get|show)?\s?(?:\w+ )?pric"
+    rb"|(?:call|contact us|ask|enquire)\sfor\s(?:a |the |our )?(?:pric|quot)"
+    rb"|(?:anmelden|einloggen)[^<.]{0,20}preis|connectez-vous[^<.]{0,20}prix"
 )
 # Beside another price these are a part of it: an instalment, a price per unit, one without tax.
 _PART_BEFORE = re.compile(
@@ -84,7 +95,7 @@ _PART_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _PART_AFTER = re.compile(
-    rf"{SIGN}(?:/\s?(?:\d+\s?)?{_UNIT}\b|a month|monthly|mtl"
+    rf"{_SIGN}(?:/\s?(?:\d+\s?)?{_UNIT}\b|a month|monthly|mtl"
     r"|(?:per|pro)\s(?!piece|pcs|unit|item|st|pair|paar|set|pack)"
     rf"|(?:le|la|al|el|za|por|par)\s(?:\d+\s?)?{_UNIT}\b"
     rf"|税[抜别別]|\+\s?{TAX}\b|(?:(?-i:HT)|net(?!\sw)|netto"
@@ -98,11 +109,6 @@ def is_other_money(before: str, after: str) -> bool:
     """Whether the words around an amount say that it is no price, or none of this product now."""
     if _COUNTED.match(after) or _FORMER.search(before) or OTHER_MONEY.search(before):
         return True
-    return is_given(after)
-
-
-def is_given(after: str) -> bool:
-    """Whether the words behind an amount say that it is a gift, or comes on top of the price."""
     return _GIVEN_AFTER.match(after) is not None
 
 

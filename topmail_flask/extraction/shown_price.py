@@ -29,6 +29,7 @@ from topmail_flask.extraction.remarks import (
     FORMER,
     NOW_OR_TAX,
     OTHER_MONEY,
+    UNPRICED,
     is_other_money,
     is_part,
 )
@@ -103,7 +104,7 @@ _OTHER_THING = re.compile(
 _RANGE_END = re.compile(rf"\A\s?(?:[-–—~]|to|bis|à|al?|do|до)\s?(?:{_NUMERAL})")
 _NUMBERED = re.compile(r"\d(?![\d.,]*\s?%)")
 _FEW, _MOST_SIGNS = 5, 40
-_FEW_LETTERS = 2
+_FEW_LETTERS, _WITHIN = 2, 60
 _LETTER = re.compile(r"[^\W\d_]")
 _THING = re.compile(r"(?i)<(?:img|picture|input|button|form|h[1-6])\b")
 _SIGNS_OF_MONEY = re.compile(rf"{_ANY_SIGN}|\b[A-Z]{{3}}\b")
@@ -147,7 +148,9 @@ def shown_price(page: bytes, guess: GuessedProduct) -> ShownPrice:
         return ShownPrice(*found[amount])
     money = shown_money(page, guess.prices[0].currency if guess.prices else None)
     if not money:
-        return ShownPrice()
+        money = _instead_of_price(page)
+        if not money:
+            return ShownPrice()
     return ShownPrice(shown=money, rejected=_contradiction(page, guess, money))
 
 
@@ -157,6 +160,16 @@ def price_fault(page: bytes, product: Product) -> Rejected | None:
         return None
     price = ShopPrice(product.price, product.currency, "price")
     return shown_price(page, GuessedProduct(product, (price,))).rejected
+
+
+def _instead_of_price(page: bytes) -> tuple[str, ...]:
+    """What a page says in place of a price, "Price on request"; empty: nothing."""
+    for word in (b"rice", b"reis", b"rix", b"rezzo", b"recio", b"rijs", b"quot"):
+        for at in places(page, word, _MOST_SIGNS):
+            found = UNPRICED.search(page, max(0, at - _WITHIN), at + _WITHIN)
+            if found and not is_within_code(page, found.start()):
+                return (found[0].decode("utf-8", "replace"),)
+    return ()
 
 
 def _has_other_digits(page: bytes) -> bool:
