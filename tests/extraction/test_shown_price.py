@@ -351,6 +351,34 @@ def test_the_price_in_the_pages_structured_data_is_sent_with_its_currency() -> N
     assert (conflict.value, conflict.other_value) == ("99.00 USD", "2500 EUR")
 
 
+@pytest.mark.parametrize(
+    ("shown", "price"),
+    [
+        ("<b>49.90 €</b>", "49.90 EUR"),
+        ("<s>59.90 €</s> <b>49.90 €</b>", "49.90 EUR"),
+        ("<b>49.90 €</b> <i>59.90 €/kg</i>", "49.90 EUR"),
+        ("<b>59.90 €</b>", "59.90 EUR"),
+        ("<b>59.90 €</b> <i>Subscribers 49.90 €</i>", "59.90 EUR"),
+        ("<b>39.90 €</b>", "59.90 EUR"),
+        ("", "59.90 EUR"),
+    ],
+)
+def test_the_objects_price_is_sent_where_only_it_is_shown_and_not_the_one_of_structured_data(
+    shown: str, price: str
+) -> None:
+    told = (
+        '{"@type":"Product","productID":"7","name":"Assam",'
+        '"offers":{"price":"59.90","priceCurrency":"EUR"}}'
+    )
+    block = f'<script type="application/ld+json">{told}</script>'
+    for _ in range(2):
+        assert sent(f"{block}<h1>Assam</h1>{shown}", guess("49.90")) == price
+    found = extract(f"{block}<h1>Assam</h1>{shown}", PAGE, template_product=guess("49.90"))
+    [conflict] = found.trace.conflicts
+    assert conflict.value == price
+    assert {conflict.value, conflict.other_value} == {"49.90 EUR", "59.90 EUR"}
+
+
 def test_a_zero_in_the_pages_structured_data_is_no_price_beside_the_one_that_is_shown() -> None:
     told = '{"@type":"Product","name":"Assam","offers":{"price":0,"priceCurrency":"EUR"}}'
     page = f'<script type="application/ld+json">{told}</script><h1>Assam</h1><p>25 €</p>'

@@ -235,18 +235,20 @@ class PageInput:
     def _ask_page(
         self, guess: GuessedProduct, extraction: Extraction, *, is_silent: bool
     ) -> PageSays:
-        document, has_price = self.document, False
+        document, stated = self.document, None
         if not is_silent:
             if is_doubtful(guess, document) and replace(self, guess=None).answer().product:
                 guess = replace(guess, doubt=None, is_described=True)
             fields = extraction.trace.noted
-            has_price = any(at[0] == "price" and at[1] != "template" for at in fields)
-        asked = (document.url, guess, has_price)
+            if any(at[0] == "price" and at[1] != "template" for at in fields):
+                stated = extraction.product
+        price = stated and (stated.price, stated.currency)
+        asked = (document.url, guess, price)
         known = _SAID.get(asked)
         is_enough = known is not None and known.is_proved and (is_silent or known.proofs)
         if known is not None and is_enough and known.still_in(document.html):
             return known
-        says = ask_page(document, guess, has_price=has_price)
+        says = ask_page(document, guess, stated)
         if "?" not in document.url:
             _SAID.keep(asked, says)
         return says

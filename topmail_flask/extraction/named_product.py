@@ -28,7 +28,7 @@ from topmail_flask.extraction.document import Document, places
 from topmail_flask.extraction.page import StructuredPage
 from topmail_flask.extraction.page_purpose import is_edit_form
 from topmail_flask.extraction.products import Entity
-from topmail_flask.extraction.shown_price import ShownPrice, shown_money, shown_price
+from topmail_flask.extraction.shown_price import ShownPrice, proof_of, shown_money, shown_price
 from topmail_flask.extraction.statements import metas_of
 from topmail_flask.model.decision import (
     Conflict,
@@ -100,22 +100,41 @@ _ABOUT_ANOTHER = Rejected(
 )
 
 
-def ask_page(document: Document, guess: GuessedProduct, *, has_price: bool) -> PageSays:
+def ask_page(document: Document, guess: GuessedProduct, stated: Product | None) -> PageSays:
     """Ask a page about the product of its template.
 
-    :param has_price: the page's structured data has the price already.
+    :param stated: the product with the price of the page's structured data; None: that has none.
     """
     page = document.html
     if is_edit_form(page, guess) or guess.is_refused:
         return PageSays(refusal=guess.doubt or Reason.BACK_OFFICE)
     if is_about_another(document, guess):
         return PageSays(refusal=guess.doubt or Reason.NO_PRODUCT)
-    price = None if has_price or guess.is_certain else shown_price(page, guess)
+    price, price_proof = None, b""
+    if stated is not None and not guess.is_certain:
+        price, price_proof = _shown_instead(page, guess, stated)
+    elif not guess.is_certain:
+        price = shown_price(page, guess)
+        price_proof = price.proof
     source, proof = shown_picture(page, guess.pictures)
     picture = joined(document.head.base or document.url, source) if source else ""
-    proofs = tuple(filter(None, (price.proof if price else b"", proof)))
+    proofs = tuple(filter(None, (price_proof, proof)))
     is_proved = bool((price is None or _is_proved(price, guess)) and (proof or not guess.pictures))
     return PageSays(None, price, picture, proofs, is_proved)
+
+
+def _shown_instead(
+    page: bytes, guess: GuessedProduct, stated: Product
+) -> tuple[ShownPrice | None, bytes]:
+    """The object's price where the page shows only that one, and bytes that say which it shows.
+
+    Structured data may hold the list price, cents, or what a cache kept.
+    """
+    if any((at.amount, at.currency) == (stated.price, stated.currency) for at in guess.prices):
+        return None, b""
+    proof = proof_of(page, stated)
+    shown = shown_price(page, guess) if not proof else ShownPrice()
+    return (None, proof) if shown.price is None else (shown, shown.proof)
 
 
 def _is_proved(shown: ShownPrice, guess: GuessedProduct) -> bool:
@@ -188,8 +207,21 @@ def as_shown(extraction: Extraction, seen: PageSays, guess: GuessedProduct) -> E
         product = _pictured(product, seen.picture, fields, rejected)
     if product is extraction.product and rejected == [*trace.rejected]:
         return extraction
-    trace = replace(trace, noted=tuple(fields), rejected=tuple(rejected), fields=())
+    conflicts = trace.conflicts
+    if any(field[1] == "template and page" for field in fields):
+        conflicts = tuple(_turned(conflict, product) for conflict in conflicts)
+    trace = replace(
+        trace, noted=tuple(fields), conflicts=conflicts, rejected=tuple(rejected), fields=()
+    )
     return Extraction(product, None, trace)
+
+
+def _turned(conflict: Conflict, product: Product) -> Conflict:
+    """A conflict of prices in which the other one was believed in the end."""
+    if conflict.field != "price":
+        return conflict
+    shown = f"{product.price} {product.currency}"
+    return Conflict("price", "template and page", shown, conflict.source, conflict.value)
 
 
 def _priced(

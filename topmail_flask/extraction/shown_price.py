@@ -154,6 +154,13 @@ def shown_price(page: bytes, guess: GuessedProduct) -> ShownPrice:
     return ShownPrice(shown=money, rejected=_contradiction(page, guess, money))
 
 
+def proof_of(page: bytes, product: Product) -> bytes:
+    """Bytes of a page that show the price of a product; empty: it does not show it."""
+    if product.price is None or product.currency is None:
+        return b""
+    return _proof_of(page, ShopPrice(product.price, product.currency, "price"), product)
+
+
 def price_fault(page: bytes, product: Product) -> Rejected | None:
     """Why the price of a product, which the shop named itself, cannot be the one of its page."""
     if product.price is None or product.currency is None:
