@@ -204,6 +204,8 @@ def test_a_price_is_shown_in_any_usual_writing(page: str, amount: str, currency:
         ("<b class=original-price>€59.90</b> <b class=final>€49.90</b>", "59.90", "EUR"),
         ("<i>war 59,90 €</i> <small>-17 %</small> <b>49,90 €</b>", "59.90", "EUR"),
         ("<b>59,90 €</b><i aria-label='59,90 €'>59,90 €</i><b>49,90 €</b>", "59.90", "EUR"),
+        ("<p>49,90 €</p><p>Buy 10 for 39,90 € each</p>", "39.90", "EUR"),
+        ("<p>49,90 €</p><p>3 für 120 €</p>", "120", "EUR"),
         ("<tr><th>Price<td>€49.90<tr><th>You save<td>€12.00", "12", "EUR"),
         ("<p>49,90 €</p><p>Ersparnis 12,00 €</p>", "12", "EUR"),
         ("<p>49,90 €</p><p>zzgl. 12,00 € Versand</p>", "12", "EUR"),

@@ -63,7 +63,7 @@ _FORMER = re.compile(
 OTHER_MONEY = re.compile(
     rf"\b(?:{_SAVED}|{_CHARGED}|over|above|ab einem|deposit|pfand|orders?|spend|gift|members?"
     r"|warranty|garantie|assembly|installation|montage|used|refurbished|gebraucht)\b[^\d.!?]{0,30}\Z"
-    r"|(?:\+|(?<![^\W\d]\s)[-−–])\s?\S{0,3}\Z"
+    r"|(?:\+|(?<![^\W\d]\s)[-−–])\s?\S{0,3}\Z|\b\d+\s(?:for|für|por|pour|voor|för)\s?\S{0,3}\s?\Z"
     r"|\b(?:cart|basket|warenkorb|panier|carrito|carrello|subtotal|total)\s*:\s*\S{0,3}\s?\Z",
     re.IGNORECASE,
 )
