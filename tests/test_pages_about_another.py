@@ -197,3 +197,16 @@ def test_what_lies_below_the_address_of_a_product_page_is_done_with_the_product(
     shop.app.add_url_rule(rule, "x", lambda **_: render_template_string(page(PAGE), product=LAMP))
     assert shop.get(path).status_code == 200
     assert shop.looked_at == (["7"] if counts else [])
+
+
+def test_another_address_of_the_product_page_s_own_view_is_no_part_of_it() -> None:
+    shop = make_shop(shopper="ann@shop.example")
+
+    @shop.app.get("/lamps/<n>")
+    @shop.app.get("/lamps/<n>/beschreibung")
+    def lamp(n: str) -> str:
+        return render_template_string(page(PAGE), product={**LAMP, "id": n})
+
+    shop.get("/lamps/7/beschreibung")
+    shop.get("/lamps/8")
+    assert shop.looked_at == ["7", "8"]

@@ -346,16 +346,16 @@ class PageReader:
         rule = "" if request.url_rule is None else request.url_rule.rule
         doubt = doubt_about(rule, request.endpoint, request.path if "<path:" in rule else "")
         if doubt.reason is None:
-            is_part = guess.is_addressed and self._is_part(rule)
+            is_part = guess.is_addressed and self._is_part(rule, request.endpoint)
             return replace(guess, doubt=Reason.BACK_OFFICE) if is_part else guess
         needs_sign = doubt.needs_sign and not has_listing(shown.context)
         return replace(guess, doubt=doubt.reason, needs_sign=needs_sign)
 
-    def _is_part(self, rule: str) -> bool:
+    def _is_part(self, rule: str, endpoint: str | None) -> bool:
         """Whether a route is a part of the product's page: something is done with it there."""
         known = self._parts.get(rule)
         if known is None:
-            known = self._parts[rule] = part_of(rule, self._app) is not None
+            known = self._parts[rule] = part_of(rule, endpoint, self._app) is not None
         return known
 
     def _adapted(self, value: object) -> tuple[object, bool]:
@@ -470,10 +470,12 @@ class PageReader:
             raise HookFailedError from None
 
 
-def part_of(rule: str, app: Flask) -> str | None:
-    """The route that a route of an app is a part of, see :func:`page_above`."""
+def part_of(rule: str, endpoint: str | None, app: Flask) -> str | None:
+    """The route of another view that a route of an app is a part of, see :func:`page_above`."""
     rules = {
-        unnamed(each.rule) for each in app.url_map.iter_rules() if "GET" in (each.methods or ())
+        unnamed(each.rule)
+        for each in app.url_map.iter_rules()
+        if "GET" in (each.methods or ()) and each.endpoint != endpoint
     }
     return page_above(rule, rules)
 

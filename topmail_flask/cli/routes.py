@@ -69,7 +69,7 @@ def _what(view: Callable[..., Any], names: tuple[str, ...], rule: Rule, app: Fla
         if not doubt.needs_sign:
             return _never(found, doubt.reason, doubt.word)
         return f"by template: {found}, unless it is a listing or a form (warning: {doubt.word})"
-    above = part_of(rule.rule, app) if found else None
+    above = part_of(rule.rule, rule.endpoint, app) if found else None
     if found and above is not None:
         return _never(found, Reason.BACK_OFFICE, f"below {above}")
     if found:
