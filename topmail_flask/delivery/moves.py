@@ -20,10 +20,16 @@ from topmail_flask.delivery.dropping import (
     reason_of,
     remove,
 )
-from topmail_flask.delivery.entry import IS_OF, NOT_WITHDRAWN, Entry
-from topmail_flask.delivery.kinds import BY_NAME
+from topmail_flask.delivery.entry import IS_OF, LATER, NOT_WITHDRAWN, Entry
+from topmail_flask.delivery.kinds import BY_NAME, HAPPENS_ONCE
 from topmail_flask.delivery.schema import AMONG
 from topmail_flask.model.reasons import Reason
+
+_KEPT = f"""
+SELECT identity FROM waiting UNION SELECT identity FROM dead UNION SELECT identity FROM purchases
+UNION SELECT identity FROM withdrawals UNION SELECT repeat FROM repeats WHERE {HAPPENS_ONCE}
+"""  # noqa: S608
+"""Of whom anything is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,18 @@ def carry_over(
 
     :param identities: of the shoppers of whom something is new; None: of all.
     """
-    of_whom = "" if identities is None else f"WHERE identity {AMONG}"
-    asked = () if identities is None else (json.dumps(list(identities)),)
-    query = f"SELECT DISTINCT identity FROM moves {of_whom}"  # noqa: S608  # our text
+    if identities is None:
+        identities = {_shopper(name) for (name,) in connection.execute(_KEPT)}
+    query = f"SELECT DISTINCT identity FROM moves WHERE identity {AMONG}"  # noqa: S608  # our text
     carried = Carried(connection, now, dropped)
-    for (identity,) in connection.execute(query, asked).fetchall():
+    for (identity,) in connection.execute(query, (json.dumps(list(identities)),)).fetchall():
         carried.carry(identity)
     return carried
+
+
+def _shopper(name: str) -> str:
+    """The identity in that of a lane, or in what happens once under a name."""
+    return name.partition(LATER)[0].rpartition("-")[2]
 
 
 @dataclass
