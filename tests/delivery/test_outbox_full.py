@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.entry_making import ROOT, Clock, output_of, program
+from tests.delivery.programs import Machine
 
 FULL = """
 import os, sys
 from pathlib import Path
+from tests.delivery.chaos import Chaos
 from tests.delivery.entry_making import *
 place = Path(sys.argv[1])
 place.chmod(0o700)
@@ -140,6 +142,7 @@ def test_a_limit_on_the_size_of_files_is_a_full_disk(tmp_path: Path) -> None:
     text = """
 import resource, sys
 from pathlib import Path
+from tests.delivery.chaos import Chaos
 from tests.delivery.entry_making import *
 books, clock = outbox(Path(sys.argv[1])), Clock()
 fill(books, [entry(number) for number in range(100)])
@@ -160,6 +163,30 @@ books.close()
 print("alive")
 """
     assert output_of(text, tmp_path / "box") == "alive"
+
+
+def test_an_outbox_that_cannot_grow_is_told_with_its_path(machine: Machine) -> None:
+    lines = """
+import resource
+look(1)
+assert delivery.flush(20)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
+for number in range(60):
+    look(number)
+end = time.monotonic() + 20
+while delivery.health().state == "healthy" and time.monotonic() < end:
+    time.sleep(0.05)
+health = delivery.health()
+say(health.state); say(health.reason); say(health.fix)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+assert delivery.flush(30)
+say(delivery.health().state)
+"""
+    out, _ = machine.start(lines).communicate(timeout=60)
+    state, reason, fix, later = out.splitlines()
+    assert (state, later) == ("degraded", "healthy")
+    assert str(machine.directory) in reason
+    assert fix.startswith("Free some space")
 
 
 def test_an_outbox_that_somebody_holds_delays_no_request_and_loses_nothing(tmp_path: Path) -> None:

@@ -95,7 +95,9 @@ def test_a_refused_view_is_a_dead_letter_at_once_and_the_others_flow(
     assert "@" not in record.getMessage()
 
 
-def test_a_conflict_is_tried_three_times_more(shop: World) -> None:
+def test_a_conflict_is_tried_three_times_more_and_then_told(
+    shop: World, caplog: pytest.LogCaptureFixture
+) -> None:
     """F022"""
     shop.chaos.answers(409)
     shop.look()
@@ -103,10 +105,11 @@ def test_a_conflict_is_tried_three_times_more(shop: World) -> None:
     assert len(set(shop.chaos.keys)) == 1
     assert shop.stats.delivered == 1
     shop.chaos.otherwise = acts.status(409)
-    shop.look()
+    key = shop.look()
     shop.run(600)
     assert len(shop.chaos.calls) == 2 + 4
     assert shop.stats.dead == 1
+    assert f"{key} was refused for good: conflict, status 409." in caplog.text
 
 
 @pytest.mark.parametrize(

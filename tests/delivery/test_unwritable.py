@@ -74,6 +74,31 @@ def test_a_read_only_file_system_is_told_with_its_path(tmp_path: Path, chaos: Ch
     assert "TOPMAIL_OUTBOX" in fix
 
 
+@pytest.mark.parametrize("name", ["leader.lock", "outbox.sqlite3", "outbox.sqlite3-wal"])
+def test_a_file_that_the_store_may_not_read_any_more_is_told(
+    tmp_path: Path, chaos: Chaos, name: str
+) -> None:
+    give_to_nobody(tmp_path)
+    machine = Machine(tmp_path / "outbox", chaos.base_url)
+    lines = f"""
+from topmail_flask.delivery import outbox, runners
+runners._load()
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+look(1)
+assert delivery.flush(20)
+path = delivery._directory / {name!r}
+path.chmod(0)
+health = delivery.health()
+say(health.state); say(health.reason == f"{{path}} cannot be read and written")
+say(health.fix == f"chmod 600 {{path}}.")
+path.chmod(0o600)
+say(delivery.health().state)
+"""
+    process = machine.start(lines)
+    out, log = process.communicate(timeout=40)
+    assert out.split() == ["degraded", "True", "True", "healthy"], log
+
+
 def test_an_outbox_file_that_can_only_be_read_is_told_and_memory_sends(tmp_path: Path) -> None:
     give_to_nobody(tmp_path)
     text = """

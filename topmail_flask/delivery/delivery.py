@@ -213,9 +213,10 @@ class Delivery:
         self._wiring.save_ring()
         directory, file = self._directory, outbox.file
         elsewhere = seconds_since_heartbeat(directory / LEADER_LOCK) if directory else None
+        refused = why_unusable(directory) if directory else ""
         return health_of(
             outbox.state(),
-            degraded=file.degraded or journal or (why_unusable(directory) if directory else ""),
+            degraded=file.degraded or file.shortage or journal or refused,
             stuck_for=max(self._runner.stuck_for or 0.0, elsewhere or 0.0),
             nobody_can=elsewhere is None and not self._runner.can_run,
             pending=self._waiting(),

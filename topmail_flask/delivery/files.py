@@ -118,11 +118,15 @@ def why_unusable(directory: Path) -> str:
         elif os.path.lexists(directory.parent):
             _check(directory.parent)
         existing = next(path for path in (directory, *directory.parents) if os.path.exists(path))
-        if not os.access(existing, os.W_OK | os.X_OK, effective_ids=_BY_EFFECTIVE_IDS):
+        if not _may(existing, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         return refusal(directory, error)
     return ""
+
+
+def _may(path: Path, what: int) -> bool:
+    return os.access(path, what, effective_ids=_BY_EFFECTIVE_IDS)
 
 
 def check_file(path: Path) -> None:
@@ -143,9 +147,14 @@ def check_file(path: Path) -> None:
 
 
 def check_files(directory: Path) -> None:
-    """Refuses what cannot be the lock, or a file of the outbox, as :func:`check_file` does."""
-    check_file(directory / LEADER_LOCK)
+    """Refuses what cannot be the lock or a file of the outbox, as :func:`check_file` does, and what
+    this process may not read and write.
+    """
     check_outbox(directory / FILE_NAME)
+    for name in (LEADER_LOCK, *(f"{FILE_NAME}{suffix}" for suffix in SUFFIXES)):
+        check_file(path := directory / name)
+        if os.path.lexists(path) and not _may(path, os.R_OK | os.W_OK):
+            raise DirectoryRefused(f"{path} cannot be read and written. Fix: chmod 600 {path}")
 
 
 def check_outbox(path: Path) -> None:

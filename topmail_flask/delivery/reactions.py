@@ -182,24 +182,31 @@ class Reactions:
             self._outbox.remember_unknown(identity, unknown)
             return Reason.CONTACT_NOT_FOUND
         if isinstance(error, CallRejected):
-            named = f" (fields: {', '.join(error.fields)})" if error.fields else ""
-            size = f"; it has {len(row.entry.sent_body)} bytes" if error.status == 413 else ""
-            self._notices.note(
-                "rejected",
-                f"{row.entry.kind} {row.entry.key} was refused for good: {error.code}{named}, "
-                f"status {error.status}{size}.",
-            )
+            self._tell_rejected(row, error)
             return Reason.REJECTED
         if isinstance(error, Conflict):
             history = self._history(row)
             history.conflicts += 1
-            return Reason.REJECTED if history.conflicts >= CONFLICTS_TO_DIE else None
+            if history.conflicts < CONFLICTS_TO_DIE:
+                return None
+            self._tell_rejected(row, error)
+            return Reason.REJECTED
         self._history(row).failures += 1
         if isinstance(error, RateLimited) or error.code in ABOUT_THE_KEY:
             return None
         if self._replayed(row, error):
             return Reason.REPLAYED_ERROR
         return self._reason_after_long_failing(row, error, wall)
+
+    def _tell_rejected(self, row: Row, error: CallRejected | Conflict) -> None:
+        fields = error.fields if isinstance(error, CallRejected) else ()
+        named = f" (fields: {', '.join(fields)})" if fields else ""
+        size = f"; it has {len(row.entry.sent_body)} bytes" if error.status == 413 else ""
+        self._notices.note(
+            "rejected",
+            f"{row.entry.kind} {row.entry.key} was refused for good: {error.code}{named}, "
+            f"status {error.status}{size}.",
+        )
 
     def _reason_after_long_failing(
         self, row: Row, error: DeliveryError, wall: float

@@ -69,6 +69,7 @@ class OutboxFile:
 
     :param directory: where the file lives; None: memory only.
     :ivar degraded: why nothing is kept on disk, or "".
+    :ivar shortage: why the disk took nothing the last time, or "".
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class OutboxFile:
         self._retry_at = 0.0
         self._adrift: list[SqliteFile] = []
         """What lost its name while it was open, until it is taken over."""
-        self._trusted = False
+        self._trusted, self.shortage = False, ""
         self._looked_at = self._taken_over = 0
         self._kept_ledger: dict[str, Any] = {}
 
@@ -153,10 +154,14 @@ class OutboxFile:
             try:
                 self._take_over()
                 with self.current.transaction() as connection:
-                    return work(connection)
+                    result = work(connection)
+                self.shortage = ""
+                return result
             except NewerSchema:
                 self._disk = self._named(f"outbox-v{schema.VERSION}.sqlite3")
             except Fault as fault:
+                if fault.kind == "full":
+                    self.shortage = f"{self.path} cannot grow. Free some space on its disk"
                 if attempt or fault.kind != "full" or not self.current.write_log_back():
                     self._repair(fault)
             except OSError as error:
