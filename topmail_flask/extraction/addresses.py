@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus, urljoin, urlsplit, ur
 
 from topmail_flask.extraction.schema_org import is_placeholder
 from topmail_flask.model.errors import InvalidValueError
-from topmail_flask.model.product import Product
+from topmail_flask.model.product import ID_LIMIT, Product
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.text import MAX_ADDRESS, escaped, web_address
 
@@ -49,7 +49,6 @@ _DEVELOPMENT = re.compile(
 _EXTENSION = re.compile(r"(?i)\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z")
 _LANGUAGE_ROOT = re.compile(r"(?i)/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?")
 _NUMBERED = re.compile(r"(?i)(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])")
-ID_LIMIT = 100
 # Almost every address: nothing in it has to be split with care, or unquoted.
 _PLAIN_URL = re.compile(r"https?://([\w.-]+)(?::\d+)?(/[\w/.~-]*)?", re.ASCII)
 _PLAIN_PATH = re.compile(r"/(?!/)[\w/.~-]*", re.ASCII)

@@ -161,10 +161,9 @@ class Head:
 
     def alternates(self) -> list[str]:
         """The addresses of this page in other languages, as they stand there."""
-        is_alone = not self.holds(b"hreflang")
-        return (
-            [] if is_alone else list(_addresses(_tags_around(self._markup, b"link", b"hreflang")))
-        )
+        if not self.holds(b"hreflang"):
+            return []
+        return list(_addresses(_tags_around(self._markup, b"link", b"hreflang")))
 
     def metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of every ``<meta property>`` or ``<meta name>``, in their order."""

@@ -42,22 +42,19 @@ _SHOWS_IT = frozenset(
     bekijken szczegoly en de fr es it nl pt pl sv da no fi cs ro hu el ru uk tr ar he ja ko
     zh""".split()
 )
-# Here a product is bought or one of many; but goods stand under such words, too.
-_BUYING = frozenset(
-    """cart carts basket baskets bag checkout checkouts order orders purchase purchases buy wishlist
-    wishlists compare comparison search category categories new add-to-cart warenkorb kasse
-    bestellung bestellungen panier caisse commande commandes carrito pedido pedidos carrello ordine
-    ordini winkelwagen varukorg merkzettel payment payments pay receipt thanks thank-you thank_you
-    thankyou confirm confirmation success refund refunds returns favorites favourites favorite
-    favourite saved downloads buynow addtocart mycart comprar kaufen acheter pagar bezahlen zahlung
-    paiement pago danke merci gracias""".split()
-)
 # Nothing is shown under these alone, before the number of a product: ``/cart/7``.
 _NEVER_SHOWN = frozenset(
     """cart basket checkout wishlist wishlists compare add-to-cart warenkorb kasse panier carrito
     carrello winkelwagen varukorg merkzettel payment payments pay receipt thanks thank-you thank_you
     thankyou confirm confirmation success refund buynow addtocart mycart pagar bezahlen zahlung
     paiement pago danke merci gracias""".split()
+)
+# Here a product is bought or one of many; but goods stand under such words, too.
+_BUYING = _NEVER_SHOWN | frozenset(
+    """carts baskets bag checkouts order orders purchase purchases buy comparison search category
+    categories new bestellung bestellungen caisse commande commandes pedido pedidos ordine ordini
+    refunds returns favorites favourites favorite favourite saved downloads comprar kaufen
+    acheter""".split()
 )
 # What is done in a cart: two words of buying in one address are no name of goods.
 _DOING = frozenset(

@@ -17,11 +17,10 @@ from topmail_flask.extraction.addresses import PageLocation, address_key
 from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.schema_org import Candidate, Node, each, name_of, scalar_text
 
-KINDS = ("productID", "retailer_id", "sku", "gtin", "mpn")
 _GTINS = ("gtin14", "gtin13", "gtin12", "gtin8", "gtin", "isbn", "ean", "upc")
 _SCHEME = re.compile(r"(?i)(?:isbn|gtin-?\d{0,2}|ean(?:-?13)?|upc|mpn|sku|asin)\s*:\s*(?=\S)")
 _DIGITAL_LINK = re.compile(r"\Ahttps?://.{1,200}?/(?:01|gtin)/(\d{8,14})(?!\d)")
-_PLACEHOLDERS = frozenset(["", "-", "n/a", "na", "none", "null", "undefined", "unknown", "nan"])
+_PLACEHOLDERS = frozenset(["na", "unknown"])  # beside those of every text
 _PROPERTY_IDS = {
     "sku": "sku",
     "productid": "productID",
@@ -108,7 +107,7 @@ class Described:
     :ivar url: its own address on the site of the page, absolute, or None.
     :ivar match: how well its addresses fit this page, see :meth:`Place.match`.
     :ivar is_foreign: it names an address of the site, and it is another page.
-    :ivar is_hint: see :class:`~topmail_flask.extraction.schema_org.Candidate`.
+    :ivar is_hint: tags or events told it, which other pages than a product's have too.
     """
 
     source: str
@@ -188,7 +187,6 @@ class Describer:
         node, place = candidate.node, self.place
         name = name_of(node.get("name") or node.get("title"), self._lang)
         described = Described(candidate.source, node, name, identifiers(node), candidate.is_group)
-        described.is_hint = candidate.is_hint
         for address in (*_texts(node.get("url")), *_texts(node.get("mainEntityOfPage"))):
             url = place.own_page(address)
             if url is not None and place.is_alternate(url):

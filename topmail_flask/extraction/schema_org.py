@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
+from topmail_flask.extraction.document import ReadOnce
 from topmail_flask.model.text import clean
 
 Node = dict[str, Any]
@@ -57,7 +58,6 @@ _UNRENDERED = re.compile(
 )
 _MARKS = frozenset('{$%[@_<"')
 _LARGEST = Decimal(10) ** 30
-_NO_TYPES: frozenset[str] = frozenset()
 DEPTH_LIMIT = 64
 _LONGEST_TEXT = 4_096
 
@@ -72,15 +72,10 @@ def types(node: Mapping[str, Any]) -> frozenset[str]:
     """The types of a node: last segments of ``@type``, in lower case (rule R12)."""
     named = node.get("@type")
     if isinstance(named, str):
-        return _type_set(named)
+        return frozenset((short_type(named),))
     if isinstance(named, list):
         return frozenset(short_type(name) for name in named[:20] if isinstance(name, str))
-    return _NO_TYPES
-
-
-@lru_cache(maxsize=512)
-def _type_set(name: str) -> frozenset[str]:
-    return frozenset((short_type(name),))
+    return frozenset()
 
 
 @lru_cache(maxsize=512)
@@ -272,13 +267,11 @@ class Candidate:
     :ivar source: ``json_ld``, ``microdata`` or ``open_graph``.
     :ivar node: its properties in the shape of schema.org.
     :ivar is_group: a ``ProductGroup``, or a product that lists its variants.
-    :ivar is_hint: tags or events told it, which other pages than a product's have too.
     """
 
     source: str
     node: Node
     is_group: bool = False
-    is_hint: bool = False
 
 
 class Article(NamedTuple):
@@ -325,7 +318,6 @@ class Graph:
     def __init__(self, roots: list[Any], source: str) -> None:
         self._roots = roots
         self._source = source
-        self._by_id: dict[str, Node] | None = None
         self._linked: set[int] = set()
         self._count = 0
 
@@ -334,7 +326,7 @@ class Graph:
         if isinstance(value, dict) and "@id" in value and len(value) <= 3:
             name = value["@id"]
             if isinstance(name, str) and value.keys() <= _UNIDENTIFIED:
-                return (self._by_id or self._index()).get(name, value)
+                return self._by_id.get(name, value)
         return value
 
     def walk(self, found: Found) -> None:
@@ -465,13 +457,11 @@ class Graph:
                     if key in _FOLLOWED or isinstance(child, list):
                         waiting.append(value[key])
 
-    def _index(self) -> dict[str, Node]:
+    @ReadOnce
+    def _by_id(self) -> dict[str, Node]:
         """All described nodes by ``@id``; two products of one ``@id`` are one (rule R11)."""
-        if self._by_id is not None:
-            return self._by_id
         index: dict[str, Node] = {}
         merged: set[str] = set()
-        self._by_id = index
         waiting: list[tuple[Any, int]] = [(root, 0) for root in reversed(self._roots)]
         count = 0
         while waiting and count < NODE_LIMIT:

@@ -29,7 +29,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Literal, get_args
@@ -166,7 +166,7 @@ class Faults:
     outage: bool = False
     rate_limit: int | None = None
     per: Per = "minute"
-    script: Sequence[Fault | Mapping[str, Any] | str | int] = field(default=())
+    script: Sequence[Fault | Mapping[str, Any] | str | int] = ()
 
     def __post_init__(self) -> None:
         """Check every field; raise :class:`ValueError` with the name of the one that is wrong."""

@@ -177,18 +177,14 @@ class Entry:
     def fits(self, query: str, show: str, contact: Contact | None) -> bool:
         """Return whether a feed shows the entry: every word of ``query`` is somewhere in it."""
         kinds = {"view", "duplicate"} if show == "view" else {show}
-        wanted = show not in _SHOWN or self.kind in kinds
         if show == "fault":
-            wanted = self.fault is not None
-        if wanted and contact is not None:
-            wanted = self.contact_id == contact.id or (
-                self.email.casefold() == contact.email.casefold()
-            )
+            is_shown = self.fault is not None
+        else:
+            is_shown = show not in _SHOWN or self.kind in kinds
+        if contact is not None and self.contact_id != contact.id:
+            is_shown &= self.email.casefold() == contact.email.casefold()
         words = query.casefold().split()
-        if wanted and words:
-            text = self.search_text
-            wanted = all(word in text for word in words)
-        return wanted
+        return is_shown and (not words or all(map(self.search_text.__contains__, words)))
 
     def curl(self, url: str, secrets: Collection[str]) -> str | None:
         """Return the call as a command for a shell, or None if its body is not text.

@@ -1,7 +1,7 @@
 """The operations of the API: what each method and path takes, and what it does to the workspace."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -141,17 +141,16 @@ def record_conversion(workspace: Workspace, call: Call) -> Outcome:
 
 def list_conversions(workspace: Workspace, call: Call) -> Outcome:
     """``GET /conversions?limit=…&offset=…&contact_id=…&campaign_id=…&type=…``."""
+    query = call.request.arguments
     wanted = {
-        name: value
-        for name, value in call.request.arguments.items()
-        if name in {"contact_id", "campaign_id", "type"}
+        (name, query[name]) for name in ("contact_id", "campaign_id", "type") if name in query
     }
     found = []
     for each in workspace.conversions.values():
         values = {**each.body, "contact_id": each.contact_id, "type": each.type}
-        if all(values.get(name) == value for name, value in wanted.items()):
+        if all(values.get(name) == value for name, value in wanted):
             found.append(_shown_conversion(each))
-    return _page(found, call.request.arguments)
+    return _page(found, query)
 
 
 def create_contact(workspace: Workspace, call: Call) -> Outcome:
@@ -301,8 +300,7 @@ def _automation_at(workspace: Workspace, automation_id: str) -> Automation:
     return automation
 
 
-def _page(found: Iterable[Any], query: Mapping[str, str]) -> Outcome:
-    found = list(found)
+def _page(found: list[Any], query: Mapping[str, str]) -> Outcome:
     limit = _whole_number(query, "limit", 100, 1, 1000)
     offset = _whole_number(query, "offset", 0, 0, 1_000_000_000)
     pagination = {

@@ -204,11 +204,6 @@ class ReceivedRequest:
             for name, value in self.headers
         ]
 
-    @property
-    def text(self) -> str:
-        """The body as text, JSON with indentation."""
-        return pretty(self.body)
-
     def as_json(self) -> Json:
         """Return the call and its response, without the API key."""
         sent = self.response

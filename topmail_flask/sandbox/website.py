@@ -174,7 +174,7 @@ class Pages:
             return f"id: {number}\nevent: reload\ndata: {{}}\n\n".encode()
         with self._workspace.changed:
             parts = [self._part(*change, feed, url) for change in distinct[-_AT_ONCE:]]
-            fragments = [each for each in parts if each is not None]
+            fragments = list(filter(None, parts))
             update = json.dumps({"counters": self._counters(), "fragments": fragments})
         return f"id: {number}\nevent: update\ndata: {update}\n\n".encode()
 
@@ -219,7 +219,7 @@ class Control:
         control.add_url_rule("/state", view_func=self.state)
         control.add_url_rule("/export", view_func=self.export)
         for name in ("views", "rejected", "contacts", "faults"):
-            control.add_url_rule(f"/{name}", f"show_{name}", self.part, defaults={"name": name})
+            control.add_url_rule(f"/{name}", f"show_{name}", self.state, defaults={"name": name})
         control.add_url_rule("/contacts", view_func=self.add_contacts, methods=["POST"])
         control.add_url_rule("/faults", view_func=self.inject_faults, methods=["POST"])
         control.add_url_rule("/reset", view_func=self.reset, methods=["POST"])
@@ -227,26 +227,19 @@ class Control:
         control.register_error_handler(ApiError, lambda error: _wrong(error.message))
         return control
 
-    def _state(self) -> Json:
+    def state(self, name: str | None = None) -> ResponseReturnValue:
+        """``GET``: everything, or one part of it."""
         workspace = self._workspace
-        requests = list(workspace.requests.values())
-        return {
-            "counters": dict(workspace.counters),
-            **workspace.as_json(),
-            "rejected": [each.as_json() for each in requests if each.rejected],
-            "requests": [each.as_json() for each in requests],
-            "faults": self._api.faults.as_json(),
-        }
-
-    def state(self) -> ResponseReturnValue:
-        """``GET``: everything."""
-        with self._workspace.changed:
-            return jsonify(self._state())
-
-    def part(self, name: str) -> ResponseReturnValue:
-        """``GET``: one part of the state."""
-        with self._workspace.changed:
-            return jsonify(self._state()[name])
+        with workspace.changed:
+            requests = list(workspace.requests.values())
+            state = {
+                "counters": dict(workspace.counters),
+                **workspace.as_json(),
+                "rejected": [each.as_json() for each in requests if each.rejected],
+                "requests": [each.as_json() for each in requests],
+                "faults": self._api.faults.as_json(),
+            }
+        return jsonify(state if name is None else state[name])
 
     def export(self) -> ResponseReturnValue:
         """``GET``: the calls that a feed shows, oldest first, as a file."""
@@ -266,7 +259,7 @@ class Control:
             for each in emails:
                 if self._workspace.find_contact(each) is None:
                     self._workspace.add_contact(each)
-        return self.part("contacts")
+        return self.state("contacts")
 
     def inject_faults(self) -> ResponseReturnValue:
         """``POST``: the fields of :class:`Faults`; those before are gone."""
@@ -274,7 +267,7 @@ class Control:
             self._api.inject(Faults.read(_body()))
         except ValueError as error:
             return _wrong(str(error))
-        return self.part("faults")
+        return self.state("faults")
 
     def reset(self) -> ResponseReturnValue:
         """``POST {"keep_contacts": true}``: forget all calls and faults."""

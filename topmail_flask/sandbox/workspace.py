@@ -308,9 +308,12 @@ class Workspace:
             self.contacts = {each.id: each for each in contacts}
             for each in state.get("automations", ()):
                 self.automations.setdefault(each["id"], Automation(**each))
-            self.views = _by_id(map(RecordedView.restored, state["views"]))
-            self.conversions = _by_id(map(Conversion.restored, state["conversions"]))
-            self.runs = _by_id(map(AutomationRun.restored, state.get("automation_runs", ())))
+            self.views = {each["id"]: RecordedView.restored(each) for each in state["views"]}
+            self.conversions = {
+                each["id"]: Conversion.restored(each) for each in state["conversions"]
+            }
+            runs = state.get("automation_runs", ())
+            self.runs = {each["id"]: AutomationRun.restored(each) for each in runs}
             self.responses.restore(state["answers"])
             self.counters.update(
                 views=len(self.views), conversions=len(self.conversions), automations=len(self.runs)
@@ -342,13 +345,6 @@ class Workspace:
     def _trim(self, records: dict[_Key, Any]) -> None:
         while len(records) > self._keep:
             del records[next(iter(records))]
-
-
-_SomeRecord = TypeVar("_SomeRecord", bound=Record)
-
-
-def _by_id(records: Iterable[_SomeRecord]) -> dict[str, _SomeRecord]:
-    return {each.id: each for each in records}
 
 
 class StateFile:
