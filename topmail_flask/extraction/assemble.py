@@ -82,9 +82,7 @@ _LOGO = re.compile(
 _SEVERAL = re.compile(r",\s*(?=https?://)")  # a list that was printed as one text
 _LABELS = ("name", "brand", "category", "image_url")
 _METAS = ("open_graph", "product_tags")  # sources that a theme fills on every page
-_NO_BRAND = frozenset(["", "n. a.", "no brand"]) | frozenset(
-    "- – — 0 n/a n.a. na none null undefined false unknown unbranded".split()
-)
+_NO_BRAND = frozenset(["", "0", "n. a.", "n.a.", "na", "false", "unknown", "unbranded", "no brand"])
 
 
 def category_of(value: object, lang: str | None) -> str:
@@ -366,19 +364,11 @@ class Assembly:
     conflicts: list[Conflict] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
 
-    @property
-    def is_complete(self) -> bool:
-        """Nothing is missing that other sources than JSON-LD usually tell."""
-        return all(self.values.get(name) is not None for name in ("price", "image_url", "brand"))
-
     def product(self) -> Product | None:
         """The product, without the fields that cannot be right; None without an id and a name."""
+        rejected: dict[str, str] = {}
         try:
-            return Product(**self.values)
-        except (InvalidValueError, TypeError):
-            rejected: dict[str, str] = {}
-        try:
-            product = Product.from_fields(self.values, rejected)
+            product: Product | None = Product.from_fields(self.values, rejected)
         except InvalidValueError as error:
             rejected[error.field] = error.problem
             product = None
@@ -576,7 +566,8 @@ def assemble_plain(page: StructuredPage, entity: Entity, chosen: frozenset[str])
         page.add_metas(entity)
         return assemble(page, entity, chosen)
     assembly = assemble(page, entity, chosen)
-    if not assembly.is_complete and head.holds(b"og:"):
+    is_complete = {"price", "image_url", "brand"} <= assembly.values.keys()
+    if not is_complete and head.holds(b"og:"):
         described = page.add_metas(entity)
         if described is not None:
             assembly.supplement(described)

@@ -129,6 +129,7 @@ _LISTING_ADDRESS = "the address is that of a category, a brand or an article"
 _ELSEWHERE = "the address is that of a cart, a search or an account"
 _BUYING = frozenset(["searchresultspage", "checkoutpage"])
 _ARTICLE = "the page is an article"
+_ABOUT_ANOTHER = "the page's heading and title are about another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,11 +391,12 @@ class Chooser:
         if _is_bare(entity) and not words.are_titled(name):
             return Choice(None, Reason.INCOMPLETE, "a product of a name alone")
         has_key = entity.ids or entity.group or any(member.url for member in entity.members)
-        if not has_key and words.tell_of_another(name, ("",)):  # its address would be its id
-            return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
         path = unquote(urlsplit(self._place.url).path)
-        if words.are_about_another(entity, path) and not self._is_priced_alike(entity):
-            return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
+        # Without a key its address would be its id.
+        if (not has_key and words.tell_of_another(name, ("",))) or (
+            words.are_about_another(entity, path) and not self._is_priced_alike(entity)
+        ):
+            return Choice(None, Reason.AMBIGUOUS, _ABOUT_ANOTHER)
         return Choice(entity)
 
     def _hinted(self, entity: Entity, sign: str) -> Choice:
@@ -406,7 +408,7 @@ class Chooser:
         ):
             return Choice(None, Reason.LISTING, sign or "the page lists products")
         if not self._words.show(entity.name):
-            return Choice(None, Reason.AMBIGUOUS, "the page's heading and title are about another")
+            return Choice(None, Reason.AMBIGUOUS, _ABOUT_ANOTHER)
         return Choice(entity)
 
     def _sells_beside_article(self, entity: Entity) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from topmail_flask.extraction import json_ld, microdata, statements
 from topmail_flask.extraction.addresses import (
@@ -43,7 +43,7 @@ from topmail_flask.extraction.named_product import (
     is_same,
     of_same_product,
 )
-from topmail_flask.extraction.page import Kind, Source, StructuredPage, place_of
+from topmail_flask.extraction.page import Kind, Source, StructuredPage, holding, place_of
 from topmail_flask.extraction.products import Described, Entity, identifier_of, identifiers
 from topmail_flask.extraction.schema_org import Node, plain, short_type
 from topmail_flask.model.decision import (
@@ -66,9 +66,7 @@ SOURCES = (
     Source("rdfa", microdata.read_rdfa, microdata.mentions_rdfa, markers=_ITEMS),
     Source("open_graph", statements.read, statements.mentions_product, Kind.STATEMENT, _METAS),
     Source("product_tags", statements.read_tags, statements.mentions_tags, Kind.HINT, _METAS),
-    Source(
-        "view_item", statements.read_view_item, statements.mentions_view_item, Kind.HINT, _EVENT
-    ),
+    Source("view_item", statements.read_view_item, holding(statements.EVENT), Kind.HINT, _EVENT),
 )
 _MENTIONS = [source.mentions for source in SOURCES]
 _MENTIONS_UNMARKED = [source.mentions for source in SOURCES if not source.markers]
@@ -285,11 +283,13 @@ class PageInput:
             return None
         place = place_of(document, self.settings.url_args, None)
         found = read_plain(node, document, place, self.currency)
-        named = self.named
-        if found is None or named is None:
-            return found and found.extraction
-        is_this = is_same(named, Entity([found.described]), place)
-        return self._completed(named, found.extraction) if is_this else None
+        if found is None:
+            return None
+        (extraction, described), named = found, self.named
+        if named is None:
+            return extraction
+        is_this = is_same(named, Entity([described]), place)
+        return self._completed(named, extraction) if is_this else None
 
     def by_all_rules(self) -> Extraction:
         """The product as any page's is read."""
@@ -315,12 +315,11 @@ class PageInput:
         args, place = page.settings.url_args, page.place
         if is_front_page(place.url, args) and is_front_page(place.canonical or place.url, args):
             return Extraction(None, Reason.FRONT_PAGE, Assembly(page).trace())
-        product, reason = None, Reason.INCOMPLETE
-        product_id = assembly.values.get("id")
-        if product_id is not None:
-            is_short = len(product_id) <= ID_LIMIT
-            product = assembly.product() if is_short else None
-            reason = Reason.INVALID_PRODUCT if is_short else Reason.ID_TOO_LONG
+        product, reason, product_id = None, Reason.INCOMPLETE, assembly.values.get("id")
+        if product_id is not None and len(product_id) > ID_LIMIT:
+            reason = Reason.ID_TOO_LONG
+        elif product_id is not None:
+            product, reason = assembly.product(), Reason.INVALID_PRODUCT
         return Extraction(product, None if product else reason, assembly.trace())
 
 
@@ -338,17 +337,10 @@ _OF_OFFER = frozenset(
 )
 
 
-class PlainProduct(NamedTuple):
-    """What the only node says."""
-
-    extraction: Extraction
-    described: Described
-
-
 def read_plain(
     node: Node, document: Document, place: PageLocation, currency: str | None
-) -> PlainProduct | None:
-    """The page's product, or None where the page has to be read by all rules.
+) -> tuple[Extraction, Described] | None:
+    """The page's product and its node, or None where the page has to be read by all rules.
 
     :param node: from :func:`_only_node`.
     :param place: where the page is, by its head.
@@ -388,7 +380,7 @@ def read_plain(
         extraction = Extraction(Product(**values), None, Trace(noted=noted))
     except InvalidValueError:
         return None
-    return PlainProduct(extraction, Described("json_ld", node, name, ids, url=own))
+    return extraction, Described("json_ld", node, name, ids, url=own)
 
 
 def _only_node(document: Document) -> Node | None:

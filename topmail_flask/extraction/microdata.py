@@ -34,7 +34,7 @@ _LINKS = frozenset(["a", "link", "area"])
 # Of a link that names one of these the text counts, not where it leads.
 _LABELS = frozenset(["name", "brand", "manufacturer", "category", "sku", "mpn", "price"])
 _IMAGE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)")
-
+_PICTURES = ("src", "data-src", "data-original", "data-lazy-src", "srcset", "data-srcset")
 
 # Its own address, as some shout it, and the vocabulary that was before it.
 VOCABULARIES = (b"schema.org/", b"SCHEMA.ORG/", b"data-vocabulary.org/")
@@ -301,14 +301,12 @@ def _image(node: LexborNode) -> str | None:
     picture = node if node.tag in ("img", "source") else node.css_first("img")
     if picture is not None:
         attributes = picture.attributes
-        for name in ("src", "data-src", "data-original", "data-lazy-src"):
+        for name in _PICTURES:
             value = (attributes.get(name) or "").strip()
+            if "srcset" in name:  # the first of several
+                value = next(iter(value.partition(",")[0].split()), "")
             if value and not value.startswith("data:"):
                 return value
-        for name in ("srcset", "data-srcset"):
-            value = (attributes.get(name) or "").strip()
-            if value:
-                return value.split(",")[0].split()[0] if value.split(",")[0].split() else None
     href = (node.attributes.get("href") or "").strip()
     if href and (node.tag == "link" or _IMAGE.search(href)):
         return href

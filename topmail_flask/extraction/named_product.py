@@ -398,23 +398,15 @@ def shown_picture(page: bytes, names: tuple[str, ...]) -> tuple[str, bytes]:
     :returns: the address as it stands there, character references resolved; empty: none.
     """
     for name in names:
-        found = _found(page, name)
-        if found[0]:
-            return found
-    return "", b""
-
-
-def _found(page: bytes, name: str) -> tuple[str, bytes]:
-    has_ending = _EXTENSION.search(name) is not None
-    if not has_ending and len(name) < _SHORTEST_STEM:
-        return "", b""
-    name = name.removeprefix("./").lstrip("/")
-    for text in _spellings(name):
-        written = text.encode("utf-8", "replace")
-        for at in places(page, written, _MOST_PLACES if written else 0):
-            address, proof = _address(page, at, len(written), has_ending=has_ending)
-            if address:
-                return address, proof
+        has_ending = _EXTENSION.search(name) is not None
+        if not has_ending and len(name) < _SHORTEST_STEM:
+            continue
+        for text in _spellings(name.removeprefix("./").lstrip("/")):
+            written = text.encode("utf-8", "replace")
+            for at in places(page, written, _MOST_PLACES if written else 0):
+                found = _address(page, at, len(written), has_ending=has_ending)
+                if found[0]:
+                    return found
     return "", b""
 
 

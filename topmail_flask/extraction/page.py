@@ -51,7 +51,7 @@ class Source:
 
 def holding(marker: bytes) -> Callable[[Document], bool]:
     """For :attr:`Source.mentions`: whether these bytes stand in the page."""
-    return lambda document: marker in document.html
+    return lambda document: document.html.rfind(marker) >= 0
 
 
 def place_of(document: Document, url_args: tuple[str, ...], og_url: str | None) -> PageLocation:

@@ -53,10 +53,12 @@ AND_WITHOUT_TAX = re.compile(
     rf"|exc(?:l|luding)?\b|(?:ex|exkl|ekskl|hors|bez|senza|sin|sem|without)\b\.? ?{TAX}\b)"
 )
 
+_WAS = (
+    r"was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp|anzich[eé]"
+    r"|zamiast|bisher|listenpreis|prima|invece di"
+)
 _FORMER = re.compile(
-    r"\b(?:was|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp"
-    r"|anzich[eé]|zamiast|bisher|listenpreis|prima|invece di|ursprünglich\w*"
-    r"|(?:old|original|former)\s+price"
+    rf"\b(?:{_WAS}|ursprünglich\w*|(?:old|original|former)\s+price"
     r"|30\s(?:days|tagen?|jours|d[ií]as|giorni|dagen|dni|zile))\b[^\d]{0,20}\Z",
     re.IGNORECASE,
 )
@@ -127,8 +129,7 @@ NOW_OR_TAX = re.compile(
 )
 # Before a price these say that it is a former one, where a lower one stands beside it.
 FORMER = re.compile(
-    r"(?i)\b(?:was|were|statt|instead of|au lieu de|antes|before|previously|vorher|rrp|uvp|msrp|mrp"
-    r"|m\.r\.p|anzich[eé]|zamiast|reduced from|bisher|listenpreis|prima|invece di|old|former|retail"
+    rf"(?i)\b(?:{_WAS}|were|mrp|m\.r\.p|reduced from|old|former|retail"
     r"|orig(?:inal\w*)?|reg(?:ul[aä]r\w*)?|list|usual(?:ly)?|normal\w*|ord(?:inarie|\W{1,2}pris)"
     r"|før|förr|tidigare|původn\w+|eski|было|原价|原價|市场价|通常価格|定価|参考価格)"
     r"(?!\w)[^\d]{0,20}\Z"

@@ -132,7 +132,9 @@ def shown_price(page: bytes, guess: GuessedProduct) -> ShownPrice:
 
     :param page: the page in UTF-8.
     """
-    if not page.isascii() and _has_other_digits(page):
+    # One byte is found at a twentieth of the cost of two.
+    may_have = not page.isascii() and any(lead in page for lead in (b"\xd9", b"\xdb", b"\xe0"))
+    if may_have and _OTHER_DIGITS.search(page):
         page = page.decode("utf-8", "replace").translate(_DIGIT_MAP).encode()
     found: dict[Decimal, tuple[ShopPrice, bytes]] = {}
     for price in guess.prices:
@@ -177,13 +179,6 @@ def _instead_of_price(page: bytes) -> tuple[str, ...]:
             if found and not is_within_code(page, found.start()):
                 return (found[0].decode("utf-8", "replace"),)
     return ()
-
-
-def _has_other_digits(page: bytes) -> bool:
-    # One byte is found at a twentieth of the cost of two.
-    return any(lead in page for lead in (b"\xd9", b"\xdb", b"\xe0")) and bool(
-        _OTHER_DIGITS.search(page)
-    )
 
 
 def shown_money(page: bytes, currency: str | None = None) -> tuple[str, ...]:

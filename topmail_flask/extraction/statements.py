@@ -210,11 +210,6 @@ _WORD_LIMIT = 5_000
 _DEPTH_LIMIT = 16
 
 
-def mentions_view_item(document: Document) -> bool:
-    """Whether the page has the event's name anywhere."""
-    return document.html.rfind(EVENT) >= 0
-
-
 def read_view_item(document: Document) -> list[Node]:
     """The item that the page's events show, if all of them show the same one."""
     nodes: list[Node] = []
