@@ -333,6 +333,35 @@ REFUSALS_ELSEWHERE = [
     ),
     ("CookieScriptConsent", '{"googleconsentmap":{},"action":"reject","categories":"[]"}'),
     ("CookieScriptConsent", r'{"action":"accept","categories":"[\"functionality\"]"}'),
+    # The word for the decision may stand before what it is about ...
+    ("acceptCookies", "false"),
+    ("accept_all_cookies", "no"),
+    ("allow_cookies", "0"),
+    ("cookieAgreed", "no"),
+    ("cookie_notice_accepted", "false"),
+    ("marketing_cookies", "0"),
+    ("cookies_marketing", "false"),
+    ("cookie.marketing", "off"),
+    ("allow_tracking", "0"),
+    ("tracking_allowed", "false"),
+    # ... or be that of a refusal: then a yes to it is the no.
+    ("cookies_rejected", "true"),
+    ("reject_cookies", "1"),
+    ("declineCookies", "yes"),
+    ("cookies-refused", "on"),
+    ("cookie_consent_declined", "1"),
+    ("cookie_opt_out", "1"),
+    ("marketing_optout", "true"),
+    ("tracking-opt-out", "yes"),
+    ("do_not_track", "1"),
+    ("cookieconsent_preferences_disabled", "analytics,marketing"),
+    # Lists of what was allowed, without marketing.
+    ("cookie_settings", "necessary,statistics"),
+    ("cookie_settings", "necessary|analytics"),
+    ("consent", '["necessary","preferences"]'),
+    ("cookies_policy", '{"essential":true,"settings":true,"usage":true,"campaigns":false}'),
+    # A TC string, under the name of another banner (consentmanager.net writes this one).
+    ("__cmpconsent1234", "CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA"),
 ]
 
 
@@ -366,6 +395,24 @@ def test_a_refusal_in_a_cookie_of_the_store_s_own_is_obeyed(cookie: str, value: 
         ("marketing", "false"),
         ("cookie_consent", '{"email-marketing":true,"statistics":false}'),
         ("CookieScriptConsent", r'{"action":"accept","categories":"[\"targeting\"]"}'),
+        ("hu-consent", '{"consent":true,"categories":[1,2,3]}'),
+        ("cookie_settings", "necessary,marketing"),
+        ("cookie_settings", "de,en"),
+        ("cookies_rejected", "false"),
+        ("cookie_opt_out", "0"),
+        ("accept_cookies", "1"),
+        ("cookieconsent_preferences_disabled", "analytics"),
+        ("__cmpconsent1234", "CPXxRfAPXxRfAAfKABENB-CgAP_AAP_AAAYgAAAAAAAA"),
+        # What a banner keeps of itself, and consent to something else.
+        *((f"cookie_consent_{of}", no) for of in ("open", "modal", "asked") for no in ("false", "no")),
+        *((f"cookie_consent_{of}", "0") for of in ("step", "count", "timestamp", "expires", "bar")),
+        *((f"cookie_consent_{of}", "no") for of in ("lang", "locale", "prompt", "pending")),
+        *((f"cookie_consent_{of}", "off") for of in ("debug", "test", "variant", "dialog", "error")),
+        ("cookieSettingsOpen", "false"),
+        ("age_consent", "0"),
+        ("parental_consent", "false"),
+        ("order_tracking", "no"),
+        ("marketing_source", "none"),
     ],
 )
 def test_what_says_no_to_nothing_of_marketing_is_no_answer(cookie: str, value: str) -> None:

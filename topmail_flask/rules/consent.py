@@ -73,7 +73,7 @@ def cookie_banner_consent(header: str) -> Consent:
             return False
         if consent is not Reason.CONSENT_UNREADABLE:
             consent = answer or consent
-    return False if any(map(_refuses, others)) else consent
+    return False if any(_refuses(name, value) for name, value in others) else consent
 
 
 def unreadable_banners(header: str) -> list[str]:
@@ -86,8 +86,10 @@ def unreadable_banners(header: str) -> list[str]:
     ]
 
 
-def _consent_cookies(header: str) -> tuple[list[tuple[Banner, str]], set[str], list[str]]:
-    """The banners' cookies, those of :attr:`Banner.closed`, and values that may be refusals."""
+def _consent_cookies(
+    header: str,
+) -> tuple[list[tuple[Banner, str]], set[str], list[tuple[str, str]]]:
+    """The banners' cookies, those of :attr:`Banner.closed`, and others that may be refusals."""
     cookies, closed, others = [], set(), []
     for pair in header.split(";"):
         name, _, value = pair.partition("=")
@@ -97,9 +99,14 @@ def _consent_cookies(header: str) -> tuple[list[tuple[Banner, str]], set[str], l
             cookies.append((banner, value))
         elif name in _CLOSED:
             closed.add(name)
-        elif _KEEPS_CONSENT.search(name) and not _TELLS_OTHER_THINGS.search(name):
-            others.append(value)
+        elif _keeps_consent(name):
+            others.append((name, value))
     return cookies, closed, others
+
+
+def _keeps_consent(name: str) -> bool:
+    is_about_it = _KEEPS_CONSENT.search(name) or _KEEPS_REFUSAL.search(name)
+    return bool(is_about_it) and not _TELLS_OTHER_THINGS.search(name)
 
 
 def _answer(banner: Banner, value: str, closed: set[str]) -> Consent:
@@ -358,26 +365,42 @@ _OF_ADVERTISING = frozenset({"create_ads_profile", "select_personalized_ads"})
 
 # In such cookies stores, and banners that are not listed below, keep consent; those that tell other
 # things about it say nothing.
+_SUBJECT = r"(?:(?:all[-_. ]?)?cookies?|privacy|gdpr|dsgvo|rgpd|lgpd|tracking)"
 _KEEPS_CONSENT = re.compile(
-    r"consent|(?:cookies?|privacy|gdpr|dsgvo|rgpd|lgpd)[-_. ]?"
-    r"(?:control|settings?|pref|choice|law|policy|permission|option|categor|accept|allow)",
+    rf"consent|{_SUBJECT}[-_. ]?"
+    r"(?:control|settings?|pref|choice|law|policy|permission|option|categor|(?:notice[-_. ]?)?"
+    r"(?:accept|allow|agree)|marketing|advert|targeting)"
+    rf"|(?:accept|allow|agree|marketing|advertising|targeting)[-_. ]?{_SUBJECT}",
+    re.IGNORECASE,
+)
+_KEEPS_REFUSAL = re.compile(
+    r"(?:consent|cookies?|tracking|marketing|advertising)\w{0,20}?[-_. ]?"
+    r"(?:reject|declin|denied|deny|refus|opt[-_. ]?out|disabled)"
+    rf"|(?:reject|decline|deny|refuse)[-_. ]?{_SUBJECT}|do[-_. ]?not[-_. ]?track",
     re.IGNORECASE,
 )
 _TELLS_OTHER_THINGS = re.compile(
     r"version|date|uuid|ident|[-_]id\b|seen|view|show|clos|dismiss|submit|updat|receiv|panel|widget"
     r"|popup|banner|hidden|analyt|statisti|personali|functional|performance|necessary|essential"
     r"|requir|need|region|country|in_eu|terms|[-_]tos|disclaim|newsletter|mail|sms|18|adult"
-    r"|com?fort|komfort|social|media|third|addtl",
+    r"|com?fort|komfort|social|media|third|addtl|parent|open|modal|dialog|expand|ask|prompt|pending"
+    r"|timestamp|expir|lang|locale|variant|debug|error|reload"
+    r"|(?<![a-z])(?:age|bar|step|count|test|location)(?![a-z])",
     re.IGNORECASE,
 )
+_PLAIN_YES = frozenset(("1", "true", "yes", "y", "on", "all"))
 _PLAIN_NO = frozenset(
     """0 false no n none off deny denied decline declined reject rejected rejectall rejectedall
     refuse refused disagree disagreed disallow disallowed revoked withdrawn optout minimal strict
     necessary necessaryonly onlynecessary essential essentials essentialonly onlyessential required
     requiredonly onlyrequired mandatory functional technical""".split()
 )
+_OTHER_CATEGORIES = frozenset(
+    """necessary strictlynecessary essential essentials required mandatory technical functional
+    functionality preferences personalization analytics statistics performance measurement""".split()
+)
 _NO = r"[\"']?(?:false|0|no|off|den(?:y|ied)|declined?|reject(?:ed)?|refused?|revoked|withdrawn)\b"
-_OF_MARKETING = r"(?:marketing|advert\w{0,20}|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
+_OF_MARKETING = r"(?:marketing|campaigns|advert\w{0,20}|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
 _REFUSED_MARKETING = re.compile(
     rf"(?<![a-z])(?:allow|cookies?)?[-_]?(?:{_OF_MARKETING}|ad_?(?:storage|user_?data|personali[sz]ation))"
     r"(?:[-_]?cookies?)?[\"']?\s*"
@@ -394,19 +417,33 @@ _ACCEPTED = re.compile(
 _AMONG_THEM = re.compile(rf"(?<![a-z]){_OF_MARKETING}|\ball\b", re.IGNORECASE)
 
 
-def _refuses(value: str) -> bool:
+def _refuses(name: str, value: str) -> bool:
     """Whether a cookie that keeps consent says no: all of it, or where it names marketing.
 
     Of a cookie that is not known a no is obeyed, and a yes is none: it may be to another thing.
+    One that is called after a refusal says no by a yes, or by naming marketing.
     """
     if not 0 < len(value) <= _LONGEST:
         return False
     text = _decoded(value)
-    if re.sub(r"[\W_]+", "", text).lower() in _PLAIN_NO or _REFUSED_MARKETING.search(text):
+    plain = re.sub(r"[\W_]+", "", text).lower()
+    if _KEEPS_REFUSAL.search(name):
+        return plain in _PLAIN_YES or bool(_AMONG_THEM.search(text))
+    if plain in _PLAIN_NO or _REFUSED_MARKETING.search(text) or _is_refused_by_tcf(text):
+        return True
+    allowed = [re.sub(r"[\W_]+", "", word) for word in re.split(r"[,;|]", text.lower())]
+    if len(allowed) > 1 and _OTHER_CATEGORIES.issuperset(allowed):
         return True
     accepted = _ACCEPTED.search(text)
     named = accepted[1] if accepted is not None else ""
-    return bool(named.strip("\\\"' ")) and not _AMONG_THEM.search(named)
+    return bool(re.search("[a-z]", named, re.IGNORECASE)) and not _AMONG_THEM.search(named)
+
+
+def _is_refused_by_tcf(text: str) -> bool:
+    try:
+        return not _tcf(text)
+    except ValueError:
+        return False
 
 
 class Banner(NamedTuple):
@@ -534,6 +571,7 @@ CONSENT_HINTS = (
         "uc_settings",
     ),
     *("ucdata", "tarteaucitron", "didomi", "_iub_cs", "axeptio"),
+    *("track", "optout", "opt_out", "opt-out"),
 )
 """In lower case: without any of them no cookie keeps consent, and the header need not be read."""
 _CLOSED = frozenset(banner.closed for banner in BANNERS if banner.closed)
