@@ -6,10 +6,10 @@ import logging
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask, render_template_string, request
 
 from tests.test_what_counts import tea_shop
-from topmail_flask import ProductView, Shopper, product_viewed
+from topmail_flask import ConfigurationError, ProductView, Shopper, TopMail, product_viewed
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,137 @@ def test_whatever_a_shopper_loader_returns_the_page_is_served(told: object, reas
     shop.topmail.shopper_loader(lambda: told)
     assert shop.get("/tea").status_code == 200
     assert shop.reasons == {reason: 1}
+
+
+def test_a_loader_that_returns_no_address_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = tea_shop({"TOPMAIL_API_KEY": "tm_test_0123456789"})
+
+    @shop.topmail.shopper_loader
+    def user_id() -> str:
+        return "4711"
+
+    shop.get("/tea")
+    assert "user_id() returned no shopper: email is not an e-mail address" in caplog.text
+    assert "4711" not in caplog.text
+
+
+@pytest.mark.parametrize("told", ["no", "false", "0", "yes", "", 2, [], object()])
+def test_a_consent_function_that_answers_with_anything_else_than_yes_no_or_nothing_is_no_yes(
+    told: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The text "no", out of a cookie, is true to Python."""
+    shop = tea_shop(shopper="ann@shop.example")
+
+    @shop.topmail.consent
+    def agreed() -> Any:
+        return told
+
+    assert shop.get("/tea").text == "<h1>Tea</h1>"
+    assert shop.reasons == {"hook_failed": 1}
+    kind = type(told).__name__
+    assert f"agreed() returned {kind}. Return True, False, or None" in caplog.text
+
+
+@pytest.mark.parametrize(("kept", "reasons"), [(1, {"disabled": 1}), (0, {"consent": 1})])
+def test_a_consent_function_may_answer_as_a_database_keeps_it(
+    kept: int, reasons: dict[str, int]
+) -> None:
+    shop = tea_shop(shopper="ann@shop.example")
+    shop.topmail.consent(lambda: kept)
+    shop.get("/tea")
+    assert shop.reasons == reasons
+
+
+@pytest.mark.parametrize("decorator", ["shopper_loader", "exclude", "before_send", "consent"])
+def test_a_function_that_could_never_be_called_is_refused_where_it_is_registered(
+    decorator: str,
+) -> None:
+    topmail = TopMail()
+
+    def two(request: object, user: object) -> None:
+        """As in other frameworks."""
+
+    with pytest.raises(ConfigurationError, match=rf"@topmail\.{decorator}: two\(\) must be"):
+        getattr(topmail, decorator)(two)
+    with pytest.raises(ConfigurationError, match=rf"@topmail\.{decorator} takes a function"):
+        getattr(topmail, decorator)("ann@shop.example")
+
+
+def test_a_loader_that_wants_the_request_is_told_how_it_will_be_called() -> None:
+    with pytest.raises(ConfigurationError, match=r"who\(\) must be such that who\(\) can call it"):
+
+        @TopMail().shopper_loader
+        def who(request: object) -> None:
+            """It is imported from Flask instead."""
+
+
+def test_what_is_no_app_is_refused_with_the_place_of_the_key() -> None:
+    with pytest.raises(ConfigurationError, match=r"the Flask app, not str.*TOPMAIL_API_KEY"):
+        TopMail("tm_test_0123456789")  # type: ignore[arg-type]
+
+
+def test_before_send_may_be_an_async_function() -> None:
+    shop = tea_shop({"TOPMAIL_API_KEY": "tm_test_0123456789"}, shopper="ann@shop.example")
+
+    @shop.topmail.before_send
+    async def leave_out(view: ProductView) -> ProductView | None:
+        return None
+
+    shop.get("/tea")
+    assert shop.reasons == {"vetoed": 1}
+
+
+def test_a_receiver_that_cannot_take_the_signal_is_told_how_to_begin(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = tea_shop(shopper="ann@shop.example")
+
+    def seen(view: ProductView) -> None:
+        """Forgot the sender and what else is told."""
+
+    product_viewed.connect(seen, shop.app)
+    assert shop.get("/tea").text == "<h1>Tea</h1>"
+    assert "seen() does not take what the signal tells" in caplog.text
+    assert "def receiver(sender, **extra)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "topmail_product()",
+        "topmail_product(id=1, name='Tea')",
+        "topmail_product(product, product, product)",
+        "topmail_beacon(product, 'x')",
+        "topmail_beacon(variants=5)",
+        "topmail_beacon(noncee='x')",
+    ],
+)
+def test_no_wrong_call_in_a_template_breaks_its_page(
+    call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = tea_shop(shopper="ann@shop.example")
+    tea = {"id": 1, "name": "Tea", "price": 5}
+    page = f"<p>{{{{ {call} }}}}</p>"
+    shop.app.add_url_rule("/cup", "cup", lambda: render_template_string(page, product=tea))
+    assert shop.get("/cup").text == "<p></p>"
+    assert ("topmail_beacon() takes one product or none" in caplog.text) is ("beacon" in call)
+    assert "an error of topmail_flask itself" not in caplog.text
+
+
+def test_what_cannot_be_cancelled_or_moved_is_no_error_of_this_package(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = tea_shop({"TOPMAIL_API_KEY": "tm_test_0123456789"})
+    with shop.app.app_context():
+        shop.topmail.cancel(None)
+        shop.topmail.address_changed("x", "y")
+    lines = [record.getMessage() for record in caplog.records if record.name == "topmail_flask"]
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
+        "topmail.cancel() is ignored",
+        "topmail.address_changed() is ignored",
+    ]
 
 
 def test_a_hook_that_raises_costs_the_view_and_is_named_without_its_message(

@@ -141,6 +141,38 @@ def test_the_mark_survives_other_decorators_above_and_below() -> None:
     assert app.test_client().get("/b").status_code == 200
 
 
+@pytest.mark.parametrize("fields", [None, {"id": "sku"}])
+@pytest.mark.parametrize("kind", ["lambda", "partial", "object"])
+def test_whatever_callable_is_marked_where_its_route_is_added_stays_a_view(
+    kind: str, fields: dict[str, object] | None
+) -> None:
+    class Page:
+        def __call__(self, slug: str) -> str:
+            return f"page of {slug}"
+
+    views: dict[str, Callable[..., str]] = {
+        "lambda": lambda slug: f"page of {slug}",
+        "partial": functools.partial("page of {slug}".format),
+        "object": Page(),
+    }
+    app = Flask("shop")
+    app.add_url_rule("/<slug>", "show", product_page(views[kind], fields=fields))
+    assert app.test_client().get("/tea").text == "page of tea"
+    assert mark_of(app.view_functions["show"]) == Mark(fields=fields)
+
+
+def test_a_loader_marks_a_view_that_is_no_plain_function() -> None:
+    def load(slug: str) -> dict[str, str]:
+        return {"id": slug}
+
+    @product_page(load)
+    @functools.lru_cache
+    def show(slug: str) -> str:
+        return slug
+
+    assert mark_of(show) == Mark(loader=load)
+
+
 def test_class_based_views_are_marked_on_the_class_or_on_the_method() -> None:
     @product_page("shoe")
     class OnClass(MethodView):

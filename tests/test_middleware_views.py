@@ -164,6 +164,22 @@ def test_a_flask_app_that_tells_of_its_pages_itself_is_not_told_of_twice(
     assert (inner.stats().accepted, outer.stats().accepted) == (0, 0)
 
 
+@pytest.mark.parametrize("name", ["shopper", "exclude", "product", "before_send"])
+def test_what_could_never_be_called_is_an_error_at_start(wrap: Wrap, name: str) -> None:
+    def takes_nothing() -> None:
+        """As of the extension, whose functions run in a request."""
+
+    for wrong in ("ann@shop.example", takes_nothing):
+        with pytest.raises(ConfigurationError, match=rf"TopMailMiddleware\({name}=…\)"):
+            wrap(Shop(), **{name: wrong})
+
+
+def test_a_consent_that_is_a_text_is_no_yes(wrap: Wrap) -> None:
+    middleware = wrap(Shop(), consent=lambda _: "no")
+    get(middleware, "/p/lamp")
+    assert middleware.stats().reasons == {"hook_failed": 1}
+
+
 def test_a_wrong_setting_is_an_error_at_start_with_a_guess() -> None:
     with pytest.raises(ConfigurationError, match="TOPMAIL_SITE_URL"):
         TopMailMiddleware(Shop(), site_ulr="https://shop.example")

@@ -127,7 +127,7 @@ class AppState:
             core.reader.note_failure(None, self.track, error)
 
     @guarded(Markup(""))
-    def beacon_tag(self, product: object = None, **options: Any) -> Markup:
+    def beacon_tag(self, product: object, **options: Any) -> Markup:
         """The beacon's element of the current page, or nothing."""
         return self.beacon.tag(product, **options)
 

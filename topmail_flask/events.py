@@ -90,13 +90,23 @@ class Events:
     def cancel(self, once: object) -> None:
         """Drop the triggers that wait under a name."""
         core = self._core
+        try:
+            name = identifier(once, "once")
+        except InvalidValueError as error:
+            self._ignore("topmail.cancel() is ignored", error)
+            return
         if core.tracker.is_enabled():
-            core.delivery.cancel(identifier(once, "once"))
+            core.delivery.cancel(name)
 
     @guarded(None)
     def address_changed(self, old: Who, new: Who) -> None:
         """Have what waits for a shopper go to a new address."""
-        core, before, now = self._core, Shopper.of(old), Shopper.of(new)
+        core = self._core
+        try:
+            before, now = Shopper.of(old), Shopper.of(new)
+        except InvalidValueError as error:
+            self._ignore("topmail.address_changed() is ignored", error)
+            return
         if before and now and now.email and core.tracker.is_enabled():
             core.delivery.move(before, now)
 
@@ -114,11 +124,15 @@ class Events:
                 core.tracker.track(found, who)
                 return
             except InvalidValueError as error:
-                core.guard.report(self.view, error)
+                self._ignore("a view is not sent", error)
                 reason = Reason.INVALID_PRODUCT
         decision = core.tracker.refuse(reason or Reason.ANONYMOUS)
         for watcher in core.watchers:
             watcher(decision)
+
+    def _ignore(self, what: str, error: InvalidValueError) -> None:
+        log.warning("TopMail: %s: %s", what, error)
+        self.guard.fail_test(error)
 
     def _with_currency(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {**values, "currency": values.get("currency") or self._core.settings.currency}
@@ -157,8 +171,7 @@ class Events:
         try:
             event = make(shopper, core.tracker.clock())
         except InvalidValueError as error:
-            log.warning("TopMail: a %s is not sent: %s", kind, error)
-            core.guard.report(self._record, error)
+            self._ignore(f"a {kind} is not sent", error)
             return Reason.INVALID_PURCHASE if kind == "purchase" else Reason.INVALID_EVENT
         if not core.tracker.is_enabled():
             return Reason.DISABLED

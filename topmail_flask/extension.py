@@ -14,12 +14,16 @@ from markupsafe import Markup
 from topmail_flask.app import AppState, state_of
 from topmail_flask.cli import is_in_command, topmail_commands
 from topmail_flask.core import NAME, core_of
-from topmail_flask.model.errors import ConfigurationError
+from topmail_flask.guard import must_take
+from topmail_flask.model.errors import ConfigurationError, WrongAnswer
 from topmail_flask.model.ledger import Health, Stats
 from topmail_flask.model.settings import Settings
 from topmail_flask.model.shopper import Shopper
-from topmail_flask.shoppers import Hooks
+from topmail_flask.shoppers import Hooks, takes_arguments
 
+_BEACON_TAKES = (
+    "takes one product or none, and variants=[...], nonce=, fields={...}; it prints nothing"
+)
 F = TypeVar("F", bound=Callable[..., Any])
 _REMOVED_FROM_TEMPLATES = (
     "topmail_recently_viewed",
@@ -63,6 +67,11 @@ class TopMail:
         :raises ConfigurationError: a setting is unknown or wrong, another TopMail object watches
             the app already, or the app has served requests.
         """
+        if not isinstance(app, Flask):
+            raise ConfigurationError(
+                f"TopMail takes the Flask app, not {type(app).__name__}. Settings are keys of "
+                "app.config, such as TOPMAIL_API_KEY"
+            )
         state = app.extensions.get(NAME)
         if isinstance(state, AppState):
             if state.core.hooks is self._hooks:
@@ -74,7 +83,7 @@ class TopMail:
         app.extensions[NAME] = state
         state.watch()
         app.jinja_env.globals["topmail_product"] = _topmail_product
-        app.jinja_env.globals["topmail_beacon"] = _topmail_beacon
+        app.jinja_env.globals["topmail_beacon"] = topmail_beacon
         for name in _REMOVED_FROM_TEMPLATES:
             app.jinja_env.globals[name] = partial(_say_removed, f"{name}()")
         app.cli.add_command(topmail_commands)  # as the plugin, for app.test_cli_runner()
@@ -264,6 +273,7 @@ class TopMail:
 
         Without it the ``current_user`` of Flask-Login and its ``email`` are used, if it is there.
         """
+        must_take(loader, "@topmail.shopper_loader")
         self._hooks.shopper_loader = loader
         return loader
 
@@ -271,6 +281,7 @@ class TopMail:
         """How an object of ``model`` (or a subclass) becomes a :class:`~topmail_flask.Product`."""
 
         def register(adapter: F) -> F:
+            must_take(adapter, "@topmail.product_adapter", "product")
             self._hooks.adapters[model] = adapter
             return adapter
 
@@ -278,11 +289,13 @@ class TopMail:
 
     def before_send(self, hook: F) -> F:
         """Takes each view before it is sent; returns it, a changed one, or None for no view."""
+        must_take(hook, "@topmail.before_send", "view")
         self._hooks.before_send.append(hook)
         return hook
 
     def exclude(self, rule: F) -> F:
         """Takes nothing and says whether this request is left out: staff, paths, whole tenants."""
+        must_take(rule, "@topmail.exclude")
         self._hooks.exclude.append(rule)
         return rule
 
@@ -294,6 +307,8 @@ class TopMail:
         shop's database and not a cookie, it is asked again before a view is sent. A False drops
         what waits for the shopper. Without it the cookies of common consent banners are read.
         """
+        has_parameters = callable(reader) and takes_arguments(reader)
+        must_take(reader, "@topmail.consent", *(["shopper"] if has_parameters else []))
         self._hooks.consent = reader
         return reader
 
@@ -358,15 +373,30 @@ def _say_removed(name: str, *_args: object, **_named: object) -> NoReturn:
     )
 
 
-def _topmail_product(product: object, **fields: object) -> Markup:
-    """``{{ topmail_product(product) }}``: declares the page's product, prints nothing."""
+def _topmail_product(*products: object, **fields: object) -> Markup:
+    """``{{ topmail_product(product) }}``: declares the page's product, prints nothing.
+
+    No call of it may break the page: without a product it declares what cannot be one.
+    """
     if has_request_context():
-        state_of(None).declare(product, fields or None)
+        for product in products or (None,):
+            state_of(None).declare(product, fields or None)
     return Markup("")
 
 
-def _topmail_beacon(product: object = None, **options: Any) -> Markup:
+def topmail_beacon(
+    product: object = None,
+    *others: object,
+    variants: Iterable[object] = (),
+    nonce: str | None = None,
+    fields: Mapping[str, object] | None = None,
+    **unknown: object,
+) -> Markup:
     """``{{ topmail_beacon() }}``: the page's browser tells when the page is really seen."""
     if not has_request_context():
         return Markup("")
-    return state_of(None).beacon_tag(product, **options)
+    state = state_of(None)
+    if others or unknown or not isinstance(variants, Iterable):
+        state.guard.report(topmail_beacon, WrongAnswer(_BEACON_TAKES))
+        return Markup("")
+    return state.beacon_tag(product, variants=variants, nonce=nonce, fields=fields)

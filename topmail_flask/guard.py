@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from topmail_flask.model.errors import WrongAnswer
+from topmail_flask.model.errors import ConfigurationError, WrongAnswer
 from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
 
@@ -69,20 +70,30 @@ class Guard:
 
         :raises Exception: the error itself, under the testing kit.
         """
+        self.fail_test(error)
+        kind = type(error).__name__
+        fix = _FIX_OF_CLOSED if kind in _CLOSED else ""
+        fault = f"raised {kind}; the page is served without it{fix}"
+        self.note(function, str(error) if isinstance(error, WrongAnswer) else fault)
+
+    def note(self, function: Callable[..., object], fault: str) -> None:
+        """Log what is wrong with a function of the shop, the same once a minute.
+
+        :param fault: holds nothing about a shopper.
+        """
+        name = getattr(function, "__qualname__", type(function).__name__)
+        now = time.monotonic()
+        last = self._logged.get((name, fault))
+        if last is None or now - last >= _SECONDS_BETWEEN_EQUAL_LINES:
+            self._logged[name, fault] = now
+            log.warning("TopMail: %s() %s", name, fault)
+
+    def fail_test(self, error: Exception) -> None:
+        """Raise what is only logged in production, if the testing kit looks."""
         if self.strict:
             if all(error is not known for known in self.raised):
                 self.raised.append(error)
             raise error
-        name = getattr(function, "__qualname__", type(function).__name__)
-        kind = type(error).__name__
-        now = time.monotonic()
-        last = self._logged.get((name, kind))
-        if last is not None and now - last < _SECONDS_BETWEEN_EQUAL_LINES:
-            return
-        self._logged[name, kind] = now
-        fix = _FIX_OF_CLOSED if kind in _CLOSED else ""
-        fault = f"raised {kind}; the page is served without it{fix}"
-        log.warning("TopMail: %s() %s", name, error if isinstance(error, WrongAnswer) else fault)
 
     def swallow(
         self, function: Callable[..., object], error: Exception, *, is_counted: bool = False
@@ -131,6 +142,26 @@ class Guard:
         if self.lost:
             counts[Reason.INTERNAL_ERROR] += self.lost
         return dict(counts)
+
+
+def must_take(function: object, what: str, *arguments: str) -> None:
+    """Refuse a function of the shop that cannot be called with these arguments, before it is.
+
+    :param what: what the function is for, as the shop wrote it: ``@topmail.exclude``.
+    :raises ConfigurationError: it cannot be.
+    """
+    if not callable(function):
+        raise ConfigurationError(f"{what} takes a function, not {type(function).__name__}")
+    try:
+        inspect.signature(function).bind(*arguments)
+    except ValueError:  # some built-in functions do not tell
+        return
+    except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
+        called = f"{name}({', '.join(arguments)})"
+        raise ConfigurationError(
+            f"{what}: {name}() must be such that {called} can call it"
+        ) from None
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

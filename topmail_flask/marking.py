@@ -65,11 +65,12 @@ def product_page(
         return _marker(Mark(variable=source, fields=fields))
     if not callable(source):
         raise TypeError("product_page takes the name of a template variable or a callable")
-    if fields is None and isinstance(source, type | FunctionType):
-        if isinstance(source, type) or _is_being_decorated(source, sys._getframe(1)):  # noqa: SLF001
-            return _marker(Mark())(source)
-        return _view_or_loader(source)
-    return _marker(Mark(loader=source, fields=fields))
+    if fields is None and (
+        isinstance(source, type)
+        or (isinstance(source, FunctionType) and _is_being_decorated(source, sys._getframe(1)))  # noqa: SLF001
+    ):
+        return _marker(Mark())(source)
+    return _view_or_loader(source, fields)
 
 
 def mark_of(view: Callable[..., Any] | None, method: str = "GET") -> Mark | None:
@@ -131,18 +132,18 @@ def _is_being_decorated(function: FunctionType, frame: FrameType) -> bool:
     return all(value is not function for value in frame.f_locals.values())
 
 
-def _view_or_loader(function: FunctionType) -> Callable[..., Any]:
-    """For a function that has a name already: ``product_page(view)`` or ``@product_page(loader)``.
+def _view_or_loader(
+    function: Callable[..., Any], fields: Mapping[str, object] | None
+) -> Callable[..., Any]:
+    """For what is made already: ``product_page(view)`` or ``@product_page(loader)``.
 
     Flask calls views with keyword arguments only, so one positional function means the second.
     """
-    if function.__name__ == "<lambda>":
-        return _marker(Mark(loader=function))
 
     @functools.wraps(function)
     def either(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs and isinstance(args[0], type | FunctionType):
-            return _marker(Mark(loader=function))(args[0])
+        if len(args) == 1 and not kwargs and callable(args[0]):
+            return _marker(Mark(loader=function, fields=fields))(args[0])
         return function(*args, **kwargs)
 
-    return _marker(Mark())(either)
+    return _marker(Mark(fields=fields))(either)

@@ -19,7 +19,7 @@ from topmail_flask.delivery.delivery import Shop as DeliveringShop
 from topmail_flask.delivery.receivers import Receivers
 from topmail_flask.delivery.runners import serve
 from topmail_flask.extraction.objects import ProductReader
-from topmail_flask.guard import Guard, guarded
+from topmail_flask.guard import Guard, guarded, must_take
 from topmail_flask.model.decision import Decision, Rejected, refused
 from topmail_flask.model.errors import InvalidValueError
 from topmail_flask.model.events import ProductView
@@ -28,7 +28,7 @@ from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import PREFIX, Settings
 from topmail_flask.model.shopper import Shopper
 from topmail_flask.page import RenderedPage
-from topmail_flask.rules.consent import Consent, cookie_banner_consent
+from topmail_flask.rules.consent import Consent, cookie_banner_consent, decision_of
 from topmail_flask.rules.requests import OBSERVER, refused_response
 from topmail_flask.rules.visitors import Visitor
 from topmail_flask.signals import tell_delivered, tell_dropped
@@ -66,8 +66,7 @@ class EnvironShopperSource(Visitor):
         self.called = ask = self._callables.consent
         if ask is None:
             return cookie_banner_consent(self._environ.get("HTTP_COOKIE", ""))
-        answer = ask(self._environ)
-        return answer if answer is None else bool(answer)
+        return decision_of(ask(self._environ))
 
     def is_excluded(self) -> bool:
         """Whether the shop leaves this request out."""
@@ -147,7 +146,14 @@ class TopMailMiddleware:
         celery: object = None,
         **settings: Any,
     ) -> None:
+        must_take(wsgi_app, "TopMailMiddleware(wsgi_app)", "environ", "start_response")
         reader = consent if callable(consent) else None
+        given = {"shopper": shopper, "consent": reader, "exclude": exclude, "product": product}
+        for name, function in given.items():
+            if function is not None:
+                must_take(function, f"TopMailMiddleware({name}=…)", "environ")
+        if before_send is not None:
+            must_take(before_send, "TopMailMiddleware(before_send=…)", "view")
         settings["consent"] = None if reader else consent
         self.settings = Settings.from_config(
             {PREFIX + name.upper(): value for name, value in settings.items()}

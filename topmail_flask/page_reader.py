@@ -42,6 +42,15 @@ _AT_ONCE = getattr(getattr(templating, "_render", None), "__code__", None)
 _FRAMES_OF_A_SIGNAL = 3
 
 
+_NOT_RENDERED = Rejected(
+    "template",
+    "none was rendered by Flask in this request: the page is a copy out of the store's own cache "
+    "(Flask-Caching), or made in another way",
+    "Put {{ topmail_beacon() }} into a template that is cached, or hand the mark a function: "
+    "@product_page(load_product)",
+)
+
+
 class HookFailedError(InvalidValueError):
     """A function of the shop that makes a product raised an error; it is reported already."""
 
@@ -421,6 +430,8 @@ class PageReader:
                 return found.product if isinstance(found, GuessedProduct) else found
         if page.shown:
             page.remarks += (self._missing_variable(page.shown[-1], page, mark.variable),)
+        elif not page.named and page.mimetype in HTML:
+            page.remarks += (_NOT_RENDERED,)
         return None
 
     def _read(self, shown: Shown, page: FlaskPage) -> Product | GuessedProduct | Reason:

@@ -29,6 +29,7 @@ from topmail_flask.rules.consent import (
     CONSENT_HINTS,
     Consent,
     cookie_banner_consent,
+    decision_of,
 )
 from topmail_flask.rules.visitors import Answers, Visitor
 
@@ -130,7 +131,13 @@ def shopper_of(user: object) -> Shopper | None:
         return Shopper(user) if user and _ADDRESS.match(user) else None
 
     def value_of(name: str) -> Any:
-        found = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+        if isinstance(user, Mapping):
+            found = user.get(name)
+        elif hasattr(user, "keys") and hasattr(type(user), "__getitem__"):  # sqlite3.Row, DictRow
+            row: Any = user
+            found = row[name] if name in row.keys() else None  # noqa: SIM118  it has no other
+        else:
+            found = getattr(user, name, None)
         return None if callable(found) else found
 
     for name in ("email", "mail", "email_address", "username", "id"):
@@ -205,6 +212,11 @@ def _flask_login_user(request: Request) -> Any:
 def may_be_identified(environ: Mapping[str, Any]) -> bool:
     """Whether the store itself may have named the shopper, in this browser or in this request."""
     return IDENTITY_COOKIE in environ.get("HTTP_COOKIE", "") or IDENTIFIED in environ
+
+
+def takes_arguments(function: Callable[..., object]) -> bool:
+    """Whether a function has any parameter."""
+    return bool(inspect.signature(function).parameters)
 
 
 @dataclass(slots=True)
@@ -476,7 +488,7 @@ class ConsentFunction:
     def knows_shoppers(self) -> bool:
         """Whether what it answers is about the shopper whom it is given, whoever's the request."""
         reader = self._hooks.consent
-        return reader is not None and bool(inspect.signature(reader).parameters)
+        return reader is not None and takes_arguments(reader)
 
     def is_withdrawn(self, event: OfShopper) -> bool:
         """Whether the shopper of what waits has changed their mind; in the sending thread."""
@@ -515,5 +527,4 @@ class ConsentFunction:
         if reader is None:
             return None
         ask = self._app.ensure_sync(reader)
-        answer: bool | None = ask(shopper) if inspect.signature(reader).parameters else ask()
-        return answer if answer is None else bool(answer)
+        return decision_of(ask(shopper) if takes_arguments(reader) else ask())

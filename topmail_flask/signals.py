@@ -34,6 +34,7 @@ from blinker import NamedSignal, Namespace
 
 from topmail_flask.delivery.kinds import BY_TYPE, KINDS
 from topmail_flask.guard import Guard
+from topmail_flask.model.errors import WrongAnswer
 from topmail_flask.model.events import Event, ProductView
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.shopper import Receipt
@@ -41,6 +42,9 @@ from topmail_flask.model.shopper import Receipt
 if TYPE_CHECKING:
     from flask import Flask
 
+_WRONG_RECEIVER = (
+    "does not take what the signal tells. Write its first line as: def receiver(sender, **extra)"
+)
 _namespace = Namespace()
 product_viewed: NamedSignal = _namespace.signal("topmail-product-viewed")
 view_delivered: NamedSignal = _namespace.signal("topmail-view-delivered")
@@ -59,25 +63,32 @@ def send(signal: NamedSignal, sender: Any, guard: Guard, **values: Any) -> None:
         try:
             result = receiver(sender, **values)
             if inspect.iscoroutine(result):
-                _run_to_its_end(result, sender)
+                run_to_its_end(result, sender)
+        except TypeError as error:
+            is_call = error.__traceback__ is not None and error.__traceback__.tb_next is None
+            guard.report(receiver, WrongAnswer(_WRONG_RECEIVER) if is_call else error)
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
             guard.report(receiver, error)
 
 
-def _run_to_its_end(coroutine: Coroutine[Any, Any, object], sender: Any) -> None:
-    # What a receiver returned tells more than its kind: a lambda, a partial and an object with an
-    # async __call__ return coroutines too.
-    async def finish() -> None:
-        await coroutine
+def run_to_its_end(coroutine: Coroutine[Any, Any, object], sender: Any) -> object:
+    """What an ``async def`` function of the shop returns.
 
-    run: Callable[[Any], Callable[[], None]] = getattr(sender, "ensure_sync", _with_a_loop)
+    What a function returned tells more than its kind: a lambda, a partial and an object with an
+    async ``__call__`` return coroutines too.
+    """
+
+    async def finish() -> object:
+        return await coroutine
+
+    run: Callable[[Any], Callable[[], object]] = getattr(sender, "ensure_sync", _with_a_loop)
     try:
-        run(finish)()
+        return run(finish)()
     finally:
         coroutine.close()  # where nobody could run it: it must not be said to be "never awaited"
 
 
-def _with_a_loop(function: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+def _with_a_loop(function: Callable[[], Coroutine[Any, Any, object]]) -> Callable[[], object]:
     return lambda: asyncio.run(function())
 
 

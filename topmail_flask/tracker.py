@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import time
@@ -38,7 +39,7 @@ from topmail_flask.rules.requests import (
     refused_tracked,
 )
 from topmail_flask.rules.visitors import Visitor
-from topmail_flask.signals import product_viewed, send, view_dropped
+from topmail_flask.signals import product_viewed, run_to_its_end, send, view_dropped
 
 log = logging.getLogger("topmail_flask")
 MANY_UNKNOWN = 100
@@ -284,7 +285,9 @@ class Tracker:
                 return None, Reason.EXCLUDED
             if shopper is not None and self.settings.exclude_staff and visitor.is_staff():
                 return None, Reason.STAFF
-        except InvalidValueError:
+        except InvalidValueError as error:
+            if visitor.called is not None:
+                self._shop.guard.note(visitor.called, f"returned no shopper: {error}")
             return None, Reason.INVALID_SHOPPER
         except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
             self._shop.guard.report(visitor.called or visitor.answers, error)
@@ -346,6 +349,8 @@ class Tracker:
         for hook in self._shop.before_send:
             try:
                 changed = hook(view)
+                if inspect.iscoroutine(changed):
+                    changed = run_to_its_end(changed, self._shop.sender)
             except Exception as error:  # noqa: BLE001  a shop's hook may raise anything
                 self._shop.guard.report(hook, error)
                 return Reason.HOOK_FAILED

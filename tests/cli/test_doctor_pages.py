@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import metadata
 
 import pytest
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, render_template_string, request
 
 from tests.cli.examined import HOME, found, tea_app
 from topmail_flask import product_page
@@ -148,7 +148,25 @@ def test_a_marked_route_without_a_product_is_found(topmail: Sandbox) -> None:
     finding = found(app, "pages")
     assert finding.level == "error"
     assert "No product on 2 of 2 product pages looked at (no_product)" in finding.what
-    assert "flask topmail inspect" in finding.fix
+    assert "hand the mark a function: @product_page(load_product)" in finding.fix
+
+
+@pytest.mark.parametrize("beacon", ["", "{{ topmail_beacon() }}"])
+def test_a_page_out_of_the_store_s_cache_needs_a_beacon(topmail: Sandbox, beacon: str) -> None:
+    app = tea_app(topmail)
+    copies: dict[str, str] = {}
+
+    @product_page("tea")
+    def show(slug: str) -> str:
+        if slug not in copies:
+            tea = {"id": slug, "name": "Green tea", "price": "9.90"}
+            copies[slug] = render_template_string("<h1>{{ tea.name }}</h1>" + beacon, tea=tea)
+        return copies[slug]
+
+    app.view_functions["tea"] = show
+    finding = found(app, "pages")
+    assert finding.level == ("ok" if beacon else "error")
+    assert finding.fix == ("" if beacon else "Put {{ topmail_beacon() }} into its template.")
 
 
 def test_named_pages_are_looked_at_instead(topmail: Sandbox) -> None:

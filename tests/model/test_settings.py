@@ -43,6 +43,12 @@ def test_the_former_way_to_send_from_a_process_names_what_took_its_place() -> No
         Settings.from_config({"TOPMAIL_DELIVERY": "process"})
 
 
+@pytest.mark.parametrize("wrong", ["cart=1", 5, [1], {"cart": "a b"}, {1: "flow"}])
+def test_automations_that_are_none_are_refused_with_an_example(wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match=r'AUTOMATIONS must be .*\{"cart": "<id>"\}'):
+        Settings.from_config({"TOPMAIL_AUTOMATIONS": wrong})
+
+
 def test_other_extensions_keys_are_none_of_our_business() -> None:
     assert Settings.from_config({"MAIL_SERVER": "x", "topmail_x": 1}) == Settings()
 

@@ -404,10 +404,17 @@ def test_a_refusal_in_a_cookie_of_the_store_s_own_is_obeyed(cookie: str, value: 
         ("cookieconsent_preferences_disabled", "analytics"),
         ("__cmpconsent1234", "CPXxRfAPXxRfAAfKABENB-CgAP_AAP_AAAYgAAAAAAAA"),
         # What a banner keeps of itself, and consent to something else.
-        *((f"cookie_consent_{of}", no) for of in ("open", "modal", "asked") for no in ("false", "no")),
+        *(
+            (f"cookie_consent_{of}", no)
+            for of in ("open", "modal", "asked")
+            for no in ("false", "no")
+        ),
         *((f"cookie_consent_{of}", "0") for of in ("step", "count", "timestamp", "expires", "bar")),
         *((f"cookie_consent_{of}", "no") for of in ("lang", "locale", "prompt", "pending")),
-        *((f"cookie_consent_{of}", "off") for of in ("debug", "test", "variant", "dialog", "error")),
+        *(
+            (f"cookie_consent_{of}", "off")
+            for of in ("debug", "test", "variant", "dialog", "error")
+        ),
         ("cookieSettingsOpen", "false"),
         ("age_consent", "0"),
         ("parental_consent", "false"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
@@ -118,6 +119,18 @@ def test_a_user_that_the_store_puts_on_g(name: str, user: object) -> None:
     app = store()
     app.before_request(lambda: setattr(g, name, user))
     assert known_after(app, lambda: "in") == ADDRESS
+
+
+@pytest.mark.parametrize("columns", ["email", "mail, 'x' as keys", "username"])
+def test_a_row_of_a_database_that_the_store_puts_on_g(columns: str) -> None:
+    """As Flask's own tutorial does it."""
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    row = database.execute(f"select ? as {columns}", [ADDRESS]).fetchone()
+    app = store()
+    app.before_request(lambda: setattr(g, "user", row))
+    assert known_after(app, lambda: "in") == ADDRESS
+    database.close()
 
 
 def test_the_user_of_a_request_that_flask_httpauth_has_verified() -> None:

@@ -16,6 +16,7 @@ from topmail_flask.extraction.encodings import in_utf8
 from topmail_flask.extraction.extract import extract
 from topmail_flask.extraction.page_purpose import doubt_about
 from topmail_flask.extraction.shown_price import NOT_SHOWN, price_fault
+from topmail_flask.flask_page import BEACON
 from topmail_flask.model.ledger import Health
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import ID_KINDS
@@ -47,6 +48,10 @@ def pages(store: Store) -> Finding:
     bad = [sample for sample in samples if sample.decision.product is None]
     details = tuple(f"{sample.address}: {_outcome(sample)}" for sample in samples)
     if not bad:
+        copies = [sample for sample in samples if _is_lost_from_cache(store, sample)]
+        if copies:
+            what = f"{copies[0].address} shows no product when it comes from the store's own cache."
+            return error(what, "Put {{ topmail_beacon() }} into its template.", details=details)
         return ok(f"{len(samples)} looked at; each shows a product.", details=details)
     reasons = ", ".join(sorted({str(sample.decision.reason) for sample in bad}))
     looked = count_of(len(samples), "product page")
@@ -54,6 +59,12 @@ def pages(store: Store) -> Finding:
     found = error if len(bad) == len(samples) else warning
     fix = next((sample.fix for sample in bad if sample.fix), "Ask: flask topmail inspect PATH")
     return found(what, fix, details=details)
+
+
+def _is_lost_from_cache(store: Store, sample: Sample) -> bool:
+    """Whether the next visitor gets a copy that does not tell its product, and has no beacon."""
+    again = store.decide(sample.address)
+    return again.product is None and BEACON not in store.get(sample.address).body
 
 
 def prices(store: Store) -> Finding:

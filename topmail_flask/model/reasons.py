@@ -166,7 +166,11 @@ class Reason(StrEnum):
         "A beacon came from another site, too often, or without a token of this store.",
         "All workers need one SECRET_KEY; a proxy must pass on the Host, or set TOPMAIL_SITE_URL.",
     )
-    VETOED = "vetoed", "A before_send function of the shop returned None."
+    VETOED = (
+        "vetoed",
+        "A before_send function of the shop returned None.",
+        "Nothing, if that was meant; else let it return the view: return view.",
+    )
     HOOK_FAILED = (
         "hook_failed",
         "A function of the shop (loader, adapter, consent, before_send) raised an error.",

@@ -263,11 +263,15 @@ def uuid_text(value: Any) -> str:
 
 
 def automations(value: Any) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(value.items() if isinstance(value, Mapping) else value)
-    for name, automation_id in pairs:
+    wrong = 'must be a dictionary of names and ids: {"cart": "<id>"}'
+    try:
+        pairs = dict(value)
+    except (TypeError, ValueError):
+        raise ValueError(wrong) from None
+    for name, automation_id in pairs.items():
         if not isinstance(name, str) or not re.fullmatch(r"[\w-]{1,100}", str(automation_id)):
-            raise ValueError('must be a dictionary of names and ids: {"cart": "<id>"}')
-    return tuple((name, str(automation_id)) for name, automation_id in pairs)
+            raise ValueError(wrong)
+    return tuple((name, str(automation_id)) for name, automation_id in pairs.items())
 
 
 def robot_kinds(value: Any) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from topmail_flask.model.errors import WrongAnswer
 from topmail_flask.model.reasons import Reason
 from topmail_flask.model.settings import Settings
 
@@ -40,6 +41,16 @@ def refused_by_consent(explicit: Consent, signal: bool, settings: Settings) -> R
     if signal:
         return Reason.PRIVACY_SIGNAL
     return Reason.CONSENT if settings.consent == "opt-in" else None
+
+
+def decision_of(answer: object) -> bool | None:
+    """What a consent function of the shop returned. A text is no answer: "no" would pass for True.
+
+    :raises WrongAnswer: it is neither True (or 1, as databases keep it) nor False nor None.
+    """
+    if answer is None or (isinstance(answer, int) and answer in (0, 1)):
+        return None if answer is None else bool(answer)
+    raise WrongAnswer(f"returned {type(answer).__name__}. Return True, False, or None")
 
 
 def privacy_signal(environ: Mapping[str, Any], settings: Settings) -> bool:
@@ -397,7 +408,8 @@ _PLAIN_NO = frozenset(
 )
 _OTHER_CATEGORIES = frozenset(
     """necessary strictlynecessary essential essentials required mandatory technical functional
-    functionality preferences personalization analytics statistics performance measurement""".split()
+    functionality preferences personalization analytics statistics performance
+    measurement""".split()
 )
 _NO = r"[\"']?(?:false|0|no|off|den(?:y|ied)|declined?|reject(?:ed)?|refused?|revoked|withdrawn)\b"
 _OF_MARKETING = r"(?:marketing|campaigns|advert\w{0,20}|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
