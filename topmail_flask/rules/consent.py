@@ -412,7 +412,9 @@ _OTHER_CATEGORIES = frozenset(
     measurement""".split()
 )
 _NO = r"[\"']?(?:false|0|no|off|den(?:y|ied)|declined?|reject(?:ed)?|refused?|revoked|withdrawn)\b"
-_OF_MARKETING = r"(?:marketing|campaigns|advert\w{0,20}|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
+_OF_MARKETING = (
+    r"(?:marketing|campaigns|advert\w{0,20}|adv|ads?|target(?:ing|ed)|track(?:ing|ers?))"
+)
 _REFUSED_MARKETING = re.compile(
     rf"(?<![a-z])(?:allow|cookies?)?[-_]?(?:{_OF_MARKETING}|ad_?(?:storage|user_?data|personali[sz]ation))"
     r"(?:[-_]?cookies?)?[\"']?\s*"
