@@ -127,9 +127,9 @@ class AppState:
             core.reader.note_failure(None, self.track, error)
 
     @guarded(Markup(""))
-    def beacon_tag(self, product: object, **options: Any) -> Markup:
+    def beacon_tag(self, context: Mapping[str, Any], product: object, **options: Any) -> Markup:
         """The beacon's element of the current page, or nothing."""
-        return self.beacon.tag(product, **options)
+        return self.beacon.tag(context, product, **options)
 
     def _finished(self, _app: Flask, response: Response, **_: Any) -> None:
         try:

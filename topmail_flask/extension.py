@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, NoReturn, TypedDict, TypeVar, Unpack
 
 from flask import Flask, has_request_context
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from topmail_flask.app import AppState, state_of
@@ -384,7 +386,9 @@ def _topmail_product(*products: object, **fields: object) -> Markup:
     return Markup("")
 
 
+@pass_context
 def topmail_beacon(
+    context: Context,
     product: object = None,
     *others: object,
     variants: Iterable[object] = (),
@@ -399,4 +403,6 @@ def topmail_beacon(
     if others or unknown or not isinstance(variants, Iterable):
         state.guard.report(topmail_beacon, WrongAnswer(_BEACON_TAKES))
         return Markup("")
-    return state.beacon_tag(product, variants=variants, nonce=nonce, fields=fields)
+    return state.beacon_tag(
+        context.get_all(), product, variants=variants, nonce=nonce, fields=fields
+    )

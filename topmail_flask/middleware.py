@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -47,6 +47,18 @@ class _Callables:
     consent: Callable[[Environ], bool | None] | None
     exclude: Callable[[Environ], object] | None
     product: Callable[[Environ], object] | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            function = getattr(self, field.name)
+            if function is not None:
+                must_take(function, f"TopMailMiddleware({field.name}=…)", "environ")
+
+
+def _check(wsgi_app: object, before_send: object) -> None:
+    must_take(wsgi_app, "TopMailMiddleware(wsgi_app)", "environ", "start_response")
+    if before_send is not None:
+        must_take(before_send, "TopMailMiddleware(before_send=…)", "view")
 
 
 class EnvironShopperSource(Visitor):
@@ -146,21 +158,15 @@ class TopMailMiddleware:
         celery: object = None,
         **settings: Any,
     ) -> None:
-        must_take(wsgi_app, "TopMailMiddleware(wsgi_app)", "environ", "start_response")
+        _check(wsgi_app, before_send)
         reader = consent if callable(consent) else None
-        given = {"shopper": shopper, "consent": reader, "exclude": exclude, "product": product}
-        for name, function in given.items():
-            if function is not None:
-                must_take(function, f"TopMailMiddleware({name}=…)", "environ")
-        if before_send is not None:
-            must_take(before_send, "TopMailMiddleware(before_send=…)", "view")
+        self._callables = _Callables(shopper, reader, exclude, product)
         settings["consent"] = None if reader else consent
         self.settings = Settings.from_config(
             {PREFIX + name.upper(): value for name, value in settings.items()}
         )
         self.wsgi_app = wsgi_app
         self.guard = Guard()
-        self._callables = _Callables(shopper, reader, exclude, product)
         self._objects = ProductReader(self.settings)
         key = self.settings.api_key
         # Without a key nothing is sent: no other process has to come to the same digests.

@@ -208,18 +208,22 @@ class PageReader:
             else:
                 page.visitor.ask_early()
 
-    def product_so_far(self) -> Product | Reason:
-        """The product of a page whose template is at work, or why there is no single one."""
+    def product_so_far(self, context: Mapping[str, Any]) -> Product | Reason:
+        """The product of a page whose template is at work, or why there is no single one.
+
+        :param context: of the template that asks. The page of a request that does not count is not
+            looked at, but a copy of it may be kept for those that do: fetched ahead, or by a cache
+            that a robot fills.
+        """
         page = self.current_page()
-        if page.rendering is not None:  # what it shows is read again when it is done
-            self.note_shown(page, "", page.rendering, is_read=False)
+        rendering = context if page.rendering is None else page.rendering
+        self.note_shown(page, "", rendering, is_read=False)  # it is read again when it is done
         try:
             guess = None if page.marked else self.template_product(page)
             alone = _sure_of(guess) if isinstance(guess, GuessedProduct) else guess
             values = self.named_on(page) if page.marked else [alone]
         finally:
-            if page.rendering is not None:
-                page.shown.pop()
+            page.shown.pop()
         found = [value for value in values if value is not None]
         refusals = [value for value in found if isinstance(value, Reason)]
         different = {

@@ -35,6 +35,38 @@ def test_a_page_is_the_same_for_every_visitor_and_may_be_cached() -> None:
     assert {name for name, _ in known.headers} == bare
 
 
+@pytest.mark.parametrize("is_marked", [False, True])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
+        {"User-Agent": "curl/8.5.0"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_a_page_for_a_request_that_does_not_count_has_its_beacon(
+    headers: dict[str, str], is_marked: bool
+) -> None:
+    """It is shown to a visitor later: what was fetched ahead, or what a robot had a cache keep."""
+    shop = make_shop({"SECRET_KEY": "secret"}, shopper=ADDRESS)
+
+    def show() -> str:
+        layout = "<title>{{ product.name }}</title>{% block main %}{% endblock %}"
+        page = "{% extends layout %}{% block main %}{{ topmail_beacon() }}{% endblock %}"
+        layouts = shop.app.jinja_env.from_string(layout)
+        return render_template_string(page, layout=layouts, product=TEA)
+
+    shop.app.add_url_rule("/tea", "tea", product_page(show) if is_marked else show)
+    state_of(shop.app).beacon = Beacon(state_of(shop.app).core, lambda: 1e9)
+
+    page = shop.get("/tea", headers=headers).text
+
+    assert page == shop.get("/tea", headers={"User-Agent": HUMAN}).text
+    assert Tag.of(page).token
+
+
 def test_the_token_names_the_product_and_nobody() -> None:
     shop = beacon_shop()
 

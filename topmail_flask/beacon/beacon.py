@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Request, Response, request
@@ -133,6 +134,7 @@ class Beacon:
 
     def tag(
         self,
+        context: Mapping[str, Any],
         product: object = None,
         *,
         variants: Iterable[object] = (),
@@ -143,6 +145,7 @@ class Beacon:
 
         It is the same for every visitor: the page may be cached.
 
+        :param context: of the template that it stands in.
         :param product: the product, declared for the server's own view as well. None: what the page
             has declared so far, or its marked route or template variable holds.
         :param variants: those that a visitor can choose on the page: products, objects with an id,
@@ -152,7 +155,11 @@ class Beacon:
         """
         reader = self._core.reader
         page = reader.current_page()
-        shown = reader.product_so_far() if product is None else self._named(page, product, fields)
+        shown = (
+            reader.product_so_far(context)
+            if product is None
+            else self._named(page, product, fields)
+        )
         if isinstance(shown, Reason):
             return self._nothing(f"{shown}: {shown.sentence} {shown.fix}")
         token = self.tokens.of_product(shown)
