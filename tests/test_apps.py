@@ -17,6 +17,7 @@ from flask import Flask, render_template_string
 import topmail_flask
 from tests.shop import TEA, make_shop
 from topmail_flask import ConfigurationError, TopMail, product_viewed
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import ApiKey, Sandbox
 
 ADDRESS = "ann@shop.example"
@@ -33,6 +34,24 @@ def open_files() -> set[tuple[int, int]]:
             told = os.fstat(int(descriptor))
             found.add((told.st_dev, told.st_ino))
     return found
+
+
+def test_a_relative_outbox_is_the_same_for_the_server_and_for_a_command_of_another_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    roots = []
+    for given in (None, "kept/views", "~/views", str(tmp_path / "own")):
+        app = Flask("shop", instance_path=str(tmp_path / "instance"))
+        app.config["TOPMAIL_OUTBOX"] = given
+        TopMail(app)
+        roots.append(core_of(app).outbox_root)
+    assert roots == [
+        tmp_path / "instance" / "topmail",
+        tmp_path / "instance" / "kept" / "views",
+        tmp_path / "home" / "views",
+        tmp_path / "own",
+    ]
 
 
 def test_two_apps_with_one_object_and_two_keys_never_cross(tmp_path: Path) -> None:  # F073, F074

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Flask, render_template_string, request
+from flask import Flask, g, render_template_string, request, session
 
 from tests.test_what_counts import tea_shop
 from topmail_flask import ConfigurationError, ProductView, Shopper, TopMail, product_viewed
+from topmail_flask.core import core_of
 
 
 @pytest.mark.parametrize(
@@ -206,6 +210,38 @@ def test_a_rule_that_raises_for_a_shopper_whom_the_store_names_is_named_too(
     assert shop.app.test_client().post("/quick").text == "shown"
     assert shop.reasons == {"hook_failed": 1}
     assert "is_preview() raised LookupError" in caplog.text
+
+
+@pytest.mark.parametrize("mark", [True, 1])
+@pytest.mark.parametrize("place", ["g", "row", "session", "token", "login"])
+def test_staff_are_left_out_wherever_their_address_was_found(place: str, mark: object) -> None:
+    user = {"email": "ann@shop.example", "is_admin": mark}
+    shop = tea_shop({"SECRET_KEY": "k" * 32, "JWT_SECRET_KEY": "k" * 32})
+    shop.topmail.shopper_loader(lambda: None)
+    core_of(shop.app).hooks.shopper_loader = None
+
+    @shop.app.before_request
+    def log_in() -> None:
+        if place == "g":
+            g.user = user
+        elif place == "row":
+            with closing(sqlite3.connect(":memory:")) as database:
+                database.row_factory = sqlite3.Row
+                query = "select ? as email, ? as is_admin"
+                g.user = database.execute(query, [*user.values()]).fetchone()
+        elif place == "session":
+            session["user"] = user
+        elif place == "token":
+            g._jwt_extended_jwt = user
+            g._jwt_extended_jwt_user = {"loaded_user": SimpleNamespace(**user)}
+        else:
+            g._login_user = SimpleNamespace(**user, is_authenticated=True)
+
+    browser = shop.app.test_client()
+    browser.get("/tea")  # before its session has a cookie
+    browser.get("/tea")
+    assert [shopper for _, shopper in shop.looks if shopper] == []
+    assert "staff" in shop.reasons
 
 
 def test_staff_and_paths_can_be_excluded() -> None:  # F162

@@ -115,8 +115,10 @@ class Core:
     @property
     def outbox_root(self) -> Path | None:
         """Where the directories of this app's files are; None: nothing is kept on disk."""
-        directory = self.settings.outbox or str(Path(self.app.instance_path) / "topmail")
-        return Path(directory) if directory != ":memory:" and HAS_LOCKS else None
+        directory = self.settings.outbox or "topmail"
+        # A relative path is not the working directory's: commands and cron jobs have another.
+        is_kept = directory != ":memory:" and HAS_LOCKS
+        return Path(self.app.instance_path, directory) if is_kept else None
 
     @cached_once
     def delivery(self) -> Delivery:

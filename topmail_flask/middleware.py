@@ -165,8 +165,7 @@ class TopMailMiddleware:
         self.settings = Settings.from_config(
             {PREFIX + name.upper(): value for name, value in settings.items()}
         )
-        self.wsgi_app = wsgi_app
-        self.guard = Guard()
+        self.wsgi_app, self.guard = wsgi_app, Guard()
         self._objects = ProductReader(self.settings)
         key = self.settings.api_key
         # Without a key nothing is sent: no other process has to come to the same digests.

@@ -178,6 +178,24 @@ def is_somebody_logged_in(request: Request) -> bool:
     return _flask_login_user(request) is not None
 
 
+def _opened_session() -> Any:
+    """The request's session, if the page or a function of the shop has looked at it already."""
+    context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  each look through the proxy costs 1 us
+    # Not by flask.session, which notes that it was looked at. Before Flask 3.1.3: without _.
+    known = vars(context)
+    opened = known["_session"] if "_session" in known else known.get("session")
+    return opened if opened is not None and opened.accessed else None
+
+
+def _is_marked(user: object) -> bool:
+    """Whether a user has a mark of staff: True, or 1 as databases keep it."""
+    cls: Any = type(user)
+    if not _may_be_marked(cls) and _STAFF_MARKS.isdisjoint(getattr(user, "__dict__", ())):
+        return False
+    reader = Reader(user)
+    return any(isinstance(mark, int) and mark == 1 for mark in map(reader.get, _STAFF_MARKS))
+
+
 @functools.lru_cache(maxsize=256)
 def _may_be_marked(cls: type) -> bool:
     return any(hasattr(cls, mark) for mark in _STAFF_MARKS) or hasattr(cls, "keys")
@@ -265,11 +283,7 @@ class FlaskShopperSource(Visitor):
         cookie, write the session. Where nobody is known or a function fails, they are asked when
         the response is final.
         """
-        context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  each look through the proxy costs 1 us
-        # Not by flask.session, which notes that it was looked at. Before Flask 3.1.3: without _.
-        known = vars(context)
-        opened = known["_session"] if "_session" in known else known.get("session")
-        if opened is None or not opened.accessed:
+        if _opened_session() is None:
             return
         if "_login_user" not in self._here and hasattr(self._app, "login_manager"):
             return
@@ -359,13 +373,13 @@ class FlaskShopperSource(Visitor):
         """Whether the request's user is one of the shop's own; only what is loaded is asked."""
         here = self._here
         user: Any = here.get("_login_user") or next(filter(None, map(here.get, G_NAMES)), None)
-        cls: Any = type(user)
-        if user is None or (
-            not _may_be_marked(cls) and _STAFF_MARKS.isdisjoint(getattr(user, "__dict__", ()))
-        ):
-            return False
-        reader = Reader(user)
-        return any(reader.get(mark) is True for mark in _STAFF_MARKS)
+        if user is not None:
+            return _is_marked(user)
+        token_user = here.get("_jwt_extended_jwt_user")
+        if token_user:
+            return _is_marked(token_user.get("loaded_user"))
+        opened = _opened_session()
+        return opened is not None and any(_is_marked(opened.get(name)) for name in SESSION_KEYS)
 
     def is_excluded(self) -> bool:
         """Whether the shop wants this request left out."""

@@ -354,6 +354,9 @@ REFUSALS_ELSEWHERE = [
     ("marketing_optout", "true"),
     ("tracking-opt-out", "yes"),
     ("do_not_track", "1"),
+    ("__hs_do_not_track", "yes"),
+    ("__hs_opt_out", "yes"),
+    ("opt_out", "true"),
     ("cookieconsent_preferences_disabled", "analytics,marketing"),
     # Lists of what was allowed, without marketing.
     ("cookie_settings", "necessary,statistics"),
@@ -416,6 +419,11 @@ def test_a_refusal_in_a_cookie_of_the_store_s_own_is_obeyed(cookie: str, value: 
             for of in ("debug", "test", "variant", "dialog", "error")
         ),
         ("cookieSettingsOpen", "false"),
+        ("__hs_opt_out", "no"),
+        ("analytics_opt_out", "1"),
+        ("wp_consent_preferences", "deny"),
+        ("cookielawinfo-checkbox-others", "no"),
+        ("cookieconsent_status_UNCATEGORIZED", "DENY"),
         ("age_consent", "0"),
         ("parental_consent", "false"),
         ("order_tracking", "no"),

@@ -143,7 +143,7 @@ def outbox(value: Any) -> str:
     path = _path(value)
     if not path or "\0" in path:
         raise ValueError('must be a directory, or ":memory:"')
-    return path
+    return os.path.expanduser(path)
 
 
 def _path(value: Any) -> str:
@@ -463,7 +463,7 @@ class Settings:
         None,
         outbox,
         "Directory of the journal and the outbox, on a local disk. Unset: `topmail` in the app's "
-        "instance folder. `:memory:`: nothing is kept on disk.",
+        "instance folder, where a relative path begins, too. `:memory:`: nothing is kept on disk.",
     )
     synchronous: str = setting(
         "NORMAL",

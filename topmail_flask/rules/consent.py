@@ -387,7 +387,8 @@ _KEEPS_CONSENT = re.compile(
 _KEEPS_REFUSAL = re.compile(
     r"(?:consent|cookies?|tracking|marketing|advertising)\w{0,20}?[-_. ]?"
     r"(?:reject|declin|denied|deny|refus|opt[-_. ]?out|disabled)"
-    rf"|(?:reject|decline|deny|refuse)[-_. ]?{_SUBJECT}|do[-_. ]?not[-_. ]?track",
+    rf"|(?:reject|decline|deny|refuse)[-_. ]?{_SUBJECT}|do[-_. ]?not[-_. ]?track"
+    r"|\A(?:__hs_)?opt[-_. ]?out\Z",  # HubSpot's, or the store's own
     re.IGNORECASE,
 )
 _TELLS_OTHER_THINGS = re.compile(
@@ -396,6 +397,8 @@ _TELLS_OTHER_THINGS = re.compile(
     r"|requir|need|region|country|in_eu|terms|[-_]tos|disclaim|newsletter|mail|sms|18|adult"
     r"|com?fort|komfort|social|media|third|addtl|parent|open|modal|dialog|expand|ask|prompt|pending"
     r"|timestamp|expir|lang|locale|variant|debug|error|reload"
+    # Answers about another category: of CookieYes, the WP Consent API, and Osano's version 4.
+    r"|others|wp_consent_pref|uncategor"
     r"|(?<![a-z])(?:age|bar|step|count|test|location)(?![a-z])",
     re.IGNORECASE,
 )
