@@ -144,6 +144,15 @@ def test_no_wrong_call_in_a_template_breaks_its_page(
     assert "an error of topmail_flask itself" not in caplog.text
 
 
+@pytest.mark.parametrize("after", [3600, "1h", 0.5])
+def test_a_wait_that_is_no_timedelta_is_named(after: Any, caplog: pytest.LogCaptureFixture) -> None:
+    shop = tea_shop({"TOPMAIL_AUTOMATIONS": {"cart": "flow-1"}})
+    with shop.app.app_context():
+        shop.topmail.trigger("cart", shopper="ann@shop.example", after=after)
+    assert "a trigger is not sent: after must be a datetime.timedelta" in caplog.text
+    assert shop.reasons == {"invalid_event": 1}
+
+
 def test_what_cannot_be_cancelled_or_moved_is_no_error_of_this_package(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

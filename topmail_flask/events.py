@@ -75,6 +75,8 @@ class Events:
             known = dict(settings.automations)
             if automation not in known:
                 raise InvalidValueError("automation", "has a name that TOPMAIL_AUTOMATIONS lacks")
+            if not isinstance(after, timedelta | None):
+                raise InvalidValueError("after", "must be a datetime.timedelta")
             wait = 0.0 if after is None else after.total_seconds()
             if not 0 <= wait <= settings.max_age / 2:
                 longest = settings.max_age / 2

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.examined import found, tea_app
 from tests.cli.operated import OperatedStore
 from topmail_flask.cli.doctor_store import Finding
+from topmail_flask.core import core_of
 from topmail_flask.sandbox import Sandbox
 
 
@@ -41,6 +42,24 @@ def test_a_place_that_is_not_there_yet_is_made_by_the_first_view_and_not_by_the_
     assert finding.level == "ok"
     assert "made with the first view, ext4" in finding.what
     assert not (tmp_path / "new").exists()
+
+
+def test_a_secret_key_that_is_another_one_at_each_start_is_found(
+    topmail: Sandbox, tmp_path: Path
+) -> None:
+    """The server keeps its views by it, and no command would find them."""
+    proc = mounted(tmp_path, "ext4")
+    config = {"TOPMAIL_OUTBOX": str(tmp_path / "outbox"), "SECRET_KEY": os.urandom(24)}
+    server = tea_app(topmail, config)
+    place = core_of(server).delivery.admins()[0].directory
+    place.mkdir(0o700, parents=True)
+    assert found(server, "outbox", proc=proc).level == "ok"
+    command = tea_app(topmail, config | {"SECRET_KEY": os.urandom(24)})
+    finding = found(command, "outbox", proc=proc)
+    rotated = tea_app(topmail, config | {"TOPMAIL_API_KEY": "tm_test_another0123456"})
+    assert found(rotated, "outbox", proc=proc).level == "ok"
+    assert (finding.level, "views of 1 other SECRET_KEY or" in finding.what) == ("warning", True)
+    assert "one SECRET_KEY that stays (never os.urandom() at the start)" in finding.fix
 
 
 def test_memory_only_is_a_warning(topmail: Sandbox) -> None:

@@ -22,8 +22,13 @@ from topmail_flask.delivery.files import (
     fix_of_open,
     holder,
     prepare,
+    siblings,
 )
 
+_ONE_FOR_ALL = (
+    "Give the server and its commands one SECRET_KEY that stays (never os.urandom() at the start) "
+    "and one TOPMAIL_SITE_URL: by these they find what waits."
+)
 _ELSEWHERE = "Set TOPMAIL_OUTBOX to a directory on a local disk that the store may write to."
 _FLEETING = {
     "tmpfs": "is memory: what waits is lost with the machine's next start.",
@@ -214,8 +219,20 @@ def _safety(store: Store, root: Path, existing: Path, mode: int, free: int) -> F
         return warning(what, "Free some space, or lower TOPMAIL_MAX_BYTES.")
     if kind in _FLEETING and not (_freezes(store) and store.settings.send_before_answer):
         return warning(f"{root} {_FLEETING[kind]}", "Set TOPMAIL_OUTBOX to a directory that stays.")
+    if existing != store.outbox and (others := _of_other_owners(store.outbox)):
+        count = count_of(others, "other SECRET_KEY")
+        what = f"{root} holds views of {count} or TOPMAIL_SITE_URL, and none of this one."
+        return warning(what, _ONE_FOR_ALL)
     made = f"mode {mode:04o}" if existing == store.outbox else "made with the first view"
     return ok(f"{root} ({made}, {kind or 'unknown file system'}, {free // 1024**2} MB free).")
+
+
+def _of_other_owners(directory: Path | None) -> int:
+    """How many outboxes are there of the same app and key."""
+    if directory is None:
+        return 0
+    key = directory.name.partition("-")[2]
+    return sum(each.name.endswith(f"-{key}") for each in siblings(directory))
 
 
 def _unwritable(existing: Path) -> Finding | None:
