@@ -236,24 +236,6 @@ def brand_of(node: Node, lang: str | None, site_name: str = "") -> str:
     return ""
 
 
-def _label(name: str, description: Described, page: StructuredPage) -> tuple[object, str]:
-    """The raw and the normalised value of one of :data:`_LABELS`."""
-    node, lang = description.node, page.shop.lang
-    is_meta = description.source in _METAS
-    raw = node.get("image" if name == "image_url" else name)
-    if name == "name":
-        return raw, description.name
-    if name == "brand":
-        return raw, brand_of(node, lang, page.og.values.get("og:site_name", "") if is_meta else "")
-    if name == "category":  # its own, else that of its offers
-        found = category_of(raw, lang)
-        offers = [] if found else offers_of(node, limit=1)
-        return raw, category_of(offers[0].get("category"), lang) if offers else found
-    if is_meta:
-        raw = [image for image in each(raw) if not _LOGO.search(str(image))]
-    return image_of(raw, page.place)
-
-
 def arguments(
     url: str, view_args: Mapping[str, object] | None, names: tuple[str, ...]
 ) -> frozenset[str]:
@@ -416,29 +398,42 @@ class Assembly:
     def supplement(self, description: Described) -> None:
         """Fill what is missing from a lesser description, which has no id."""
         for name in _LABELS[1:]:
-            raw, value = _label(name, description, self.page)
-            if value:
-                self.put(name, description.source, raw, value)
+            self._put_label(name, description)
         found = self._chosen(description.source, [description.node])
         if found is not None:
             self._put_price(*found)
 
+    def _put_label(self, name: str, description: Described) -> None:
+        """Take one of :data:`_LABELS` from a description that tells it."""
+        node, page = description.node, self.page
+        is_meta = description.source in _METAS
+        raw: object = node.get("image" if name == "image_url" else name)
+        if name == "name":
+            value = description.name
+        elif name == "brand":
+            site_name = page.og.values.get("og:site_name", "") if is_meta else ""
+            value = brand_of(node, page.shop.lang, site_name)
+        elif name == "category":  # its own, else that of its offers
+            value = category_of(raw, page.shop.lang)
+            for offer in [] if value else offers_of(node, limit=1):
+                value = category_of(offer.get("category"), page.shop.lang)
+        else:
+            if is_meta:
+                raw = [image for image in each(raw) if not _LOGO.search(str(image))]
+            raw, value = image_of(raw, page.place)
+        if value:
+            self.put(name, description.source, raw, value)
+
     def _labels(self, entity: Entity, variant: Described | None) -> None:
         described = entity.members if variant is None else [variant, *entity.members]
         for name in _LABELS:
-            for description in described:
-                raw, value = _label(name, description, self.page)
-                # A variant is called and looks otherwise than its group, and a page's title is
-                # not the product's name: only labels of equals are compared.
-                if value and (name not in self.values or (variant is None and name != "name")):
-                    self.put(name, description.source, raw, value)
+            # A variant is called and looks otherwise than its group, and a page's title is
+            # not the product's name: only labels of equals are compared.
+            equals = described if variant is None and name != "name" else ()
             # A group that does not tell a label has that of its first variant that does.
-            for description in entity.variants[:20]:
-                if name in self.values:
-                    break
-                raw, value = _label(name, description, self.page)
-                if value:
-                    self.put(name, description.source, raw, value)
+            for description in (*described, *entity.variants[:20]):
+                if name not in self.values or description in equals:
+                    self._put_label(name, description)
 
     def _price(self, entity: Entity, variant: Described | None) -> None:
         """The price of the best source that has one; zero only where no other has more."""

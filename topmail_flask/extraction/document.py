@@ -120,7 +120,7 @@ class Head:
     @ReadOnce
     def canonical(self) -> str | None:
         """The address of ``<link rel="canonical">``, as it stands there."""
-        for tag in _tags_around(self._markup, b"link", b"canonical"):
+        for tag in _links_with(self._markup, b"canonical"):
             address = tag.get("href", "").strip()
             if address and "canonical" in tag.get("rel", "").lower().split():
                 return address
@@ -163,7 +163,7 @@ class Head:
         """The addresses of this page in other languages, as they stand there."""
         if not self.holds(b"hreflang"):
             return []
-        return list(_addresses(_tags_around(self._markup, b"link", b"hreflang")))
+        return list(_addresses(_links_with(self._markup, b"hreflang")))
 
     def metas(self) -> Iterator[tuple[str, str]]:
         """Key and content of every ``<meta property>`` or ``<meta name>``, in their order."""
@@ -204,12 +204,12 @@ def _tags(markup: bytes, name: bytes, marker: bytes) -> Iterator[dict[str, str]]
         start = following
 
 
-def _tags_around(markup: bytes, name: bytes, marker: bytes) -> Iterator[dict[str, str]]:
-    """The attributes of the tags of this name in which ``marker`` stands."""
+def _links_with(markup: bytes, marker: bytes) -> Iterator[dict[str, str]]:
+    """The attributes of the ``<link>`` tags in which ``marker`` stands."""
     for at in places(markup, marker, _READ_LIMIT):
         start = markup.rfind(b"<", max(0, at - _TAG_LIMIT), at)
-        if start >= 0 and markup[start + 1 : start + 1 + len(name)].lower() == name:
-            yield attributes(markup, start + 1 + len(name))[0]
+        if start >= 0 and markup[start : start + 5].lower() == b"<link":
+            yield attributes(markup, start + 5)[0]
 
 
 def _end_of_head(html: bytes) -> int:
@@ -418,10 +418,10 @@ class Document:
         return [node_text(node) for node in nodes if not is_in(node, ("a",))][:20]
 
 
-def is_in(node: LexborNode, tags: Collection[str], scope: LexborNode | None = None) -> bool:
-    """Whether an element of these is around a node, at the most up to ``scope``."""
+def is_in(node: LexborNode, tags: Collection[str]) -> bool:
+    """Whether an element of these is around a node."""
     around = node.parent
-    while around is not None and (scope is None or around.mem_id != scope.mem_id):
+    while around is not None:
         if around.tag in tags:
             return True
         around = around.parent

@@ -82,9 +82,7 @@ def loaded_only(target: Any, mapper: _Mapper) -> Callable[[str], object]:
             return found
         if not may_compute(target, name, mapper):
             return REFUSED
-        if mapper is not _SQLALCHEMY:
-            return getattr(target, name)
-        with _no_queries(target):
+        with _no_queries(target, mapper):
             return getattr(target, name)
 
     return read
@@ -134,9 +132,7 @@ def printed(value: Any) -> str:
     is_own = not author.startswith("pydantic") and not _is_library(author)
     if not is_own or not may_compute(value, "__str__", mapper):
         return ""
-    if mapper is not _SQLALCHEMY:
-        return str(value)
-    with _no_queries(value):
+    with _no_queries(value, mapper):
         return str(value)
 
 
@@ -251,9 +247,10 @@ def _sqlalchemy_value(target: Any, name: str) -> object:
 
 
 @contextmanager
-def _no_queries(target: Any) -> Iterator[None]:
+def _no_queries(target: Any, mapper: _Mapper | None) -> Iterator[None]:
     """Has SQLAlchemy refuse the queries that reading ``target`` would lead to."""
-    session: Any = target.__dict__["_sa_instance_state"].session
+    is_watched = mapper is _SQLALCHEMY
+    session: Any = target.__dict__["_sa_instance_state"].session if is_watched else None
     event: Any = sys.modules.get("sqlalchemy.event")
     if session is None or event is None:
         yield

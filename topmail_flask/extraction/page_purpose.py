@@ -168,12 +168,11 @@ def _is_only_of(segment: str, words: frozenset[str]) -> bool:
     parts = re.split(r"[-_.]", segment)
     if len(parts) > 1:
         return all(part in _ALL for part in parts) and not words.isdisjoint(parts)
-    for word in words:
-        if segment.startswith(word) and segment[len(word) :] in _GOODS:
-            return True
-        if segment.endswith(word) and segment[: -len(word)] in _GOODS:
-            return True
-    return False
+    return any(
+        (segment.startswith(word) and segment[len(word) :] in _GOODS)
+        or (segment.endswith(word) and segment[: -len(word)] in _GOODS)
+        for word in words
+    )
 
 
 def _parts_of_buying(segment: str) -> list[str]:

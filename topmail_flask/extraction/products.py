@@ -121,7 +121,6 @@ class Described:
     is_hint: bool = False
 
 
-@dataclass(slots=True, eq=False, init=False)
 class Entity:
     """One product: what all sources say of it, and its variants.
 
@@ -131,15 +130,12 @@ class Entity:
     :ivar ids: the identifiers by kind; of two sources' the better one's.
     """
 
-    members: list[Described]
-    variants: list[Described]
-    group: str
-    ids: dict[str, str]
-
     def __init__(
         self, members: list[Described], variants: list[Described] | None = None, group: str = ""
     ) -> None:
-        self.members, self.variants, self.group, self.ids = [], variants or [], group, {}
+        self.members: list[Described] = []
+        self.variants, self.group = variants or [], group
+        self.ids: dict[str, str] = {}
         for member in members:
             self.add(member)
 
@@ -180,7 +176,6 @@ class Describer:
         self.place = place
         self._lang = lang
         self._variants: dict[int, Described] = {}
-        self._offered: dict[int, list[str]] = {}
 
     def describe(self, candidate: Candidate) -> Described:
         """A candidate with its identifiers and addresses."""
@@ -212,17 +207,12 @@ class Describer:
         return known
 
     def _lesser_addresses(self, node: Node) -> list[str]:
-        """Those of its offers, which many candidates may share, and its ``@id``."""
-        offers = node.get("offers")
-        found = self._offered.get(id(offers))
-        if found is None:
-            some = offers_of(node, limit=_ADDRESS_LIMIT)
-            found = [url for offer in some for url in _texts(offer.get("url"))[:1]]
-            self._offered[id(offers)] = found
-        named = node.get("@id")
-        return (
-            [*found, named.partition("#")[0]] if isinstance(named, str) and "/" in named else found
-        )
+        """Those of its offers, and its ``@id``."""
+        offers, named = offers_of(node, limit=_ADDRESS_LIMIT), node.get("@id")
+        found = [url for offer in offers for url in _texts(offer.get("url"))[:1]]
+        if isinstance(named, str) and "/" in named:
+            found.append(named.partition("#")[0])
+        return found
 
 
 def _texts(value: object) -> Sequence[str]:

@@ -15,10 +15,9 @@ from topmail_flask.extraction.addresses import squashed
 from topmail_flask.extraction.document import Document
 from topmail_flask.extraction.schema_org import Node
 
-# And whatever ends in "product": "mystore:product", "https://schema.org/Product".
-_PRODUCT_TYPES = frozenset(["product.item"])
 TITLE_PARTS = re.compile(r"\s+[|–—·•»›:-]+\s+|\s*[|»›]\s*")
-_LAST_WORD = re.compile(r"[.:/#]")
+# "mystore:product", "https://schema.org/Product", and one that is called an item.
+_PRODUCT_TYPE = re.compile(r"(?:.*[.:/#])?product|product\.item", re.DOTALL)
 # The first family with an amount has the price; its currency is never another family's (R18).
 _SALE = "product:sale_price"
 _PRICE_FAMILIES = (_SALE, "product:price", "og:price")
@@ -54,7 +53,7 @@ class OpenGraph:
     @property
     def is_product(self) -> bool:
         """The page calls itself a product, which some themes do on every page (rule R19)."""
-        return self.type in _PRODUCT_TYPES or _LAST_WORD.split(self.type)[-1] == "product"
+        return _PRODUCT_TYPE.fullmatch(self.type) is not None
 
     @property
     def is_listing(self) -> bool:

@@ -109,7 +109,7 @@ class RecordedView(Record):
     @classmethod
     def restored(cls, saved: Mapping[str, Any]) -> Self:
         """Return the view that :meth:`as_json` made ``saved`` of."""
-        flows = tuple(Flow(each["name"], each["skipped"]) for each in saved["flows"])
+        flows = tuple(Flow(**each) for each in saved["flows"])
         return super().restored({**saved, "flows": flows})
 
     def ended_by_purchase(self) -> Self:
