@@ -46,7 +46,9 @@ _PATH_ARGUMENT = re.compile(r"([\w.-]{1,30})=(.*)")
 _DEVELOPMENT = re.compile(
     r"https?://(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1\])(?::\d+)?(?=/|\Z)"
 )
-_EXTENSION = re.compile(r"(?i)\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z")
+EXTENSION = re.compile(r"(?i)\.(?:x?html?|php\d?|aspx?|jspx?|cfm|do)\Z")
+# What tells that an address is that of a picture.
+PICTURE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg|bmp)(?:[?#]|\Z)")
 _LANGUAGE_ROOT = re.compile(r"(?i)/(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:index\.\w{2,5})?")
 _NUMBERED = re.compile(r"(?i)(?:\A|[-_.,/])((?=[a-z]{0,3}\d)[a-z]{0,3}\d{4,})(?=\Z|[-_.,])")
 # Almost every address: nothing in it has to be split with care, or unquoted.
@@ -93,7 +95,7 @@ def address_key(url: str, url_args: tuple[str, ...] = ()) -> Key | None:
 
 def last_segment(path: str) -> str:
     """The last part of a path, without the ending of its file type."""
-    return _EXTENSION.sub("", path.rstrip("/").rpartition("/")[2])
+    return EXTENSION.sub("", path.rstrip("/").rpartition("/")[2])
 
 
 def is_front_page(url: str, url_args: tuple[str, ...] = ()) -> bool:

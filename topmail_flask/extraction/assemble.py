@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from topmail_flask.extraction.addresses import (
+    PICTURE,
     PageLocation,
     address_key,
     id_of,
@@ -71,7 +72,6 @@ _NO_PICTURE = re.compile(
 # Without one of these there is none of them.
 _OF_NO_PICTURE = ("no", "nul", "nan", "undef", "placeholder", "blank", "spacer", "soon")
 _NO_ADDRESS = frozenset(["", "undefined", "null", "none", "false", "nan"])
-_PICTURE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg|bmp)(?:[?#]|\Z)")
 # The picture of the shop, which a theme gives to every page.
 _LOGO = re.compile(
     r"(?i)/(?:[\w.-]*[-_.])?logo(?:[-_.@](?:\d+x?\d*|dark|light|white|black|small|large|big|og|social"
@@ -202,7 +202,7 @@ def image_of(value: object, place: PageLocation) -> tuple[str, str]:
             )
             url = None if is_no_picture else place.absolute(address)
             # The page itself is no picture.
-            if url is not None and (_PICTURE.search(url) or not place.match(url)):
+            if url is not None and (PICTURE.search(url) or not place.match(url)):
                 return raw, url
     return "", ""
 
@@ -211,7 +211,7 @@ def _image_addresses(value: object) -> list[str]:
     """The addresses in one value; an ``@id`` is one if it is that of a picture."""
     if isinstance(value, dict):
         named = value.get("@id")
-        own = named if isinstance(named, str) and _PICTURE.search(named) else None
+        own = named if isinstance(named, str) and PICTURE.search(named) else None
         values = [value.get("contentUrl"), value.get("url"), own, value.get("src")]
         found = [
             address.get("@id") if isinstance(address, dict) else address

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
-from topmail_flask.extraction.addresses import PageLocation, last_segment, squashed
+from topmail_flask.extraction.addresses import EXTENSION, PageLocation, last_segment, squashed
 from topmail_flask.extraction.document import Document, ReadOnce
 from topmail_flask.extraction.offers import offers_of, price_of
 from topmail_flask.extraction.products import Entity
@@ -65,7 +65,6 @@ _LISTINGS = frozenset(
 )
 _PRODUCTS = frozenset(["p", "product", "products"])
 _LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][a-z]{2,4})?\Z")
-_EXTENSION = re.compile(r"\.(?:x?html?|php|aspx?|jsp|do)\Z")
 _SEARCH = re.compile(r"(?:\A|&)(?:q|query|search|search_query|keywords?|s)=[^&]")
 
 
@@ -107,7 +106,7 @@ def _segments(url: str) -> list[str]:
         return []
     segments = [segment for segment in path.split("/") if segment][:20]
     if segments:
-        segments[-1] = _EXTENSION.sub("", segments[-1])
+        segments[-1] = EXTENSION.sub("", segments[-1])
         if len(segments) > 1 and _LANGUAGE.match(segments[0]):
             del segments[0]
     return segments
@@ -488,9 +487,8 @@ class Chooser:
         own = [entity for entity in entities if not entity.is_foreign]
         if len(own) == 1 and self._words.hold(own[0].name):
             return own[0]
-        sources = [{member.source for member in entity.members} for entity in entities]
         best = [
-            entity for entity, named in zip(entities, sources, strict=True) if "json_ld" in named
+            entity for entity in entities if "json_ld" in {each.source for each in entity.members}
         ]
         if len(best) != 1 or best[0].is_foreign or _is_bare(best[0]):
             return None
@@ -502,14 +500,11 @@ class Chooser:
 
 def _is_bare(entity: Entity) -> bool:
     """Nothing but a name and a rating in JSON-LD: plug-ins rate the whole shop that way."""
-    is_sold = entity.has("offers") or entity.has("price")
-    return (
-        entity.has("aggregateRating")
-        and not is_sold
-        and not any(
-            member.source != "json_ld" or member.ids or member.url or member.is_group
-            for member in entity.members
-        )
+    if entity.has("offers") or entity.has("price") or not entity.has("aggregateRating"):
+        return False
+    return not any(
+        member.source != "json_ld" or member.ids or member.url or member.is_group
+        for member in entity.members
     )
 
 

@@ -244,9 +244,8 @@ def machine_amount(value: object, currency: str | None = None) -> Decimal | None
         amount = value
     elif isinstance(value, float):
         amount = Decimal(float.__repr__(value)) if math.isfinite(value) else amount
-    elif isinstance(value, Rational) and not isinstance(
-        value, bool
-    ):  # int, Fraction, and the integers of numpy
+    # int, Fraction, and the integers of numpy.
+    elif isinstance(value, Rational) and not isinstance(value, bool):
         numerator, denominator = int(value.numerator), int(value.denominator)
         if not 0 <= numerator < _LONGEST_INTEGER or denominator >= _LONGEST_INTEGER:
             return None

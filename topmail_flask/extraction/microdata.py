@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from topmail_flask.extraction import json_ld
+from topmail_flask.extraction.addresses import PICTURE
 from topmail_flask.extraction.document import Document, ReadOnce, is_in, node_text, positions
 from topmail_flask.extraction.schema_org import (
     GROUPS,
@@ -33,7 +34,6 @@ _SOURCES = frozenset(["img", "audio", "video", "source", "iframe", "embed", "tra
 _LINKS = frozenset(["a", "link", "area"])
 # Of a link that names one of these the text counts, not where it leads.
 _LABELS = frozenset(["name", "brand", "manufacturer", "category", "sku", "mpn", "price"])
-_IMAGE = re.compile(r"(?i)\.(?:jpe?g|png|webp|gif|avif|svg)(?:[?#]|\Z)")
 _PICTURES = ("src", "data-src", "data-original", "data-lazy-src", "srcset", "data-srcset")
 
 # Its own address, as some shout it, and the vocabulary that was before it.
@@ -308,7 +308,7 @@ def _image(node: LexborNode) -> str | None:
             if value and not value.startswith("data:"):
                 return value
     href = (node.attributes.get("href") or "").strip()
-    if href and (node.tag == "link" or _IMAGE.search(href)):
+    if href and (node.tag == "link" or PICTURE.search(href)):
         return href
     text = node_text(node)
     return text if text.startswith(("https://", "http://", "/")) and " " not in text else None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -134,8 +134,8 @@ class ProductReader:
         if known is not None and known.is_repeated_by(value, shape):
             return known.guess
         reader = RecordingReader(safely_settled(value))
-        where = ShownOn(settings, page_url, view_args)
-        guess = ObjectReader(reader, where, fields).guess(needs_price=needs_price)
+        read = ObjectReader(reader, settings, page_url, view_args, fields)
+        guess = read.guess(needs_price=needs_price)
         if is_lasting and reader.values and reader.is_lasting:
             if len(self._known) >= REMEMBERED:
                 self._known = {}
@@ -143,27 +143,25 @@ class ProductReader:
         return guess
 
 
-class ShownOn(NamedTuple):
-    """Where an object is shown."""
-
-    settings: Settings
-    url: str
-    view_args: Mapping[str, object]
-
-
 class ObjectReader:
     """One object being read."""
 
-    def __init__(self, reader: Reader, page: ShownOn, fields: Mapping[str, object] | None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        settings: Settings,
+        page_url: str,
+        view_args: Mapping[str, object],
+        fields: Mapping[str, object] | None,
+    ) -> None:
         value, cls = reader.target, type(reader.target)
         if issubclass(cls, _SEQUENCES) and not fields and not hasattr(cls, "_fields"):
             raise InvalidValueError("product", "is a sequence: map its places with fields={...}")
         self._reader = reader
         self._fields = fields or {}
         self._mapped = Reader(value, queries=True) if fields else reader
-        self._page = page
-        self._settings = page.settings
-        self._address = unchecked_page_address(page.url, page.settings)
+        self._settings, self._page_url, self._view_args = settings, page_url, view_args
+        self._address = unchecked_page_address(page_url, settings)
         self._names = names_of(value)
         self._rejected: dict[str, str] = {}
         self._pictures: list[str] = []
@@ -172,7 +170,7 @@ class ObjectReader:
         """The product that the object stands for, and what its page may say otherwise."""
         values: dict[str, object] = {"id": self._first("id", _identifier)}
         if values["id"] is None and "id" not in self._fields:
-            values["id"] = _route_identifier(self._page.view_args)
+            values["id"] = _route_identifier(self._view_args)
         values["name"] = self._first("name", text_of)
         for field in ("id", "name"):
             if values[field] is None:
@@ -194,9 +192,8 @@ class ObjectReader:
         product = Product.from_fields(values, self._rejected)
         rejected = tuple(Rejected(what, why) for what, why in self._rejected.items())
         pictures = tuple(dict.fromkeys(self._pictures))[:_FEW]
-        address = names_product(
-            product, self._page.view_args.values(), urlsplit(self._page.url).query
-        )
+        query = urlsplit(self._page_url).query
+        address = names_product(product, self._view_args.values(), query)
         return GuessedProduct(
             product, tuple(prices), pictures, rejected=rejected, is_addressed=address
         )
@@ -365,10 +362,10 @@ class ObjectReader:
         return None if label is None or label.isdecimal() else label
 
     def _own_address(self, value: object) -> str | None:
-        return own_address(value, self._address, self._page.url)
+        return own_address(value, self._address, self._page_url)
 
     def _clean_address(self, values: Mapping[str, object]) -> str:
-        if "?" not in self._page.url:
+        if "?" not in self._page_url:
             return self._address
         slugs = [value for _, value in self._each("slug", "slug", text_of)]
         known = {
@@ -377,7 +374,7 @@ class ObjectReader:
             # By type(): isinstance() would ask the value for its __class__.
             if type(value) in (str, UUID) or (type(value) is int and value < 10**100)
         }
-        return unchecked_page_address(self._page.url, self._settings, known)
+        return unchecked_page_address(self._page_url, self._settings, known)
 
     def _missing(self, field: str) -> IncompleteError:
         """What is wrong with a field that a product needs, and the line that fixes it."""
