@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -144,3 +146,34 @@ def test_after_a_drain_the_directory_is_small_though_the_store_lives(
     until(small, "one megabyte at the most", 30)
     assert all(process.poll() is None for process in processes)
     machine.run("look(999_999); assert delivery.flush(20); assert delivery.stats().balanced")
+
+
+def test_a_store_that_imports_requests_while_the_sender_loads_it_gets_the_whole_of_it() -> None:
+    """A view may do that: half of a package would be an ImportError on its page."""
+    program = """
+import sys, threading, time
+from topmail_flask.delivery import runners
+
+loader = threading.Thread(target=runners._load)
+
+def is_kept_waiting():
+    frame = sys._current_frames().get(loader.ident)
+    return frame is not None and frame.f_code.co_name == "acquire"
+
+def in_the_middle_of_it(frame, event, _):
+    if frame.f_code.co_name == "check_compatibility":
+        sys.setprofile(None)
+        loader.start()
+        end = time.monotonic() + 20
+        while not is_kept_waiting() and time.monotonic() < end:
+            pass
+
+sys.setprofile(in_the_middle_of_it)
+import requests
+requests.get
+loader.join(20)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -44,11 +44,12 @@ NO_THREADS = (
 )
 _THREADS_BY_DEFAULT = (2, 0, 27)
 # Loaded one by one with a pause in between: under gevent the thread is a greenlet, and a store's
-# other requests wait for as long as it loads.
+# other requests wait for as long as it loads. No part of a package comes before the package: Python
+# locks the part first, and a store that imports the package meanwhile would get half of it.
 _LOADED_FIRST = (
     *("email.parser", "http.client", "ssl", "sqlite3", "http.cookiejar", "idna", "certifi"),
     *("importlib.metadata", "brotli", "backports.zstd", "urllib3"),  # which loads all of its own
-    *("charset_normalizer", "requests.utils", "requests.adapters", "requests"),
+    *("charset_normalizer", "requests"),
     *("topmail_flask.delivery.answers", "topmail_flask.delivery.client"),
     *("topmail_flask.delivery.importing", "topmail_flask.delivery.claiming"),
     *("topmail_flask.delivery.repair", "topmail_flask.delivery.outbox"),
