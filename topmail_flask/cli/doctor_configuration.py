@@ -296,7 +296,11 @@ def _user_classes(user_loader: Any) -> list[type]:
     if not classes:
         from flask_login import UserMixin  # noqa: PLC0415  only shops with Flask-Login have it
 
-        classes = UserMixin.__subclasses__()
+        # An annotation of what is imported for the type checker alone has a name at least.
+        said = str(getattr(user_loader, "__annotations__", {}).get("return", ""))
+        of_login = UserMixin.__subclasses__()
+        named = [cls for cls in of_login if re.search(rf"\b{cls.__name__}\b", said)]
+        classes = named or of_login
     return classes
 
 
