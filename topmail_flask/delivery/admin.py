@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from topmail_flask.delivery.claiming import ASK_AGAIN_AFTER, wait_again
-from topmail_flask.delivery.dropping import MOST_AHEAD, Dropped, remove, withdraw
+from topmail_flask.delivery.dropping import MOST_AHEAD, Dropped, Dropping, remove
 from topmail_flask.delivery.entry import IS_OF, Entry
 from topmail_flask.delivery.files import FILE_NAME, LEADER_LOCK, check_files, is_held, prepare
 from topmail_flask.delivery.kinds import BY_NAME
@@ -189,9 +189,9 @@ def mark_forgotten(
 
     :returns: how many views and dead letters were ``removed``, and the entries that waited.
     """
-    dead, dropped = 0, Dropped()
+    dead, drop = 0, Dropping(connection, now)
     for identity, shopper in shoppers.items():
-        withdraw(connection, identity, (now, now), Reason.FORGOTTEN, dropped)
+        drop.withdraw(identity, now, Reason.FORGOTTEN)
         same = [identity] * 3
         dead += connection.execute(f"DELETE FROM dead WHERE {IS_OF}", same).rowcount  # noqa: S608
         contacts = "DELETE FROM contacts WHERE identity = ? OR contact_id = ?"
@@ -200,7 +200,7 @@ def mark_forgotten(
             connection.execute(f"DELETE FROM {table} WHERE {IS_OF}", same)  # noqa: S608
         addresses = "UPDATE moves SET email = '' WHERE successor = ? OR lower(email) = ?"
         connection.execute(addresses, (identity, (shopper.email or "-").casefold()))
-    return Counter(removed=dead + len(dropped)), dropped
+    return Counter(removed=dead + len(drop.dropped)), drop.dropped
 
 
 def tells_of(line: bytes, emails: Collection[str], contact_ids: Collection[str]) -> bool:

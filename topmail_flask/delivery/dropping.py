@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass, field
 
 from topmail_flask.delivery.entry import IS_OF
 from topmail_flask.delivery.kinds import HAPPENS_ONCE, IS_VIEW
@@ -57,65 +58,48 @@ def remove(
     dropped += [(line, reason) for _, line in rows]
 
 
-def drop_waiting(
-    connection: sqlite3.Connection,
-    identity: str,
-    until: tuple[float, float],
-    dropped: Dropped,
-    reason: Reason = Reason.CONSENT_WITHDRAWN,
-) -> None:
-    """Drops what waits for an identity until a time.
+@dataclass(slots=True)
+class Dropping:
+    """What refusals and purchases take out of the outbox, in one transaction.
 
-    :param until: that time, and now.
+    :ivar now: seconds since the epoch.
+    :ivar dropped: what was taken out.
     """
-    query = f"SELECT id, line FROM waiting WHERE {IS_OF} AND {UNTIL}"  # noqa: S608  # our text
-    rows = connection.execute(query, (*[identity] * 3, *until)).fetchall()
-    remove(connection, rows, reason, dropped)
 
+    connection: sqlite3.Connection
+    now: float
+    dropped: Dropped = field(default_factory=list)
 
-def drop_views(
-    connection: sqlite3.Connection, identity: str, until: tuple[float, float], dropped: Dropped
-) -> None:
-    """Drops the views that wait for who has bought since.
+    def waiting(self, identity: str, at: float, reason: Reason) -> None:
+        """Drops what waits for an identity until a time."""
+        query = f"SELECT id, line FROM waiting WHERE {IS_OF} AND {UNTIL}"  # noqa: S608  # our text
+        self._drop(query, (*[identity] * 3, at, self.now), reason)
 
-    :param until: when that was, and now.
-    """
-    query = f"SELECT id, line FROM waiting WHERE identity = ? AND {UNTIL} AND {IS_VIEW}"  # noqa: S608
-    views = connection.execute(query, (identity, *until)).fetchall()
-    remove(connection, views, Reason.PURCHASED, dropped)
+    def views(self, identity: str, at: float) -> None:
+        """Drops the views that wait for who has bought at a time."""
+        query = f"SELECT id, line FROM waiting WHERE identity = ? AND {UNTIL} AND {IS_VIEW}"  # noqa: S608
+        self._drop(query, (identity, at, self.now), Reason.PURCHASED)
 
+    def withdraw(self, identity: str, at: float, reason: Reason) -> None:
+        """Drops what waits for an identity, and what is still on its way from other journals."""
+        self.waiting(identity, at, reason)
+        self.mark("withdrawals", identity, at, reason)
 
-def mark(
-    connection: sqlite3.Connection,
-    table: str,
-    identity: str,
-    until: tuple[float, float],
-    *reason: str,
-) -> bool:
-    """Remembers a purchase or a withdrawal, for what is still on its way; returns whether no later
-    one is known. One of the future is of a clock that was ahead.
+    def mark(self, table: str, identity: str, at: float, *reason: str) -> bool:
+        """Remembers a purchase or a withdrawal, for what is still on its way; returns whether no
+        later one is known. One of the future is of a clock that was ahead.
+        """
+        others = ", reason = excluded.reason" if reason else ""
+        query = (
+            f"INSERT INTO {table} VALUES ({', '.join('?' * (2 + len(reason)))}) ON CONFLICT "  # noqa: S608
+            f"(identity) DO UPDATE SET at = excluded.at{others} WHERE excluded.at > at OR at > ?"
+        )
+        values = identity, at, *reason, self.now + MOST_AHEAD
+        return self.connection.execute(query, values).rowcount > 0
 
-    :param until: when it was, and now.
-    """
-    at, now = until
-    others = ", reason = excluded.reason" if reason else ""
-    query = (
-        f"INSERT INTO {table} VALUES ({', '.join('?' * (2 + len(reason)))}) ON CONFLICT (identity) "  # noqa: S608
-        f"DO UPDATE SET at = excluded.at{others} WHERE excluded.at > at OR at > ?"
-    )
-    return connection.execute(query, (identity, at, *reason, now + MOST_AHEAD)).rowcount > 0
-
-
-def withdraw(
-    connection: sqlite3.Connection,
-    identity: str,
-    until: tuple[float, float],
-    reason: Reason,
-    dropped: Dropped,
-) -> None:
-    """Drops what waits for an identity, and what is still on its way from other journals."""
-    drop_waiting(connection, identity, until, dropped, reason)
-    mark(connection, "withdrawals", identity, until, reason)
+    def _drop(self, query: str, values: tuple[object, ...], reason: Reason) -> None:
+        rows = self.connection.execute(query, values).fetchall()
+        remove(self.connection, rows, reason, self.dropped)
 
 
 def set_times_right(connection: sqlite3.Connection, now: float) -> None:

@@ -8,19 +8,17 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
 from topmail_flask.delivery.dropping import (
     MOST_AHEAD,
     Dropped,
+    Dropping,
     count_dropped,
-    drop_views,
-    drop_waiting,
-    mark,
     reason_of,
     remove,
-    withdraw,
 )
 from topmail_flask.delivery.entry import (
     CONTACT_ID,
@@ -95,12 +93,10 @@ class ImportReport:
 class _Intake:
     """Lines on their way into the table, in one transaction."""
 
-    connection: sqlite3.Connection
+    drop: Dropping
     limits: Limits
-    now: float
     imported: int = 0
     arrived: dict[str, None] = field(default_factory=dict)
-    dropped: Dropped = field(default_factory=list)
     kept_address: list[str] = field(default_factory=list)
     _rows: list[tuple[str, float, str, bytes, bool, float]] = field(default_factory=list)
     _contacts: dict[str, str] = field(default_factory=dict)
@@ -119,7 +115,8 @@ class _Intake:
         rest, moves = [], []
         for header, line in headed:
             if header.kind == "move":
-                moves.append(Entry.from_line(line))
+                with suppress(ValueError):
+                    moves.append(Entry.from_line(line))
             elif header.kind != "view" and self._says_of_others(header):
                 self._take_from_ahead(header, line)
             else:
@@ -131,14 +128,14 @@ class _Intake:
                 self._take(header, line)
         self._insert()
         for reason, amount in self._refused.items():
-            count_dropped(self.connection, reason, amount, accepted=amount)
-        self.connection.executemany(
+            count_dropped(self.drop.connection, reason, amount, accepted=amount)
+        self.drop.connection.executemany(
             "INSERT OR REPLACE INTO repeats VALUES (?, ?, ?)",
             [(repeat, at, key) for repeat, (at, key) in sorted(self._seen.items())],
         )
-        note_moves(self.connection, moves, self.now)
+        note_moves(self.drop.connection, moves, self.drop.now)
         concerned = {header.identity.partition(LATER)[0] for header, _ in headed}
-        carried = carry_over(self.connection, concerned, self.now, self.dropped)
+        carried = carry_over(self.drop, concerned)
         self.arrived |= carried.arrived
         self.kept_address += carried.late
 
@@ -156,25 +153,25 @@ class _Intake:
         names = {header.repeat.rpartition("-")[0] for header in headers} - {""}
         repeats = json.dumps([header.repeat for header in headers] + list(names))
         query = f"SELECT repeat, CAST(at AS REAL), key FROM repeats WHERE repeat {AMONG}"  # noqa: S608
-        for repeat, at, key in self.connection.execute(query, (repeats,)):
+        for repeat, at, key in self.drop.connection.execute(query, (repeats,)):
             self._known[repeat] = at, key
         shoppers = {header.identity.partition(LATER)[0] for header in headers}
         identities = json.dumps(list(shoppers))
         # A mark of a clock that was ahead says nothing about what is looked at now.
-        known = identities, self.now + MOST_AHEAD
+        known = identities, self.drop.now + MOST_AHEAD
         query = (
             f"SELECT identity, CAST(at AS REAL) FROM purchases WHERE identity {AMONG} AND at <= ?"  # noqa: S608
         )
-        self._purchases.update(self.connection.execute(query, known))
+        self._purchases.update(self.drop.connection.execute(query, known))
         query = f"SELECT identity, contact_id FROM contacts WHERE identity {AMONG}"  # noqa: S608
-        for identity, contact_id in self.connection.execute(query, (identities,)):
+        for identity, contact_id in self.drop.connection.execute(query, (identities,)):
             if isinstance(contact_id, str) and CONTACT_ID.fullmatch(contact_id):
                 self._contacts[identity] = contact_id
         query = (
             "SELECT identity, CAST(at AS REAL), reason FROM withdrawals "  # noqa: S608  # our text
             f"WHERE identity {AMONG} AND at <= ?"
         )
-        for identity, at, reason in self.connection.execute(query, known):
+        for identity, at, reason in self.drop.connection.execute(query, known):
             self._withdrawn[identity] = at, reason_of(reason)
 
     def _says_of_others(self, header: EntryHeader) -> bool:
@@ -184,7 +181,7 @@ class _Intake:
         return ends and self._is_ahead(header)
 
     def _is_ahead(self, header: EntryHeader) -> bool:
-        return header.at > self.now + MOST_AHEAD
+        return header.at > self.drop.now + MOST_AHEAD
 
     def _take_from_ahead(self, header: EntryHeader, line: bytes) -> None:
         """A withdrawal or a purchase whose time nobody knows: it is no mark for what comes later
@@ -192,12 +189,12 @@ class _Intake:
         """
         kind, key, at, identity, repeat, _ = header
         if kind == "withdrawal":
-            drop_waiting(self.connection, identity, (self.now, self.now), self.dropped)
+            self.drop.waiting(identity, self.drop.now, Reason.CONSENT_WITHDRAWN)
             self._withdrawn_ahead[identity] = at, Reason.CONSENT_WITHDRAWN
         elif not repeat or self._counts(header, line):
-            drop_views(self.connection, identity, (self.now, self.now), self.dropped)
+            self.drop.views(identity, self.drop.now)
             self._withdrawn_ahead[identity] = at, Reason.PURCHASED
-            self._rows.append((key, self.now, identity, line, True, 0.0))
+            self._rows.append((key, self.drop.now, identity, line, True, 0.0))
 
     def _take(self, header: EntryHeader, line: bytes) -> None:
         kind, key, at, identity, repeat, is_open = header
@@ -207,11 +204,10 @@ class _Intake:
             if ended and at <= ended[0]:
                 self._drop(line, ended[1])
                 return
-            at = self.now
+            at = self.drop.now
         if kind == "withdrawal":
             self._insert()
-            until = at, self.now
-            withdraw(self.connection, identity, until, Reason.CONSENT_WITHDRAWN, self.dropped)
+            self.drop.withdraw(identity, at, Reason.CONSENT_WITHDRAWN)
             if at >= self._withdrawn.get(identity, (at, None))[0]:
                 self._withdrawn[identity] = at, Reason.CONSENT_WITHDRAWN
             return
@@ -228,15 +224,15 @@ class _Intake:
             contact_id = self._contacts.get(identity) if is_open else None
             chosen = with_contact_id(line, contact_id) if contact_id else line
             due = Entry.from_line(line).due if shopper != identity else 0.0
-            due = min(due, self.now + LONGEST_PAUSE)
+            due = min(due, self.drop.now + LONGEST_PAUSE)
             self._rows.append((key, at, identity, chosen, ends_browsing or due > 0, due))
 
     def _end_browsing(self, identity: str, at: float) -> None:
         """Drops the views before a purchase, also those still on their way from other journals."""
         self._insert()
-        drop_views(self.connection, identity, (at, self.now), self.dropped)
+        self.drop.views(identity, at)
         self._purchases[identity] = max(at, self._purchases.get(identity, at))
-        mark(self.connection, "purchases", identity, (at, self.now))
+        self.drop.mark("purchases", identity, at)
 
     def _counts(self, header: EntryHeader, line: bytes) -> bool:
         last = self._seen.get(header.repeat) or self._known.get(header.repeat)
@@ -258,34 +254,34 @@ class _Intake:
 
     def _cancel(self, header: EntryHeader) -> None:
         """Drops what waits under a name, also what is still on its way; it may be said again."""
-        name, at = header.repeat, min(header.at, self.now)
+        name, at = header.repeat, min(header.at, self.drop.now)
         self._insert()
         query = "SELECT id, line, key FROM waiting WHERE key > ? AND key < ? AND at <= ?"
-        found = self.connection.execute(query, (f"{name}-", f"{name}.", at)).fetchall()
+        found = self.drop.connection.execute(query, (f"{name}-", f"{name}.", at)).fetchall()
         rows = [(row_id, line) for row_id, line, _ in found]
-        remove(self.connection, rows, Reason.CANCELLED, self.dropped)
+        remove(self.drop.connection, rows, Reason.CANCELLED, self.drop.dropped)
         for _, _, key in found:
             self._seen.pop(key, None)
             self._known.pop(key, None)
-            self.connection.execute("DELETE FROM repeats WHERE repeat = ?", (key,))
+            self.drop.connection.execute("DELETE FROM repeats WHERE repeat = ?", (key,))
         self._known[name] = self._seen[name] = at, name
 
     def _drop(self, line: bytes, reason: Reason) -> None:
-        self.dropped.append((line, reason))
+        self.drop.dropped.append((line, reason))
         self._refused[reason] += 1
 
     def _insert(self) -> None:
         if not self._rows:
             return
-        before = self.connection.total_changes
-        self.connection.executemany(
+        before = self.drop.connection.total_changes
+        self.drop.connection.executemany(
             "INSERT OR IGNORE INTO waiting (key, at, identity, line, tried, due) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             self._rows,
         )
-        inserted = self.connection.total_changes - before
+        inserted = self.drop.connection.total_changes - before
         self.imported += inserted
-        add(self.connection, {"accepted": inserted})
+        add(self.drop.connection, {"accepted": inserted})
         self.arrived |= dict.fromkeys(identity for _, _, identity, _, _, _ in self._rows)
         self._rows.clear()
 
@@ -297,10 +293,11 @@ def import_lines(
 
     :param now: seconds since the epoch; what claims to be later happened now.
     """
-    intake = _Intake(connection, limits, now)
+    drop = Dropping(connection, now)
+    intake = _Intake(drop, limits)
     intake.take(lines)
-    make_room(connection, limits, intake.dropped)
-    return ImportReport(intake.imported, intake.arrived, intake.dropped, intake.kept_address)
+    make_room(connection, limits, drop.dropped)
+    return ImportReport(intake.imported, intake.arrived, drop.dropped, intake.kept_address)
 
 
 def import_portions(

@@ -13,10 +13,7 @@ from typing import Any
 
 from topmail_flask.delivery.dropping import (
     MOST_AHEAD,
-    Dropped,
-    drop_views,
-    drop_waiting,
-    mark,
+    Dropping,
     reason_of,
     remove,
 )
@@ -50,9 +47,7 @@ def note_moves(connection: sqlite3.Connection, orders: Iterable[Entry], now: flo
             connection.execute("INSERT OR IGNORE INTO moves VALUES (?, ?, ?, ?)", values)
 
 
-def carry_over(
-    connection: sqlite3.Connection, identities: Collection[str] | None, now: float, dropped: Dropped
-) -> Carried:
+def carry_over(drop: Dropping, identities: Collection[str] | None) -> Carried:
     """Has what is kept of shoppers be whose it is by now.
 
     What was sent perhaps keeps its bytes: under its key it counts once.
@@ -60,10 +55,10 @@ def carry_over(
     :param identities: of the shoppers of whom something is new; None: of all.
     """
     if identities is None:
-        identities = {_shopper(name) for (name,) in connection.execute(_KEPT)}
+        identities = {_shopper(name) for (name,) in drop.connection.execute(_KEPT)}
     query = f"SELECT DISTINCT identity FROM moves WHERE identity {AMONG}"  # noqa: S608  # our text
-    carried = Carried(connection, now, dropped)
-    for (identity,) in connection.execute(query, (json.dumps(list(identities)),)).fetchall():
+    carried = Carried(drop)
+    for (identity,) in drop.connection.execute(query, (json.dumps(list(identities)),)).fetchall():
         carried.carry(identity)
     return carried
 
@@ -81,9 +76,7 @@ class Carried:
     :ivar late: keys of what is claimed, or was, and has the former address until it is claimed.
     """
 
-    connection: sqlite3.Connection
-    now: float
-    dropped: Dropped
+    drop: Dropping
     arrived: dict[str, None] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
     _known: dict[str, list[Move]] = field(default_factory=dict)
@@ -95,7 +88,7 @@ class Carried:
             "SELECT id, line, at, COALESCE(moved_at, at), due, attempts = 0 AND "  # noqa: S608
             f"(tried = 0 OR due = 0), attempts = 0 FROM waiting WHERE {IS_OF} ORDER BY at, id"
         )
-        for row in self.connection.execute(query, [identity] * 3).fetchall():
+        for row in self.drop.connection.execute(query, [identity] * 3).fetchall():
             with suppress(ValueError, TypeError):  # what cannot be read is not sent either
                 self._carry_row(identity, row)
         self._carry_refused(identity)
@@ -113,7 +106,7 @@ class Carried:
         if identity not in self._known:
             # A later one is of a clock that was ahead.
             query = "SELECT at, successor, email FROM moves WHERE identity = ? AND at <= ?"
-            found = self.connection.execute(query, (identity, self.now + MOST_AHEAD))
+            found = self.drop.connection.execute(query, (identity, self.drop.now + MOST_AHEAD))
             self._known[identity] = [Move(*row) for row in found]
         return self._known[identity]
 
@@ -125,17 +118,17 @@ class Carried:
             return
         entry, last = Entry.from_line(line), path[-1]
         # A lease ends later, and what memory has given back was sent from there perhaps.
-        is_unsent = is_unsent or entry.due > self.now or 0 < due <= entry.due
+        is_unsent = is_unsent or entry.due > self.drop.now or 0 < due <= entry.due
         is_unsent = is_unsent and (entry.contact_id != "" or entry.renewed > 0)
         if reason := self._why_not(entry, at, path, is_unsent=is_unsent):
-            remove(self.connection, [(row_id, line)], reason, self.dropped)
+            remove(self.drop.connection, [(row_id, line)], reason, self.drop.dropped)
             return
         lane = entry.identity.replace(entry.shopper, last.successor, 1)
         changed = entry.moved(lane, last.email if is_unsent else None)
         is_late = is_untried and not is_unsent
         query = "UPDATE waiting SET identity = ?, line = ?, moved_at = ?, address = ? WHERE id = ?"
         values = lane, changed.to_line(), last.at, last.email if is_late else None, row_id
-        self.connection.execute(query, values)
+        self.drop.connection.execute(query, values)
         self.arrived[lane] = None
         self.late += [entry.key] if is_late else []
 
@@ -143,30 +136,30 @@ class Carried:
         self, entry: Entry, at: float, path: list[Move], *, is_unsent: bool
     ) -> Reason | None:
         """Why it is not sent to who its shopper is by now."""
-        last, late = path[-1], self.now + MOST_AHEAD
+        last, late = path[-1], self.drop.now + MOST_AHEAD
         for move in path:
             query = "SELECT reason FROM withdrawals WHERE identity = ? AND at BETWEEN ? AND ?"
             asked = move.successor, move.at, late
-            for (reason,) in self.connection.execute(query, asked):
+            for (reason,) in self.drop.connection.execute(query, asked):
                 return reason_of(reason)
             if not move.email:  # it was forgotten
                 return Reason.FORGOTTEN
             query = "SELECT 1 FROM purchases WHERE identity = ? AND at BETWEEN ? AND ?"
             asked = move.successor, at, late
-            if entry.kind == "view" and self.connection.execute(query, asked).fetchone():
+            if entry.kind == "view" and self.drop.connection.execute(query, asked).fetchone():
                 return Reason.PURCHASED
         name = entry.repeat.replace(entry.shopper, last.successor)
         if not is_unsent or name == entry.repeat:
             return None
         query = "SELECT key FROM repeats WHERE repeat = ? AND key <> ?"
-        is_known = self.connection.execute(query, (name, entry.key)).fetchone()
+        is_known = self.drop.connection.execute(query, (name, entry.key)).fetchone()
         return BY_NAME[entry.kind].known if is_known else None
 
     def _carry_refused(self, identity: str) -> None:
         """What TopMail refused for an address that it did not know is tried with the new one."""
         query = f"SELECT id, line FROM dead WHERE {IS_OF} AND reason = ? AND {NOT_WITHDRAWN}"  # noqa: S608
         asked = *[identity] * 3, Reason.CONTACT_NOT_FOUND
-        for row_id, line in self.connection.execute(query, asked).fetchall():
+        for row_id, line in self.drop.connection.execute(query, asked).fetchall():
             with suppress(ValueError, TypeError):
                 entry = Entry.from_line(line)
                 if not (path := self.path(identity, entry.at)):
@@ -174,31 +167,31 @@ class Carried:
                 lane = entry.identity.replace(entry.shopper, path[-1].successor, 1)
                 changed = entry.moved(lane, path[-1].email).to_line()
                 query = "UPDATE dead SET identity = ?, line = ? WHERE id = ?"
-                self.connection.execute(query, (lane, changed, row_id))
+                self.drop.connection.execute(query, (lane, changed, row_id))
                 query = "INSERT OR IGNORE INTO unknown_contacts VALUES (?, 0, ?)"
-                self.connection.execute(query, (lane, self.now))
+                self.drop.connection.execute(query, (lane, self.drop.now))
 
     def _carry_names(self, identity: str) -> None:
         """What happened once under a name has happened to who the shopper is by now."""
         query = "SELECT repeat, at, key FROM repeats WHERE repeat GLOB ?"
-        for name, at, key in self.connection.execute(query, (f"*-{identity}",)).fetchall():
+        for name, at, key in self.drop.connection.execute(query, (f"*-{identity}",)).fetchall():
             for move in self.path(identity, at)[-1:]:
                 values = name.replace(identity, move.successor), at, key
-                self.connection.execute("INSERT OR IGNORE INTO repeats VALUES (?, ?, ?)", values)
+                self.drop.connection.execute(
+                    "INSERT OR IGNORE INTO repeats VALUES (?, ?, ?)", values
+                )
 
     def _carry_marks(self, identity: str) -> None:
         """A purchase or a refusal was that of who the shopper is by now."""
         for successor, at in self._marks("SELECT at FROM purchases WHERE identity = ?", identity):
-            until = at, self.now
-            if mark(self.connection, "purchases", successor, until):
-                drop_views(self.connection, successor, until, self.dropped)
+            if self.drop.mark("purchases", successor, at):
+                self.drop.views(successor, at)
         query = "SELECT at, reason FROM withdrawals WHERE identity = ?"
         for successor, at, reason in self._marks(query, identity):
-            until = at, self.now
-            if mark(self.connection, "withdrawals", successor, until, reason):
-                drop_waiting(self.connection, successor, until, self.dropped, reason_of(reason))
+            if self.drop.mark("withdrawals", successor, at, reason):
+                self.drop.waiting(successor, at, reason_of(reason))
 
     def _marks(self, query: str, identity: str) -> Iterator[tuple[Any, ...]]:
-        for at, *reason in self.connection.execute(query, (identity,)).fetchall():
+        for at, *reason in self.drop.connection.execute(query, (identity,)).fetchall():
             for move in self.path(identity, at):
                 yield move.successor, at, *reason

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from topmail_flask.delivery.dropping import remove
+from topmail_flask.delivery.dropping import Dropping, remove
 from topmail_flask.delivery.entry import LATER, Entry
 from topmail_flask.delivery.kinds import IS_VIEW
 from topmail_flask.delivery.moves import carry_over
@@ -65,7 +65,7 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
     else:
         _balance(source, target, found, new)
     _drop_ended(target)
-    carry_over(target, None, time.time(), [])
+    carry_over(Dropping(target, time.time()), None)
 
 
 def _set_right(copy: sqlite3.Connection, source: sqlite3.Connection) -> None:
