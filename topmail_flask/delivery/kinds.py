@@ -103,7 +103,6 @@ KINDS = (
 BY_NAME = {kind.name: kind for kind in KINDS}
 BY_TYPE = {kind.value: kind for kind in KINDS}
 IS_VIEW = " AND ".join(f"key NOT GLOB '{kind.prefix}*'" for kind in KINDS if kind.prefix)
-ENDS_BROWSING = " OR ".join(f"key GLOB '{kind.prefix}*'" for kind in KINDS if kind.ends_browsing)
 HAPPENS_ONCE = " OR ".join(
     f"key GLOB '{kind.prefix}*'" for kind in KINDS if kind.known is Reason.KNOWN_NAME
 )

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from topmail_flask.delivery.dropping import Dropping, remove
-from topmail_flask.delivery.entry import LATER, Entry
-from topmail_flask.delivery.kinds import IS_VIEW
+from topmail_flask.delivery.dropping import Dropping, reason_of
+from topmail_flask.delivery.entry import Entry
 from topmail_flask.delivery.moves import carry_over
 from topmail_flask.delivery.receivers import logger
 from topmail_flask.delivery.schema import ENDS, add, name_outbox, note, notes
@@ -34,14 +33,6 @@ _COPIED = {
     "moves": ("identity", "at", "successor", "email"),
 }
 _OF_ONE_WORKSPACE = ("contacts", "unknown_contacts")
-_OF_WHOM = f"substr(waiting.identity, 1, instr(waiting.identity || '{LATER}', '{LATER}') - 1)"
-_TOO_LATE = "waiting.at <= known.at AND known.at <= CAST(strftime('%s', 'now') AS REAL)"
-_ENDED = {
-    Reason.CONSENT_WITHDRAWN: "SELECT id, line FROM waiting JOIN withdrawals AS known "  # noqa: S608
-    f"ON known.identity = {_OF_WHOM} AND {_TOO_LATE}",
-    Reason.PURCHASED: "SELECT id, line FROM waiting JOIN purchases AS known "  # noqa: S608
-    f"ON known.identity = waiting.identity AND {_TOO_LATE} WHERE {IS_VIEW}",
-}
 
 
 def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: bool) -> None:
@@ -64,8 +55,9 @@ def absorb(source: sqlite3.Connection, target: sqlite3.Connection, *, same_key: 
         _balance_twin(source, target)
     else:
         _balance(source, target, found, new)
-    _drop_ended(target)
-    carry_over(Dropping(target, time.time()), None)
+    drop = Dropping(target, time.time())
+    _drop_ended(drop)
+    carry_over(drop, None)
 
 
 def _set_right(copy: sqlite3.Connection, source: sqlite3.Connection) -> None:
@@ -105,11 +97,14 @@ def _take_rest(source: sqlite3.Connection, target: sqlite3.Connection, *, same_k
             _insert(target, "notes", {"name": row["name"], "value": row["value"]})
 
 
-def _drop_ended(connection: sqlite3.Connection) -> None:
+def _drop_ended(drop: Dropping) -> None:
     """Drops what waited here while its shopper withdrew consent, or bought, there."""
-    for reason, query in _ENDED.items():
-        rows = connection.execute(query).fetchall()
-        remove(connection, rows, reason, [])
+    withdrawn = "SELECT identity, at, reason FROM withdrawals WHERE at <= ?"
+    for identity, at, reason in drop.connection.execute(withdrawn, (drop.now,)).fetchall():
+        drop.waiting(identity, at, reason_of(reason))
+    bought = "SELECT identity, at FROM purchases WHERE at <= ?"
+    for identity, at in drop.connection.execute(bought, (drop.now,)).fetchall():
+        drop.views(identity, at)
 
 
 @contextmanager
