@@ -197,7 +197,7 @@ def names_in(context: Mapping[str, Any], wanted: str | None, products: list[str]
         fix = f'@product_page("{products[0]}"): name the variable that is.'
     else:
         mark, setting = f'@product_page("{products[0]}")', f'["{products[0]}"]'
-        fix = f"{mark} on the view, or TOPMAIL_TEMPLATE_VARIABLES = {setting}."
+        fix = f"{mark} right below the view's route, or TOPMAIL_TEMPLATE_VARIABLES = {setting}."
     return Rejected("template", f"has no {named}; it was given: {listed}", fix)
 
 

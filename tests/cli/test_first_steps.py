@@ -223,7 +223,7 @@ def test_a_product_under_an_unknown_name_is_an_error_with_the_line_to_write(
     app.view_functions["tea"] = mug
     level, text = told(app, status=1)["pages"]
     assert level == "error"
-    assert '-> @product_page("mug") on the view, or TOPMAIL_TEMPLATE_VARIABLES = ["mug"]' in text
+    assert '-> @product_page("mug") right below the view\'s route, or TOPMAIL_TEMPLATE' in text
 
 
 def test_a_product_of_a_very_small_store_has_a_page_without_a_value_in_its_address(
@@ -237,7 +237,7 @@ def test_a_product_of_a_very_small_store_has_a_page_without_a_value_in_its_addre
     level, text = told(app, status=1)["pages"]
     assert level == "error"
     assert "No product on 1 of 1 product page looked at" in text
-    assert '-> @product_page("mug") on the view' in text
+    assert '-> @product_page("mug") right below the view\'s route' in text
 
 
 TEA = {"id": 7, "name": "Green tea", "price": "9.90"}
