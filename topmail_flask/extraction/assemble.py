@@ -308,13 +308,9 @@ def _of_offers(entity: Entity, describer: Describer) -> list[Described]:
     for member in entity.members:
         offers = [offer for offer in offers_of(member.node, every=True) if "sku" in offer]
         if len({scalar_text(offer["sku"]) for offer in offers}) > 1:
+            named = ("sku", "url", "gtin", "gtin13")
             nodes = [
-                {
-                    **{name: offer.get(name) for name in ("sku", "url")},
-                    "gtin": offer.get("gtin13") or offer.get("gtin"),
-                    "offers": offer,
-                }
-                for offer in offers
+                {**{name: offer.get(name) for name in named}, "offers": offer} for offer in offers
             ]
             return [describer.describe(Candidate(member.source, node)) for node in nodes]
     return []

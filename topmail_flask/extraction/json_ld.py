@@ -346,7 +346,7 @@ def _unwrapped(text: str) -> str:
 def _several(text: str) -> list[Any]:
     documents: list[Any] = []
     start = 0
-    while start < len(text):
+    while start < len(text) and len(documents) < DOCUMENT_LIMIT:
         try:
             document, start = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):
@@ -354,6 +354,4 @@ def _several(text: str) -> list[Any]:
         documents.append(document)
         between = _BETWEEN.match(text, start)
         start = between.end() if between else start
-        if len(documents) == DOCUMENT_LIMIT:
-            break
     return documents if len(documents) > 1 else []

@@ -11,6 +11,7 @@ import functools
 import html as html_entities
 import re
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from topmail_flask.extraction.currencies import machine_amount
@@ -210,9 +211,7 @@ def is_edit_form(page: bytes, guess: GuessedProduct) -> bool:
         return False
     name = guess.product.name.casefold()
     amounts = {price.amount for price in guess.prices}
-    for count, form in enumerate(_FORM.finditer(page)):
-        if count == _MOST_FORMS:
-            break
+    for form in islice(_FORM.finditer(page), _MOST_FORMS):
         has_name = has_price = False
         for field, value in _editable_fields(form[1]):
             if value.strip().casefold() == name and _NAME_FIELD.search(field):

@@ -37,13 +37,10 @@ def identifiers(node: Node) -> dict[str, str]:
     A manufacturer's part number identifies a product together with its brand, so it counts only
     where there is one. Placeholders such as ``N/A`` or a GTIN of zeros are none.
     """
-    found: dict[str, str] = {}
-    for key in ("productID", "productId"):
-        text = _SCHEME.sub("", identifier_of(node[key]), count=1) if key in node else ""
-        if text:
-            found.setdefault("productID", text)
-    own = {kind: identifier_of(node[kind]) for kind in ("retailer_id", "sku") if kind in node}
-    found |= {kind: text for kind, text in own.items() if text}
+    own = {kind: identifier_of(node[kind]) for kind in _SHOP_IDS if kind in node}
+    if "productID" in own:
+        own["productID"] = _SCHEME.sub("", own["productID"], count=1)
+    found = {kind: text for kind, text in own.items() if text}
     codes = (_digits(identifier_of(node[key])) for key in _GTINS if key in node)
     code = next(filter(None, codes), "")
     if code:

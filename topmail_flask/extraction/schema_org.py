@@ -87,23 +87,14 @@ def short_type(name: str) -> str:
     return name[max(name.rfind("/"), name.rfind(":"), name.rfind("#")) + 1 :]
 
 
-def each(value: object) -> Iterator[Any]:
+def each(value: object, depth: int = 1) -> Iterator[Any]:
     """The values of a property, whether it holds one or a list, lists of lists included."""
-    if not isinstance(value, list):
-        if value is not None:
-            yield value
-        return
-    waiting = [iter(value)]
-    while waiting:
-        for item in waiting[-1]:
-            if isinstance(item, list):
-                if len(waiting) < DEPTH_LIMIT:
-                    waiting.append(iter(item))
-                    break
-            elif item is not None:
+    for item in value if isinstance(value, list) else (value,):
+        if not isinstance(item, list):
+            if item is not None:
                 yield item
-        else:
-            waiting.pop()
+        elif depth < DEPTH_LIMIT:
+            yield from each(item, depth + 1)
 
 
 def is_placeholder(text: str) -> bool:
@@ -149,12 +140,13 @@ def text_of(value: object, lang: str | None = None) -> str:
         if isinstance(text_or_value, dict):
             said, language = text_or_value.get("@value"), text_or_value.get("@language")
         text = plain(said) if isinstance(said, str) else ""
-        if text and (lang is None or not isinstance(language, str)):
+        if not text:
+            continue
+        if lang is None or not isinstance(language, str):
             return first or text
-        if text and isinstance(language, str) and lang is not None:
-            if language[:2].lower() == lang[:2].lower():
-                return text
-            first = first or text
+        if language[:2].lower() == lang[:2].lower():
+            return text
+        first = first or text
     return first
 
 

@@ -512,13 +512,11 @@ _OF_NEXT = re.compile(rf"\A\s*{BLOCK}[\s{BLOCK}]*[^{_NO_SIGN}{BLOCK}]{{1,{LONGES
 
 def _sign_beside(before: str, after: str) -> str | None:
     """The currency's sign or code beside a number, behind it or before it."""
-    found = _START_SIGN.match(after)
-    if found:
-        sign = _as_sign(found[1])
-        if sign:
-            return sign
-    found = _END_SIGN.search(before[-LONGEST_SIGN - 8 :])
-    return _as_sign(found[1]) if found else None
+    behind = _START_SIGN.match(after)
+    sign = _as_sign(behind[1]) if behind else None
+    if sign is None and (found := _END_SIGN.search(before[-LONGEST_SIGN - 8 :])):
+        return _as_sign(found[1])
+    return sign
 
 
 def _as_sign(text: str) -> str | None:

@@ -302,10 +302,8 @@ class Workspace:
         """Replace everything by what an earlier run saved, then add contacts that are missing."""
         with self.changed:
             self._forget_calls()
-            contacts = [
-                Contact(**{**each, "lists": (*each["lists"],)}) for each in state["contacts"]
-            ]
-            self.contacts = {each.id: each for each in contacts}
+            contacts = [{**each, "lists": tuple(each["lists"])} for each in state["contacts"]]
+            self.contacts = {each["id"]: Contact(**each) for each in contacts}
             for each in state.get("automations", ()):
                 self.automations.setdefault(each["id"], Automation(**each))
             self.views = {each["id"]: RecordedView.restored(each) for each in state["views"]}
