@@ -30,8 +30,14 @@ ITEM_LIMIT = 500
 PROPERTY_LIMIT = 5_000
 _NESTING_LIMIT = 16
 _PARENT_LIMIT = 64
-_SOURCES = frozenset(["img", "audio", "video", "source", "iframe", "embed", "track"])
-_LINKS = frozenset(["a", "link", "area"])
+# The attribute that holds an element's value, where it is not the text.
+_VALUES = {
+    **dict.fromkeys("img audio video source iframe embed track".split(), "src"),
+    **dict.fromkeys("a link area".split(), "href"),
+    **dict.fromkeys(("data", "meter"), "value"),
+    "object": "data",
+    "time": "datetime",
+}
 # Of a link that names one of these the text counts, not where it leads.
 _LABELS = frozenset(["name", "brand", "manufacturer", "category", "sku", "mpn", "price"])
 _PICTURES = ("src", "data-src", "data-original", "data-lazy-src", "srcset", "data-srcset")
@@ -222,16 +228,9 @@ class ItemReader:
         tag = node.tag or ""
         if tag == "img" and names[0] in _LABELS:
             return (attributes.get("alt") or "").strip()
-        for tags, attribute in (
-            (_SOURCES, "src"),
-            (_LINKS, "href"),
-            (("object",), "data"),
-            (("data", "meter"), "value"),
-            (("time",), "datetime"),
-        ):
-            value = attributes.get(attribute)
-            if tag in tags and value and not (tag == "a" and names[0] in _LABELS):
-                return value.strip()
+        value = attributes.get(_VALUES.get(tag, ""))
+        if value and not (tag == "a" and names[0] in _LABELS):
+            return value.strip()
         return DisplayText(node_text(node, is_price="rice" in names[0]))
 
     def _names(self, node: LexborNode) -> str:

@@ -192,14 +192,8 @@ def _decimal_sign(lang: str) -> str:
 def _numbers(text: str) -> list[_Number]:
     text = _SPLIT_DOLLAR.sub(r"\1$", _SPLIT_NUMBER.sub("", _with_point(text)))
     matches = list(islice(_NUMBER.finditer(text), _MOST_NUMBERS))
-    gaps = [
-        text[start:end]
-        for start, end in zip(
-            (0, *(match.end() for match in matches)),
-            (*(match.start() for match in matches), len(text)),
-            strict=True,
-        )
-    ]
+    spans = [(0, 0), *(match.span() for match in matches), (len(text), len(text))]
+    gaps = [text[end:start] for (_, end), (start, _) in pairwise(spans)]
     behind = _signs_follow([match.group() for match in matches], gaps)
     tax_first = _TAX_FIRST.search(gaps[0])  # the words on tax stand before the prices
     numbers: list[_Number] = []

@@ -111,11 +111,10 @@ class Operation:
 def track_product_view(workspace: Workspace, call: Call) -> Outcome:
     """``POST /track/product-view``."""
     call.check(_VIEW, "product_id", "product_name", "product_url")
-    contact = _contact_named(workspace, call.body)
-    view = workspace.record_view(contact, call.body, call.request)
+    view = workspace.record_view(_record_fields(workspace, call), call.request)
     shown = {
         "id": view.id,
-        "contact_id": contact.id,
+        "contact_id": view.contact_id,
         "product_id": call.body["product_id"],
         "product_name": call.body["product_name"],
         "viewed_at": timestamp(view.time),

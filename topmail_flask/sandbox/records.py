@@ -12,6 +12,10 @@ from werkzeug.datastructures import Headers
 from topmail_flask.sandbox.contract import ApiResponse, Json
 
 _SECRET_HEADERS = {"authorization", "x-api-key", "proxy-authorization", "cookie"}
+_AS_THEY_ARE = (
+    *("number", "time", "method", "path", "query", "status", "fault", "replayed", "replay_of"),
+    "idempotency_key",
+)
 
 
 def timestamp(seconds: float) -> str:
@@ -208,19 +212,10 @@ class ReceivedRequest:
         """Return the call and its response, without the API key."""
         sent = self.response
         return {
-            "number": self.number,
-            "time": self.time,
+            **{name: getattr(self, name) for name in _AS_THEY_ARE},
             "received_at": timestamp(self.time),
-            "method": self.method,
-            "path": self.path,
-            "query": self.query,
             "headers": self.shown_headers,
-            "status": self.status,
             "error": dict(self.error) if self.error else None,
-            "fault": self.fault,
-            "replayed": self.replayed,
-            "replay_of": self.replay_of,
-            "idempotency_key": self.idempotency_key,
             "body": self.body.decode("utf-8", "replace"),
             "response": sent
             and {"headers": sent.headers, "body": sent.body.decode("utf-8", "replace")},

@@ -196,22 +196,17 @@ class Workspace:
                 self.counters["replays"] += request.replayed
                 self.note("call", request.number)
 
-    def record_view(self, contact: Contact, body: Json, request: ReceivedRequest) -> RecordedView:
-        """Record an accepted product view."""
+    def record_view(self, fields: Json, request: ReceivedRequest) -> RecordedView:
+        """Record an accepted product view; ``fields`` are those of every record."""
         with self.changed:
-            now = self.clock()
+            contact, now, body = self.contacts[fields["contact_id"]], fields["time"], fields["body"]
             seen = (contact.id, body["product_id"], body.get("variant_id", ""))
             earlier_id, earlier_time = self._last_seen.get(seen, (None, 0.0))
             first, attempts = self._attempts.get(request.idempotency_key or "", (now, 1))
             view = RecordedView(
-                id=str(uuid.uuid4()),
-                number=request.number,
-                time=now,
+                **fields,
                 first_attempt=first,
                 earlier_attempts=attempts - 1,
-                contact_id=contact.id,
-                email=contact.email,
-                body=body,
                 idempotency_key=request.idempotency_key,
                 flows=triggered_flows(contact, body),
                 duplicate_of=earlier_id if now - earlier_time < _DUPLICATE_WITHIN else None,
