@@ -213,8 +213,7 @@ class Words:
 
     def have_own_subject(self, name: str) -> bool:
         """Whether the first headings there are say what the page is about."""
-        lines = self.headings or list(map(_line, self._document.subheadings("h2, h3")))
-        return any(self._tells(line, name) for line in lines)
+        return any(self._tells(line, name) for line in self.headings or self.subheadings)
 
     def are_about_another(self, entity: Entity, path: str) -> bool:
         """Whether a heading tells something, and no word of the product stands anywhere."""

@@ -23,13 +23,8 @@ BYTES_LIMIT = 512 * 1024
 _START_TAG = 4_096
 _USUAL_START = b'<script type="a'
 _USUAL_TAG = b'<script type="application/ld+json">'
-_HIDING = (
-    (b"<!--", b"-->"),
-    (b"<script", b"</script"),
-    (b"<noscript", b"</noscript"),
-    (b"<template", b"</template"),
-    (b"<textarea", b"</textarea"),
-)
+_TAGS = (b"script", b"noscript", b"template", b"textarea")
+_HIDING = ((b"<!--", b"-->"), *((b"<" + tag, b"</" + tag) for tag in _TAGS))
 _USUAL_TYPE = b"pplication/ld+json"
 # Some templates write "&#43;" for the plus, and "&#x2F;" for the slash.
 _SPELLED = re.compile(rb"(?i)pplication(?:/|&#x2f;|&#47;|&sol;)ld(?:\+|&#43;|&#x2b;|&plus;)json")

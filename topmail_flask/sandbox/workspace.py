@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from topmail_flask.sandbox.contract import ApiError, ApiResponse, Json, invalid
 from topmail_flask.sandbox.records import (
@@ -31,7 +31,6 @@ _CHANGES = 5_000
 _KEY_LIMIT = 255
 _REMEMBERED = 100_000
 _SAVE_EVERY = 0.5
-_Key = TypeVar("_Key")
 
 Change = tuple[int, str, Any]
 """(running number, what changed, its id): a ``contact``, a ``call`` by number, ``faults``, …"""
@@ -76,8 +75,6 @@ class RememberedResponses:
         self, scope: str, request: ReceivedRequest, response: ApiResponse, record: Record | None
     ) -> None:
         """Remember the response to a call."""
-        if len(self._responses) >= _REMEMBERED:
-            del self._responses[next(iter(self._responses))]
         self._responses[f"{scope} {request.idempotency_key}"] = RememberedResponse(
             _fingerprint(request),
             response.status,
@@ -85,6 +82,7 @@ class RememberedResponses:
             record.id if isinstance(record, RecordedView) else None,
             request.number,
         )
+        _trim(self._responses, _REMEMBERED)
 
     def as_json(self) -> Json:
         """Return what :meth:`restore` takes."""
@@ -176,13 +174,13 @@ class Workspace:
             self._number += 1
             request = replace(request, number=self._number)
             self.requests[request.number] = request
-            self._trim(self.requests)
+            _trim(self.requests, self._keep)
             self.counters["requests"] += 1
             key = request.idempotency_key
             if key is not None:
                 first, attempts = self._attempts.get(key, (request.time, 0))
                 self._attempts[key] = (first, attempts + 1)
-                self._trim(self._attempts)
+                _trim(self._attempts, self._keep)
             self.note("call", request.number)
             return request
 
@@ -212,7 +210,7 @@ class Workspace:
                 duplicate_of=earlier_id if now - earlier_time < _DUPLICATE_WITHIN else None,
             )
             self._last_seen[seen] = (view.id, now)
-            self._trim(self._last_seen)
+            _trim(self._last_seen, self._keep)
             self.counters["duplicates"] += view.duplicate_of is not None
             self._keep_record(self.views, view, "views")
             return view
@@ -323,9 +321,8 @@ class Workspace:
     def _keep_record(self, kind: dict[str, Any], record: Record, counter: str) -> None:
         kind[record.id] = record
         self._ids[record.number] = record.id
-        self._trim(kind)
-        while len(self._ids) > 3 * self._keep:
-            del self._ids[next(iter(self._ids))]
+        _trim(kind, self._keep)
+        _trim(self._ids, 3 * self._keep)
         self.counters[counter] += 1
         self.note("call", record.number)
 
@@ -335,9 +332,11 @@ class Workspace:
             if self.find_contact(email) is None:
                 self.add_contact(email)
 
-    def _trim(self, records: dict[_Key, Any]) -> None:
-        while len(records) > self._keep:
-            del records[next(iter(records))]
+
+def _trim(records: dict[Any, Any], limit: int) -> None:
+    """Forget the oldest beyond the limit."""
+    while len(records) > limit:
+        del records[next(iter(records))]
 
 
 class StateFile:
