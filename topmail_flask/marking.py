@@ -57,7 +57,8 @@ def product_page(
         (those that it names; also ``response``, the final answer, if it names that) and returns
         the product: a :class:`~topmail_flask.Product`, a mapping, or an object with ``id`` and
         ``name``. The callable suits cached views, whose template does not run, and JSON
-        endpoints. It runs inside the request, after the view.
+        endpoints. It runs inside the request, after the view, and is no ``async def``: that is
+        taken for a view.
     :param fields: for odd objects: maps a field of :class:`~topmail_flask.Product` to an attribute
         or key, an index, a dotted path, or a callable that takes the object.
     """
