@@ -369,8 +369,7 @@ def _is_shown(
     text_before = html_entities.unescape(text_of(whole_before))
     text_after = text_of(whole_tags(after))
     is_other = _is_other_money(text_before, text_after, after.partition("<")[0], price)
-    start, stop = _around(page, at, end)
-    if is_other or _is_beside_lower(_read(page[start:at]), _read(page[end:stop]), price):
+    if is_other or _is_beside_lower(page, at, end, price):
         return False
     text_after = _RANGE_END.sub("", _OF_NEXT.sub(BLOCK, text_after))
     for space in (" ", ""):  # what stands before may be a heading
@@ -423,12 +422,22 @@ def _money_in(currency: str) -> re.Pattern[str]:
     )
 
 
-def _is_beside_lower(before: str, behind: str, price: ShopPrice) -> bool:
+@lru_cache(maxsize=64)
+def _signs_of(currency: str) -> re.Pattern[str]:
+    return re.compile(rf"{_ANY_SIGN}|{currency}|&(?:euro|pound|yen|#)")
+
+
+def _is_beside_lower(page: bytes, at: int, end: int, price: ShopPrice) -> bool:
     """Whether the next price on one side is lower: this one is what the product cost before.
 
     Between them is no other number, as of the pieces that one has to buy for it, and no word but
     one for today: what a size, a subscription or another product costs is a price of its own.
     """
+    start, stop = _around(page, at, end)
+    markup = page[start:stop].decode("utf-8", "replace")
+    if len(_signs_of(price.currency).findall(markup)) < 2:  # only its own
+        return False
+    before, behind = _read(page[start:at]), _read(page[end:stop])
     money = _money_in(price.currency)
     is_said = FORMER.search(before.rpartition(BLOCK)[2][-60:]) or FORMER.search(before[-60:])
     for neighbours in (_moneys_behind(behind, money), _moneys_before(before, money)):
