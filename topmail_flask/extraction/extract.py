@@ -174,11 +174,13 @@ def may_hold_product(html: bytes) -> Document | None:
 
 
 def _mentions_product(document: Document) -> bool:
+    if any(map(document.once, _MENTIONS_UNMARKED)):
+        return True
     rfind = document.html.rfind  # backwards: several times as fast
     for marker in _MARKERS:
         if rfind(marker) >= 0:
             return any(map(document.once, _MENTIONS))
-    return any(map(document.once, _MENTIONS_UNMARKED))
+    return False
 
 
 @dataclass(frozen=True, slots=True)
