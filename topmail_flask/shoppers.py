@@ -361,8 +361,8 @@ class FlaskShopperSource(Visitor):
             return self.early.consent
         if self._hooks.consent is None:
             header = self._request.environ.get("HTTP_COOKIE", "")
-            may_be_told = any(map(header.lower().__contains__, CONSENT_HINTS))
-            return cookie_banner_consent(header) if may_be_told else None
+            may_keep_consent = any(map(header.lower().__contains__, CONSENT_HINTS))
+            return cookie_banner_consent(header) if may_keep_consent else None
         self.called = self._hooks.consent
         return self._ask_consent(shopper)
 
