@@ -75,7 +75,6 @@ class Core:
         self.guard = Guard()
         self.guard.share, self.guard.shared = self._note_trouble, self._trouble
         self.watchers: list[Callable[[Decision], None]] = []
-        self._tells_more = bool(settings.backfill or settings.debug_header)
         self.identified: Resolver = lambda _: None
         self.source_type = FlaskShopperSource
         self.outcomes = OutcomeSignals(app, self.guard)
@@ -184,7 +183,10 @@ class Core:
 
     def has_watchers(self) -> bool:
         """Whether anybody wants to know more of views that are not sent than their number."""
-        return bool(self.watchers or self._tells_more or self.app.config["DEBUG"])
+        settings = self.settings
+        return bool(
+            self.watchers or settings.backfill or settings.debug_header or self.app.config["DEBUG"]
+        )
 
     def tells_browser(self) -> bool:
         """Whether pages say what was decided about them."""

@@ -55,14 +55,12 @@ class FlaskPage(RenderedPage):
 
     :ivar mark: of the request's route.
     :ivar rendering: context of the template that is at work.
-    :ivar has_value: whether a template was given what may be a product.
     :ivar own: decides about a request for an address of our own, once its response is final.
     :ivar has_beacon: whether the page was given a beacon in this request.
     """
 
     response: Response | None = None
     rendering: Mapping[str, Any] | None = None
-    has_value = False
     own: Callable[[Response], Decision] | None = None
     has_beacon = False
     visitor: FlaskShopperSource | NamedShopper | None = None
@@ -119,8 +117,11 @@ class FlaskPage(RenderedPage):
     def _may_show_product(self) -> bool:
         if self.rendering is not None:  # streamed, in a way that was not seen at its beginning
             self._reader.note_shown(self, "", self.rendering, is_read=False)
-        if self.marked or self.has_value:
+        if self.marked:
             return True
+        for shown in self.shown:
+            if shown.value is not None:
+                return True
         self._note_final_body()
         self.document = None if self.html is None else may_hold_product(self.html)
         return self.html is None or self.document is not None or self._reader.is_asked()

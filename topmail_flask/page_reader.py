@@ -189,7 +189,6 @@ class PageReader:
         value = context.get(variable) if variable else template_product(context, names)
         shown = Shown(template, context, value)
         page.shown.append(shown)
-        page.has_value = page.has_value or value is not None
         if not is_read or (value is None and not page.marked) or not self.may_count(page):
             return
         for named in page.named:
@@ -199,7 +198,7 @@ class PageReader:
             found = self._read(shown, page)
             if isinstance(found, Reason):
                 return
-            if isinstance(found, GuessedProduct) and found.doubt and not found.needs_sign:
+            if isinstance(found, GuessedProduct) and found.is_refused:
                 return
         if page.visitor is not None:
             if is_mapped(value):

@@ -352,7 +352,7 @@ class FlaskShopperSource(Visitor):
             is_nobody = True
         else:
             is_nobody = not has_session and not hasattr(self._app, "login_manager")
-        self._is_nobody = is_nobody and IDENTITY_COOKIE not in cookies and IDENTIFIED not in environ
+        self._is_nobody = is_nobody and not may_be_identified(environ)
         return self._is_nobody
 
     def consents(self, shopper: Shopper | None) -> Consent:

@@ -443,17 +443,21 @@ def _refuses(name: str, value: str) -> bool:
     if not 0 < len(value) <= _LONGEST:
         return False
     text = _decoded(value)
-    plain = re.sub(r"[\W_]+", "", text).lower()
+    plain = _letters(text)
     if _KEEPS_REFUSAL.search(name):
         return plain in _PLAIN_YES or bool(_AMONG_THEM.search(text))
     if plain in _PLAIN_NO or _REFUSED_MARKETING.search(text) or _is_refused_by_tcf(text):
         return True
-    allowed = [re.sub(r"[\W_]+", "", word) for word in re.split(r"[,;|]", text.lower())]
+    allowed = list(map(_letters, re.split(r"[,;|]", text)))
     if len(allowed) > 1 and _OTHER_CATEGORIES.issuperset(allowed):
         return True
     accepted = _ACCEPTED.search(text)
     named = accepted[1] if accepted is not None else ""
     return bool(re.search("[a-z]", named, re.IGNORECASE)) and not _AMONG_THEM.search(named)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).lower()
 
 
 def _is_refused_by_tcf(text: str) -> bool:
